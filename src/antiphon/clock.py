@@ -1,0 +1,25 @@
+"""Time and identity: wall clock for records, monotonic clock for deadlines, ids that sort by time.
+
+What belongs here: reading clocks and making ids. What does not: timers and timeouts, which belong to whoever waits.
+"""
+
+import os
+import time
+
+monotonic = time.monotonic
+"""Seconds on a clock that never goes back; the only clock that deadlines may use."""
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u
+_PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
+
+
+def now_us() -> int:
+    """Return wall-clock time in microseconds since the Unix epoch, for records only."""
+    return time.time_ns() // 1000
+
+
+def new_id(prefix: str) -> str:
+    """Return ``prefix_`` and 26 characters that sort by creation time: 48 bits of milliseconds, 80 random bits."""
+    value = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10))
+    pairs = _PAIRS
+    return f"{prefix}_" + "".join([pairs[(value >> shift) & 1023] for shift in range(120, -10, -10)])

@@ -1,0 +1,223 @@
+"""Every error Antiphon raises, in one tree.
+
+AntiphonError
+├── ConfigError                   the configuration has faults; each names file, line, field and what to do
+├── KeyStoreError                 a key could not be created, found or revoked
+├── LedgerError                   the journal or the database is inconsistent or cannot be used
+└── CallError                     a call ended without a full answer; carries HTTP status, stable code, retry advice
+    ├── BadRequest           400  the request is not what its wire allows
+    │   ├── TooLarge         413  a body over the limit
+    │   ├── UnsupportedMedia 415  a body in an encoding or type that is not read
+    │   └── SlowRequest      408  a body that did not arrive in time
+    ├── Unauthorized         401  no key, an unknown, expired or revoked key
+    ├── Forbidden            403  a known key that may not do this
+    ├── NotFound             404  no such path
+    │   └── ModelNotFound    404  no such model; names the nearest
+    ├── MethodNotAllowed     405  the path exists, the method does not
+    ├── Unavailable          503  the gateway itself cannot take the call now
+    ├── Cancelled            499  the caller left
+    └── UpstreamError        502  the provider failed
+        ├── UpstreamStatus    *   the provider answered with an error status of its own, which is kept
+        │   └── RateLimited  429  … of too many requests
+        ├── ConnectFailed    502  no connection, or TLS was refused; no request byte was sent
+        ├── Disconnected     502  the connection broke before the answer's head was complete
+        ├── Truncated        502  the answer broke off before its end
+        ├── BadAnswer        502  the answer is not what the wire allows (HTML, invalid JSON, error with 200, caps)
+        └── UpstreamTimeout  504  connect, first output, idle or total deadline passed
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+
+class AntiphonError(Exception):
+    """The root of the tree."""
+
+
+class Fault:
+    """One fault of a configuration: where it is, what is wrong, what would be right."""
+
+    __slots__ = ("field", "file", "hint", "line", "problem")
+
+    def __init__(self, file: str, line: int | None, field: str, problem: str, hint: str = "") -> None:
+        self.file, self.line, self.field, self.problem, self.hint = file, line, field, problem, hint
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line is not None else self.file
+        return f"{where}: {self.field}: {self.problem}" + (f" ({self.hint})" if self.hint else "")
+
+
+class ConfigError(AntiphonError):
+    """The configuration cannot be used; ``faults`` holds every fault found, not only the first."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+
+
+class KeyStoreError(AntiphonError):
+    """A key could not be created, found or revoked."""
+
+
+class LedgerError(AntiphonError):
+    """The journal or the ledger database is inconsistent or cannot be used."""
+
+
+class CallError(AntiphonError):
+    """A call that ended without a full answer.
+
+    ``status`` is the HTTP status, ``code`` a stable word for programs, ``kind`` the ``type`` of OpenAI's error object,
+    ``retryable`` whether the same call may succeed later or elsewhere, ``param`` the field at fault, ``retry_after``
+    seconds to wait where known.
+    """
+
+    status: int = 500
+    code: ClassVar[str] = "internal_error"
+    kind: ClassVar[str] = "api_error"
+    retryable: bool = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: float | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after = retry_after
+        if code is not None:
+            self.code = code  # type: ignore[misc]
+        if status is not None:
+            self.status = status
+        # Set where a call was recorded before it failed, so that every surface can name it.
+        self.call_id: str = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.message, self.__dict__)
+
+
+def _restore(cls: type[CallError], message: str, state: dict[str, Any]) -> CallError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+class BadRequest(CallError):
+    status = 400
+    code = "invalid_request"
+    kind = "invalid_request_error"
+
+
+class TooLarge(BadRequest):
+    status = 413
+    code = "request_too_large"
+
+
+class UnsupportedMedia(BadRequest):
+    status = 415
+    code = "unsupported_media"
+
+
+class SlowRequest(BadRequest):
+    status = 408
+    code = "request_timeout"
+    retryable = True
+
+
+class Unauthorized(CallError):
+    status = 401
+    code = "invalid_api_key"
+    kind = "authentication_error"
+
+
+class Forbidden(CallError):
+    status = 403
+    code = "forbidden"
+    kind = "permission_error"
+
+
+class NotFound(CallError):
+    status = 404
+    code = "not_found"
+    kind = "invalid_request_error"
+
+
+class ModelNotFound(NotFound):
+    code = "model_not_found"
+
+
+class MethodNotAllowed(CallError):
+    status = 405
+    code = "method_not_allowed"
+    kind = "invalid_request_error"
+
+
+class Unavailable(CallError):
+    status = 503
+    code = "unavailable"
+    kind = "service_unavailable_error"
+    retryable = True
+
+
+class Cancelled(CallError):
+    status = 499
+    code = "cancelled"
+    kind = "cancelled"
+
+
+class UpstreamError(CallError):
+    status = 502
+    code = "upstream_error"
+    kind = "upstream_error"
+    retryable = True
+
+
+class UpstreamStatus(UpstreamError):
+    """The provider answered with an error status; ``body`` and ``headers`` are kept as they came."""
+
+    code = "upstream_status"
+
+    def __init__(self, message: str, *, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]], **more: Any):
+        super().__init__(message, status=status, **more)
+        self.body = body
+        self.headers = tuple(headers)
+        # 408, 409, 425, 429 and every 5xx may pass; any other 4xx says the request itself is at fault.
+        self.retryable = status in (408, 409, 425, 429) or status >= 500
+
+
+class RateLimited(UpstreamStatus):
+    code = "rate_limit_exceeded"
+    kind = "rate_limit_error"
+
+
+class ConnectFailed(UpstreamError):
+    code = "connect_failed"
+
+
+class Disconnected(UpstreamError):
+    code = "upstream_disconnected"
+
+
+class Truncated(UpstreamError):
+    code = "upstream_truncated"
+
+
+class BadAnswer(UpstreamError):
+    code = "upstream_bad_answer"
+
+
+class UpstreamTimeout(UpstreamError):
+    """``phase`` is ``connect``, ``first_output``, ``idle`` or ``total``."""
+
+    status = 504
+    code = "upstream_timeout"
+    kind = "timeout_error"
+
+    def __init__(self, message: str, *, phase: str, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.phase = phase

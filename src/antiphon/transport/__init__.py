@@ -1,0 +1,9 @@
+"""The one network seam: a request goes to an origin, a response comes back. No wire, no model, no money in here.
+
+Anything with ``send`` and ``close`` is a transport: the HTTP/1.1 client of this room, the simulator, a user's fake.
+Choose one by the scheme of the origin.
+"""
+
+from antiphon.transport.seam import Headers, Request, Response, Transport
+
+__all__ = ["Headers", "Request", "Response", "Transport"]

@@ -1,0 +1,222 @@
+"""The values that travel between rooms: who calls, what is called, what it costs, what is recorded.
+
+What belongs here: immutable values without behaviour beyond their own arithmetic. What does not: anything that opens
+a socket, a file or a database, and anything that knows one wire.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+PICO = 10**12
+"""Picodollars in a dollar. Every amount of money is an integer of picodollars."""
+
+
+class Secret:
+    """A value that never shows itself: not in ``repr``, ``str``, a log line, an error or a pickle."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value; the caller must not log, store or format it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Secret cannot be pickled")
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a connection goes, and what a credential is bound to. ``path`` is set for Unix sockets only."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"{self.scheme}://unix:{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+class Timeouts(msgspec.Struct, frozen=True):
+    """Deadlines of a call in seconds."""
+
+    connect: float = 5.0
+    first_output: float = 60.0
+    idle: float = 30.0
+    total: float = 600.0
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Token counts in disjoint buckets; their sum is the provider's total.
+
+    ``estimated`` says that we counted, because the provider did not say, or said something impossible.
+    """
+
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    audio_input: int = 0
+    image_input: int = 0
+    output: int = 0
+    reasoning: int = 0
+    audio_output: int = 0
+    estimated: bool = False
+
+    @property
+    def total(self) -> int:
+        return self.total_input + self.total_output
+
+    @property
+    def total_input(self) -> int:
+        return self.input + self.cache_read + self.cache_write + self.audio_input + self.image_input
+
+    @property
+    def total_output(self) -> int:
+        return self.output + self.reasoning + self.audio_output
+
+
+BUCKETS = tuple(name for name in Usage.__struct_fields__ if name != "estimated")
+
+
+class Price(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Picodollars per token for each bucket of :class:`Usage`, and the version of the price list.
+
+    ``None`` is *unknown*, which is not zero. A bucket without a price of its own falls back as the list's source
+    says: the catalog fills it in, so that this value is complete.
+    """
+
+    version: str
+    input: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    audio_input: int | None = None
+    image_input: int | None = None
+    output: int | None = None
+    reasoning: int | None = None
+    audio_output: int | None = None
+
+    def cost(self, usage: Usage) -> int | None:
+        """Return the exact cost in picodollars, or ``None`` where a used bucket has no known price."""
+        total = 0
+        for bucket in BUCKETS:
+            count = getattr(usage, bucket)
+            if count:
+                price = getattr(self, bucket)
+                if price is None:
+                    return None
+                total += count * price
+        return total
+
+
+class Target(msgspec.Struct, frozen=True, eq=False):
+    """One upstream model at one provider: everything an attempt needs, computed once when the configuration loads."""
+
+    name: str
+    """``provider/model``."""
+    provider: str
+    model: str
+    """The name the provider knows it by."""
+    kind: str
+    wire: str
+    """Which codec speaks to it, for example ``openai``."""
+    origin: Origin
+    urls: dict[str, str]
+    """Operation name to path and query, with model and api-version filled in; an absent one is not offered."""
+    headers: tuple[tuple[str, str], ...] = ()
+    auth: tuple[str, str] | None = None
+    """Header name and value prefix for the credential, such as ``("authorization", "Bearer ")``."""
+    credential: Secret | None = None
+    price: Price | None = None
+    quirks: frozenset[str] = frozenset()
+    timeouts: Timeouts = Timeouts()
+
+
+class Strategy(StrEnum):
+    """How a model picks among its targets."""
+
+    ORDER = "order"
+    WEIGHTED = "weighted"
+
+
+class Model(msgspec.Struct, frozen=True, eq=False):
+    """A name a caller uses, resolved to targets; ``weights`` runs beside ``targets``."""
+
+    name: str
+    targets: tuple[Target, ...]
+    weights: tuple[int, ...] = ()
+    strategy: Strategy = Strategy.ORDER
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """The identity behind a key. ``models`` empty means every model."""
+
+    key_id: str
+    name: str = ""
+    models: frozenset[str] = frozenset()
+    expires_at: int | None = None
+    """Microseconds since the epoch, or never."""
+    admin: bool = False
+
+    def may_use(self, model: str) -> bool:
+        return not self.models or model in self.models
+
+
+class Outcome(StrEnum):
+    """How a call ended."""
+
+    SUCCESS = "success"
+    ERROR = "error"
+    CANCELLED = "cancelled"
+    PARTIAL = "partial"
+
+
+class AttemptRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One try of a call at one target. Durations are microseconds; ``first_output_us`` is from the attempt's start."""
+
+    target: str
+    outcome: Outcome
+    status: int = 0
+    error: str = ""
+    first_output_us: int | None = None
+    duration_us: int = 0
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is journaled of a call and its attempts, before the caller sees the last byte.
+
+    ``time`` is microseconds since the epoch at the call's start, durations are microseconds, ``cost`` is picodollars
+    (``None``: unknown price), ``price_version`` names the list the cost was computed with.
+    """
+
+    id: str
+    time: int
+    operation: str
+    model: str
+    outcome: Outcome
+    target: str = ""
+    provider: str = ""
+    key_id: str = ""
+    status: int = 0
+    error: str = ""
+    stream: bool = False
+    usage: Usage | None = None
+    cost: int | None = None
+    price_version: str = ""
+    first_output_us: int | None = None
+    duration_us: int = 0
+    attempts: tuple[AttemptRecord, ...] = ()
