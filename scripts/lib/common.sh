@@ -1,0 +1,44 @@
+# Shared by the scripts beside this folder: where the repository is, and how to say what is happening.
+# Sourced, never run; works from any directory.
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+venv="$root/.venv"
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+
+# Packages of the operating system that tests use today. A later test that needs redis-server, postgresql or chromium
+# adds its word here, as "command:package"; where it cannot be installed, those tests are skipped and say so.
+system_packages=(nginx:nginx-light wrk:wrk)
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "error: $*"
+  exit 1
+}
+
+missing_packages() {
+  local entry
+  for entry in "${system_packages[@]}"; do
+    # Debian keeps servers in /usr/sbin, which is not on every user's PATH.
+    PATH="$PATH:/usr/sbin:/sbin" command -v "${entry%%:*}" >/dev/null || printf '%s\n' "${entry##*:}"
+  done
+}
+
+# apt_install PACKAGE...: quietly, in one go, starting no service. Fails where this is not Debian or not root.
+apt_install() {
+  [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null || return 1
+  local policy=/usr/sbin/policy-rc.d log status=0 ours=
+  log=$(mktemp)
+  # 101 is "action forbidden by policy": packages install their servers without starting them.
+  if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && ours=1
+  fi
+  {
+    apt-get update -qq &&
+      DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"
+  } >"$log" 2>&1 </dev/null || status=$?
+  [[ -z $ours ]] || rm -f "$policy"
+  [[ $status -eq 0 ]] || tail -n 5 "$log" >&2
+  rm -f "$log"
+  return "$status"
+}
