@@ -109,9 +109,14 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
     output: int | None = None
     reasoning: int | None = None
     audio_output: int | None = None
+    long_from: int | None = None
+    """Input tokens above which ``long`` prices the whole call, where a provider charges long contexts more."""
+    long: "Price | None" = None
 
     def cost(self, usage: Usage) -> int | None:
         """Return the exact cost in picodollars, or ``None`` where a used bucket has no known price."""
+        if self.long is not None and self.long_from is not None and usage.total_input > self.long_from:
+            return self.long.cost(usage)
         total = 0
         for bucket in BUCKETS:
             count = getattr(usage, bucket)
