@@ -1,0 +1,48 @@
+"""What a caller asked for, once, and what came of it."""
+
+from typing import TYPE_CHECKING
+
+from antiphon.clock import monotonic, new_id, now_us
+from antiphon.transport import Headers
+from antiphon.types import Caller, Record
+
+if TYPE_CHECKING:
+    from antiphon.engine.stream import Stream
+
+
+class Call:
+    """One request of one caller: ``operation`` names the wire's codec, ``body`` is what the caller sent."""
+
+    __slots__ = ("body", "caller", "id", "operation", "started", "time_us")
+
+    def __init__(self, operation: str, body: bytes, caller: Caller) -> None:
+        self.operation = operation
+        self.body = body
+        self.caller = caller
+        self.id = new_id("call")
+        self.time_us = now_us()
+        self.started = monotonic()
+
+
+class Answer:
+    """An answer: ``body`` of a whole one, or ``stream``. ``record`` is set as soon as the call is journaled."""
+
+    __slots__ = ("_record", "body", "headers", "status", "stream")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Headers,
+        body: bytes | None = None,
+        stream: "Stream | None" = None,
+        record: Record | None = None,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.stream = stream
+        self._record = record
+
+    @property
+    def record(self) -> Record | None:
+        return self.stream.record if self.stream is not None else self._record

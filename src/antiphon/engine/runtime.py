@@ -1,0 +1,125 @@
+"""Where services are wired, and the only place: catalog, transports, journal, ledger, keys, telemetry."""
+
+import asyncio
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from antiphon.catalog import Catalog
+from antiphon.engine import pipeline
+from antiphon.engine.call import Answer, Call
+from antiphon.telemetry import Telemetry
+from antiphon.transport import Transport
+from antiphon.transport.head import build_head
+from antiphon.types import Target
+
+if TYPE_CHECKING:
+    from antiphon.keys import Keys
+    from antiphon.ledger.journal import Journal
+    from antiphon.ledger.shipper import Shipper
+    from antiphon.store.database import Database
+
+TRANSPORTS = {
+    "http": "antiphon.transport.http:HttpTransport",
+    "https": "antiphon.transport.http:HttpTransport",
+    "sim": "antiphon.sim.transport:SimTransport",
+}
+"""Origin scheme to the transport that goes there; schemes with the same entry share one."""
+
+USER_AGENT = "antiphon"
+_HEADS_LIMIT = 4096
+
+
+class Runtime:
+    """The services behind calls. ``data`` is the directory of journal and ledger, or ``None`` to record nothing.
+
+    Use from one event loop: ``await start()``, then :meth:`ask`, then ``await close()``.
+    """
+
+    def __init__(self, catalog: Catalog, *, data: str | None = None) -> None:
+        self.catalog = catalog
+        self.telemetry = Telemetry()
+        self.journal: Journal | None = None
+        self.keys: Keys | None = None
+        self._data = Path(data) if data is not None else None
+        self._database: Database | None = None
+        self._shipper: Shipper | None = None
+        self._transports: dict[str, Transport] = {}
+        self._heads: dict[tuple[Target, str], bytes | None] = {}
+
+    @property
+    def refuses_records(self) -> bool:
+        """Whether calls must be refused because they could not be recorded."""
+        journal = self.journal
+        return journal is not None and not journal.healthy and self.catalog.settings.on_journal_full == "refuse"
+
+    async def start(self) -> None:
+        """Open journal, ledger and keys; raises :class:`~antiphon.errors.LedgerError` where they cannot be opened."""
+        if self._data is not None:
+            await asyncio.to_thread(self._open_ledger, self._data)
+
+    def _open_ledger(self, data: Path) -> None:
+        from antiphon.keys import Keys
+        from antiphon.ledger.journal import Journal
+        from antiphon.ledger.shipper import Shipper
+        from antiphon.store.database import Database
+
+        settings = self.catalog.settings
+        data.mkdir(parents=True, exist_ok=True)
+        self._database = Database(f"sqlite:///{data / 'antiphon.db'}")
+        self._database.prepare()
+        self.keys = Keys(self._database)
+        self.keys.refresh()
+        self.journal = Journal(data / "journal", settings.durability, settings.journal_cap)
+        self._shipper = Shipper(data / "journal", self._database, ticks=[self.keys.refresh])
+        self._shipper.start()
+
+    async def ask(self, call: Call) -> Answer:
+        """Answer a call; see :func:`antiphon.engine.pipeline.ask`."""
+        return await pipeline.ask(self, call)
+
+    def transport(self, scheme: str) -> Transport:
+        """Return the transport for an origin's scheme, made on first use."""
+        where = TRANSPORTS[scheme]
+        transport = self._transports.get(where)
+        if transport is None:
+            module, _, name = where.partition(":")
+            options = {"ca_file": self.catalog.settings.ca_file} if scheme in ("http", "https") else {}
+            transport = self._transports[where] = getattr(import_module(module), name)(**options)
+        return transport
+
+    def head(self, target: Target, operation: str) -> bytes | None:
+        """Return the request head for an operation at a target, or ``None`` where the provider lacks it."""
+        key = (target, operation)
+        if key not in self._heads:
+            if len(self._heads) >= _HEADS_LIMIT:
+                self._heads.clear()
+            self._heads[key] = _head(target, operation)
+        return self._heads[key]
+
+    async def close(self) -> None:
+        """Close connections, then ship and close the ledger."""
+        for transport in self._transports.values():
+            await transport.close()
+        self._transports.clear()
+        await asyncio.to_thread(self._close_ledger)
+
+    def _close_ledger(self) -> None:
+        if self.journal is not None:
+            self.journal.close()
+        if self._shipper is not None:
+            self._shipper.stop()
+        if self._database is not None:
+            self._database.close()
+
+
+def _head(target: Target, operation: str) -> bytes | None:
+    path = target.urls.get(operation)
+    if path is None:
+        return None
+    headers = [("content-type", "application/json"), ("user-agent", USER_AGENT), ("accept-encoding", "identity")]
+    headers += target.headers
+    if target.auth is not None and target.credential:
+        name, prefix = target.auth
+        headers.append((name, prefix + target.credential.reveal()))
+    return build_head("POST", target.origin, path, headers)

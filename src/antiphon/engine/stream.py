@@ -1,0 +1,227 @@
+"""A streamed answer after its first real output: frames as they come, silence filled, breaks admitted, all recorded."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from antiphon.clock import monotonic
+from antiphon.engine.book import Book
+from antiphon.errors import BadAnswer, CallError, Cancelled, Truncated, UpstreamError, UpstreamTimeout
+from antiphon.transport import Response
+from antiphon.types import Outcome, Record, Usage
+from antiphon.wires.sse import SSESplitter, comment
+from antiphon.wires.wire import Envelope, Watch, Wire, counted
+
+if TYPE_CHECKING:
+    from antiphon.engine.attempt import Attempt
+    from antiphon.engine.runtime import Runtime
+
+HEARTBEAT = comment(b"keep-alive")
+PREAMBLE_LIMIT = 1024 * 1024
+"""Bytes a provider may send before its first real output."""
+
+
+class Stream:
+    """Frames of one answer. Pull with :meth:`next` until it returns ``b""``; :meth:`close` in any case."""
+
+    __slots__ = (
+        "_attempt", "_beat", "_book", "_envelope", "_idle", "_loop", "_out", "_over", "_progress", "_response", "_sent",
+        "_splitter", "_timer", "_total", "_waiting", "_watch", "_wire",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        run: "Runtime",
+        book: Book,
+        wire: Wire,
+        envelope: Envelope,
+        attempt: "Attempt",
+        response: Response,
+        watch: Watch,
+        total: float,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._book = book
+        self._wire = wire
+        self._envelope = envelope
+        self._attempt = attempt
+        self._response = response
+        self._watch = watch
+        self._splitter = SSESplitter()
+        self._out: list[bytes] = []
+        self._beat = run.catalog.settings.heartbeat
+        self._idle = attempt.target.timeouts.idle
+        self._total = total
+        self._sent = self._progress = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting = False
+        self._over = False
+
+    @property
+    def record(self) -> Record | None:
+        """What was journaled; ``None`` until the stream has ended or was closed."""
+        return self._book.record
+
+    async def open(self) -> None:
+        """Wait for the first real output; until then every failure may still be answered by another target."""
+        watch, name, size = self._watch, self._attempt.target.name, 0
+        while True:
+            chunk = await self._response.chunk()
+            if chunk:
+                size += len(chunk)
+                self._take(chunk)
+            elif chunk == b"":
+                self._last_words()
+            if watch.error is not None:
+                raise watch.error
+            if watch.committed:
+                break
+            if chunk == b"":
+                raise Truncated(f"{name} ended its answer before any output.")
+            if size > PREAMBLE_LIMIT:
+                raise BadAnswer(f"{name} sent {size} bytes without any output.")
+        self._book.first_output = monotonic()
+        self._sent = self._progress = self._loop.time()
+
+    async def next(self) -> bytes:
+        """Return the next whole frames, a comment after silence, or ``b""`` at the end.
+
+        The record is journaled before the last frames are returned. A stream that broke ends with an error frame.
+        """
+        if self._over:
+            return b""
+        try:
+            while True:
+                if self._watch.error is not None:
+                    return await self._broken(self._watch.error, shown=True)
+                if self._watch.ended:
+                    return await self._finished()
+                if self._out:
+                    return self._flush()
+                chunk = await self._wait()
+                if chunk is None:
+                    if self._loop.time() >= self._sent + self._beat:
+                        self._sent = self._loop.time()
+                        return HEARTBEAT
+                elif chunk:
+                    self._take(chunk)
+                else:
+                    return await self._ended()
+        except UpstreamError as error:
+            if self._watch.complete:
+                return await self._finished()
+            return await self._broken(error)
+
+    def close(self) -> None:
+        """Let go of the provider; a stream that had not ended is recorded as cancelled. Idempotent."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._over:
+            self._over = True
+            self._response.close()
+            self._attempt.note(Outcome.CANCELLED, 200, Cancelled.code)
+            self._book.abandon(self._attempt.target, self._usage())
+
+    def _take(self, chunk: bytes) -> None:
+        """Pass a chunk's whole frames by the watch into ``_out``."""
+        out, watch = self._out, self._watch
+        for frame in self._splitter.feed(chunk):
+            out.append(watch.frame(frame))
+            if not frame.startswith(b":"):
+                self._progress = self._loop.time()
+            if watch.ended or watch.error is not None:
+                return
+
+    def _flush(self) -> bytes:
+        self._sent = self._loop.time()
+        out = self._out
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        return data
+
+    async def _wait(self) -> bytes | None:
+        """Wait for bytes, at most until something is due; raises :class:`UpstreamTimeout` when a deadline passed."""
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._due(), self._tick)
+        self._waiting = True
+        try:
+            chunk = await self._response.chunk()
+        finally:
+            self._waiting = False
+        if chunk is None or chunk:
+            now = self._loop.time()
+            if now >= self._total:
+                raise self._late("total", self._attempt.target.timeouts.total)
+            if chunk is None and now >= self._progress + self._idle:
+                raise self._late("idle", self._idle)
+        return chunk
+
+    def _due(self) -> float:
+        return min(self._progress + self._idle, self._sent + self._beat, self._total)
+
+    def _tick(self) -> None:
+        """Look at the clock: the one timer of a stream, moved only when it fires."""
+        now, due = self._loop.time(), self._due()
+        if now >= due and self._waiting:
+            self._response.nudge()
+        self._timer = self._loop.call_at(max(due, now + 0.1), self._tick)
+
+    def _late(self, phase: str, seconds: float) -> UpstreamTimeout:
+        name = self._attempt.target.name
+        return UpstreamTimeout(f"{name} broke off: nothing more within {seconds:g} s ({phase} deadline).", phase=phase)
+
+    def _last_words(self) -> None:
+        """Take a last frame that the provider did not end with a blank line; half a frame is no frame."""
+        if rest := bytes(self._splitter.rest).strip():
+            self._splitter.rest.clear()
+            try:
+                self._take(rest + b"\n\n")
+            except BadAnswer:
+                return
+
+    async def _ended(self) -> bytes:
+        """The provider closed in order: complete, or cut short?"""
+        self._last_words()
+        if self._watch.error is not None:
+            return await self._broken(self._watch.error, shown=True)
+        if self._watch.complete:
+            return await self._finished()
+        raise Truncated(f"{self._attempt.target.name} ended its answer without a finish reason: it is cut short.")
+
+    async def _finished(self) -> bytes:
+        if not self._watch.ended:
+            self._out.append(self._wire.end_frame)
+        self._stop()
+        target = self._attempt.target
+        self._attempt.note(Outcome.SUCCESS, 200, "")
+        try:
+            await self._book.settled(Outcome.SUCCESS, target, self._usage(), status=200)
+        except CallError as error:
+            self._out[-1] = self._wire.error_frame(error)
+        return self._flush()
+
+    async def _broken(self, error: CallError, *, shown: bool = False) -> bytes:
+        """Record the part that came and admit the break; ``shown`` where the provider's own error frame says it."""
+        self._stop()
+        target = self._attempt.target
+        self._attempt.note(Outcome.PARTIAL, 200, error.code)
+        error.call_id = self._book.call.id
+        if not shown:
+            self._out.append(self._wire.error_frame(error))
+        try:
+            await self._book.settled(Outcome.PARTIAL, target, self._usage(), status=error.status, error=error.code)
+        except CallError as refused:
+            self._out[-1] = self._wire.error_frame(refused)
+        return self._flush()
+
+    def _stop(self) -> None:
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._response.close()
+
+    def _usage(self) -> Usage:
+        """What the provider counted, or else what we count."""
+        watch = self._watch
+        return watch.usage or counted(self._wire.input_bytes(self._envelope), watch.output_bytes)

@@ -1,0 +1,177 @@
+"""Counts and durations of calls, rendered for Prometheus.
+
+What belongs here: adding up finished calls, cheaply, and showing the sums. What does not: money owed (the ledger).
+The sums are plain integers; the Prometheus client is imported only when someone asks for them.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from antiphon.types import BUCKETS, PICO, Outcome, Record
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+_OVERHEAD = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.2, 1.0)
+_SERIES_LIMIT = 2_000
+"""Callers choose model names, so the number of label sets is bounded; what is beyond is counted as ``other``."""
+
+
+class _Histogram:
+    __slots__ = ("bounds", "counts", "sum_us")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = tuple(int(bound * 1_000_000) for bound in bounds)
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum_us = 0
+
+    def observe(self, microseconds: int) -> None:
+        self.counts[bisect_left(self.bounds, microseconds)] += 1
+        self.sum_us += microseconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        names = [str(bound / 1_000_000) for bound in self.bounds] + ["+Inf"]
+        return list(zip(names, map(float, accumulate(self.counts)), strict=True))
+
+
+class _Series:
+    """The sums of one operation, model and target."""
+
+    __slots__ = ("cost", "duration", "errors", "first_output", "outcomes", "overhead", "tokens", "unpriced")
+
+    def __init__(self) -> None:
+        self.outcomes = dict.fromkeys(Outcome, 0)
+        self.tokens = dict.fromkeys(BUCKETS, 0)
+        self.errors: dict[tuple[str, str], int] = {}
+        self.cost = 0
+        self.unpriced = 0
+        self.duration = _Histogram(_SECONDS)
+        self.first_output = _Histogram(_SECONDS)
+        self.overhead = _Histogram(_OVERHEAD)
+
+    def add(self, record: Record) -> None:
+        self.outcomes[record.outcome] += 1
+        self.duration.observe(record.duration_us)
+        if record.first_output_us is not None:
+            self.first_output.observe(record.first_output_us)
+        upstream = 0
+        for attempt in record.attempts:
+            upstream += attempt.duration_us
+            if attempt.error:
+                key = (attempt.target.partition("/")[0], attempt.error)
+                self.errors[key] = self.errors.get(key, 0) + 1
+        if not record.stream:
+            self.overhead.observe(max(0, record.duration_us - upstream))
+        if (usage := record.usage) is not None:
+            tokens = self.tokens
+            tokens["input"] += usage.input
+            tokens["output"] += usage.output
+            if usage.total != usage.input + usage.output:
+                for bucket in BUCKETS:
+                    if bucket not in ("input", "output"):
+                        tokens[bucket] += getattr(usage, bucket)
+        if record.cost is None:
+            self.unpriced += 1
+        else:
+            self.cost += record.cost
+
+
+class Telemetry:
+    """The sums of one runtime; ``gauges`` are read when they are shown."""
+
+    def __init__(self) -> None:
+        self._series: dict[tuple[str, str, str], _Series] = {}
+        self.in_flight = 0
+        self.journal_errors = 0
+        self.refused: dict[str, int] = {}
+        self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+
+    def observe(self, record: Record) -> None:
+        """Add a finished call."""
+        key = (record.operation, record.model, record.target)
+        series = self._series.get(key)
+        if series is None:
+            if len(self._series) >= _SERIES_LIMIT:
+                key = (record.operation, "other", "other")
+            series = self._series.setdefault(key, _Series())
+        series.add(record)
+
+    def refuse(self, code: str) -> None:
+        """Count a request that was refused before it became a call; ``code`` is an error's stable word."""
+        self.refused[code] = self.refused.get(code, 0) + 1
+
+    def render(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+
+        registry = CollectorRegistry()
+        registry.register(_Collector(self))
+        ProcessCollector(registry=registry)
+        return generate_latest(registry)
+
+
+class _Collector:
+    """Shows the sums as metric families; see :meth:`prometheus_client.registry.Collector.collect`."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    def collect(self) -> "Iterator[Metric]":
+        yield from self._calls()
+        yield from self._durations()
+        yield from self._process()
+
+    def _calls(self) -> "Iterator[Metric]":
+        from prometheus_client.core import CounterMetricFamily as Counter
+
+        labels = ["operation", "model", "target"]
+        calls = Counter("antiphon_calls", "Calls that ended, by outcome.", labels=[*labels, "outcome"])
+        tokens = Counter("antiphon_tokens", "Tokens, by disjoint bucket.", labels=[*labels, "type"])
+        cost = Counter("antiphon_cost_dollars", "Cost of calls with a known price.", labels=labels)
+        unpriced = Counter("antiphon_calls_unpriced", "Calls whose price is unknown.", labels=labels)
+        errors = Counter("antiphon_attempt_errors", "Attempts that failed.", labels=["provider", "error_type"])
+        failed: dict[tuple[str, str], int] = {}
+        for key, series in list(self._telemetry._series.items()):
+            for outcome, count in series.outcomes.items():
+                calls.add_metric([*key, outcome.value], count)
+            for bucket, count in series.tokens.items():
+                if count:
+                    tokens.add_metric([*key, bucket], count)
+            cost.add_metric(list(key), series.cost / PICO)
+            unpriced.add_metric(list(key), series.unpriced)
+            for error, count in series.errors.items():
+                failed[error] = failed.get(error, 0) + count
+        for error, count in failed.items():
+            errors.add_metric(list(error), count)
+        refused = Counter("antiphon_requests_refused", "Requests refused before a call.", labels=["code"])
+        for code, count in self._telemetry.refused.items():
+            refused.add_metric([code], count)
+        yield from (calls, tokens, cost, unpriced, errors, refused)
+
+    def _durations(self) -> "Iterator[Metric]":
+        from prometheus_client.core import HistogramMetricFamily
+
+        texts = {
+            "duration": ("antiphon_call_duration_seconds", "From the request to the last byte."),
+            "first_output": ("antiphon_first_output_seconds", "From the request to the first output."),
+            "overhead": ("antiphon_overhead_seconds", "Time of whole answers spent in Antiphon itself."),
+        }
+        for attribute, (name, text) in texts.items():
+            family = HistogramMetricFamily(name, text, labels=["operation", "model", "target"])
+            for key, series in list(self._telemetry._series.items()):
+                histogram: Any = getattr(series, attribute)
+                family.add_metric(list(key), buckets=histogram.buckets(), sum_value=histogram.sum_us / 1_000_000)
+            yield family
+
+    def _process(self) -> "Iterator[Metric]":
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        telemetry = self._telemetry
+        yield GaugeMetricFamily("antiphon_calls_in_flight", "Calls being answered now.", value=telemetry.in_flight)
+        text = "Records that could not be journaled."
+        yield CounterMetricFamily("antiphon_journal_errors", text, value=telemetry.journal_errors)
+        for name, (text, read) in telemetry.gauges.items():
+            yield GaugeMetricFamily(name, text, value=read())

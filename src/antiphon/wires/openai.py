@@ -1,0 +1,348 @@
+"""The OpenAI wire: chat completions, legacy completions, embeddings (platform.openai.com API reference).
+
+What belongs here: reading and changing OpenAI's JSON and frames. What does not: sockets, prices, targets' choice.
+"""
+
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import BadAnswer, BadRequest, CallError
+from antiphon.types import Target, Usage
+from antiphon.wires import body as bodies
+from antiphon.wires import openai_usage
+from antiphon.wires.sse import data_of, frame_of
+from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
+
+_UNSET = msgspec.UNSET
+_ABSENT = (_UNSET, None)
+_NULL_USAGE = b',"usage":null'
+_MODEL_LIMIT = 256
+
+
+class _Message(msgspec.Struct):
+    role: str
+
+
+class _Common(msgspec.Struct, kw_only=True):
+    """Fields whose type is checked before a provider is called; everything else passes unread."""
+
+    model: str
+    stream: bool | None = None
+    stream_options: dict[str, Any] | None = None
+    n: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = None
+    user: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class _ChatRequest(_Common, kw_only=True):
+    messages: list[_Message]
+    max_completion_tokens: int | None = None
+    tools: list[dict[str, Any]] | None = None
+    response_format: dict[str, Any] | None = None
+    logprobs: bool | None = None
+    parallel_tool_calls: bool | None = None
+
+
+class _CompletionsRequest(_Common, kw_only=True):
+    prompt: str | list[Any]
+
+
+class _EmbeddingsRequest(msgspec.Struct, kw_only=True):
+    model: str
+    input: str | list[Any]
+    dimensions: int | None = None
+    encoding_format: str | None = None
+    user: str | None = None
+
+
+class _Function(msgspec.Struct):
+    name: Any = None
+    arguments: Any = None
+
+
+class _ToolCall(msgspec.Struct):
+    function: _Function | None = None
+
+
+class _Delta(msgspec.Struct):
+    content: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    refusal: Any = None
+    tool_calls: list[_ToolCall] | None = None
+    function_call: _Function | None = None
+    audio: Any = None
+
+
+class _Choice(msgspec.Struct):
+    index: int = 0
+    delta: _Delta | None = None
+    message: _Delta | None = None
+    text: Any = None
+    finish_reason: str | None = None
+
+
+class _Answer(msgspec.Struct):
+    """The members of a whole answer or a chunk that the engine looks at."""
+
+    choices: list[_Choice] | None = None
+    data: list[msgspec.Raw] | None = None
+    usage: msgspec.Raw | msgspec.UnsetType = _UNSET
+    error: Any = _UNSET
+    object: Any = None
+    message: Any = None
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+
+
+class OpenAI:
+    """What the three operations share; a subclass says what its request is and what an answer must hold."""
+
+    operation: str
+    request: type[Any]
+    streams = True
+    holds = "choices"
+    end_frame = b"data: [DONE]\n\n"
+
+    def __init__(self) -> None:
+        self._decode = msgspec.json.Decoder(self.request).decode
+
+    def peek(self, body: bytes) -> Envelope:
+        """See :meth:`antiphon.wires.wire.Wire.peek`."""
+        document = bodies.check(body)
+        try:
+            request = self._decode(body)
+        except msgspec.ValidationError as error:
+            raise _wrong_type(str(error)) from None
+        model = request.model
+        if not model or len(model) > _MODEL_LIMIT or not model.isprintable():
+            problem = f"`model` must be a name of 1 to {_MODEL_LIMIT} printable characters."
+            raise BadRequest(problem, param="model")
+        self.check(request)
+        stream, options, choices = self.streaming(request)
+        return Envelope(model, stream, bool(options and options.get("include_usage")), choices, document)
+
+    def streaming(self, request: Any) -> tuple[bool, dict[str, Any] | None, int]:
+        return bool(request.stream), request.stream_options, request.n or 1
+
+    def check(self, request: Any) -> None:
+        """Raise where the request lacks what no provider can do without."""
+
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+        """See :meth:`antiphon.wires.wire.Wire.encode`."""
+        if target.model != envelope.model:
+            body = bodies.replace(body, "model", msgspec.json.encode(target.model))
+        if not envelope.stream or envelope.wants_usage or "no_stream_usage" in target.quirks:
+            return Encoded(body)
+        if "stream_options" not in envelope.document:
+            return Encoded(bodies.insert(body, "stream_options", b'{"include_usage":true}'), True)
+        options = {**(envelope.document["stream_options"] or {}), "include_usage": True}
+        return Encoded(bodies.replace(body, "stream_options", msgspec.json.encode(options)), True)
+
+    def whole(self, body: bytes) -> Whole:
+        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+        answer = _read(body)
+        if (problem := _error_of(answer)) is not None:
+            raise problem
+        if getattr(answer, self.holds) is None:
+            raise BadAnswer(f"The provider answered without `{self.holds}`: {_excerpt(body)}")
+        output = sum(_output_bytes(choice) for choice in answer.choices or ())
+        return Whole(_usage_of(answer), output)
+
+    def watch(self, envelope: Envelope, hides_usage: bool) -> "StreamWatch":
+        return StreamWatch(envelope.choices, hides_usage)
+
+    def input_bytes(self, envelope: Envelope) -> int:
+        raise NotImplementedError
+
+    def error_body(self, error: CallError) -> bytes:
+        """Return OpenAI's error object for any error of ours."""
+        return msgspec.json.encode(
+            {"error": {"message": error.message, "type": error.kind, "param": error.param, "code": error.code}}
+        )
+
+    def error_frame(self, error: CallError) -> bytes:
+        return frame_of(self.error_body(error))
+
+    def refusal(self, body: bytes) -> str:
+        """Return the message of a provider's error body, or an excerpt of it."""
+        try:
+            problem = _error_of(_read(body))
+        except BadAnswer:
+            problem = None
+        return problem.message if problem else _excerpt(body)
+
+
+class Chat(OpenAI):
+    """POST /v1/chat/completions."""
+
+    operation = "chat"
+    request = _ChatRequest
+
+    def check(self, request: Any) -> None:
+        if not request.messages:
+            raise BadRequest("`messages` must hold at least one message.", param="messages")
+
+    def input_bytes(self, envelope: Envelope) -> int:
+        total = sum(_content_bytes(message.get("content")) for message in envelope.document["messages"])
+        tools = envelope.document.get("tools")
+        return total + (len(msgspec.json.encode(tools)) if tools else 0)
+
+
+class Completions(OpenAI):
+    """POST /v1/completions."""
+
+    operation = "completions"
+    request = _CompletionsRequest
+
+    def input_bytes(self, envelope: Envelope) -> int:
+        return _texts_bytes(envelope.document["prompt"])
+
+
+class Embeddings(OpenAI):
+    """POST /v1/embeddings."""
+
+    operation = "embeddings"
+    request = _EmbeddingsRequest
+    streams = False
+    holds = "data"
+
+    def streaming(self, request: Any) -> tuple[bool, dict[str, Any] | None, int]:
+        return False, None, 1
+
+    def check(self, request: Any) -> None:
+        if not request.input:
+            raise BadRequest("`input` must hold at least one text.", param="input")
+
+    def input_bytes(self, envelope: Envelope) -> int:
+        return _texts_bytes(envelope.document["input"])
+
+
+class StreamWatch:
+    """Watches chat and completion chunks; see :class:`antiphon.wires.wire.Watch`."""
+
+    __slots__ = ("_choices", "_finished", "_hides_usage", "committed", "ended", "error", "output_bytes", "usage")
+
+    def __init__(self, choices: int, hides_usage: bool) -> None:
+        self.committed = False
+        self.ended = False
+        self.error: CallError | None = None
+        self.usage: Usage | None = None
+        self.output_bytes = 0
+        self._choices = choices
+        self._finished: set[int] = set()
+        self._hides_usage = hides_usage
+
+    @property
+    def complete(self) -> bool:
+        return self.ended or len(self._finished) >= self._choices
+
+    def frame(self, frame: bytes) -> bytes:
+        data = data_of(frame)
+        if data is None:
+            return frame
+        if data.strip() == b"[DONE]":
+            self.ended = self.committed = True
+            return frame
+        chunk = _read(data)
+        if (problem := _error_of(chunk)) is not None:
+            self.error = problem
+            return frame
+        for choice in chunk.choices or ():
+            size = _output_bytes(choice)
+            self.output_bytes += size
+            if choice.finish_reason is not None:
+                self._finished.add(choice.index)
+            elif not size:
+                continue
+            self.committed = True
+        return frame if chunk.usage is _UNSET else self._with_usage(frame, chunk)
+
+    def _with_usage(self, frame: bytes, chunk: _Answer) -> bytes:
+        usage = _usage_of(chunk)
+        if usage is not None:
+            self.usage = usage
+        if not self._hides_usage:
+            return frame
+        if bytes(chunk.usage) != b"null":  # type: ignore[arg-type]
+            return frame if chunk.choices else b""
+        # A bare `"usage":` cannot stand inside a JSON string, so one occurrence is the top-level member.
+        return frame.replace(_NULL_USAGE, b"", 1) if frame.count(b'"usage"') == 1 else frame
+
+
+def _read(data: bytes) -> _Answer:
+    try:
+        return _decode_answer(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise BadAnswer(f"The provider's answer is not valid JSON of this wire: {_excerpt(data)}") from None
+
+
+def _error_of(answer: _Answer) -> BadAnswer | None:
+    error = answer.error
+    if error in _ABSENT:
+        if answer.object != "error":
+            return None
+        error = {"message": answer.message}
+    message = error.get("message") if type(error) is dict else error
+    return BadAnswer(f"The provider reported an error: {message}")
+
+
+def _usage_of(answer: _Answer) -> Usage | None:
+    return None if answer.usage is _UNSET else openai_usage.read(bytes(answer.usage))
+
+
+def _output_bytes(choice: _Choice) -> int:
+    delta = choice.delta or choice.message
+    if delta is None:
+        return text_bytes(choice.text)
+    size = text_bytes(delta.content)
+    size += text_bytes(delta.reasoning_content) or text_bytes(delta.reasoning)
+    size += text_bytes(delta.refusal)
+    if type(delta.content) is list:
+        size += len(msgspec.json.encode(delta.content))
+    for call in delta.tool_calls or ():
+        size += _function_bytes(call.function) + 1  # a call without arguments is output, too
+    if delta.audio:
+        size += 1
+    return size + _function_bytes(delta.function_call)
+
+
+def _function_bytes(function: _Function | None) -> int:
+    return text_bytes(function.name) + text_bytes(function.arguments) if function else 0
+
+
+def _content_bytes(content: Any) -> int:
+    if type(content) is list:
+        return sum(text_bytes(part.get("text")) for part in content if type(part) is dict)
+    return text_bytes(content)
+
+
+def _texts_bytes(value: Any) -> int:
+    """Size of a text, texts, token ids or lists of token ids; an id counts as one token."""
+    if type(value) is list:
+        return sum(_texts_bytes(item) for item in value)
+    return 4 if type(value) is int else text_bytes(value)
+
+
+def _wrong_type(problem: str) -> BadRequest:
+    """Turn msgspec's ``Expected `str`, got `int` - at `$.model``` into a message that names the field."""
+    reason, _, path = problem.partition(" - at ")
+    field = path.strip("`").removeprefix("$").removeprefix(".")
+    if "missing required field" in reason:
+        missing = reason.rpartition("`")[0].rpartition("`")[2]
+        field = f"{field}.{missing}" if field else missing
+        return BadRequest(f"`{field}` is missing; this request needs it.", param=field)
+    return BadRequest(f"`{field}` has the wrong type: {reason[:1].lower()}{reason[1:]}.", param=field)
+
+
+def _excerpt(body: bytes) -> str:
+    text = body[:200].decode("utf-8", "replace")
+    return repr(text) + ("…" if len(body) > 200 else "")

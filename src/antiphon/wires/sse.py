@@ -1,0 +1,70 @@
+"""Server-sent events as bytes (WHATWG HTML section 9.2): whole frames out of any chunks, each byte kept.
+
+A frame is everything up to and including a blank line. Lines end in LF, CRLF or CR, in any mix.
+"""
+
+import re
+
+from antiphon.errors import BadAnswer
+
+FRAME_LIMIT = 8 * 1024 * 1024
+"""The longest frame in bytes; a longer one is refused, so that a stream without blank lines cannot grow memory."""
+
+_BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_BOM = b"\xef\xbb\xbf"
+
+
+class SSESplitter:
+    """Cuts a stream of chunks into whole frames; what is not yet a whole frame waits in ``rest``."""
+
+    __slots__ = ("_limit", "_seen", "rest")
+
+    def __init__(self, limit: int = FRAME_LIMIT) -> None:
+        self.rest = bytearray()
+        self._seen = 0  # how much of ``rest`` holds no frame end, so that tiny chunks cost linear time
+        self._limit = limit
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the frames that are whole now, delimiters included; raises :class:`BadAnswer` over the limit."""
+        if not self.rest and b"\r" not in chunk and chunk.endswith(b"\n\n") and len(chunk) <= self._limit:
+            if chunk.count(b"\n\n") == 1:
+                return [chunk]
+            return [frame + b"\n\n" for frame in chunk[:-2].split(b"\n\n")]
+        self.rest += chunk
+        return self._cut()
+
+    def _cut(self) -> list[bytes]:
+        rest, frames, start = self.rest, [], 0
+        for match in _BLANK_LINE.finditer(rest, max(0, self._seen - 3)):
+            frames.append(bytes(rest[start : match.end()]))
+            start = match.end()
+        if start:
+            del rest[:start]
+        self._seen = len(rest)
+        if self._seen > self._limit or any(len(frame) > self._limit for frame in frames):
+            raise BadAnswer(f"The provider sent an event of more than {self._limit} bytes.")
+        return frames
+
+
+def data_of(frame: bytes) -> bytes | None:
+    """Return the frame's data lines joined by LF, or ``None`` where it has none (a comment, a bare event name)."""
+    if frame.startswith(b"data: ") and frame.endswith(b"\n\n") and frame.find(b"\n") == len(frame) - 2:
+        return frame[6:-2] if b"\r" not in frame else frame[6:].strip(b"\r\n")
+    lines = []
+    for line in _LINE_END.split(frame.removeprefix(_BOM)):
+        if line.startswith(b"data:"):
+            lines.append(line[6:] if line[5:6] == b" " else line[5:])
+        elif line == b"data":
+            lines.append(b"")
+    return b"\n".join(lines) if lines else None
+
+
+def frame_of(data: bytes) -> bytes:
+    """Return one frame around data without line ends."""
+    return b"data: " + data + b"\n\n"
+
+
+def comment(text: bytes) -> bytes:
+    """Return a frame that every client ignores."""
+    return b": " + text + b"\n\n"

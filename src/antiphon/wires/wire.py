@@ -1,0 +1,107 @@
+"""The shape of a wire: what the engine asks of every codec. Nothing here does I/O."""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from antiphon.errors import CallError
+from antiphon.types import Target, Usage
+
+
+class Envelope(msgspec.Struct, frozen=True, eq=False):
+    """The few facts of a request that the engine needs, read without building a request of our own."""
+
+    model: str
+    stream: bool
+    wants_usage: bool
+    """The caller asked for a usage frame at the end of the stream."""
+    choices: int
+    """How many parallel answers were asked for."""
+    document: dict[str, Any]
+    """The decoded body, for whoever must look closer."""
+
+
+class Encoded(msgspec.Struct, frozen=True, eq=False):
+    """A request body for a target; ``hides_usage`` says that usage was asked for on our own account."""
+
+    body: bytes
+    hides_usage: bool = False
+
+
+class Whole(msgspec.Struct, frozen=True, eq=False):
+    """What a whole answer said: usage as the provider counted it, and how much text came, for counting ourselves."""
+
+    usage: Usage | None
+    output_bytes: int
+
+
+class Watch(Protocol):
+    """Looks at the frames of one streamed answer as they pass."""
+
+    committed: bool
+    """The first real output (text, reasoning, a tool call, a finish reason) was seen."""
+    ended: bool
+    """The wire's own end marker was seen."""
+    error: CallError | None
+    """The provider reported an error inside the stream."""
+    usage: Usage | None
+    output_bytes: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether the answer may be shown as complete if nothing more comes."""
+
+    def frame(self, frame: bytes) -> bytes:
+        """Take one whole frame; return what the caller gets: the same bytes, changed bytes, or none.
+
+        Raises :class:`~antiphon.errors.BadAnswer` where the frame is not what the wire allows.
+        """
+
+
+class Wire(Protocol):
+    """A codec for one operation of one message format."""
+
+    operation: str
+    streams: bool
+    end_frame: bytes
+    """What ends a complete stream on this wire."""
+
+    def peek(self, body: bytes) -> Envelope:
+        """Read and check a caller's body; raises :class:`~antiphon.errors.BadRequest`."""
+
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+        """Return the body for a target that speaks this same wire: the same bytes but for what must differ."""
+
+    def whole(self, body: bytes) -> Whole:
+        """Read a whole answer; raises :class:`~antiphon.errors.BadAnswer` where it is none."""
+
+    def watch(self, envelope: Envelope, hides_usage: bool) -> Watch:
+        """Return a watch for one streamed answer."""
+
+    def input_bytes(self, envelope: Envelope) -> int:
+        """Return how much text was sent, for counting tokens ourselves."""
+
+    def error_body(self, error: CallError) -> bytes:
+        """Return an error in this wire's shape."""
+
+    def error_frame(self, error: CallError) -> bytes:
+        """Return the frame that admits, in this wire's shape, that a stream broke."""
+
+    def refusal(self, body: bytes) -> str:
+        """Return the message of a provider's error body, or ``""``."""
+
+
+BYTES_PER_TOKEN = 4
+"""A coarse average over the common tokenizers for English text; counts made with it are marked as estimated."""
+
+
+def counted(input_bytes: int, output_bytes: int) -> Usage:
+    """Return usage that we counted ourselves, because the provider did not say."""
+    return Usage(input=-(-input_bytes // BYTES_PER_TOKEN), output=-(-output_bytes // BYTES_PER_TOKEN), estimated=True)
+
+
+def text_bytes(text: object) -> int:
+    """Return the UTF-8 length of a string, and 0 for anything else."""
+    if type(text) is not str:
+        return 0
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
