@@ -1,0 +1,270 @@
+"""The rows of the bench: each puts one kind of load on every subject in turn and reads the system's counters."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.machine import cpu_seconds, memory
+from bench.process import ROOT, Process, python
+from bench.subjects import CONFIG, PATH, STARTERS, SWITCHES, Stage, Subject, direct, start_antiphon
+
+Figures = dict[str, dict[str, float]]
+"""Subject to figure to value, in seconds, bytes and counts."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long and how often: the full form decides, the smoke form only shows that everything runs."""
+
+    seconds: float
+    warm: float
+    rounds: int
+    connections: int
+    held: int
+    starts: int
+    imports: int
+    sdk_calls: int
+
+
+FULL = Effort(seconds=6, warm=2, rounds=3, connections=64, held=2000, starts=5, imports=10, sdk_calls=500)
+SMOKE = Effort(seconds=1, warm=0.3, rounds=1, connections=16, held=50, starts=1, imports=2, sdk_calls=20)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One run: the stage, the effort, the names of the subjects, and those under load now."""
+
+    stage: Stage
+    effort: Effort
+    names: tuple[str, ...]
+    mock: Process
+
+    def turns(self, subjects: Iterable[Subject]) -> Iterable[Subject]:
+        """Yield the subjects in alternating rounds, so that a change of the machine's mood hits all of them."""
+        listed = list(subjects)
+        for _ in range(self.effort.rounds):
+            yield from listed
+
+
+def requests(bench: Bench, subjects: list[Subject]) -> Figures:
+    """CPU time per whole answer at the run's number of connections, the work done after the load included."""
+    samples: dict[str, list[tuple[float, float]]] = {}
+    for subject in subjects:
+        _wrk(bench, subject, bench.effort.connections, bench.effort.warm)
+    for subject in bench.turns(subjects):
+        settle(subject.process.pid)
+        before = cpu_seconds(subject.process.pid)
+        seen = _wrk(bench, subject, bench.effort.connections, bench.effort.seconds)
+        settle(subject.process.pid)
+        spent = cpu_seconds(subject.process.pid) - before
+        samples.setdefault(subject.name, []).append((spent / seen["requests"], seen["requests"] / seen["seconds"]))
+    return {
+        name: {"cpu": median(s[0] for s in taken), "rate": median(s[1] for s in taken)}
+        for name, taken in samples.items()
+    }
+
+
+def streams(bench: Bench, subjects: list[Subject]) -> Figures:
+    """CPU time per stream chunk, 10 ms apart on every connection."""
+    samples: dict[str, list[tuple[float, float]]] = {}
+    for subject in bench.turns(subjects):
+        seen = _streams(bench, subject)
+        samples.setdefault(subject.name, []).append((seen["cpu"] / seen["chunks"], seen["chunks"] / seen["seconds"]))
+    return {
+        name: {"cpu": median(s[0] for s in taken), "rate": median(s[1] for s in taken)}
+        for name, taken in samples.items()
+    }
+
+
+def latency(bench: Bench, subjects: list[Subject]) -> Figures:
+    """Seconds added to the provider's own answer, one call at a time."""
+    samples: dict[str, list[dict[str, float]]] = {}
+    for subject in bench.turns([direct(bench.stage, bench.mock), *subjects]):
+        seen = _wrk(bench, subject, 1, bench.effort.seconds / 2)
+        samples.setdefault(subject.name, []).append(seen)
+    middle = {
+        name: {point: median(seen[point] for seen in taken) / 1e6 for point in ("p50", "p99")}
+        for name, taken in samples.items()
+    }
+    base = middle.pop("direct")
+    return {name: {point: seen[point] - base[point] for point in seen} for name, seen in middle.items()}
+
+
+def held(bench: Bench, subjects: list[Subject]) -> Figures:
+    """Bytes of a freshly started process at rest, and more of them per stream that is open and silent."""
+    figures = {}
+    for name in bench.names:
+        subject = STARTERS[name](bench.stage)
+        try:
+            time.sleep(1.0)
+            rss, pss = memory(subject.process.pid)
+            rss_held, pss_held = _hold(bench, subject)
+        finally:
+            subject.process.stop()
+        count = bench.effort.held
+        figures[subject.name] = {
+            "rss": float(rss),
+            "pss": float(pss),
+            "rss_per_stream": (rss_held - rss) / count,
+            "pss_per_stream": (pss_held - pss) / count,
+        }
+    return figures
+
+
+def ready(bench: Bench, subjects: list[Subject]) -> Figures:
+    """Seconds from starting the process until it says it is ready."""
+    figures = {}
+    for name in (name for name in bench.names if name != "nginx"):
+        starts = bench.effort.starts if name in ("on", "bare") else 1
+        fresh = [_start_once(STARTERS[name], bench.stage) for _ in range(starts)]
+        figures[fresh[0].name] = {"fresh": median(subject.ready[0] for subject in fresh)}
+    if "on" in bench.names:
+        figures["antiphon, all on"]["again"] = _start_again(bench)
+    return figures
+
+
+def _start_once(starter: Callable[[Stage], Subject], stage: Stage) -> Subject:
+    subject = starter(stage)
+    subject.process.stop()
+    return subject
+
+
+def _start_again(bench: Bench) -> float:
+    folder = bench.stage.folder / "again"
+    seen = []
+    for _ in range(bench.effort.starts + 1):
+        subject = start_antiphon(bench.stage, "antiphon, all on", "on", folder)
+        subject.process.stop()
+        seen += subject.ready
+    return median(seen[1:])
+
+
+def imports(bench: Bench, subjects: list[Subject]) -> Figures:
+    """Seconds that ``import antiphon`` adds to starting Python, with and without naming a client."""
+    programs = {"python": "pass", "module": "import antiphon", "client": "from antiphon import Antiphon, AsyncAntiphon"}
+    samples: dict[str, list[float]] = {name: [] for name in programs}
+    for _ in range(bench.effort.imports + 1):
+        for name, program in programs.items():
+            began = time.perf_counter()
+            _run(bench, [sys.executable, "-c", program])
+            samples[name].append(time.perf_counter() - began)
+    # The first round fills the page cache and writes the compiled files.
+    middle = {name: median(taken[1:]) for name, taken in samples.items()}
+    return {"antiphon": {name: middle[name] - middle["python"] for name in ("module", "client")}}
+
+
+def sdk(bench: Bench, subjects: list[Subject]) -> Figures:
+    """CPU time of one call through an SDK in process, against the same provider."""
+    stage = bench.stage
+    config = stage.folder / "sdk.yaml"
+    switches = SWITCHES["on"].format(port=0)
+    config.write_text(
+        CONFIG.format(switches=switches, data=stage.folder / "sdk", whole=stage.whole, paced=stage.paced),
+        encoding="utf-8",
+    )
+    names = {"openai": sys.executable, "antiphon": sys.executable}
+    if stage.litellm is not None:
+        names["litellm"] = str(stage.litellm / "bin" / "python")
+    kinds = {"sync": "", "async": "-async"}
+    samples: dict[tuple[str, str], list[float]] = {}
+    for _ in range(bench.effort.rounds):
+        for name, interpreter in names.items():
+            for kind, suffix in kinds.items():
+                arguments = ["--base-url", f"http://127.0.0.1:{stage.whole}/v1", "--config", str(config)]
+                counts = ["--count", str(bench.effort.sdk_calls)]
+                seen = _run(bench, [interpreter, "-m", "bench.sdk", name + suffix, *arguments, *counts])
+                samples.setdefault((name, kind), []).append(json.loads(seen.splitlines()[-1])["cpu"])
+    return {name: {kind: median(samples[name, kind]) for kind in kinds} for name in names}
+
+
+ROWS: dict[str, Callable[[Bench, list[Subject]], Figures]] = {
+    "requests": requests,
+    "streams": streams,
+    "latency": latency,
+    "held": held,
+    "ready": ready,
+    "imports": imports,
+    "sdk": sdk,
+}
+LOADED = ("requests", "streams", "latency")
+"""Rows that need the subjects to be running."""
+
+
+def settle(pid: int, quiet: float = 0.02, limit: float = 20.0) -> None:
+    """Wait until a process uses next to nothing, so that work put off until after the load is not missed."""
+    ends, before = time.monotonic() + limit, cpu_seconds(pid)
+    while time.monotonic() < ends:
+        time.sleep(0.5)
+        now = cpu_seconds(pid)
+        if now - before < quiet:
+            return
+        before = now
+
+
+def _wrk(bench: Bench, subject: Subject, connections: int, seconds: float) -> dict[str, float]:
+    whole_seconds = max(1, round(seconds))
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{whole_seconds}s", "--timeout", "10s"]
+    script = ["-s", str(ROOT / "bench" / "calls.lua"), subject.url(subject.whole_path)]
+    output = _run(bench, [*command, *script, "--", subject.whole_model, subject.key], core=bench.stage.load_core)
+    seen: dict[str, float] = json.loads(output.splitlines()[-1])
+    if seen["errors"] or not seen["requests"]:
+        raise RuntimeError(f"{subject.name}: {seen}\n{output}\n{subject.process.last_words()}")
+    return seen
+
+
+def _streams(bench: Bench, subject: Subject) -> dict[str, Any]:
+    effort = bench.effort
+    command = python("bench.streams", subject.url(subject.paced_path), "--model", subject.paced_model)
+    options = ["--key", subject.key, "--watch", subject.process.pid, "--connections", effort.connections]
+    window = ["--warm", effort.warm, "--seconds", effort.seconds]
+    output = _run(bench, [*command, *map(str, options + window)], core=bench.stage.load_core)
+    seen: dict[str, Any] = json.loads(output)
+    return seen
+
+
+def _hold(bench: Bench, subject: Subject) -> tuple[int, int]:
+    command = python("bench.streams", subject.url(subject.paced_path), "--model", subject.hold_model)
+    options = ["--key", subject.key, "--hold", str(bench.effort.held)]
+    with subprocess.Popen(
+        [*command, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        opened = client.stdout.readline()
+        try:
+            if not opened:
+                raise RuntimeError(f"{subject.name}: the streams were not opened\n{subject.process.last_words()}")
+            time.sleep(1.0)
+            return memory(subject.process.pid)
+        finally:
+            client.stdin.close()
+
+
+def _run(bench: Bench, command: list[str], core: int | None = None) -> str:
+    chosen = bench.stage.core if core is None else core
+    with tempfile.TemporaryFile("w+") as errors:
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            check=False,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            preexec_fn=lambda: os.sched_setaffinity(0, {chosen}),
+        )
+        if done.returncode:
+            errors.seek(0)
+            raise RuntimeError(f"{' '.join(command[:4])} failed:\n{errors.read()[-3000:]}")
+    return done.stdout
+
+
+__all__ = ["FULL", "LOADED", "PATH", "ROWS", "SMOKE", "Bench", "Effort", "Figures", "Path"]

@@ -1,0 +1,79 @@
+"""Processes of the bench: started on one core, waited for, always stopped."""
+
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Process:
+    """One started program, its output kept in a file."""
+
+    def __init__(self, command: Sequence[str], core: int, log: Path, environ: Mapping[str, str] | None = None) -> None:
+        self.command, self.log = list(command), log
+
+        def settle() -> None:
+            os.sched_setaffinity(0, {core})
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+        with log.open("ab") as output:
+            self._popen = subprocess.Popen(
+                self.command,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                cwd=log.parent,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})},
+                preexec_fn=settle,
+            )
+        self.pid = self._popen.pid
+
+    def running(self) -> bool:
+        return self._popen.poll() is None
+
+    def stop(self, patience: float = 10.0) -> None:
+        """Ask to end, wait, and end what does not."""
+        if self.running():
+            self._popen.send_signal(signal.SIGTERM)
+        try:
+            self._popen.wait(patience)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+
+    def last_words(self) -> str:
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+
+
+def wait_ready(process: Process, port: int, path: str = "/health/ready", limit: float = 60.0) -> float:
+    """Return the seconds until ``path`` answered 200; raises ``RuntimeError`` with the program's last words."""
+    began = time.perf_counter()
+    while time.perf_counter() - began < limit:
+        if not process.running():
+            break
+        if _answers(port, path):
+            return time.perf_counter() - began
+        time.sleep(0.002)
+    raise RuntimeError(f"{process.command[:4]} was not ready on port {port}:\n{process.last_words()}")
+
+
+def _answers(port: int, path: str) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
+            return connection.recv(64).split(b" ", 2)[1:2] == [b"200"]
+    except OSError:
+        return False
+
+
+def python(module: str, *arguments: object) -> list[str]:
+    """Return the command that runs a module of the bench with this interpreter."""
+    return [sys.executable, "-m", module, *map(str, arguments)]

@@ -1,0 +1,170 @@
+"""What is measured: how each program is started in front of the same two providers, and how it is called."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import nginx
+from bench.machine import free_port
+from bench.process import ROOT, Process, python, wait_ready
+
+PATH = "/v1/chat/completions"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The providers and cores shared by every subject, and the folder of this run."""
+
+    folder: Path
+    load_core: int
+    core: int
+    whole: int
+    """Port of the provider that answers at once."""
+    paced: int
+    """Port of the provider that streams."""
+    litellm: Path | None = None
+    profile: Path | None = None
+
+
+@dataclass
+class Subject:
+    """A program under load: where its whole answers and its streams are asked for, and with which key."""
+
+    name: str
+    process: Process
+    port: int
+    whole_path: str = PATH
+    paced_path: str = PATH
+    whole_model: str = "bench"
+    paced_model: str = "bench-paced"
+    hold_model: str = "bench-hold"
+    key: str = "bench"
+    ready: list[float] = field(default_factory=list)
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+
+def direct(stage: Stage, process: Process) -> Subject:
+    """The provider itself, for latencies to be compared with."""
+    return Subject("direct", process, stage.whole)
+
+
+def reverse_proxy(stage: Stage) -> Subject:
+    port = free_port()
+    process = nginx.start_proxy(stage.folder / f"nginx-{port}", stage.core, port, stage.whole, stage.paced)
+    return Subject("nginx", process, port, whole_path=f"/whole{PATH}", paced_path=f"/paced{PATH}")
+
+
+def bare(stage: Stage) -> Subject:
+    port = free_port()
+    command = python("bench.bare", "--port", port, "--whole", stage.whole, "--paced", stage.paced)
+    process = Process(command, stage.core, stage.folder / "bare.log")
+    ready = wait_ready(process, port)
+    return Subject("bare Python", process, port, f"/whole{PATH}", f"/paced{PATH}", ready=[ready])
+
+
+def antiphon_off(stage: Stage) -> Subject:
+    return start_antiphon(stage, "antiphon, all off", "off")
+
+
+def antiphon_on(stage: Stage) -> Subject:
+    return start_antiphon(stage, "antiphon, all on", "on")
+
+
+SWITCHES = {
+    "on": "server: {{host: 127.0.0.1, port: {port}, auth: keys}}",
+    "off": "server: {{host: 127.0.0.1, port: {port}, auth: open}}",
+}
+
+CONFIG = """\
+version: 1
+{switches}
+data: {data}
+providers:
+  whole: {{kind: openai, base_url: "http://127.0.0.1:{whole}/v1", api_key: bench}}
+  paced: {{kind: openai, base_url: "http://127.0.0.1:{paced}/v1", api_key: bench}}
+models:
+  bench: whole/bench
+  bench-paced: paced/bench
+  bench-hold: paced/bench-hold
+"""
+
+
+def start_antiphon(stage: Stage, name: str, mode: str, folder: Path | None = None) -> Subject:
+    """Start the gateway; ``folder`` with the data of an earlier start makes it a second start."""
+    folder = folder or stage.folder / f"antiphon-{mode}-{time.monotonic_ns()}"
+    folder.mkdir(exist_ok=True)
+    port = free_port()
+    config = folder / "antiphon.yaml"
+    switches = SWITCHES[mode].format(port=port)
+    text = CONFIG.format(switches=switches, data=folder / "data", whole=stage.whole, paced=stage.paced)
+    config.write_text(text, encoding="utf-8")
+    process = Process([*gateway_command(stage, mode), "serve", "--config", str(config)], stage.core, folder / "log")
+    ready = wait_ready(process, port)
+    return Subject(name, process, port, key=admin_key(folder / "data") or "bench", ready=[ready])
+
+
+def gateway_command(stage: Stage, mode: str) -> list[str]:
+    """Return the command of the installed script, or of the profiler around it."""
+    if stage.profile is not None and mode == "on":
+        return python("bench.profiled", stage.profile)
+    return [str(Path(sys.executable).with_name("antiphon"))]
+
+
+def admin_key(data: Path) -> str:
+    file = data / "admin.key"
+    return file.read_text(encoding="utf-8").strip() if file.exists() else ""
+
+
+def litellm(stage: Stage) -> Subject:
+    """LiteLLM's proxy from an environment of its own."""
+    assert stage.litellm is not None
+    port = free_port()
+    folder = stage.folder / f"litellm-{port}"
+    folder.mkdir()
+    models = {
+        "bench": (stage.whole, "bench"),
+        "bench-paced": (stage.paced, "bench"),
+        "bench-hold": (stage.paced, "bench-hold"),
+    }
+    entries = [
+        {
+            "model_name": name,
+            "litellm_params": {
+                "model": f"openai/{model}",
+                "api_base": f"http://127.0.0.1:{upstream}/v1",
+                "api_key": "bench",
+            },
+        }
+        for name, (upstream, model) in models.items()
+    ]
+    config = folder / "config.yaml"
+    config.write_text(json.dumps({"model_list": entries, "general_settings": {"master_key": "sk-bench"}}))
+    command = [
+        str(stage.litellm / "bin" / "litellm"),
+        "--config",
+        str(config),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+    process = Process(command, stage.core, folder / "log", quiet)
+    ready = wait_ready(process, port, "/health/liveliness")
+    return Subject("LiteLLM proxy", process, port, key="sk-bench", ready=[ready])
+
+
+STARTERS: dict[str, Callable[[Stage], Subject]] = {
+    "nginx": reverse_proxy,
+    "bare": bare,
+    "off": antiphon_off,
+    "on": antiphon_on,
+    "litellm": litellm,
+}
+
+__all__ = ["PATH", "ROOT", "STARTERS", "Stage", "Subject", "direct", "start_antiphon"]
