@@ -1,0 +1,66 @@
+"""Frames out of any chunks: every split gives the same frames, every byte is kept."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from antiphon.errors import BadAnswer
+from antiphon.wires.sse import SSESplitter, data_of
+
+STREAM = (
+    b'data: {"a":1}\n\n: comment\n\nevent: x\ndata: {"b":\ndata: 2}\n\n'
+    b"data:tight\n\nid: 7\nretry: 1\n\ndata: [DONE]\n\n"
+)
+DATA = [b'{"a":1}', None, b'{"b":\n2}', b"tight", None, b"[DONE]"]
+
+
+def frames(chunks: list[bytes]) -> list[bytes]:
+    splitter = SSESplitter()
+    out = [frame for chunk in chunks for frame in splitter.feed(chunk)]
+    assert b"".join(out) + bytes(splitter.rest) == b"".join(chunks)
+    return out
+
+
+def meaning(chunks: list[bytes]) -> list[bytes | None]:
+    """The data of each frame that is not just the second half of a CRLF cut in two."""
+    return [data_of(frame) for frame in frames(chunks) if frame.strip(b"\r\n")]
+
+
+@pytest.mark.parametrize("eol", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+def test_every_split_gives_the_same_frames(eol: bytes, bom: bytes) -> None:
+    stream = bom + STREAM.replace(b"\n", eol) + b": end\n\n"
+    for cut in range(len(stream) + 1):
+        assert meaning([stream[:cut], stream[cut:]])[:6] == DATA, cut
+    assert meaning([stream[i : i + 1] for i in range(len(stream))])[:6] == DATA
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_mixed_line_ends_and_random_chunks(data: st.DataObject) -> None:
+    stream = b""
+    for line in STREAM.split(b"\n")[:-1]:
+        # LF after CR is one line end, not two, so an empty line after CR must not end in LF alone.
+        merges = not line and stream.endswith(b"\r")
+        ends = st.sampled_from([b"\r", b"\r\n"] if merges else [b"\n", b"\r\n", b"\r"])
+        stream += line + data.draw(ends)
+    stream += b": end\n\n"
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+    chunks = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    assert [item for item in meaning(chunks) if item is not None] == [item for item in DATA if item is not None]
+
+
+def test_a_million_tiny_chunks_cost_linear_time() -> None:
+    splitter = SSESplitter()
+    for _ in range(200_000):
+        assert splitter.feed(b"x") == []
+    assert splitter.feed(b"\n\n") == [b"x" * 200_000 + b"\n\n"]
+
+
+def test_an_endless_line_is_refused() -> None:
+    splitter = SSESplitter(limit=1000)
+    with pytest.raises(BadAnswer, match="1000 bytes"):
+        for _ in range(100):
+            splitter.feed(b"data: " + b"x" * 50)
+    with pytest.raises(BadAnswer, match="1000 bytes"):
+        SSESplitter(limit=1000).feed(b"data: " + b"x" * 5000 + b"\n\n")
