@@ -34,7 +34,7 @@ def _value_type(annotation: Any) -> Any:
 
 def _add(parser: argparse.ArgumentParser, name: str, kind: Any, text: str, default: Any) -> None:
     flag = "--" + name.replace("_", "-")
-    shown = "" if default in (None, False) else f" [default: {default}]"
+    shown = "" if default is None else f" [default: {default}]"
     if default is inspect.Parameter.empty:
         parser.add_argument(name, type=kind, help=text)
     elif kind is bool:
