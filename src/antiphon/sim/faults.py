@@ -82,7 +82,7 @@ def _error_200(behaviour: Behaviour, headers: Headers, now: int) -> Performance:
 
 
 def _empty(behaviour: Behaviour, headers: Headers, now: int) -> Performance:
-    return Performance(status=204, headers=headers, delay=behaviour.head)
+    return Performance(status=204, headers=headers, chunked=False, delay=behaviour.head)
 
 
 def _redirect(behaviour: Behaviour, headers: Headers, now: int) -> Performance:

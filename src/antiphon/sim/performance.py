@@ -50,9 +50,9 @@ class Performance(msgspec.Struct, eq=False, kw_only=True):
     """What is sent to answer one request.
 
     ``status`` 0 means that not even a head is sent. ``delay`` is seconds before the head. ``length`` is the stated
-    Content-Length, which a fault may make a lie; ``None`` is a chunked body. ``limit`` cuts the whole response, head
-    and framing included, after that many bytes, by ``limit_end``. ``split`` is the size of each write, 0 for whole
-    steps.
+    Content-Length, which a fault may make a lie; without one the body is ``chunked`` or ended by the close. ``limit``
+    cuts the whole response, head and framing included, after that many bytes, by ``limit_end``. ``split`` is the
+    size of each write, 0 for whole steps.
     """
 
     status: int
@@ -64,6 +64,7 @@ class Performance(msgspec.Struct, eq=False, kw_only=True):
     limit: int | None = None
     limit_end: End = End.CUT
     split: int = 0
+    chunked: bool = True
     operation: str = ""
     model: str = ""
 
@@ -73,7 +74,7 @@ class Performance(msgspec.Struct, eq=False, kw_only=True):
         lines += [b"%s: %s\r\n" % header for header in self.headers]
         if self.length is not None:
             lines.append(b"content-length: %d\r\n" % self.length)
-        elif self.status != 204:
+        elif self.chunked:
             lines.append(b"transfer-encoding: chunked\r\n")
         if connection:
             lines.append(b"connection: %s\r\n" % connection)

@@ -203,10 +203,10 @@ def _until_length(answer: Performance, length: int) -> Iterator[Step]:
 
 
 def _until_limit(answer: Performance, left: int) -> Iterator[Step]:
-    chunked = answer.length is None
+    chunked = answer.length is None and answer.chunked
     for delay, data, tokens in answer.steps:
-        before = len(b"%x\r\n" % len(data)) if chunked else 0
-        after = 2 if chunked else 0
+        before = len(b"%x\r\n" % len(data)) if chunked and data else 0
+        after = 2 if chunked and data else 0
         if before + len(data) + after > left:
             answer.end = answer.limit_end
             yield delay, data[: max(left - before, 0)], tokens
