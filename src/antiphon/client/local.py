@@ -1,0 +1,68 @@
+"""Calls in this process: the gateway's own pipeline, without a server between."""
+
+import weakref
+from decimal import Decimal
+from typing import Any
+
+from antiphon import errors
+from antiphon.catalog import load
+from antiphon.client.facts import Facts, facts_of
+from antiphon.engine.call import Answer, Call
+from antiphon.engine.pipeline import dollars
+from antiphon.engine.runtime import Runtime
+from antiphon.engine.stream import Stream
+from antiphon.types import Caller
+
+CALLER = Caller("local", "in process", admin=True)
+"""Who calls where there is no key: the program itself."""
+
+
+class LocalFrames:
+    """A stream of the engine; its cost is known from its record, after the end."""
+
+    def __init__(self, answer: Answer, stream: Stream) -> None:
+        self._answer = answer
+        self._stream = stream
+        self.next = stream.next
+        self.close = stream.close
+
+    @property
+    def facts(self) -> Facts:
+        facts = facts_of(self._answer.headers)
+        record = self._stream.record
+        if record is None or record.cost is None:
+            return facts
+        return Facts(facts.call_id, facts.target, facts.attempts, Decimal(dollars(record.cost)))
+
+
+class Local:
+    """The engine in this process; ``data`` is the ledger's directory, ``None`` for what the configuration says."""
+
+    def __init__(self, config: str | None, data: str | None) -> None:
+        self._catalog = load(config, data=data)
+        self._runtime = Runtime(self._catalog, data=data)
+        # Streams under way; a caller may forget one, and its record must be written before the ledger closes.
+        self._streams: weakref.WeakSet[LocalFrames] = weakref.WeakSet()
+
+    async def start(self) -> None:
+        await self._runtime.start()
+
+    async def close(self) -> None:
+        for frames in tuple(self._streams):
+            frames.close()
+        await self._runtime.close()
+
+    async def whole(self, operation: str, body: bytes) -> tuple[bytes, Facts]:
+        answer = await self._runtime.ask(Call(operation, body, CALLER))
+        return answer.body or b"", facts_of(answer.headers)
+
+    async def frames(self, operation: str, body: bytes) -> LocalFrames:
+        answer = await self._runtime.ask(Call(operation, body, CALLER))
+        if answer.stream is None:
+            raise errors.BadAnswer("The answer to a streamed call is not a stream.")
+        frames = LocalFrames(answer, answer.stream)
+        self._streams.add(frames)
+        return frames
+
+    async def models(self) -> list[dict[str, Any]]:
+        return self._catalog.models()

@@ -1,0 +1,78 @@
+"""Arguments to request bodies. Parameters go into the body under their own names, known to us or not."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from antiphon.client.view import View
+from antiphon.errors import BadRequest
+
+Messages: TypeAlias = str | Sequence[Mapping[str, Any] | View]
+"""One user message as text, or messages in OpenAI's shape; messages of an earlier reply can be among them."""
+
+EmbeddingInput: TypeAlias = str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]
+"""A text, texts, tokens, or lists of tokens."""
+
+Encoding: TypeAlias = Literal["float", "base64"]
+
+
+def chat_body(
+    model: str, messages: Messages, system: str | None, params: Mapping[str, Any], *, stream: bool = False
+) -> bytes:
+    """Return the body of a chat call; raises ``TypeError`` for arguments that belong elsewhere."""
+    if "stream" in params:
+        raise TypeError("chat() answers whole and stream() in pieces; leave out the 'stream' parameter")
+    body: dict[str, Any] = {"model": model, "messages": _messages(messages, system)}
+    if stream:
+        body["stream"] = True
+        body["stream_options"] = {"include_usage": True}
+    if params:
+        body.update(params)
+    return encode(body)
+
+
+def embeddings_body(
+    model: str, texts: EmbeddingInput, dimensions: int | None, encoding: Encoding, params: Mapping[str, Any]
+) -> bytes:
+    """Return the body of an embeddings call."""
+    body: dict[str, Any] = {"model": model, "input": texts, "encoding_format": encoding}
+    if dimensions is not None:
+        body["dimensions"] = dimensions
+    body.update(params)
+    return encode(body)
+
+
+def _messages(messages: Messages, system: str | None) -> list[Any]:
+    turns: Iterable[Any]
+    if isinstance(messages, str):
+        turns = ({"role": "user", "content": messages},)
+    elif isinstance(messages, Mapping | bytes) or not isinstance(messages, Iterable):
+        raise TypeError(f"messages must be a text or a list of messages, not {type(messages).__name__}")
+    else:
+        turns = messages
+    return list(turns) if system is None else [{"role": "system", "content": system}, *turns]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, View):
+        return value.json()
+    dump = getattr(value, "model_dump", None)  # pydantic, which OpenAI's own message types are made of
+    if dump is not None:
+        return dump(mode="json", exclude_unset=True)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Collection):
+        return list(value)
+    raise TypeError(f"a parameter holds {type(value).__name__}, which JSON cannot carry; convert it first")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_plain).encode
+
+
+def encode(body: dict[str, Any]) -> bytes:
+    """Return a body as JSON; raises ``TypeError`` for a value JSON cannot carry, ``BadRequest`` for invalid text."""
+    try:
+        return _encode(body)
+    except UnicodeEncodeError as error:
+        raise BadRequest(f"A text of the call is not valid Unicode ({error.reason}); remove lone surrogates.") from None

@@ -1,0 +1,99 @@
+"""Errors on the wire come back as the class they left as."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from antiphon import errors
+from antiphon.client import failure
+from antiphon.errors import CallError
+
+
+def _tree(root: type[CallError]) -> Iterator[type[CallError]]:
+    yield root
+    for branch in root.__subclasses__():
+        yield from _tree(branch)
+
+
+def _example(cls: type[CallError]) -> CallError:
+    if issubclass(cls, errors.UpstreamStatus):
+        return cls("it failed", status=429 if cls is errors.RateLimited else 503, body=b"{}", headers=())
+    if issubclass(cls, errors.UpstreamTimeout):
+        return cls("it failed", phase="idle")
+    return cls("it failed")
+
+
+def _object(error: CallError) -> dict[str, object]:
+    return {"message": error.message, "type": error.kind, "param": error.param, "code": error.code}
+
+
+def _body(error: CallError) -> bytes:
+    return json.dumps({"error": _object(error)}).encode()
+
+
+@pytest.mark.parametrize("cls", list(_tree(CallError)), ids=lambda cls: cls.__name__)
+def test_each_class_survives_the_way_over_a_server(cls: type[CallError]) -> None:
+    sent = _example(cls)
+    got = failure.from_answer(sent.status, [(b"x-antiphon-call-id", b"call_7")], _body(sent))
+    assert type(got) is cls
+    assert (got.message, got.status, got.code, got.retryable, got.call_id) == (
+        sent.message, sent.status, sent.code, sent.retryable, "call_7",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("cls", list(_tree(CallError)), ids=lambda cls: cls.__name__)
+def test_each_class_survives_inside_a_stream(cls: type[CallError]) -> None:
+    sent = _example(cls)
+    got = failure.from_event({"error": _object(sent)}, _body(sent))
+    assert type(got) is cls
+    assert got is not None
+    assert (got.message, got.code) == (sent.message, sent.code)
+
+
+@pytest.mark.parametrize("cls", [errors.BadRequest, errors.Unauthorized, errors.Forbidden, errors.NotFound])
+def test_a_code_of_its_own_keeps_the_class_of_its_status(cls: type[CallError]) -> None:
+    sent = cls("no", code="something_special")
+    got = failure.from_answer(sent.status, [], _body(sent))
+    assert (type(got), got.code) == (cls, "something_special")
+
+
+def test_a_providers_error_passed_on_is_not_taken_for_the_gateways() -> None:
+    body = b'{"error":{"message":"wrong key","type":"authentication_error","code":"invalid_api_key"}}'
+    ours = failure.from_answer(401, [], body)
+    assert type(ours) is errors.Unauthorized
+    theirs = failure.from_answer(401, [(b"x-antiphon-target", b"openai/gpt-4o")], body)
+    assert type(theirs) is errors.UpstreamStatus
+    assert (theirs.status, theirs.body, theirs.code) == (401, body, "invalid_api_key")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cls", "words"),
+    [
+        (500, b"<html>oops</html>", errors.UpstreamStatus, "oops"),
+        (502, b"", errors.UpstreamStatus, "502"),
+        (429, b'{"error":"slow down"}', errors.RateLimited, "slow down"),
+        (429, b'{"error":{"message":"m","code":"insufficient_quota"}}', errors.RateLimited, "m"),
+        (418, b'{"detail":"teapot"}', errors.UpstreamStatus, "teapot"),
+        (400, b'{"error":{"message":5,"type":[],"code":{}}}', errors.UpstreamStatus, "5"),
+        (404, b"[" * 10**5, errors.UpstreamStatus, "404"),
+    ],
+)
+def test_servers_of_other_makes_are_understood_as_far_as_they_go(
+    status: int, body: bytes, cls: type[CallError], words: str
+) -> None:
+    got = failure.from_answer(status, [(b"retry-after", b"7")], body)
+    assert type(got) is cls
+    assert words in str(got)
+    assert (got.status, got.retry_after) == (status, 7.0)
+
+
+def test_a_date_in_retry_after_is_unknown() -> None:
+    got = failure.from_answer(429, [(b"retry-after", b"Wed, 21 Oct 2026 07:28:00 GMT")], b"{}")
+    assert got.retry_after is None
+
+
+def test_an_event_with_choices_is_no_error() -> None:
+    assert failure.from_event({"choices": [{"index": 0}], "error": None}, b"") is None
+    assert failure.from_event({"choices": [{"index": 0}], "error": {"message": "x"}}, b"") is None
+    assert isinstance(failure.from_event({"error": "boom"}, b""), errors.UpstreamError)
