@@ -1,0 +1,147 @@
+"""From a checked file to settings, providers and routes. Imported only where a file is read."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from antiphon.catalog.address import parse_address
+from antiphon.catalog.check import check
+from antiphon.catalog.detect import key_from
+from antiphon.catalog.document import Document, dotted, parse
+from antiphon.catalog.kinds import load_kinds
+from antiphon.catalog.prices import config_version, filled
+from antiphon.catalog.provider import Provider
+from antiphon.catalog.routes import Route, split_target
+from antiphon.catalog.schema import ModelBlock, PriceBlock, ProviderBlock, SettingsBlock, TimeoutsBlock
+from antiphon.catalog.settings import Settings
+from antiphon.errors import ConfigError, Fault
+from antiphon.types import Price, Strategy, Timeouts
+
+
+class Built(msgspec.Struct, frozen=True):
+    """What a file says, ready for a catalog; ``sources`` gives the place of each value that is not a default."""
+
+    settings: Settings
+    providers: dict[str, Provider]
+    routes: dict[str, Route]
+    sources: dict[str, str]
+
+
+def build(file: str, environ: Mapping[str, str]) -> Built:
+    """Return what ``file`` says; raises :class:`~antiphon.errors.ConfigError` with every fault in it."""
+    document = parse(_text(file), file, environ)
+    faults = document.faults
+    if not faults or document.values:
+        checked = check(document, environ)
+    if faults:
+        raise ConfigError(sorted(faults, key=lambda fault: fault.line or 0))
+    assert checked.settings is not None
+    settings = _settings(checked.settings)
+    providers = {
+        name: _provider(name, block, settings.timeouts, document, environ) for name, block in checked.providers.items()
+    }
+    for kind in load_kinds().values():
+        if kind.always and checked.settings.sim and kind.address is not None:
+            providers.setdefault(
+                kind.name,
+                Provider(kind.name, kind, kind.address, "built in", timeouts=settings.timeouts),
+            )
+    if faults:
+        raise ConfigError(faults)
+    routes = {name: _route(name, block) for name, block in checked.models.items()}
+    return Built(settings, providers, routes, _sources(document))
+
+
+def _text(file: str) -> str:
+    try:
+        with Path(file).open("rb") as handle:
+            return handle.read(2 * 1024 * 1024).decode("utf-8-sig")
+    except OSError as error:
+        problem = f"cannot be read: {os.strerror(error.errno or 0)}"
+    except UnicodeDecodeError as error:
+        problem = f"is not UTF-8 (byte {error.start})"
+    except ValueError:
+        problem = "is not the name of a file"
+    raise ConfigError([Fault(file, None, "(file)", problem, "name another with --config")])
+
+
+def _settings(block: SettingsBlock) -> Settings:
+    return Settings(
+        **block.server.model_dump(),
+        data=block.data,
+        durability=block.durability,
+        journal_cap=block.journal_cap,
+        on_journal_full=block.on_journal_full,
+        timeouts=_timeouts(block.timeouts, Timeouts()),
+        ca_file=block.tls.ca_file,
+    )
+
+
+def _timeouts(block: TimeoutsBlock, base: Timeouts) -> Timeouts:
+    return msgspec.structs.replace(base, **block.model_dump(exclude_none=True))
+
+
+def _provider(
+    name: str, block: ProviderBlock, timeouts: Timeouts, document: Document, environ: Mapping[str, str]
+) -> Provider:
+    path = ("providers", name)
+    kind = load_kinds()[block.kind or name]
+    address = parse_address(block.base_url) if block.base_url else kind.address
+    assert address is not None
+    credential, key_source = block.api_key, _place(document, (*path, "api_key"))
+    if credential is None:
+        key_source = ""
+        # A key is bound to the address it was made for: one from the environment goes to the kind's own only.
+        if block.base_url is None:
+            credential, variable = key_from(kind, environ, document.faults)
+            key_source = f"environment variable {variable}" if variable else ""
+    return Provider(
+        name=name,
+        kind=kind,
+        address=kind.at(address),
+        source=_place(document, path),
+        credential=credential,
+        key_source=key_source,
+        api_version=block.api_version or kind.api_version,
+        headers=tuple((header.lower(), value) for header, value in block.headers.items()),
+        timeouts=_timeouts(block.timeouts, timeouts),
+        models=tuple(block.models),
+    )
+
+
+def _route(name: str, block: ModelBlock) -> Route:
+    weighted = block.strategy == "weighted" or any(target.weight is not None for target in block.targets)
+    targets = []
+    for target in block.targets:
+        split = split_target(target.model)
+        assert split is not None
+        targets.append((*split, 1 if target.weight is None else target.weight))
+    return Route(
+        name=name,
+        targets=tuple(targets),
+        aliases=tuple(block.aliases),
+        strategy=Strategy.WEIGHTED if weighted else Strategy.ORDER,
+        fallbacks=tuple(block.fallbacks),
+        price=_price(block.price),
+    )
+
+
+def _price(block: PriceBlock | None) -> Price | None:
+    if block is None:
+        return None
+    stated = block.model_dump(exclude_none=True)
+    return filled(stated, config_version(stated))
+
+
+def _place(document: Document, path: tuple[Any, ...]) -> str:
+    place = f"{document.file}:{document.line(path)}"
+    if names := document.variables.get(path):
+        place += f" (environment variable {', '.join(names)})"
+    return place
+
+
+def _sources(document: Document) -> dict[str, str]:
+    return {dotted(path): _place(document, path) for path in document.lines if path}

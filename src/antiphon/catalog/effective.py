@@ -1,0 +1,90 @@
+"""The configuration in force, value by value, each with its source. What it shows holds no secret."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from antiphon.catalog.prices import per_million
+from antiphon.catalog.provider import Provider
+from antiphon.catalog.routes import Route
+from antiphon.catalog.settings import SHOWN_AT, Settings
+from antiphon.types import BUCKETS, Timeouts
+
+HIDDEN = "(hidden)"
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One value; ``path`` is its keys, ``source`` is ``default``, ``file:line`` or what else set it."""
+
+    path: tuple[str, ...]
+    value: Any
+    source: str
+
+
+def effective(
+    settings: Settings,
+    providers: Mapping[str, Provider],
+    routes: Mapping[str, Route],
+    source: Callable[[str], str],
+) -> list[Setting]:
+    """Return every value in force, with its source."""
+    found = [Setting(tuple(at.split(".")), getattr(settings, key), source(at)) for key, at in SHOWN_AT.items()]
+    deadlines = msgspec.structs.asdict(settings.timeouts)
+    found += [Setting(("timeouts", key), value, source(f"timeouts.{key}")) for key, value in deadlines.items()]
+    for provider in providers.values():
+        found += _provider(provider, source)
+    for route in routes.values():
+        found += _route(route, source)
+    return found
+
+
+def _provider(provider: Provider, source: Callable[[str], str]) -> Iterator[Setting]:
+    above = ("providers", provider.name)
+    at = f"providers.{provider.name}"
+
+    def setting(key: str, value: Any) -> Setting:
+        origin = source(f"{at}.{key}")
+        return Setting((*above, key), value, provider.source if origin == "default" else origin)
+
+    yield setting("kind", provider.kind.name)
+    yield setting("base_url", provider.base_url)
+    if provider.credential is not None:
+        yield Setting((*above, "api_key"), HIDDEN, provider.key_source)
+    if provider.api_version:
+        yield setting("api_version", provider.api_version)
+    for name, _ in provider.headers:
+        yield Setting((*above, "headers", name), HIDDEN, source(f"{at}.headers"))
+    if provider.models:
+        yield setting("models", list(provider.models))
+    for key in Timeouts.__struct_fields__:
+        if (origin := source(f"{at}.timeouts.{key}")) != "default":
+            yield Setting((*above, "timeouts", key), getattr(provider.timeouts, key), origin)
+
+
+def _route(route: Route, source: Callable[[str], str]) -> Iterator[Setting]:
+    above = ("models", route.name)
+    at = f"models.{route.name}"
+    whole = source(at)
+
+    def setting(key: str, value: Any) -> Setting:
+        origin = source(f"{at}.{key}")
+        return Setting(
+            (*above, key), value, "default" if origin == "default" and key in _OPTIONAL else _or(origin, whole)
+        )
+
+    targets = [{"model": f"{provider}/{model}", "weight": weight} for provider, model, weight in route.targets]
+    yield setting("targets", targets)
+    yield setting("strategy", route.strategy.value)
+    yield setting("aliases", list(route.aliases))
+    yield setting("fallbacks", list(route.fallbacks))
+    if route.price is not None:
+        stated = {bucket: getattr(route.price, bucket) for bucket in BUCKETS}
+        yield setting("price", {bucket: per_million(amount) for bucket, amount in stated.items()})
+
+
+_OPTIONAL = frozenset(("strategy", "aliases", "fallbacks"))
+
+
+def _or(origin: str, other: str) -> str:
+    return other if origin == "default" else origin

@@ -1,0 +1,132 @@
+"""What is known of models: limits, prices, capabilities. Data of ``scripts/facts``, read when first asked for."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from antiphon.catalog.prices import PER_MILLION, filled
+from antiphon.types import Price
+
+LOW, HIGH = 1 * PER_MILLION, 5 * PER_MILLION
+"""Bounds of the tiers, in picodollars per token (one and five dollars per million)."""
+
+
+class ModelFacts(msgspec.Struct, frozen=True, eq=False):
+    """What is known of one model. ``None`` is *unknown* everywhere.
+
+    ``context`` and ``max_output`` are tokens, ``until`` the day its provider withdraws it (ISO 8601).
+    """
+
+    operation: str = "chat"
+    context: int | None = None
+    max_output: int | None = None
+    price: Price | None = None
+    capabilities: frozenset[str] | None = None
+    until: str | None = None
+
+    @property
+    def tier(self) -> str | None:
+        """``free``, ``low``, ``mid`` or ``high``: the price of three input tokens and one output token, blended.
+
+        Free costs nothing, low less than one dollar per million tokens, mid less than five.
+        """
+        if self.price is None or self.price.input is None:
+            return None
+        output = self.price.output
+        blend = self.price.input if output is None else (3 * self.price.input + output) // 4
+        if not self.price.input and not output:
+            return "free"
+        return "low" if blend < LOW else "mid" if blend < HIGH else "high"
+
+
+class _Row(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
+    op: str = "chat"
+    source: int = 0
+    context: int | None = None
+    output: int | None = None
+    price: dict[str, int] | None = None
+    long: tuple[int, dict[str, int]] | None = None
+    can: str | None = None
+    until: str | None = None
+
+
+class _Source(msgspec.Struct, frozen=True, eq=False):
+    name: str
+    version: str
+    sha256: str
+    file: str
+
+
+class _File(msgspec.Struct, frozen=True, eq=False):
+    digest: str
+    as_of: str
+    sources: tuple[_Source, ...]
+    models: dict[str, dict[str, _Row]]
+
+
+class Facts:
+    """The known models of every provider kind."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._file = msgspec.json.decode(raw, type=_File)
+        self._versions = tuple(f"{source.name}-{source.version}" for source in self._file.sources)
+
+    @property
+    def as_of(self) -> str:
+        """The day the lists were taken (ISO 8601)."""
+        return self._file.as_of
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The price lists, by the names that records carry as their price version."""
+        return self._versions
+
+    def get(self, kind: str, model: str) -> ModelFacts | None:
+        """Return what is known of ``model`` at providers of ``kind``, by its exact name only."""
+        row = self._file.models.get(kind, _NONE).get(model)
+        return None if row is None else self._facts(row)
+
+    def knows(self, kind: str, model: str) -> bool:
+        """Say whether ``model`` is known at providers of ``kind``."""
+        return model in self._file.models.get(kind, _NONE)
+
+    def names(self, kind: str) -> Iterator[str]:
+        """Yield the models of ``kind`` that were not withdrawn when the lists were taken."""
+        for name, row in self._file.models.get(kind, _NONE).items():
+            if row.until is None or row.until > self._file.as_of:
+                yield name
+
+    def kinds_with(self, model: str) -> list[str]:
+        """Return the kinds that know ``model``."""
+        return [kind for kind, rows in self._file.models.items() if model in rows]
+
+    def _facts(self, row: _Row) -> ModelFacts:
+        return ModelFacts(
+            operation=row.op,
+            context=row.context,
+            max_output=row.output,
+            price=self._price(row),
+            capabilities=None if row.can is None else frozenset(row.can.split()),
+            until=row.until,
+        )
+
+    def _price(self, row: _Row) -> Price | None:
+        if row.price is None:
+            return None
+        version = self._versions[row.source]
+        if row.long is None:
+            return filled(row.price, version)
+        long_from, beyond = row.long
+        return filled(row.price, version, long_from, filled(beyond, version))
+
+
+_NONE: dict[str, Any] = {}
+
+
+@cache
+def load_facts() -> Facts:
+    """Return the packaged facts; read once, a few milliseconds, when a model's facts are first asked for."""
+    return Facts(Path(__file__).with_name("facts.json").read_bytes())

@@ -1,0 +1,79 @@
+"""A provider: an account of a kind, ready to make targets."""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+import msgspec
+
+from antiphon.catalog.address import Address
+from antiphon.catalog.facts import ModelFacts, load_facts
+from antiphon.catalog.kinds import Kind
+from antiphon.types import Price, Secret, Target, Timeouts
+
+
+class Provider(msgspec.Struct, frozen=True, eq=False):
+    """An account under a name; ``source`` says where it was found, ``key_source`` where its key was."""
+
+    name: str
+    kind: Kind
+    address: Address
+    source: str
+    credential: Secret | None = None
+    key_source: str = ""
+    api_version: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    timeouts: Timeouts = Timeouts()
+    models: tuple[str, ...] = ()
+
+    @property
+    def base_url(self) -> str:
+        """The address with its path prefix, as a URL."""
+        return str(self.address)
+
+    @property
+    def key_state(self) -> str:
+        """``set``, ``missing`` or ``not needed``."""
+        if self.credential is not None:
+            return "set"
+        return "missing" if self.kind.key == "required" else "not needed"
+
+    def facts(self, model: str) -> ModelFacts | None:
+        """Return what is known of ``model`` here; servers of a kind with a flat price know that of every model."""
+        found = load_facts().get(self.kind.name, model)
+        if found is None and (price := self.kind.flat_price) is not None:
+            return ModelFacts(operation=self.kind.models.get(model, "chat"), price=price)
+        return found
+
+    def bare(self, model: str) -> bool:
+        """Say whether ``model`` alone means this provider's, by its exact name."""
+        return model in self.models or (self.kind.listed and load_facts().knows(self.kind.name, model))
+
+    def shown(self) -> tuple[str, ...]:
+        """Return the models worth showing: those the configuration names, those of the row, those known to exist."""
+        known = load_facts().names(self.kind.name) if self.kind.listed and not self.models else ()
+        return tuple(dict.fromkeys((*self.models, *self.kind.models, *known)))
+
+    def target(self, model: str, price: Price | None = None) -> Target:
+        """Return ``model`` here, with everything an attempt needs; ``price`` replaces the known one."""
+        if price is None and (facts := self.facts(model)) is not None:
+            price = facts.price
+        return Target(
+            name=f"{self.name}/{model}",
+            provider=self.name,
+            model=model,
+            kind=self.kind.name,
+            wire=self.kind.wire,
+            origin=self.address.origin,
+            urls=self._urls(model),
+            headers=self.headers,
+            auth=self.kind.auth if self.credential is not None else None,
+            credential=self.credential,
+            price=price,
+            quirks=self.kind.quirks,
+            timeouts=self.timeouts,
+        )
+
+    def _urls(self, model: str) -> dict[str, str]:
+        values: Mapping[str, str] = {"model": quote(model, safe=""), "api_version": quote(self.api_version, safe="")}
+        prefix = self.address.prefix
+        return {operation: prefix + path.format_map(values) for operation, path in self.kind.operations.items()}

@@ -1,0 +1,46 @@
+"""What the gateway itself is told: where it listens, where it keeps records, how long it waits."""
+
+from typing import Literal
+
+import msgspec
+
+from antiphon.types import Timeouts
+
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Everything in a configuration that is not a provider or a model.
+
+    ``body_limit`` and ``journal_cap`` are bytes, ``heartbeat`` and ``drain`` seconds. ``ca_file`` names a PEM file of
+    authorities that are trusted beside the system's.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7777
+    auth: Literal["keys", "open"] = "keys"
+    body_limit: int = 32 * MIB
+    heartbeat: float = 10.0
+    drain: float = 30.0
+    data: str = "./data"
+    durability: Literal["process", "disk"] = "process"
+    journal_cap: int = GIB
+    on_journal_full: Literal["refuse", "serve"] = "refuse"
+    timeouts: Timeouts = Timeouts()
+    ca_file: str | None = None
+
+
+SHOWN_AT = {
+    "host": "server.host",
+    "port": "server.port",
+    "auth": "server.auth",
+    "body_limit": "server.body_limit",
+    "heartbeat": "server.heartbeat",
+    "drain": "server.drain",
+    "data": "data",
+    "durability": "durability",
+    "journal_cap": "journal_cap",
+    "on_journal_full": "on_journal_full",
+    "ca_file": "tls.ca_file",
+}
+"""Each setting but the timeouts, and where a file gives it."""
