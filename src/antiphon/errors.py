@@ -4,6 +4,7 @@ AntiphonError
 ├── ConfigError                   the configuration has faults; each names file, line, field and what to do
 ├── KeyStoreError                 a key could not be created, found or revoked
 ├── LedgerError                   the journal or the database is inconsistent or cannot be used
+├── TransportMisuse               our own code asked for what a transport never does; nothing was written
 └── CallError                     a call ended without a full answer; carries HTTP status, stable code, retry advice
     ├── BadRequest           400  the request is not what its wire allows
     │   ├── TooLarge         413  a body over the limit
@@ -61,6 +62,13 @@ class KeyStoreError(AntiphonError):
 
 class LedgerError(AntiphonError):
     """The journal or the ledger database is inconsistent or cannot be used."""
+
+
+class TransportMisuse(AntiphonError):
+    """Our own code asked a transport for what it never does: a credential to another origin, an unclean head.
+
+    Nothing was written. It is a fault of the program, not of the call, so it is no ``CallError``.
+    """
 
 
 class CallError(AntiphonError):
