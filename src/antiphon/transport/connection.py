@@ -1,0 +1,437 @@
+"""One connection to one origin: bytes in, bytes out, one exchange at a time.
+
+llhttp (through httptools) parses; it is strict about line ends, field syntax, lengths and chunk sizes. What it leaves
+open is settled here: caps, which transfer codings are taken, where an answer ends when the connection does, and whether
+anything came after the end. Only the connection knows these, so only it decides whether it may be used again.
+"""
+
+import asyncio
+import ssl
+from typing import Protocol
+
+import httptools
+
+from antiphon.clock import monotonic
+from antiphon.errors import AntiphonError, BadAnswer, Disconnected, Truncated
+from antiphon.transport.body import decoder_for
+from antiphon.transport.limits import Limits
+from antiphon.transport.response import HttpResponse
+from antiphon.transport.seam import Headers, Request
+from antiphon.types import Origin
+
+_IDLE, _HEAD, _BODY, _DONE, _LOST = range(5)
+"""What a connection is at. DONE: the answer is complete, its reader has not let go. Plain integers: read per event."""
+
+_LENGTH, _CHUNKED, _CLOSE = range(3)
+"""What says where a body ends."""
+
+_SLICE = 64 * 1024
+"""Bodies up to this many bytes are written together with their head; longer ones follow in slices of it."""
+_STALE = 2.0
+"""Seconds after writing within which a silent close means that the server had closed before the request came.
+
+A close that comes later may mean that the server worked on the request and died; sending it again could pay twice.
+"""
+_INTERIM = 8
+"""The most 1xx answers before the final one."""
+_BLANK = b"\r\n\r\n"
+_WITHOUT_BODY = (204, 304)
+
+
+class StaleConnection(Disconnected):
+    """A kept connection turned out closed before the server can have read the request: sending again is safe."""
+
+
+class Owner(Protocol):
+    """Who keeps connections between exchanges."""
+
+    def opened(self, connection: "Connection") -> None:
+        """There is one socket more to close in the end."""
+
+    def put(self, connection: "Connection") -> None:
+        """Keep a connection that may be used again."""
+
+    def drop(self, connection: "Connection") -> None:
+        """Never hand out this connection again."""
+
+    def gone(self, connection: "Connection") -> None:
+        """The connection's socket is closed."""
+
+
+class _Nobody:
+    """Takes no callback: for heads that are only checked."""
+
+
+class Connection(asyncio.BufferedProtocol):
+    """The protocol of one connection, and the source of the response that comes over it.
+
+    ``view`` is shared by all connections of a transport: what was read is parsed before the next read begins.
+    """
+
+    __slots__ = (
+        "_fields",
+        "_framing",
+        "_interims",
+        "_keep",
+        "_left",
+        "_limits",
+        "_owner",
+        "_parser",
+        "_partial",
+        "_paused",
+        "_response",
+        "_sent_at",
+        "_silent",
+        "_state",
+        "_tls",
+        "_transport",
+        "_view",
+        "_write_paused",
+        "idle_since",
+        "loop",
+        "origin",
+        "reused",
+    )
+
+    _transport: asyncio.Transport
+    _parser: httptools.HttpResponseParser
+    _response: HttpResponse
+
+    def __init__(
+        self, origin: Origin, owner: Owner, limits: Limits, view: memoryview, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.origin = origin
+        self.loop = loop
+        self.reused = False
+        """Whether it comes from the pool, so that the server may have closed it meanwhile."""
+        self.idle_since = 0.0
+        self._owner = owner
+        self._limits = limits
+        self._view = view
+        self._state = _IDLE
+        self._tls: ssl.SSLObject | None = None
+        self._fields: Headers = []
+        self._framing = _LENGTH
+        self._keep = True
+        self._left = 0
+        self._silent = 0
+        self._interims = 0
+        self._partial = b""
+        self._paused = False
+        self._write_paused = False
+        self._sent_at = 0.0
+
+    # What the pool and the transport use.
+
+    async def exchange(self, request: Request) -> HttpResponse:
+        """Write ``request`` and return its response once its head is there; raises as ``Transport.send`` does."""
+        if self._state != _IDLE:
+            raise Disconnected(f"{self.origin} closed the connection before the request was written.")
+        head, body = request.head, request.body
+        response = self._response = HttpResponse(self)
+        self._fields = response.headers
+        self._state = _HEAD
+        if self.reused:
+            self._sent_at = monotonic()
+        size = len(body)
+        if size > _SLICE:
+            await self._upload(head, body, response)
+        elif size or head[:4] != b"GET ":
+            self._transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, size, body))
+        else:
+            self._transport.write(head + b"\r\n")
+        while not response.status:
+            if response.error is not None:
+                raise response.error
+            await response.wait()
+        return response
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still carry an exchange."""
+        return self._state != _LOST
+
+    def abort(self) -> None:
+        """Close at once, whatever is under way."""
+        if self._state != _LOST:
+            self._state = _LOST
+            self._owner.drop(self)
+            self._transport.abort()
+
+    def break_off(self, why: str) -> None:
+        """Close at once; whoever waits for an answer is told ``why``."""
+        if self._state == _HEAD:
+            self._fail(Disconnected(f"The call to {self.origin} was broken off: {why}."))
+        elif self._state == _BODY:
+            self._fail(Truncated(f"The answer of {self.origin} was broken off: {why}."))
+        self.abort()
+
+    # What the response uses.
+
+    def resume(self) -> None:
+        if self._paused and self._state == _BODY:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def release(self) -> None:
+        if self._state != _DONE or not self._keep:
+            self.abort()
+            return
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+        self._state = _IDLE
+        self._owner.put(self)
+
+    # What the loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+        self._parser = httptools.HttpResponseParser(self)
+        self._tls = transport.get_extra_info("ssl_object")
+        self._owner.opened(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._received(self._view[:nbytes])
+
+    def eof_received(self) -> None:
+        self._ended(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended(exc)
+        self._state = _LOST
+        self._owner.drop(self)
+        self._owner.gone(self)
+        del self._parser  # it holds bound methods of ours
+        self._tls = None
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        if self._state in (_HEAD, _BODY):
+            self._response.wake()
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        if self._state != _HEAD:
+            raise ValueError("bytes after the end of the answer")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields.append((name.lower(), value.rstrip()))
+
+    def on_headers_complete(self) -> None:
+        response, parser, fields = self._response, self._parser, self._fields
+        status = parser.get_status_code()
+        if not 200 <= status <= 599:
+            raise BadAnswer(f"{self.origin} answered with status {status}, which no HTTP answer has.")
+        if len(fields) > self._limits.fields:
+            raise BadAnswer(
+                f"The answer of {self.origin} has {len(fields)} header fields; the most is {self._limits.fields}."
+            )
+        self._keep = parser.should_keep_alive()
+        named = dict(fields)
+        if status in _WITHOUT_BODY:
+            self._framing = _LENGTH
+        elif (length := named.get(b"content-length")) is not None:
+            self._framing = _LENGTH
+            self._left += int(length)
+        elif b"transfer-encoding" in named:
+            self._framing = _CHUNKED
+            self._check_transfer(fields)
+        else:
+            self._framing = _CLOSE
+        if b"content-encoding" in named:
+            response.decode_with(decoder_for(_joined(fields, b"content-encoding"), self._limits.decoded))
+        self._fields = []  # where trailers go: never among the headers
+        self._silent = 0
+        self._state = _BODY
+        response.status = status
+
+    def on_body(self, body: bytes) -> None:
+        response = self._response
+        response.parts.append(body)
+        response.size += len(body)
+        self._silent = 0
+
+    def on_message_complete(self) -> None:
+        self._state = _DONE
+
+    # The answer.
+
+    def _received(self, data: bytes | memoryview) -> None:
+        state = self._state
+        if state == _BODY:
+            self._left -= len(data)
+            self._silent += len(data)
+            self._parse(data)
+        elif state == _HEAD:
+            self._read_head(self._partial + data)
+        elif state == _DONE:
+            self._keep = False
+        else:
+            self.abort()
+
+    def _read_head(self, data: bytes) -> None:
+        """Pass the head to the parser once it is complete, so that its cap holds before anything is parsed."""
+        while data:
+            end = data.find(_BLANK) + len(_BLANK)
+            if data[:7] != b"HTTP/1."[: len(data)]:
+                self._bad("does not begin with 'HTTP/1.': no HTTP/1.1 is spoken there")
+            elif end < len(_BLANK):
+                self._read_partial_head(data)
+            elif end > self._limits.head:
+                self._bad(f"has a head of more than {self._limits.head} bytes")
+            elif data[9] == ord("1"):
+                self._partial = b""
+                if self._skip_interim(data[:end]):
+                    data = data[end:]
+                    continue
+            else:
+                self._partial = b""
+                self._left = end - len(data)
+                self._parse(data)
+            return
+
+    def _read_partial_head(self, data: bytes) -> None:
+        self._partial = data
+        if len(data) > self._limits.head:
+            self._bad(f"has a head of more than {self._limits.head} bytes")
+        elif data.count(b"\n") != data.count(b"\r\n"):
+            self._bad("has a bare line feed in its head")
+
+    def _skip_interim(self, head: bytes) -> bool:
+        self._interims += 1
+        if self._interims > _INTERIM:
+            self._bad(f"begins with more than {_INTERIM} interim (1xx) answers")
+        elif head[9:12] == b"101":
+            self._bad("switches protocols, which was not asked for")
+        else:
+            try:
+                httptools.HttpResponseParser(_Nobody()).feed_data(head)
+                return True
+            except httptools.HttpParserError as error:
+                self._bad(f"is not valid HTTP/1.1: {error}")
+        return False
+
+    def _parse(self, data: bytes | memoryview) -> None:
+        response = self._response
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if self._state != _DONE:
+                if isinstance(error.__context__, BadAnswer):
+                    self._fail(error.__context__)
+                else:
+                    self._bad(f"is not valid HTTP/1.1: {error}")
+                return
+            self._keep = False
+        if self._state == _DONE:
+            self._keep = self._keep and self._exact(data)
+            self._interims = 0
+            response.ended = True
+        elif response.size > self._limits.buffer:
+            if not self._paused:
+                self._paused = True
+                self._transport.pause_reading()
+        elif self._silent > self._limits.head:
+            self._bad(f"has more than {self._limits.head} bytes of framing without a byte of body")
+            return
+        response.compact()
+        response.wake()
+
+    def _exact(self, data: bytes | memoryview) -> bool:
+        """Say whether ``data`` ends where the answer does. llhttp skips line ends that nobody announced; we do not."""
+        if self._framing == _CHUNKED:
+            tail = bytes(data[-5:])
+            return len(tail) == 5 and tail[1:] == _BLANK and tail[0] not in _BLANK
+        return self._left == 0
+
+    def _check_transfer(self, fields: Headers) -> None:
+        coding = _joined(fields, b"transfer-encoding")
+        if coding.lower() != b"chunked":
+            raise BadAnswer(f"{self.origin} answered with transfer-encoding {coding[:60]!r}; only 'chunked' is read.")
+
+    # The end.
+
+    def _ended(self, exc: Exception | None) -> None:
+        """The peer will send no more: decide whether the answer is complete, and tell its reader."""
+        in_order = self._drained() and exc is None
+        self._keep = False
+        if self._state == _BODY:
+            if self._framing == _CLOSE and in_order:
+                self._state = _DONE
+                self._response.ended = True
+                self._response.wake()
+            else:
+                self._fail(Truncated(f"The answer of {self.origin} broke off before its end{_because(exc)}."))
+        elif self._state == _HEAD:
+            self._fail(self._unanswered(exc))
+        elif self._state == _IDLE:
+            self.abort()
+
+    def _drained(self) -> bool:
+        """Take what the TLS layer still holds; say whether the peer ended the stream itself.
+
+        Both loops drop decrypted bytes that were not yet delivered when the connection ends, and asyncio reports a cut
+        connection as an end in order. Only the TLS object knows: after ``close_notify`` it reads as empty, after a cut
+        it wants more. https://www.rfc-editor.org/rfc/rfc8446#section-6.1
+        """
+        if self._tls is None:
+            return True
+        self._paused = True  # the transport is closing: nothing to pause any more
+        try:
+            while self._state in (_HEAD, _BODY):
+                data = self._tls.read(_SLICE)
+                if not data:
+                    return True
+                self._received(data)
+        except ssl.SSLError:
+            pass
+        return False
+
+    def _unanswered(self, exc: Exception | None) -> Disconnected:
+        silent = not self._partial and not self._interims
+        message = f"{self.origin} closed the connection before the head of its answer was complete{_because(exc)}."
+        if silent and self.reused and monotonic() - self._sent_at < _STALE:
+            return StaleConnection(message)
+        return Disconnected(message)
+
+    def _bad(self, how: str) -> None:
+        self._fail(BadAnswer(f"The answer of {self.origin} {how}."))
+
+    def _fail(self, error: AntiphonError) -> None:
+        self.abort()
+        self._response.fail(error)
+
+    # The request.
+
+    async def _upload(self, head: bytes, body: bytes, response: HttpResponse) -> None:
+        """Write a long body as fast as it is read; stop where the server has already refused it."""
+        write = self._transport.write
+        write(b"%bcontent-length: %d\r\n\r\n" % (head, len(body)))
+        view = memoryview(body)
+        for start in range(0, len(view), _SLICE):
+            while self._write_paused and not _settled(response):
+                await response.wait()
+            if _settled(response):
+                self._keep = False
+                return
+            write(view[start : start + _SLICE])
+
+
+def _settled(response: HttpResponse) -> bool:
+    return response.ended or response.error is not None or response.status >= 300
+
+
+def _joined(fields: Headers, name: bytes) -> bytes:
+    return b", ".join([value for field, value in fields if field == name])
+
+
+def _because(exc: Exception | None) -> str:
+    return f" ({getattr(exc, 'strerror', None) or exc})" if exc is not None else ""

@@ -1,0 +1,128 @@
+"""The HTTP/1.1 client: one pool of connections per origin, one exchange at a time on each."""
+
+import asyncio
+from collections.abc import Mapping
+
+from antiphon.errors import ConnectFailed, TransportMisuse
+from antiphon.transport.connect import Connector
+from antiphon.transport.connection import Connection, StaleConnection
+from antiphon.transport.limits import Limits
+from antiphon.transport.pool import Pool
+from antiphon.transport.response import HttpResponse
+from antiphon.transport.seam import Request
+from antiphon.types import Origin
+
+_READ = 64 * 1024
+"""Bytes of one read; all connections share the buffer, so that an idle one costs none."""
+_SCHEMES = ("http", "https")
+
+
+class HttpTransport:
+    """Sends requests to ``http`` and ``https`` origins, over TCP or a Unix socket (``Origin.path``).
+
+    ``ca_file`` names certificates (PEM) that are trusted beside the system's. ``environ`` is read for ``HTTPS_PROXY``
+    and ``NO_PROXY`` (``None``: the process's environment). ``pool_idle`` is in seconds, ``pool_size`` the most idle
+    connections kept per origin; there is no cap on connections in use, because admission is not the transport's
+    business. The other arguments are the caps of :class:`~antiphon.transport.limits.Limits`.
+
+    A transport belongs to the event loop that it is first used in. Making one does no I/O.
+    """
+
+    def __init__(
+        self,
+        *,
+        ca_file: str | None = None,
+        environ: Mapping[str, str] | None = None,
+        pool_idle: float = 60.0,
+        pool_size: int = 512,
+        buffer_limit: int = 128 * 1024,
+        head_limit: int = 32 * 1024,
+        field_limit: int = 100,
+        decoded_cap: int = 64 * 1024 * 1024,
+    ) -> None:
+        self._limits = Limits(head=head_limit, fields=field_limit, buffer=buffer_limit, decoded=decoded_cap)
+        self._connector = Connector(ca_file, environ, head_limit)
+        self._pool_idle = pool_idle
+        self._pool_size = pool_size
+        self._pools: dict[Origin, Pool] = {}
+        self._connecting: set[asyncio.Task[Connection]] = set()
+        self._view = memoryview(bytearray(_READ))
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    async def send(self, request: Request, connect_timeout: float) -> HttpResponse:
+        """See :meth:`antiphon.transport.seam.Transport.send`; ``connect_timeout`` is in seconds.
+
+        Raises :class:`~antiphon.errors.TransportMisuse`, before anything is written, where ``bound_to`` is another
+        origin or the head is not what :func:`~antiphon.transport.head.build_head` makes.
+        """
+        origin, head = request.origin, request.head
+        bound_to = request.bound_to
+        if bound_to is not origin and bound_to is not None and bound_to != origin:
+            raise TransportMisuse(f"The credential of this request is bound to {bound_to}; it is not sent to {origin}.")
+        if head[-2:] != b"\r\n" or b"\r\n\r\n" in head:
+            raise TransportMisuse("A request head ends in one line end and has no blank line; build_head makes it so.")
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._new_pool(origin)
+        connection = pool.take()
+        if connection is not None:
+            try:
+                return await connection.exchange(request)
+            except StaleConnection:
+                pass
+        connection = await self._connect(origin, pool, connect_timeout)
+        return await connection.exchange(request)
+
+    async def warm(self, origin: Origin, count: int, connect_timeout: float = 5.0) -> None:
+        """Open connections until ``count`` are idle, so that the next calls find them; raises as :meth:`send`."""
+        pool = self._pools.get(origin) or self._new_pool(origin)
+        missing = range(min(count, self._pool_size) - pool.idle)
+        connects = [self._connect(origin, pool, connect_timeout) for _ in missing]
+        results = await asyncio.gather(*connects, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Connection):
+                pool.put(result)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def close(self) -> None:
+        """Close every connection; calls that are under way end with an error. Returns when the sockets are closed."""
+        self._closed = True
+        connecting = tuple(self._connecting)
+        for task in connecting:
+            task.cancel()
+        await asyncio.gather(*connecting, return_exceptions=True)
+        await asyncio.gather(*[pool.close() for pool in self._pools.values()])
+        self._pools.clear()
+
+    def _new_pool(self, origin: Origin) -> Pool:
+        loop = asyncio.get_running_loop()
+        if self._closed or (self._loop is not None and self._loop is not loop):
+            raise TransportMisuse("This transport is closed, or belongs to another event loop; make a new one.")
+        if origin.scheme not in _SCHEMES:
+            raise TransportMisuse(f"The HTTP transport does not speak to {origin}; schemes are {', '.join(_SCHEMES)}.")
+        self._loop = loop
+        pool = self._pools[origin] = Pool(self._pool_size, self._pool_idle, loop)
+        return pool
+
+    async def _connect(self, origin: Origin, pool: Pool, timeout: float) -> Connection:
+        """Connect in a task of its own, so that :meth:`close` can end it without ending its caller."""
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(
+            self._connector.connect(origin, lambda: Connection(origin, pool, self._limits, self._view, loop), timeout)
+        )
+        self._connecting.add(task)
+        try:
+            connection = await task
+        except asyncio.CancelledError:
+            if task.done() and not task.cancelled() and task.exception() is None:
+                task.result().abort()
+            current = asyncio.current_task()
+            if self._closed and current is not None and not current.cancelling():
+                raise ConnectFailed(f"No connection to {origin}: the transport was closed.") from None
+            raise
+        finally:
+            self._connecting.discard(task)
+        return connection

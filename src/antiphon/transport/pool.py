@@ -1,0 +1,82 @@
+"""The connections to one origin: the idle ones, newest first out, and the open ones, for closing."""
+
+import asyncio
+
+from antiphon.clock import monotonic
+from antiphon.transport.connection import Connection
+
+
+class Pool:
+    """Keeps at most ``size`` idle connections, each for at most ``idle`` seconds.
+
+    The newest idle connection is used first, so that the rest can grow old and go.
+    """
+
+    __slots__ = ("_closed", "_empty", "_idle", "_keep_for", "_loop", "_open", "_size", "_timer")
+
+    def __init__(self, size: int, keep_for: float, loop: asyncio.AbstractEventLoop) -> None:
+        self._size = size
+        self._keep_for = keep_for
+        self._loop = loop
+        self._idle: list[Connection] = []  # oldest first, because they are appended as they become idle
+        self._open: set[Connection] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._empty: asyncio.Future[None] | None = None
+
+    @property
+    def idle(self) -> int:
+        """How many connections wait for use."""
+        return len(self._idle)
+
+    def take(self) -> Connection | None:
+        """Return the newest idle connection, or ``None``."""
+        if not self._idle:
+            return None
+        return self._idle.pop()
+
+    def opened(self, connection: Connection) -> None:
+        """See :class:`~antiphon.transport.connection.Owner`."""
+        self._open.add(connection)
+
+    def put(self, connection: Connection) -> None:
+        """See :class:`~antiphon.transport.connection.Owner`."""
+        if self._closed or not connection.alive or len(self._idle) >= self._size:
+            connection.abort()
+            return
+        connection.reused = True
+        connection.idle_since = monotonic()
+        self._idle.append(connection)
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._keep_for, self._expire)
+
+    def drop(self, connection: Connection) -> None:
+        """See :class:`~antiphon.transport.connection.Owner`."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def gone(self, connection: Connection) -> None:
+        """See :class:`~antiphon.transport.connection.Owner`."""
+        self._open.discard(connection)
+        if self._empty is not None and not self._open and not self._empty.done():
+            self._empty.set_result(None)
+
+    async def close(self) -> None:
+        """Close every connection, and return once their sockets are closed."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for connection in tuple(self._open):
+            connection.break_off("the transport was closed")
+        if self._open:
+            self._empty = self._loop.create_future()
+            await self._empty
+
+    def _expire(self) -> None:
+        self._timer = None
+        now = monotonic()
+        while self._idle and now - self._idle[0].idle_since >= self._keep_for:
+            self._idle[0].abort()
+        if self._idle:
+            self._timer = self._loop.call_later(self._idle[0].idle_since + self._keep_for - now, self._expire)
