@@ -160,9 +160,15 @@ class ModelNotFound(NotFound):
 
 
 class MethodNotAllowed(CallError):
+    """``allowed`` names the methods that the path knows."""
+
     status = 405
     code = "method_not_allowed"
     kind = "invalid_request_error"
+
+    def __init__(self, message: str, *, allowed: Sequence[str] = (), **more: Any) -> None:
+        super().__init__(message, **more)
+        self.allowed = tuple(allowed)
 
 
 class Unavailable(CallError):

@@ -1,0 +1,72 @@
+"""The ASGI application: finds the route, asks who calls, runs the handler, and turns whatever is raised into an answer.
+
+Paths are compared as the bytes that came: nothing is decoded or normalised, so what was authorized is what runs.
+"""
+
+import logging
+from enum import StrEnum
+
+from antiphon.engine.runtime import Runtime
+from antiphon.errors import CallError, Unauthorized, Unavailable
+from antiphon.server import auth
+from antiphon.server.envelope import Headers, answer_to
+from antiphon.server.exchange import Receive, Scope, Send
+from antiphon.server.routes import Needs, Request, Route, find
+from antiphon.types import Caller
+
+logger = logging.getLogger("antiphon.server")
+
+
+class Phase(StrEnum):
+    """Where the server is in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+class Gateway:
+    """The application over one runtime; the server moves ``phase`` on."""
+
+    def __init__(self, runtime: Runtime, *, open_to_all: bool = False) -> None:
+        self.runtime = runtime
+        self.phase = Phase.STARTING
+        self._open = open_to_all
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; only cancellation and a failure after the answer's start get out."""
+        request = Request(self, scope, receive, send)
+        try:
+            route, request.argument = find(scope["method"], scope["raw_path"])
+            request.caller = self._caller(route, scope)
+            await route.handler(request)
+        except CallError as error:
+            if request.started:
+                raise
+            if not error.call_id and self.phase is not Phase.STARTING:
+                self.runtime.telemetry.refuse(error.code)
+            await request.answer(*answer_to(error))
+        except Exception:
+            if request.started:
+                raise
+            logger.exception("The gateway failed on %s %s", scope["method"], scope["raw_path"])
+            await request.answer(*_INTERNAL)
+
+    def _caller(self, route: Route, scope: Scope) -> Caller:
+        fields = scope["headers"]
+        if self._open:
+            auth.check_local(fields, scope["server"][1])
+        if route.needs is Needs.NOTHING:
+            return auth.OPEN
+        token = auth.bearer(fields)
+        if self.phase is Phase.STARTING:
+            raise Unavailable("The gateway is starting.", retry_after=1.0)
+        if self._open:
+            return auth.OPEN
+        keys = self.runtime.keys
+        if keys is None:
+            raise Unauthorized("This gateway keeps no keys: it runs without a data directory.")
+        return keys.lookup(token)
+
+
+_INTERNAL: tuple[int, Headers, bytes] = answer_to(CallError("The gateway failed. The cause is in its log."))

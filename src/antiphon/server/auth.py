@@ -1,0 +1,82 @@
+"""Who may speak: one credential per request, and for ``auth: open`` a client on this machine that is not a web page."""
+
+import re
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+from antiphon.errors import BadRequest, Forbidden, Unauthorized
+from antiphon.types import Caller
+
+Fields = Sequence[tuple[bytes, bytes]]
+
+OPEN = Caller(key_id="", name="open")
+"""Whoever calls a gateway with ``auth: open``."""
+
+_CREDENTIALS = frozenset((b"authorization", b"api-key", b"x-api-key", b"proxy-authorization"))
+_ORIGIN = re.compile(r"https?://(.+)", re.IGNORECASE)
+_HOW = "send one header field: Authorization: Bearer <key>"
+
+
+def bearer(fields: Fields) -> bytes:
+    """Return the bearer token of a request.
+
+    Raises :class:`~antiphon.errors.Unauthorized` where there is none, and :class:`~antiphon.errors.BadRequest` where
+    there is more than one credential: two readers of such a request could take it for two different callers.
+    """
+    found = [field for field in fields if field[0] in _CREDENTIALS]
+    if len(found) > 1:
+        raise BadRequest(f"The request carries {len(found)} credentials; {_HOW}.", code="several_credentials")
+    if not found or found[0][0] != b"authorization":
+        raise Unauthorized(f"The request carries no key; {_HOW}.", code="missing_api_key")
+    scheme, _, token = found[0][1].strip(b" \t").partition(b" ")
+    token = token.lstrip(b" ")
+    if scheme.lower() != b"bearer" or not token:
+        raise Unauthorized(f"The Authorization header field is not a bearer token; {_HOW}.", code="missing_api_key")
+    return token
+
+
+def check_local(fields: Fields, port: int) -> None:
+    """Refuse what a web page could have sent: a Host that is not this machine and port, a foreign Origin.
+
+    Raises :class:`~antiphon.errors.Forbidden`. A page of a name that was made to resolve to 127.0.0.1 still sends its
+    own name as Host, and a page of another site its own Origin.
+    """
+    host = origin = None
+    for name, value in fields:
+        if name == b"host":
+            host = value.strip(b" \t").decode("latin-1")
+        elif name == b"origin":
+            origin = value.strip(b" \t").decode("latin-1")
+    hostname, found = split_port(host or "")
+    if not is_loopback(hostname) or (found or "80") != str(port):
+        raise Forbidden(
+            f"With auth: open the Host must be this machine's loopback address and port {port}.",
+            code="host_not_allowed",
+        )
+    if origin is not None and not _is_local_origin(origin):
+        raise Forbidden("With auth: open only pages of this machine may call.", code="origin_not_allowed")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a name or address, with or without brackets, is this machine's loopback."""
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if bare.lower() == "localhost":
+        return True
+    try:
+        return ip_address(bare).is_loopback
+    except ValueError:
+        return False
+
+
+def split_port(host: str) -> tuple[str, str]:
+    """Return name and port of a Host value; the port is empty where there is none."""
+    if host.startswith("[") or host.count(":") == 1:
+        name, _, port = host.rpartition(":")
+        if name and not port.endswith("]"):
+            return name, port
+    return host, ""
+
+
+def _is_local_origin(origin: str) -> bool:
+    match = _ORIGIN.fullmatch(origin)
+    return match is not None and is_loopback(split_port(match[1])[0])

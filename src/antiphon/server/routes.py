@@ -1,0 +1,187 @@
+"""The table of routes: path, method, what a caller needs for it, and the handler. Nothing is reachable but these."""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from antiphon import __version__
+from antiphon.engine.call import Call
+from antiphon.errors import Forbidden, MethodNotAllowed, NotFound, UnsupportedMedia
+from antiphon.server.envelope import Headers
+from antiphon.server.exchange import Receive, Scope, Send
+from antiphon.types import Caller
+
+if TYPE_CHECKING:
+    from antiphon.engine.stream import Stream
+    from antiphon.server.app import Gateway
+
+_JSON: Headers = [(b"content-type", b"application/json")]
+_TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8")]
+_PROMETHEUS: Headers = [(b"content-type", b"text/plain; version=1.0.0; charset=utf-8")]
+_STREAMED: Headers = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+
+
+class Request:
+    """What a handler works with: who asks for what, the body, and one answer."""
+
+    __slots__ = ("_receive", "_send", "argument", "caller", "gateway", "scope", "started")
+
+    def __init__(self, gateway: "Gateway", scope: Scope, receive: Receive, send: Send) -> None:
+        self.gateway = gateway
+        self.scope = scope
+        self.caller: Caller
+        self.argument = b""
+        """The part of the path that the route leaves open."""
+        self.started = False
+        self._receive = receive
+        self._send = send
+
+    async def body(self) -> bytes:
+        """Return the whole body; raises what ``receive`` raises, and ``UnsupportedMedia`` for a content-encoding."""
+        for name, value in self.scope["headers"]:
+            if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+                raise UnsupportedMedia("Request bodies are read without any content-encoding; send identity.")
+        message = await self._receive()
+        if not message["more_body"]:
+            return message["body"]  # type: ignore[no-any-return]
+        parts = [message["body"]]
+        while message["more_body"]:
+            message = await self._receive()
+            parts.append(message["body"])
+        return b"".join(parts)
+
+    async def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer."""
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        self.started = True
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def stream(self, status: int, headers: Headers, stream: "Stream") -> None:
+        """Send frames as they come, no faster than they are taken; the stream is closed in any case."""
+        send = self._send
+        try:
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            self.started = True
+            while frame := await stream.next():
+                await send({"type": "http.response.body", "body": frame, "more_body": True})
+            await send({"type": "http.response.body"})
+        finally:
+            stream.close()
+
+
+Handler = Callable[[Request], Awaitable[None]]
+
+
+class Needs(StrEnum):
+    """What a request must show before a route runs for it."""
+
+    NOTHING = "nothing"
+    KEY = "key"
+
+
+class Route(NamedTuple):
+    """One row. A path that ends in ``{}`` leaves its rest open to the handler; ``GET`` answers ``HEAD`` too."""
+
+    method: str
+    path: bytes
+    needs: Needs
+    handler: Handler
+
+
+def _asks(operation: str) -> Handler:
+    async def handler(request: Request) -> None:
+        body = await request.body()
+        answer = await request.gateway.runtime.ask(Call(operation, body, request.caller))
+        if answer.stream is not None:
+            await request.stream(answer.status, answer.headers + _STREAMED, answer.stream)
+        else:
+            await request.answer(answer.status, answer.headers, answer.body or b"")
+
+    return handler
+
+
+async def _models(request: Request) -> None:
+    caller = request.caller
+    listed = [entry for entry in request.gateway.runtime.catalog.models() if caller.may_use(entry["id"])]
+    await request.answer(200, _JSON, msgspec.json.encode({"object": "list", "data": listed}))
+
+
+async def _one_model(request: Request) -> None:
+    name = unquote_to_bytes(request.argument).decode("utf-8", "replace")
+    catalog = request.gateway.runtime.catalog
+    model = catalog.resolve(name)
+    if not request.caller.may_use(name):
+        raise Forbidden("This key may not use that model.", code="model_not_allowed", param="model")
+    named = (entry for entry in catalog.models() if entry["id"] == name)
+    # A name that works without being listed, such as provider/model of a model that the catalog has not heard of.
+    unlisted = {"id": name, "object": "model", "created": 0, "owned_by": model.targets[0].provider}
+    await request.answer(200, _JSON, msgspec.json.encode(next(named, unlisted)))
+
+
+async def _live(request: Request) -> None:
+    await request.answer(200, _JSON, msgspec.json.encode({"status": "live", "version": __version__}))
+
+
+async def _ready(request: Request) -> None:
+    gateway = request.gateway
+    recording = not gateway.runtime.refuses_records
+    ready = gateway.phase == "ready" and recording
+    detail = {"status": gateway.phase.value, "records": "kept" if recording else "refused"}
+    await request.answer(200 if ready else 503, _JSON, msgspec.json.encode(detail))
+
+
+async def _metrics(request: Request) -> None:
+    await request.answer(200, _PROMETHEUS, request.gateway.runtime.telemetry.render())
+
+
+async def _door(request: Request) -> None:
+    text = f"Antiphon {__version__}: an OpenAI-compatible gateway. Use this address with /v1 as base_url.\n"
+    await request.answer(200, _TEXT, text.encode())
+
+
+ROUTES = (
+    Route("POST", b"/v1/chat/completions", Needs.KEY, _asks("chat")),
+    Route("POST", b"/v1/completions", Needs.KEY, _asks("completions")),
+    Route("POST", b"/v1/embeddings", Needs.KEY, _asks("embeddings")),
+    Route("GET", b"/v1/models", Needs.KEY, _models),
+    Route("GET", b"/v1/models/{}", Needs.KEY, _one_model),
+    Route("GET", b"/metrics", Needs.KEY, _metrics),
+    Route("GET", b"/health/live", Needs.NOTHING, _live),
+    Route("GET", b"/health/ready", Needs.NOTHING, _ready),
+    Route("GET", b"/", Needs.NOTHING, _door),
+)
+
+_EXACT = {(route.method, route.path): (route, b"") for route in ROUTES if not route.path.endswith(b"{}")}
+
+
+def find(method: str, path: bytes) -> tuple[Route, bytes]:
+    """Return the route for a raw path and what the path holds in the route's open part.
+
+    Raises :class:`~antiphon.errors.NotFound` and :class:`~antiphon.errors.MethodNotAllowed`.
+    """
+    found = _EXACT.get((method, path))
+    if found is not None:
+        return found
+    matching = [(route, rest) for route in ROUTES if (rest := _rest(route, path)) is not None]
+    for route, rest in matching:
+        if method == route.method or (method == "HEAD" and route.method == "GET"):
+            return route, rest
+    if matching:
+        allowed = [method for route, _ in matching for method in _methods(route)]
+        raise MethodNotAllowed(f"{method} is not possible here; {', '.join(allowed)} is.", allowed=allowed)
+    shown = path[:100].decode("ascii", "replace")
+    raise NotFound(f"There is nothing at {shown}. The API is under /v1, for example /v1/chat/completions.")
+
+
+def _methods(route: Route) -> tuple[str, ...]:
+    return ("GET", "HEAD") if route.method == "GET" else (route.method,)
+
+
+def _rest(route: Route, path: bytes) -> bytes | None:
+    if not route.path.endswith(b"{}"):
+        return b"" if path == route.path else None
+    prefix = route.path[:-2]
+    return path[len(prefix) :] if path.startswith(prefix) and len(path) > len(prefix) else None
