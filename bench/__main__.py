@@ -23,10 +23,10 @@ chunks 10 ms apart) and the load (wrk; for streams a small uvloop client) share 
 other one to itself. {connections} connections, {rounds} alternating rounds of {seconds:g} s after a warm-up, medians.
 CPU time is user and system time of the process as the operating system counts it, over the requests (chunks)
 completed; work that a program puts off until after the load, such as shipping records to the database, is waited for
-and counted. *All on*: keys, journal, ledger database and metrics. *All off*: `auth: open`{off}. *Bare Python*:
-`bench/bare.py`, uvicorn and an httptools client with nothing between them. Memory per idle stream is the growth of
-RSS at {held:,} open, silent streams of a freshly started process. SDK calls run one after the other in one process
-against the nginx provider."""
+and counted. *All on*: keys, journal, ledger database and metrics. *All off*: `bench/off.py`, the same server over a
+runtime that asks for no key and records nothing. *Bare Python*: `bench/bare.py`, uvicorn and an httptools client with
+nothing between them. Memory per idle stream is the growth of RSS at {held:,} open, silent streams of a freshly
+started process. SDK calls run one after the other in one process against the nginx provider."""
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -131,7 +131,6 @@ def publish(options: argparse.Namespace, rows: dict[str, Figures]) -> None:
         rounds=effort.rounds,
         seconds=effort.seconds,
         held=effort.held,
-        off="",
     )
     machine = describe()
     text = json.dumps({"machine": machine, "rows": rows, "figures": report.verdicts(rows)}, indent=2) + "\n"

@@ -103,16 +103,18 @@ def start_antiphon(stage: Stage, name: str, mode: str, folder: Path | None = Non
     switches = SWITCHES[mode].format(port=port)
     text = CONFIG.format(switches=switches, data=folder / "data", whole=stage.whole, paced=stage.paced)
     config.write_text(text, encoding="utf-8")
-    process = Process([*gateway_command(stage, mode), "serve", "--config", str(config)], stage.core, folder / "log")
+    process = Process(gateway_command(stage, mode, config), stage.core, folder / "log")
     ready = wait_ready(process, port)
     return Subject(name, process, port, key=admin_key(folder / "data") or "bench", ready=[ready])
 
 
-def gateway_command(stage: Stage, mode: str) -> list[str]:
-    """Return the command of the installed script, or of the profiler around it."""
-    if stage.profile is not None and mode == "on":
-        return python("bench.profiled", stage.profile)
-    return [str(Path(sys.executable).with_name("antiphon"))]
+def gateway_command(stage: Stage, mode: str, config: Path) -> list[str]:
+    """Return the installed command, the profiler around it, or the launcher that leaves everything off."""
+    if mode == "off":
+        return python("bench.off", config)
+    if stage.profile is not None:
+        return python("bench.profiled", stage.profile, "serve", "--config", config)
+    return [str(Path(sys.executable).with_name("antiphon")), "serve", "--config", str(config)]
 
 
 def admin_key(data: Path) -> str:

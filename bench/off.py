@@ -1,0 +1,42 @@
+"""The gateway with everything off: no keys, no journal, no database. ``python -m bench.off CONFIG``.
+
+The same server, engine and transport as ``antiphon serve``, over a runtime without a data directory. The product has no
+such switch, because it would have to be distrusted afterwards; the bench uses it to tell what the promises cost.
+"""
+
+import asyncio
+import gc
+import signal
+import sys
+
+import uvloop
+
+from antiphon.catalog import load
+from antiphon.engine.runtime import Runtime
+from antiphon.server.app import Gateway, Phase
+from antiphon.server.edge import Edge
+from antiphon.server.limits import Limits
+from antiphon.server.listener import Listener, listen
+
+
+async def serve(config: str) -> None:
+    catalog = load(config)
+    settings = catalog.settings
+    runtime = Runtime(catalog, data=None)
+    gateway = Gateway(runtime, open_to_all=True)
+    listener = Listener(Edge(gateway, Limits(body=settings.body_limit)), listen(settings.host, settings.port))
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await listener.start()
+    await runtime.start()
+    gateway.phase = Phase.READY
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    await stop.wait()
+    await listener.stop(settings.drain)
+    await runtime.close()
+
+
+if __name__ == "__main__":
+    uvloop.run(serve(sys.argv[1]))
