@@ -360,16 +360,15 @@ class _Check:
 
 def _matches(values: dict[str, Any], pattern: tuple[str, ...]) -> list[tuple[Path, dict[str, Any]]]:
     """Return the paths that fit ``pattern`` (``*`` is any key), each with the mapping its last key is in."""
-    here: list[tuple[Path, Any]] = [((), values)]
-    for part in pattern[:-1]:
+    here: list[tuple[Path, Any, Any]] = [((), values, None)]
+    for part in pattern:
         here = [
-            ((*path, key), node[key])
-            for path, node in here
+            ((*path, key), node[key], node)
+            for path, node, _ in here
             if isinstance(node, dict)
             for key in (list(node) if part == "*" else [part] if part in node else [])
         ]
-    last = pattern[-1]
-    return [((*path, last), node) for path, node in here if isinstance(node, dict) and last in node]
+    return [(path, parent) for path, _, parent in here]
 
 
 def _pattern(path: Path) -> tuple[str, ...]:

@@ -75,9 +75,8 @@ def _detected(kind: Kind, environ: Mapping[str, str], port: int, faults: list[Fa
     address = kind.address
     if address_name is not None:
         address = _address(kind, address_name, environ[address_name], faults)
-    if address is None or not (kind.always or key_name or port or (address_name and kind.key != "required")):
-        return None
-    if kind.key == "required" and credential is None:
+    found = credential is not None if kind.key == "required" else kind.always or port or address_name
+    if address is None or not found:
         return None
     if port and not address_name:
         address = parse_address(f"http://127.0.0.1:{port}")

@@ -1,0 +1,93 @@
+"""``antiphon config``: what is in force and why, whether a file can be used, and the schema for editors."""
+
+from typing import Annotated, Any
+
+import typer
+
+from antiphon.cli.output import complain, print_json
+from antiphon.errors import ConfigError
+
+app = typer.Typer(add_completion=False, help="Show, check and describe the configuration.")
+
+ConfigOption = Annotated[str | None, typer.Option(help="Path of an antiphon.yaml.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show every value in force and where it comes from; no secret is shown."""
+    from antiphon.catalog import load
+
+    catalog = load(config)
+    settings = catalog.effective()
+    if as_json:
+        print_json({"file": catalog.file, "values": _nested((s.path, _leaf(s.value, s.source)) for s in settings)})
+        return
+    print(f"# {catalog.file or 'no file: providers are detected from the environment and this machine'}")
+    for line in _lines(_nested((s.path, (s.value, s.source)) for s in settings)):
+        print(line)
+
+
+@app.command()
+def check(config: ConfigOption = None, as_json: JsonOption = False) -> int:
+    """Say whether the configuration can be used; every fault is listed, and the exit code is 2."""
+    from antiphon.catalog import load
+
+    try:
+        catalog = load(config)
+    except ConfigError as error:
+        if as_json:
+            fields = ("file", "line", "field", "problem", "hint")
+            faults = [{name: getattr(fault, name) for name in fields} for fault in error.faults]
+            print_json({"ok": False, "faults": faults})
+        else:
+            for fault in error.faults:
+                complain(str(fault))
+        return 2
+    if as_json:
+        names = {"providers": list(catalog.providers), "models": list(catalog.routes)}
+        print_json({"ok": True, "file": catalog.file, **names})
+    else:
+        print(
+            f"{catalog.file or 'no file'}: fine; "
+            f"{len(catalog.providers)} providers ({', '.join(catalog.providers)}), {len(catalog.routes)} models"
+        )
+    return 0
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of antiphon.yaml."""
+    from antiphon.catalog.schema import json_schema
+
+    print_json(json_schema())
+
+
+def _leaf(value: Any, source: str) -> dict[str, Any]:
+    return {"value": value, "source": source}
+
+
+def _nested(pairs: Any) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path, leaf in pairs:
+        node = tree
+        for key in path[:-1]:
+            node = node.setdefault(key, {})
+        node[path[-1]] = leaf
+    return tree
+
+
+def _lines(tree: dict[str, Any], depth: int = 0) -> list[str]:
+    """Return the tree in YAML's look, with each value's source behind it."""
+    import json
+
+    out = []
+    for key, node in tree.items():
+        indent = "  " * depth
+        if isinstance(node, dict):
+            out += [f"{indent}{key}:", *_lines(node, depth + 1)]
+        else:
+            value, source = node
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            out.append(f"{f'{indent}{key}: {shown}':<60}  # {source}")
+    return out
