@@ -1,7 +1,6 @@
 """Errors on the wire come back as the class they left as."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -9,11 +8,7 @@ from antiphon import errors
 from antiphon.client import failure
 from antiphon.errors import CallError
 
-
-def _tree(root: type[CallError]) -> Iterator[type[CallError]]:
-    yield root
-    for branch in root.__subclasses__():
-        yield from _tree(branch)
+TREE = [member for member in vars(errors).values() if isinstance(member, type) and issubclass(member, CallError)]
 
 
 def _example(cls: type[CallError]) -> CallError:
@@ -32,17 +27,17 @@ def _body(error: CallError) -> bytes:
     return json.dumps({"error": _object(error)}).encode()
 
 
-@pytest.mark.parametrize("cls", list(_tree(CallError)), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", TREE, ids=lambda cls: cls.__name__)
 def test_each_class_survives_the_way_over_a_server(cls: type[CallError]) -> None:
     sent = _example(cls)
-    got = failure.from_answer(sent.status, [(b"x-antiphon-call-id", b"call_7")], _body(sent))
+    call_id = "call_7" if issubclass(cls, errors.UpstreamError) else ""  # others are refused before they have one
+    got = failure.from_answer(sent.status, [(b"x-antiphon-call-id", call_id.encode())] if call_id else [], _body(sent))
     assert type(got) is cls
-    assert (got.message, got.status, got.code, got.retryable, got.call_id) == (
-        sent.message, sent.status, sent.code, sent.retryable, "call_7",
-    )  # fmt: skip
+    assert (got.message, got.status, got.code) == (sent.message, sent.status, sent.code)
+    assert (got.retryable, got.call_id) == (sent.retryable, call_id)
 
 
-@pytest.mark.parametrize("cls", list(_tree(CallError)), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", TREE, ids=lambda cls: cls.__name__)
 def test_each_class_survives_inside_a_stream(cls: type[CallError]) -> None:
     sent = _example(cls)
     got = failure.from_event({"error": _object(sent)}, _body(sent))
@@ -62,7 +57,7 @@ def test_a_providers_error_passed_on_is_not_taken_for_the_gateways() -> None:
     body = b'{"error":{"message":"wrong key","type":"authentication_error","code":"invalid_api_key"}}'
     ours = failure.from_answer(401, [], body)
     assert type(ours) is errors.Unauthorized
-    theirs = failure.from_answer(401, [(b"x-antiphon-target", b"openai/gpt-4o")], body)
+    theirs = failure.from_answer(401, [(b"x-antiphon-call-id", b"call_1")], body)
     assert type(theirs) is errors.UpstreamStatus
     assert (theirs.status, theirs.body, theirs.code) == (401, body, "invalid_api_key")
 

@@ -223,7 +223,7 @@ def test_the_interpreter_leaves_at_once_and_without_a_word(name: str) -> None:
     code = f"from antiphon import Antiphon, AsyncAntiphon\n{LEAVING[name]}\nprint('done')"
     begun = time.monotonic()
     run = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error::ResourceWarning", "-c", code],
+        [sys.executable, "-W", "error", "-c", code],
         capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     noise = [] if "daemon" in name else run.stderr.splitlines()

@@ -12,7 +12,7 @@ from antiphon import Antiphon, AsyncAntiphon, AsyncStream, Stream, errors
 
 
 def _tree(root: type[BaseException]) -> set[str]:
-    return {root.__name__}.union(*(_tree(branch) for branch in root.__subclasses__()))
+    return {name for name, member in vars(errors).items() if isinstance(member, type) and issubclass(member, root)}
 
 
 def _public(cls: type) -> dict[str, object]:

@@ -65,15 +65,16 @@ def _prompt(question: str | None) -> str:
 
 
 def _default_model(client: Antiphon) -> str:
-    names = [card.id for card in client.models()]
-    if names:
-        return names[0]
-    complain(
-        f"no model is configured, so the offline simulator answers as {FALLBACK_MODEL}; "
-        "set a provider's key (such as OPENAI_API_KEY) and name a model with --model.",
-        label="hint: ",
-    )
-    return FALLBACK_MODEL
+    """Return the first chat model that is listed; the simulator's comes first only where nothing else is there."""
+    chats = (card.id for card in client.models() if card.get("operation") in (None, "chat"))
+    chosen = next(chats, FALLBACK_MODEL)
+    if chosen == FALLBACK_MODEL:
+        complain(
+            f"no model is configured, so the offline simulator answers as {FALLBACK_MODEL}; "
+            "set a provider's key (such as OPENAI_API_KEY) or name a model with --model.",
+            label="hint: ",
+        )
+    return chosen
 
 
 def _show(stream: Stream) -> None:

@@ -14,9 +14,11 @@ TOO_MANY_REQUESTS = 429
 
 
 def _tree(root: type[CallError]) -> Iterator[type[CallError]]:
+    """Yield the public tree, without what other modules derive from it for themselves."""
     yield root
     for branch in root.__subclasses__():
-        yield from _tree(branch)
+        if branch.__module__ == root.__module__:
+            yield from _tree(branch)
 
 
 _BY_CODE = {cls.code: cls for cls in _tree(CallError)}
@@ -27,7 +29,8 @@ _BY_STATUS = {(cls.status, cls.kind): cls for cls in reversed(tuple(_tree(CallEr
 def from_answer(status: int, headers: Headers, body: bytes) -> CallError:
     """Return the error an answer of status 400 or above stands for; a body that is not ours is kept in it."""
     fields = dict(headers)
-    error = from_object(_error_of(body), status, body, headers, forwarded=b"x-antiphon-target" in fields)
+    # A call that was let in has an id; what is wrong with it then is what its provider said, in its provider's words.
+    error = from_object(_error_of(body), status, body, headers, forwarded=b"x-antiphon-call-id" in fields)
     if error.retry_after is None:
         error.retry_after = _seconds(fields.get(b"retry-after"))
     error.call_id = error.call_id or fields.get(b"x-antiphon-call-id", b"").decode("latin-1")

@@ -36,11 +36,12 @@ class LocalFrames:
 
 
 class Local:
-    """The engine in this process; ``data`` is the ledger's directory, ``None`` for what the configuration says."""
+    """The engine in this process; it keeps a ledger where ``data`` or the configuration names a directory for it."""
 
     def __init__(self, config: str | None, data: str | None) -> None:
         self._catalog = load(config, data=data)
-        self._runtime = Runtime(self._catalog, data=data)
+        stated = self._catalog.source("data") != "default"
+        self._runtime = Runtime(self._catalog, data=self._catalog.settings.data if stated else None)
         # Streams under way; a caller may forget one, and its record must be written before the ledger closes.
         self._streams: weakref.WeakSet[LocalFrames] = weakref.WeakSet()
 

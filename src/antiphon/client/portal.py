@@ -79,6 +79,7 @@ class Portal:
         self._shutdown = shutdown
         self._gate = threading.Lock()
         self._closed = False
+        self._problem: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = _new_loop()
         self._thread = threading.Thread(target=_turn, args=(self._loop,), name="antiphon", daemon=True)
@@ -107,7 +108,10 @@ class Portal:
             self._send(callback)
 
     def close(self) -> None:
-        """Cancel what runs, await the shutdown, end the thread. Idempotent; waits at most :data:`CLOSING_TIME`."""
+        """Cancel what runs, await the shutdown, end the thread; raises what the shutdown raises.
+
+        Idempotent; waits at most :data:`CLOSING_TIME`.
+        """
         if os.getpid() != self.pid:
             return
         with self._gate:
@@ -117,6 +121,9 @@ class Portal:
                 self._loop.call_soon_threadsafe(self._begin_closing)
         if threading.get_ident() != self._thread.ident:
             self._thread.join(CLOSING_TIME)
+            problem, self._problem = self._problem, None
+            if problem is not None:
+                raise problem
 
     def _send(self, callback: Callable[[], object]) -> None:
         if os.getpid() != self.pid:
@@ -134,6 +141,8 @@ class Portal:
             await _cancel(calls)
             await self._shutdown()
             await _cancel(asyncio.all_tasks() - {asyncio.current_task()})
+        except BaseException as problem:  # noqa: BLE001 - whatever it is belongs to whoever closes
+            self._problem = problem
         finally:
             self._loop.stop()
 

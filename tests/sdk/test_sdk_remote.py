@@ -1,0 +1,186 @@
+"""Calls to servers that answer byte for byte what a test says, as no gateway of ours would."""
+
+import asyncio
+import json
+import time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from antiphon import Antiphon, AsyncAntiphon, errors
+
+WHOLE = {"id": "c", "model": "m", "choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}
+OURS = (b"x-antiphon-call-id: call_9", b"x-antiphon-target: a/b", b"x-antiphon-attempts: 3", b"x-antiphon-cost: 0.0012")
+
+
+def _chunk(text: str, finish: str | None = None) -> bytes:
+    data = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}
+    return b"data: " + json.dumps(data).encode() + b"\n\n"
+
+
+SOME = _chunk("one ") + b": keep-alive\n\n" + _chunk("two")
+END = _chunk("", "stop")
+
+
+def test_a_call_is_one_request_with_the_key_and_facts_come_from_the_headers(raw: Any) -> None:
+    raw.json("200 OK", json.dumps(WHOLE).encode(), *OURS)
+    with Antiphon(base_url=raw.url, api_key="ap-secret") as client:
+        reply = client.chat("m", "x", temperature=1)
+    assert (reply.text, reply.call_id, reply.target, reply.attempts) == ("hi", "call_9", "a/b", 3)
+    assert reply.cost == Decimal("0.0012")
+    assert len(raw.requests) == 1
+    head, _, body = raw.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/chat/completions HTTP/1.1\r\n")
+    assert b"authorization: Bearer ap-secret" in head
+    assert json.loads(body) == {"model": "m", "messages": [{"role": "user", "content": "x"}], "temperature": 1}
+
+
+@pytest.mark.parametrize(("path", "expected"), [("", "/v1"), ("/", "/v1"), ("/v1/", "/v1"), ("/api/x", "/api/x")])
+def test_the_base_url_may_name_the_version_or_leave_it_out(raw: Any, path: str, expected: str) -> None:
+    raw.json("200 OK", b'{"data":[{"id":"a"},{"id":"b"}]}')
+    with Antiphon(base_url=raw.url + path) as client:
+        assert [card.id for card in client.models()] == ["a", "b"]
+    assert raw.requests[0].startswith(f"GET {expected}/models HTTP/1.1\r\n".encode())
+    assert b"authorization" not in raw.requests[0]
+
+
+def test_errors_are_typed_and_nothing_is_tried_twice(raw: Any) -> None:
+    body = b'{"error":{"message":"slow down","type":"rate_limit_error","param":null,"code":"rate_limit_exceeded"}}'
+    raw.json("429 Too Many Requests", body, b"retry-after: 3", b"x-antiphon-call-id: call_1")
+    with Antiphon(base_url=raw.url) as client:
+        for use in (lambda: client.chat("m", "x"), lambda: list(client.stream("m", "x"))):
+            with pytest.raises(errors.RateLimited, match="slow down") as raised:
+                use()
+            assert (raised.value.retry_after, raised.value.call_id, raised.value.body) == (3.0, "call_1", body)
+    assert len(raw.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cls"),
+    [
+        ("200 OK", b"<html>", errors.BadAnswer),
+        ("200 OK", b'{"error":{"message":"x"}}', errors.BadAnswer),
+        ("307 Temporary Redirect", b"", errors.UpstreamStatus),
+        ("500 Oops", b"<html>", errors.UpstreamStatus),
+    ],
+)
+def test_what_is_no_answer_is_an_error(raw: Any, status: str, body: bytes, cls: type[errors.CallError]) -> None:
+    raw.json(status, body, b"location: http://127.0.0.1:1/elsewhere")
+    with Antiphon(base_url=raw.url) as client:
+        with pytest.raises(cls):
+            client.chat("m", "x")
+        if not status.startswith("200"):
+            with pytest.raises(cls):
+                list(client.stream("m", "x"))
+        if body == b"<html>":
+            with pytest.raises(cls):
+                client.models()
+
+
+def test_a_stream_that_is_whole(raw: Any) -> None:
+    usage = b'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}\r\n\r\n'
+    raw.stream(SOME + END + usage + b"data: [DONE]\n\n")
+    with Antiphon(base_url=raw.url) as client:
+        stream = client.stream("m", "x")
+        assert [event.text for event in stream] == ["one ", "two", "", ""]
+    assert stream.usage is not None
+    assert (stream.text, stream.usage.total_tokens, stream.call_id, stream.attempts) == ("one two", 3, "call_raw", 2)
+    assert json.loads(raw.requests[0].partition(b"\r\n\r\n")[2])["stream_options"] == {"include_usage": True}
+
+
+BREAKS = {
+    "no end": (SOME, None, errors.Truncated),
+    "inside a frame": (SOME + b'data: {"choices":[{"ind', None, errors.Truncated),
+    "short of its length": (SOME, 10_000, errors.Truncated),
+    "error": (SOME + b'data: {"error":{"message":"m","code":"upstream_timeout"}}\n\n', None, errors.UpstreamTimeout),
+    "error, then done": (SOME + b'data: {"error":{"message":"m"}}\n\ndata: [DONE]\n\n', None, errors.UpstreamError),
+    "not JSON": (SOME + b"data: {oops\n\n", None, errors.BadAnswer),
+    "not an object": (SOME + b"data: 5\n\n", None, errors.BadAnswer),
+}
+
+
+@pytest.mark.parametrize("name", list(BREAKS))
+def test_a_broken_stream_gives_what_came_and_then_raises(raw: Any, name: str) -> None:
+    body, length, cls = BREAKS[name]
+    raw.stream(body, length=length)
+    with Antiphon(base_url=raw.url) as client:
+        stream = client.stream("m", "x")
+        pieces = []
+        with pytest.raises(cls) as raised:
+            pieces.extend(event.text for event in stream)
+        assert pieces in ([], ["one ", "two"])
+        assert stream.text == "one two"
+        assert next(stream, None) is None
+    if issubclass(cls, errors.UpstreamError) and "error" in name:
+        assert raised.value.call_id == "call_raw"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
+async def test_frames_may_be_split_anywhere(raw: Any, size: int) -> None:
+    body = (SOME + END + b"data: [DONE]\n\n").replace(b"\n", b"\r\n")
+    pieces = [body[start : start + size] for start in range(0, len(body), size)]
+    raw.stream(b"")
+    raw.answer = (
+        raw.answer.replace(b"connection: close", b"transfer-encoding: chunked")
+        + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+        + b"0\r\n\r\n"
+    )
+    async with AsyncAntiphon(base_url=raw.url) as client:
+        stream = client.stream("m", "x")
+        assert [event.text async for event in stream] == ["one ", "two", ""]
+
+
+async def test_silence_has_a_limit(raw: Any) -> None:
+    raw.then_wait = True
+    async with AsyncAntiphon(base_url=raw.url, timeout=0.3) as client:
+        with pytest.raises(errors.UpstreamTimeout) as total:
+            await client.chat("m", "x")
+        with pytest.raises(errors.UpstreamTimeout):
+            await anext(client.stream("m", "x"))
+        raw.stream(SOME)
+        stream = client.stream("m", "x")
+        with pytest.raises(errors.UpstreamTimeout) as idle:
+            async for _ in stream:
+                pass
+    assert (total.value.phase, idle.value.phase, stream.text) == ("total", "idle", "one two")
+
+
+def test_nobody_there_is_a_connect_failure() -> None:
+    with Antiphon(base_url="http://127.0.0.1:1") as client:
+        with pytest.raises(errors.ConnectFailed):
+            client.chat("m", "x")
+        with pytest.raises(errors.ConnectFailed):
+            next(client.stream("m", "x"))
+
+
+@pytest.mark.parametrize("how", ["close", "break and forget", "cancel"])
+async def test_leaving_a_stream_closes_the_connection(raw: Any, how: str) -> None:
+    raw.stream(SOME)
+    raw.then_wait = True
+    async with AsyncAntiphon(base_url=raw.url) as client:
+        stream = client.stream("m", "x")
+        await anext(stream)
+        begun = time.monotonic()
+        if how == "close":
+            await stream.close()
+        elif how == "cancel":
+            await anext(stream)
+            waiting = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0.05)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+        else:
+            del stream
+        assert await asyncio.to_thread(raw.left.wait, 5)
+        assert time.monotonic() - begun < 2
+
+
+def test_a_key_is_never_shown(raw: Any) -> None:
+    client = Antiphon(base_url=raw.url, api_key="ap-secret")
+    raw.json("500 Oops", b"{}")
+    with pytest.raises(errors.UpstreamStatus) as raised:
+        client.chat("m", "x")
+    shown = repr(client) + repr(vars(client)) + repr(raised.value) + str(vars(raised.value))
+    assert "ap-secret" not in shown
+    client.close()
