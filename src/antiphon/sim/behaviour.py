@@ -129,8 +129,8 @@ KINDS: dict[str, Kind] = {
     "mirror": Kind(
         "answers with the exact request body in base64, and with fields nobody knows", (), {"speech": "mirror"}
     ),
-    "fault-429": _fault("status 429", "after", "retry"),
-    "fault-500": _fault("status 500, and so for each status from 400 to 599", "after", "retry"),
+    "fault-429": _fault("status 429 with Retry-After", "after", "retry", after=1),
+    "fault-500": _fault("status 500, and so for each other status from 400 to 599", "after", "retry", after=-1),
     "fault-reset": _fault("resets the connection before the head"),
     "fault-silence": _fault("reads the request and never answers"),
     "fault-stall": _fault("goes silent after some tokens", "after"),
@@ -166,7 +166,8 @@ def parse(model: str) -> Behaviour:
         name, options = "lorem", [f"tokens={shorthand[1]}", *options]
     values: dict[str, Any] = {}
     if status := _STATUS_FAULT.fullmatch(name):
-        values, name = {"status": int(status[1]), "fault": "status"}, "fault-500"
+        values = {"status": int(status[1]), "fault": "status"}
+        name = name if name in KINDS else "fault-500"
     kind = KINDS.get(name)
     if kind is None:
         raise UnknownBehaviour(
@@ -192,8 +193,6 @@ def _options(name: str, kind: Kind, options: list[str]) -> dict[str, Any]:
             values[key] = OPTIONS[key][0](text)
         except ValueError as error:
             raise UnknownBehaviour(f"{name}: {key} must be {error}, not {text[:80]!r}") from None
-    if values.get("after") is not None and kind.options[:2] == ("after", "retry"):
-        values.setdefault("retry", str(values["after"]))
     return values
 
 

@@ -108,7 +108,8 @@ class Brain:
         if rule is None:
             return behaviour, None
         if rule.fault is not None and (rule.fault.p == 1 or self._chance.random() < rule.fault.p):
-            behaviour = _replace(rule.fault, tps=behaviour.tps, first=behaviour.first)
+            speed = behaviour.tps if rule.fault.tps is None else rule.fault.tps
+            behaviour = _replace(rule.fault, tps=speed, first=rule.fault.first or behaviour.first)
         if rule.delay is not None:
             behaviour = _replace(behaviour, first=rule.delay)
         if rule.tps is not None:
@@ -135,7 +136,7 @@ class Brain:
         return self._staged(chat, request, choices, prompt, behaviour, rule, headers, now)
 
     def _completion(self, request: CompletionRequest, body: bytes, headers: Headers, now: int) -> Performance:
-        prompts = inputs(request.prompt or "", "prompt")
+        prompts = inputs("" if request.prompt is None else request.prompt, "prompt")
         last = prompts[-1]
         behaviour, rule = self._directed(request.model, last if isinstance(last, str) else "", False)
         if instead := faults.INSTEAD.get(behaviour.fault):

@@ -42,7 +42,7 @@ _BROKEN = error("The simulated provider broke.", "server_error", "sim_broken")
 
 def _status(behaviour: Behaviour, headers: Headers, now: int) -> Performance:
     status = behaviour.status
-    retry = _retry_after(behaviour.retry or ("1" if status == 429 else "none"), now)
+    retry = _retry_after(behaviour.retry or (str(behaviour.after) if behaviour.after >= 0 else "none"), now)
     if status == 429:
         body = error("Rate limit reached for the simulated model.", "rate_limit_error", "rate_limit_exceeded")
     elif status >= 500:

@@ -129,6 +129,8 @@ class _Reader:
 
     def _reachable(self, rules: list[Rule], nodes: list[yaml.Node]) -> None:
         for number, rule in enumerate(rules):
+            if rule.exact is None and rule.match is None:
+                continue  # reported already
             for earlier in rules[:number]:
                 same = earlier.exact == rule.exact and _pattern(earlier) == _pattern(rule)
                 if same and earlier.model in (None, rule.model) and not (earlier.tools and earlier.reply is None):
@@ -212,7 +214,7 @@ class _Reader:
             return ToolCall(name, arguments)  # as it stands, so that a script can give broken arguments
         try:
             return ToolCall(name, msgspec.json.encode(arguments).decode())
-        except (TypeError, UnicodeEncodeError) as error:
+        except (TypeError, UnicodeEncodeError, RecursionError) as error:
             raise ValueError(f"{field}.arguments cannot be JSON: {error}") from None
 
 

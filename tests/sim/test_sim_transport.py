@@ -1,0 +1,318 @@
+"""The transport inside the process: the seam's contract, and the same answers as on a socket."""
+
+import asyncio
+import json
+import re
+import time
+from typing import Any
+
+import pytest
+
+from antiphon.errors import BadAnswer, Disconnected, Truncated
+from antiphon.sim.script import parse_script
+from antiphon.sim.server import SimServer
+from antiphon.sim.transport import SimResponse, SimTransport
+from antiphon.transport.seam import Request
+from antiphon.types import Origin
+
+ORIGIN = Origin("sim", "sim", 0)
+CAP = 2**26
+
+
+def request(model: str, path: str = "/v1/chat/completions", **fields: Any) -> Request:
+    body = {"model": model, "messages": [{"role": "user", "content": "Hello there"}], **fields}
+    return Request(ORIGIN, f"POST {path} HTTP/1.1\r\nhost: sim\r\n".encode(), json.dumps(body).encode())
+
+
+async def begun(model: str, transport: SimTransport | None = None, **fields: Any) -> SimResponse:
+    return await (transport or SimTransport()).send(request(model, **fields), 5)
+
+
+async def test_whole_answer() -> None:
+    response = await begun("echo")
+    assert response.status == 200
+    assert (b"content-type", b"application/json") in response.headers
+    assert json.loads(await response.read(CAP))["choices"][0]["message"]["content"] == "Hello there"
+    assert await response.chunk() == b""
+    response.close()
+    response.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/chat/completions", "/chat/completions", "/openai/deployments/x/chat/completions?api-version=1"]
+)
+async def test_path_may_have_a_prefix_and_a_query(path: str) -> None:
+    response = await SimTransport().send(request("echo", path), 5)
+    assert response.status == 200
+
+
+async def test_fast_stream_is_ready_at_once() -> None:
+    response = await begun("lorem-200", stream=True)
+    data = await response.chunk()
+    assert data.startswith(b"data: {")
+    assert data.endswith(b"data: [DONE]\n\n")
+    assert await response.chunk() == b""
+
+
+async def test_long_fast_stream_comes_in_pieces_and_shares_the_loop() -> None:
+    response = await begun("lorem:tokens=5000", stream=True)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(others())
+    size = len(await response.read(CAP))
+    other.cancel()
+    assert turns >= size // 200_000 > 0
+
+
+async def test_paced_stream() -> None:
+    start = time.monotonic()
+    response = await begun("lorem:tokens=3:first=0.05:tps=50", stream=True)
+    assert time.monotonic() - start < 0.04
+    chunks = []
+    while chunk := await response.chunk():
+        chunks.append(chunk)
+    assert time.monotonic() - start >= 0.05 + 2 / 50
+    assert [chunk.count(b'"content":"') for chunk in chunks] == [1, 1, 1, 1]  # role, then three tokens
+
+
+async def test_provider_writes_on_while_nobody_reads() -> None:
+    response = await begun("lorem:tokens=5:tps=100", stream=True)
+    await response.chunk()
+    await asyncio.sleep(0.1)
+    assert (await response.chunk()).endswith(b"[DONE]\n\n")
+
+
+async def test_delayed_head() -> None:
+    start = time.monotonic()
+    await begun("echo:head=0.05", stream=True)
+    assert time.monotonic() - start >= 0.05
+    await begun("lorem:tokens=5:tps=100:first=0.02")
+    assert time.monotonic() - start >= 0.05 + 0.02 + 0.05
+
+
+async def test_nudge_ends_one_wait_only() -> None:
+    response = await begun("fault-stall:after=0", stream=True)
+    await response.chunk()
+    response.nudge()  # nobody waits: nothing happens
+    waiting = asyncio.create_task(response.chunk())
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    response.nudge()
+    response.nudge()
+    assert await waiting is None
+    waiting = asyncio.create_task(response.chunk())
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    response.close()
+    with pytest.raises(Truncated):
+        await waiting
+
+
+async def test_nudge_keeps_what_comes_later() -> None:
+    response = await begun("lorem:tokens=2:first=0.1", stream=True)
+    await response.chunk()
+    waiting = asyncio.create_task(response.chunk())
+    await asyncio.sleep(0)
+    response.nudge()
+    assert await waiting is None
+    assert (await response.chunk()).endswith(b"[DONE]\n\n")
+
+
+async def test_close_while_waiting_and_after() -> None:
+    response = await begun("lorem:tokens=2:first=60", stream=True)
+    await response.chunk()
+    waiting = asyncio.create_task(response.chunk())
+    await asyncio.sleep(0)
+    response.close()
+    with pytest.raises(Truncated):
+        await waiting
+    with pytest.raises(Truncated):
+        await response.chunk()
+
+
+async def test_silence_ends_by_cancelling() -> None:
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(begun("fault-silence"), 0.05)
+
+
+async def test_closing_the_transport_ends_every_wait() -> None:
+    transport = SimTransport()
+    silent = asyncio.create_task(begun("fault-silence", transport))
+    late = asyncio.create_task(begun("echo:head=60", transport))
+    stalled = await begun("fault-stall:after=0", transport, stream=True)
+    await stalled.chunk()
+    waiting = asyncio.create_task(stalled.chunk())
+    await asyncio.sleep(0.01)
+    await transport.close()
+    for task, kind in ((silent, Disconnected), (late, Disconnected), (waiting, Truncated)):
+        with pytest.raises(kind):
+            await task
+
+
+async def test_cancelled_wait_can_go_on() -> None:
+    response = await begun("lorem:tokens=1:first=0.1", stream=True)
+    await response.chunk()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(response.chunk(), 0.02)
+    assert b"Lore" in await response.chunk()
+
+
+async def test_read_has_a_cap() -> None:
+    with pytest.raises(BadAnswer):
+        await (await begun("lorem-200")).read(100)
+
+
+async def test_reset_before_the_head() -> None:
+    with pytest.raises(Disconnected):
+        await begun("fault-reset")
+
+
+async def test_same_seed_same_answers() -> None:
+    async def answers(seed: int) -> list[tuple[int, bytes]]:
+        transport = SimTransport(seed=seed)
+        found = []
+        for _ in range(20):
+            response = await begun("fault-500:p=0.5", transport)
+            found.append((response.status, re.sub(rb'"created":\d+', b"", await response.read(CAP))))
+        return found
+
+    assert await answers(1) == await answers(1) != await answers(2)
+
+
+SCRIPT = parse_script(
+    """
+rules:
+  - exact: Hello there
+    model: scripted:tps=0
+    reply: never
+  - match: ^Hello
+    model: lorem
+    tools: [{name: greet, arguments: {who: there}}]
+  - match: ^Hello
+    model: lorem-7
+    reply: General Kenobi
+    fault: cut:after=1
+"""
+)
+
+BEHAVIOURS = [
+    "echo",
+    "fast",
+    "lorem",
+    "lorem-7",
+    "mirror",
+    "echo:split=3",
+    "echo:bom=1:comments=1:eol=cr",
+    "lorem:tokens=6:tps=200",
+    "fault-429",
+    "fault-502",
+    "fault-reset",
+    "fault-silence",
+    "fault-stall",
+    "fault-cut",
+    "fault-cut:reset=1",
+    "fault-cut-clean",
+    "fault-half-close",
+    "fault-no-done",
+    "fault-length",
+    "fault-length:by=-9",
+    "fault-json",
+    "fault-html",
+    "fault-error-200",
+    "fault-error-midstream",
+    "fault-preamble-error",
+    "fault-no-usage",
+    "fault-bad-usage:kind=nan",
+    "fault-204",
+    "fault-redirect",
+    "fault-trickle:gap=3600",
+    "fault-cut-at:bytes=0",
+    "fault-cut-at:bytes=100",
+    *[f"fault-cut-at:bytes={size}" for size in range(150, 820, 61)],
+    "nowhere",
+    "echo:nonsense=1",
+]
+
+
+async def inside(transport: SimTransport, asked: Request) -> tuple[bytes, str]:
+    body = b""
+    try:
+        response = await asyncio.wait_for(transport.send(asked, 5), 0.3)
+        while True:
+            waiting = asyncio.ensure_future(response.chunk())
+            done, _ = await asyncio.wait([waiting], timeout=0.3)
+            if not done:
+                response.nudge()
+                assert await waiting is None
+                return body, "silent"
+            data = waiting.result()
+            if not data:
+                return body, "complete"
+            body += data
+    except TimeoutError:
+        return body, "silent"
+    except (Disconnected, Truncated):
+        return body, "broken"
+
+
+async def on_a_socket(server: SimServer, asked: Request) -> tuple[bytes, str]:
+    """Read an answer as any HTTP client would, with the parser that reads answers elsewhere."""
+    import httptools
+
+    class Answer:
+        def __init__(self) -> None:
+            self.body, self.complete = b"", False
+
+        def on_body(self, data: bytes) -> None:
+            self.body += data
+
+        def on_message_complete(self) -> None:
+            self.complete = True
+
+    host, port = server.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(asked.head + b"content-length: %d\r\n\r\n" % len(asked.body) + asked.body)
+    answer = Answer()
+    parser = httptools.HttpResponseParser(answer)
+    try:
+        while not answer.complete:
+            data = await asyncio.wait_for(reader.read(65536), 0.3)
+            if not data:
+                return answer.body, "broken"
+            try:
+                parser.feed_data(data)
+            except httptools.HttpParserError:
+                assert answer.complete  # only bytes beyond the stated length are not HTTP
+        return answer.body, "complete"
+    except TimeoutError:
+        return answer.body, "silent"
+    except ConnectionResetError:
+        return answer.body, "broken"
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("model", BEHAVIOURS)
+async def test_both_bodies_answer_alike(model: str) -> None:
+    requests = [
+        request(model),
+        request(model, stream=True),
+        request(model, stream=True, stream_options={"include_usage": True}, n=2, logprobs=True),
+        request(model, "/v1/completions", prompt="Hello there", stream=True, logprobs=None),
+        request(model, "/v1/embeddings", input=["Hello", "there"]),
+    ]
+    if "silence" in model or "stall" in model or "trickle" in model or "half" in model:
+        requests = requests[:2]
+    transport = SimTransport(SCRIPT, seed=7)
+    async with SimServer(SCRIPT, seed=7) as server:
+        for asked in requests:
+            first, second = await inside(transport, asked), await on_a_socket(server, asked)
+            created = re.compile(rb'"created":\d+')
+            assert created.sub(b"", first[0]) == created.sub(b"", second[0])
+            assert first[1] == second[1]
