@@ -1,0 +1,48 @@
+"""Column names in the order rows are written, and the statements made of them; light enough for the gateway process.
+
+The tables themselves are in ``tables.py``, which loads SQLAlchemy; a test holds the two together.
+"""
+
+from antiphon.types import BUCKETS
+
+CALLS = (
+    "id",
+    "time",
+    "operation",
+    "model",
+    "outcome",
+    "target",
+    "provider",
+    "key_id",
+    "status",
+    "error",
+    "stream",
+    *BUCKETS,
+    "estimated",
+    "cost",
+    "price_version",
+    "first_output_us",
+    "duration_us",
+)
+ATTEMPTS = ("call_id", "number", "target", "outcome", "status", "error", "first_output_us", "duration_us")
+KEYS = ("id", "name", "digest", "models", "created_at", "expires_at", "revoked_at", "admin")
+REVISION = ("name", "value")
+POSITIONS = ("writer", "segment", "offset")
+
+
+def select(table: str, columns: tuple[str, ...]) -> str:
+    """Return a query for every row, columns in the order given."""
+    names = ", ".join(f'"{column}"' for column in columns)
+    return f"SELECT {names} FROM {table}"  # noqa: S608 - names are those above, never a caller's
+
+
+def insert(table: str, columns: tuple[str, ...]) -> str:
+    """Return an insert that passes over rows whose key is there already; values are positional, marked ``?``."""
+    names = ", ".join(f'"{column}"' for column in columns)
+    return f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO NOTHING"  # noqa: S608
+
+
+def upsert(table: str, columns: tuple[str, ...], key: str) -> str:
+    """Return an insert that replaces every other column where ``key`` is there already."""
+    updates = ", ".join(f'"{column}" = excluded."{column}"' for column in columns if column != key)
+    return insert(table, columns).replace("DO NOTHING", f'("{key}") DO UPDATE SET {updates}')

@@ -1,0 +1,69 @@
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+CREATE TABLE calls (
+    id TEXT NOT NULL,
+    time BIGINT NOT NULL,
+    operation TEXT NOT NULL,
+    model TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    target TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    stream BOOLEAN NOT NULL,
+    input BIGINT,
+    cache_read BIGINT,
+    cache_write BIGINT,
+    audio_input BIGINT,
+    image_input BIGINT,
+    output BIGINT,
+    reasoning BIGINT,
+    audio_output BIGINT,
+    estimated BOOLEAN,
+    cost BIGINT,
+    price_version TEXT NOT NULL,
+    first_output_us BIGINT,
+    duration_us BIGINT NOT NULL,
+    PRIMARY KEY (id)
+);
+CREATE INDEX calls_by_time ON calls (time);
+CREATE TABLE attempts (
+    call_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    target TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    first_output_us BIGINT,
+    duration_us BIGINT NOT NULL,
+    PRIMARY KEY (call_id, number),
+    FOREIGN KEY(call_id) REFERENCES calls (id) ON DELETE CASCADE
+)
+ WITHOUT ROWID;
+CREATE TABLE keys (
+    id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    models TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    revoked_at BIGINT,
+    admin BOOLEAN NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE (digest)
+);
+CREATE TABLE revision (
+    name TEXT NOT NULL,
+    value BIGINT NOT NULL,
+    PRIMARY KEY (name)
+);
+CREATE TABLE positions (
+    writer TEXT NOT NULL,
+    segment BIGINT NOT NULL,
+    "offset" BIGINT NOT NULL,
+    PRIMARY KEY (writer)
+);
+INSERT INTO alembic_version (version_num) VALUES ('0001');

@@ -1,0 +1,73 @@
+"""The schema at head, for queries and for checking the migrations. Amounts are picodollars, times microseconds."""
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text
+
+from antiphon.types import BUCKETS
+
+metadata = MetaData()
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("time", BigInteger, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("stream", Boolean, nullable=False),
+    # NULL in every bucket: nothing was reported or counted. NULL cost: the price is unknown, which is not zero.
+    *(Column(bucket, BigInteger) for bucket in BUCKETS),
+    Column("estimated", Boolean),
+    Column("cost", BigInteger),
+    Column("price_version", Text, nullable=False),
+    Column("first_output_us", BigInteger),
+    Column("duration_us", BigInteger, nullable=False),
+    Index("calls_by_time", "time"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("call_id", Text, ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("first_output_us", BigInteger),
+    Column("duration_us", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("models", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("admin", Boolean, nullable=False),
+)
+
+revision = Table(
+    "revision",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("writer", Text, primary_key=True),
+    Column("segment", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+)
