@@ -1,0 +1,234 @@
+"""The journal: where a call is written down before its caller sees the last byte."""
+
+import asyncio
+import errno
+import logging
+import os
+from pathlib import Path
+from typing import Final, Literal
+
+from antiphon.clock import monotonic
+from antiphon.errors import LedgerError
+from antiphon.ledger.frames import HEADER, pack
+from antiphon.ledger.groupsync import GroupSync
+from antiphon.ledger.writer import Writer
+from antiphon.types import BUCKETS, Record
+
+Durability = Literal["process", "disk"]
+
+SEGMENT_BYTES = 16 << 20
+CAP_BYTES = 1 << 30
+RETRY_SECONDS = 0.25
+LARGEST: Final = (1 << 63) - 1
+"""The largest count or amount a record may carry: $9.2 million in one call, nine quintillion tokens in one bucket."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_PROBE = bytes(4096)
+
+log = logging.getLogger("antiphon.ledger")
+
+
+class Journal:
+    """An append-only file of records in a directory of this process's own, ``<directory>/<writer id>/``.
+
+    ``durability`` ``process``: a record is with the operating system when :meth:`append` returns, and survives
+    ``kill -9``. ``disk``: it is on the disk when the future that :meth:`append` returned is done.
+    ``cap`` bounds the bytes that no shipper has filed yet. One thread, the event loop's, may append and close; the
+    shipper's thread reads ``tail`` and sets ``shipped`` and ``inherited``. Raises ``LedgerError``.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        durability: Durability = "process",
+        cap: int = CAP_BYTES,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        self.writer = Writer.claim(Path(directory))
+        self.cap = cap
+        self.tail = (0, 0)
+        """The current segment's number, and where its last whole frame ends."""
+        self.shipped = 0
+        """Bytes of this writer's frames that are filed."""
+        self.inherited = 0
+        """Bytes of dead writers' frames that the shipper holds and has not filed yet."""
+        self.closed = False
+        self._segment_bytes = segment_bytes
+        self._written = 0
+        self._file = -1
+        self._number = 0
+        self._end = 0
+        self._trouble = ""
+        self._retry_at = 0.0
+        self._sync: GroupSync | None = None
+        self._folder = -1
+        if durability == "disk":
+            self._sync = GroupSync(self._sync_failed, self._write_again)
+            self._folder = os.open(self.writer.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            _sync_folders(self.writer.path)
+
+    @property
+    def unshipped(self) -> int:
+        """Bytes that are in the journal and not yet in the database."""
+        return self._written - self.shipped + self.inherited
+
+    @property
+    def healthy(self) -> bool:
+        """Whether an append would be accepted now. In trouble it tries the file again, at most every 250 ms."""
+        if self._trouble and not self.closed and monotonic() >= self._retry_at:
+            self._probe()
+        return not self._trouble and not self.closed and self.unshipped < self.cap
+
+    def append(self, record: Record) -> "asyncio.Future[None] | None":
+        """Write a record down; ``None`` says that it is as durable as declared, a future that it will be when done.
+
+        Raises ``LedgerError`` where it is not written: the disk is full or broken, the cap is reached, or the record
+        holds a negative or impossibly large number. Must run on the event loop where ``durability`` is ``disk``.
+        """
+        frame = _frame(record)
+        if self._trouble or self.closed or self._written - self.shipped + self.inherited + len(frame) > self.cap:
+            self._refuse_or_recover(len(frame))
+        self._write(frame)
+        return None if self._sync is None else self._sync.add(self._file, frame)
+
+    def _refuse_or_recover(self, size: int) -> None:
+        if self.closed:
+            raise LedgerError("the journal is closed")
+        if self.unshipped + size > self.cap:
+            raise LedgerError(
+                f"the journal {self.writer.path} holds {self.unshipped} bytes that are not in the database yet, "
+                f"its cap is {self.cap}; see why the database takes nothing, or raise the cap"
+            )
+        if not self.healthy:
+            raise LedgerError(self._trouble)
+
+    def _write(self, frame: bytes) -> None:
+        try:
+            if self._end + len(frame) > self._segment_bytes or self._file < 0:
+                self._roll()
+            written = os.write(self._file, frame)
+            if written != len(frame):
+                _put(self._file, frame[written:])
+        except OSError as error:
+            self._fail(error)
+        self._end += len(frame)
+        self._written += len(frame)
+        self.tail = (self._number, self._end)
+
+    def _roll(self) -> None:
+        """Begin a new segment; the old one is complete."""
+        self._leave()
+        number = self._number + 1
+        path = self.writer.segment(number)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            _put(file, HEADER)
+        except OSError:
+            os.close(file)
+            path.unlink()
+            raise
+        self._file, self._number, self._end = file, number, len(HEADER)
+        self.tail = (number, self._end)
+        if self._sync is not None:
+            self._sync.touch(self._folder)
+
+    def _leave(self) -> None:
+        file, self._file = self._file, -1
+        if file >= 0:
+            if self._sync is None:
+                os.close(file)
+            else:
+                self._sync.retire(file)
+
+    def _fail(self, error: OSError) -> None:
+        """Leave no part of a frame behind, remember the trouble, and raise."""
+        if self._file >= 0:
+            try:
+                os.ftruncate(self._file, self._end)
+            except OSError:
+                self._leave()
+            else:
+                # A full disk may have room again; after any other error a new segment is the better bet.
+                if error.errno not in _FULL:
+                    self._leave()
+        self._note(error)
+        raise LedgerError(self._trouble) from error
+
+    def _note(self, error: BaseException) -> None:
+        if not self._trouble:
+            log.error("the journal %s cannot be written: %s", self.writer.path, error)
+        self._trouble = (
+            f"the journal {self.writer.path} cannot be written: {error}; it is tried again by itself, so free some "
+            "space or repair the file system"
+        )
+        self._retry_at = monotonic() + RETRY_SECONDS
+
+    def _probe(self) -> None:
+        """Find out whether the file takes bytes again, without leaving any."""
+        try:
+            if self._file < 0:
+                self._roll()
+            _put(self._file, _PROBE)
+            os.ftruncate(self._file, self._end)
+        except OSError as error:
+            try:
+                self._fail(error)
+            except LedgerError:
+                return
+        self._trouble = ""
+        log.warning("the journal %s can be written again", self.writer.path)
+
+    def _sync_failed(self, error: BaseException) -> None:
+        self._leave()
+        self._note(error)
+
+    def _write_again(self, frame: bytes) -> int:
+        self._write(frame)
+        return self._file
+
+    def close(self) -> None:
+        """Confirm what waits, and give the directory up: any shipper may then file what is left. Idempotent."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._sync is not None:
+            self._sync.close()
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+        if self._folder >= 0:
+            os.close(self._folder)
+        self.writer.release()
+
+
+def _put(file: int, data: bytes) -> None:
+    """Write all of ``data``: where the kernel stops early, the next write says why."""
+    while data:
+        written = os.write(file, data)
+        if written <= 0:
+            raise OSError(errno.EIO, "the file takes no bytes")
+        data = data[written:]
+
+
+def _frame(record: Record) -> bytes:
+    usage, cost = record.usage, record.cost
+    if usage is not None:
+        for bucket in BUCKETS:
+            if not 0 <= getattr(usage, bucket) <= LARGEST:
+                raise LedgerError(f"call {record.id} counts {getattr(usage, bucket)} {bucket} tokens; not journaled")
+    if cost is not None and not 0 <= cost <= LARGEST:
+        raise LedgerError(f"call {record.id} costs {cost} picodollars; not journaled")
+    try:
+        return pack(record)
+    except ValueError as error:
+        raise LedgerError(f"call {record.id} cannot be journaled: {error}") from error
+
+
+def _sync_folders(path: Path) -> None:
+    """Make the new directory itself survive a loss of power: its entry is in its parent, and so on."""
+    for folder in (path, path.parent, path.parent.parent):
+        file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)

@@ -1,0 +1,67 @@
+"""Records as rows of the tables ``calls`` and ``attempts``."""
+
+from typing import Any
+
+from antiphon.store.columns import ATTEMPTS, CALLS, POSITIONS, insert, upsert
+from antiphon.types import Record
+
+INSERT_CALL = insert("calls", CALLS)
+INSERT_ATTEMPT = insert("attempts", ATTEMPTS)
+REACH = upsert("positions", POSITIONS, "writer")
+
+_NO_USAGE = (None,) * 9
+
+
+def call_row(record: Record) -> tuple[Any, ...]:
+    """Return the values in the order of ``columns.CALLS``."""
+    usage = record.usage
+    counts = (
+        _NO_USAGE
+        if usage is None
+        else (
+            usage.input,
+            usage.cache_read,
+            usage.cache_write,
+            usage.audio_input,
+            usage.image_input,
+            usage.output,
+            usage.reasoning,
+            usage.audio_output,
+            usage.estimated,
+        )
+    )
+    return (
+        record.id,
+        record.time,
+        record.operation,
+        record.model,
+        record.outcome.value,
+        record.target,
+        record.provider,
+        record.key_id,
+        record.status,
+        record.error,
+        record.stream,
+        *counts,
+        record.cost,
+        record.price_version,
+        record.first_output_us,
+        record.duration_us,
+    )
+
+
+def attempt_rows(record: Record) -> list[tuple[Any, ...]]:
+    """Return one row for each attempt, numbered from 1, in the order of ``columns.ATTEMPTS``."""
+    return [
+        (
+            record.id,
+            number,
+            attempt.target,
+            attempt.outcome.value,
+            attempt.status,
+            attempt.error,
+            attempt.first_output_us,
+            attempt.duration_us,
+        )
+        for number, attempt in enumerate(record.attempts, 1)
+    ]

@@ -1,0 +1,265 @@
+"""Questions to the ledger: what was called, what it used, what it cost, what it would cost now. Exact integers only."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, tzinfo
+from functools import cache
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, func, literal, or_, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from antiphon.errors import LedgerError
+from antiphon.ledger.period import from_us
+from antiphon.store.database import Database
+from antiphon.store.tables import calls, keys
+from antiphon.types import BUCKETS, PICO, Outcome, Price, Usage
+
+Prices = Callable[[str], Price | None]
+"""A target's name to its current price, ``None`` where it is unknown."""
+
+QUARTER_US = 900 * 1_000_000
+"""Every zone's midnight falls on a quarter of an hour, so sums by the quarter hour add up to days of any zone."""
+
+HALF = 1 << 32
+"""A sum over 64-bit integers may not fit 64 bits, and databases differ in what they do then: both halves are summed."""
+
+GROUPS: dict[str, ColumnElement[Any]] = {
+    "day": calls.c.time // QUARTER_US,
+    "model": calls.c.model,
+    "key": calls.c.key_id,
+    "call": calls.c.id,
+}
+"""What usage can be listed by."""
+
+INPUT = frozenset({"input", "cache_read", "cache_write", "audio_input", "image_input"})
+_DETAILS = ("time", "operation", "model", "target", "key_id", "outcome", "status", "error", "stream", "price_version")
+_DURATIONS = ("first_output_us", "duration_us")
+_SOME_TOKENS = or_(*(calls.c[bucket] > 0 for bucket in BUCKETS))
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """Which calls count: from ``since`` up to but not including ``until`` (microseconds), of a model, with a key."""
+
+    since: int | None = None
+    until: int | None = None
+    model: str | None = None
+    key: str | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        wanted = (
+            (self.since, calls.c.time >= self.since),
+            (self.until, calls.c.time < self.until),
+            (self.model, calls.c.model == self.model),
+            (self.key, calls.c.key_id == self.key),
+        )
+        return [condition for value, condition in wanted if value is not None]
+
+
+class Line(msgspec.Struct):
+    """Sums over calls. ``cost`` is picodollars over the calls whose price was known; ``unpriced`` counts the others.
+
+    ``repriced`` is the same at current prices, ``None`` where that was not asked.
+    """
+
+    group: str
+    detail: dict[str, Any] = {}
+    calls: int = 0
+    errors: int = 0
+    partial: int = 0
+    cancelled: int = 0
+    estimated: int = 0
+    tokens: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(BUCKETS, 0))
+    cost: int = 0
+    priced: int = 0
+    unpriced: int = 0
+    repriced: int | None = None
+    repriced_priced: int = 0
+    repriced_unpriced: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        return sum(self.tokens.values())
+
+    @property
+    def known_cost(self) -> int | None:
+        """The cost, or ``None`` where there was something to pay for and no price of it is known."""
+        return None if self.unpriced and not self.priced else self.cost
+
+    @property
+    def total_input(self) -> int:
+        return sum(count for bucket, count in self.tokens.items() if bucket in INPUT)
+
+    @property
+    def known_repriced(self) -> int | None:
+        """The same for :attr:`repriced`."""
+        return None if self.repriced_unpriced and not self.repriced_priced else self.repriced
+
+    def add(self, other: "Line") -> None:
+        for name in ("calls", "errors", "partial", "cancelled", "estimated", "cost", "priced", "unpriced"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for bucket, count in other.tokens.items():
+            self.tokens[bucket] += count
+
+    def reprice(self, cost: int | None) -> None:
+        """Count one call at its current price."""
+        self.repriced = (self.repriced or 0) + (cost or 0)
+        self.repriced_priced += cost is not None
+        self.repriced_unpriced += cost is None
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The lines of a question, and their total, which covers also the lines that a limit left out."""
+
+    by: str
+    lines: list[Line]
+    total: Line
+    left_out: int = 0
+
+
+def report(
+    database: Database,
+    by: str,
+    filter: Filter = Filter(),  # noqa: B008 - frozen, and the word of the command line
+    *,
+    zone: tzinfo = UTC,
+    limit: int | None = None,
+    prices: Prices | None = None,
+) -> Report:
+    """Add up the ledger by one of :data:`GROUPS`; days are those of ``zone``.
+
+    Days come in order, models and keys by cost, calls newest first. With ``prices`` every call is priced again as
+    well; nothing stored changes. Raises ``LedgerError`` where the database cannot be read.
+    """
+    try:
+        with database.engine.connect() as connection:
+            total = Line("total")
+            for line in _sums(connection, literal("total"), filter):
+                total = line
+            lines = _calls(connection, filter, zone, limit) if by == "call" else _groups(connection, by, filter, zone)
+            if prices is not None:
+                _reprice(connection, by, filter, zone, prices, lines, total)
+            if by == "key":
+                _name_keys(connection, lines)
+    except SQLAlchemyError as error:
+        raise LedgerError(f"the ledger database cannot be read: {error}") from error
+    count = total.calls if by == "call" else len(lines)
+    shown = list(lines.values())[:limit]
+    return Report(by, shown, total, count - len(shown))
+
+
+def _sums(connection: Connection, group: ColumnElement[Any], filter: Filter) -> Iterator[Line]:
+    """Yield a line for each value of ``group`` that has calls."""
+    counts = {
+        "errors": calls.c.outcome == Outcome.ERROR.value,
+        "partial": calls.c.outcome == Outcome.PARTIAL.value,
+        "cancelled": calls.c.outcome == Outcome.CANCELLED.value,
+        "estimated": calls.c.estimated,
+        "priced": and_(calls.c.cost.is_not(None), _SOME_TOKENS),
+        "unpriced": and_(calls.c.cost.is_(None), _SOME_TOKENS),
+    }
+    columns = [func.sum(case((condition, 1), else_=0)).label(name) for name, condition in counts.items()]
+    for name in (*BUCKETS, "cost"):
+        columns += [
+            func.sum(calls.c[name] // HALF).label(f"{name}_high"),
+            func.sum(calls.c[name] % HALF).label(f"{name}_low"),
+        ]
+    query = select(group.label("group"), func.count().label("calls"), *columns)
+    for row in connection.execute(query.where(*filter.conditions()).group_by("group")).mappings():
+        whole: dict[str, int] = {
+            name: int(row[f"{name}_high"] or 0) * HALF + int(row[f"{name}_low"] or 0) for name in (*BUCKETS, "cost")
+        }
+        yield Line(
+            group=str(row["group"]),
+            calls=row["calls"],
+            cost=whole.pop("cost"),
+            tokens=whole,
+            errors=row["errors"],
+            partial=row["partial"],
+            cancelled=row["cancelled"],
+            estimated=row["estimated"],
+            priced=row["priced"],
+            unpriced=row["unpriced"],
+        )
+
+
+def _groups(connection: Connection, by: str, filter: Filter, zone: tzinfo) -> dict[str, Line]:
+    lines: dict[str, Line] = {}
+    for line in _sums(connection, GROUPS[by], filter):
+        line.group = _day(int(line.group), zone) if by == "day" else line.group
+        if line.group in lines:
+            lines[line.group].add(line)
+        else:
+            lines[line.group] = line
+    order = (lambda line: line.group) if by == "day" else (lambda line: (-line.cost, -line.calls, line.group))
+    return {line.group: line for line in sorted(lines.values(), key=order)}
+
+
+def _day(quarter: int, zone: tzinfo) -> str:
+    return from_us(quarter * QUARTER_US, zone).date().isoformat()
+
+
+def _calls(connection: Connection, filter: Filter, zone: tzinfo, limit: int | None) -> dict[str, Line]:
+    query = select(calls).where(*filter.conditions()).order_by(calls.c.time.desc(), calls.c.id.desc()).limit(limit)
+    return {row["id"]: _call_line(row, zone) for row in connection.execute(query).mappings()}
+
+
+def _call_line(row: RowMapping, zone: tzinfo) -> Line:
+    outcome = row["outcome"]
+    tokens = {bucket: row[bucket] or 0 for bucket in BUCKETS}
+    paid = any(tokens.values())
+    detail = {name: row[name] for name in (*_DETAILS, *_DURATIONS)}
+    detail["time"] = from_us(row["time"], zone).isoformat(timespec="microseconds")
+    return Line(
+        group=row["id"],
+        detail=detail,
+        calls=1,
+        errors=int(outcome == Outcome.ERROR.value),
+        partial=int(outcome == Outcome.PARTIAL.value),
+        cancelled=int(outcome == Outcome.CANCELLED.value),
+        estimated=int(row["estimated"] or 0),
+        tokens=tokens,
+        cost=row["cost"] or 0,
+        priced=int(paid and row["cost"] is not None),
+        unpriced=int(paid and row["cost"] is None),
+    )
+
+
+def _reprice(
+    connection: Connection,
+    by: str,
+    filter: Filter,
+    zone: tzinfo,
+    prices: Prices,
+    lines: Mapping[str, Line],
+    total: Line,
+) -> None:
+    """Price each call by itself, for a price may depend on how long the call was."""
+    for line in (*lines.values(), total):
+        line.repriced = 0
+    query = select(GROUPS[by], calls.c.target, *(calls.c[bucket] for bucket in BUCKETS))
+    known = cache(prices)
+    for group, target, *counts in connection.execute(query.where(*filter.conditions(), _SOME_TOKENS)):
+        price = known(target)
+        cost = None if price is None else price.cost(tokens_of(counts))
+        total.reprice(cost)
+        shown = lines.get(_day(group, zone) if by == "day" else group)
+        if shown is not None:
+            shown.reprice(cost)
+
+
+def tokens_of(counts: Sequence[int | None]) -> Usage:
+    """Return the counts of a row, in the order of ``BUCKETS``, as a value; an absent one is zero."""
+    return Usage(**{bucket: count or 0 for bucket, count in zip(BUCKETS, counts, strict=True)})  # type: ignore[arg-type]
+
+
+def _name_keys(connection: Connection, lines: Mapping[str, Line]) -> None:
+    names = {row.id: row.name for row in connection.execute(select(keys.c.id, keys.c.name))}
+    for line in lines.values():
+        line.detail = {"name": names.get(line.group, "")}
+
+
+def dollars(picodollars: int) -> str:
+    """Return an amount in dollars, exactly, with two decimal places or as many as it takes."""
+    whole, rest = divmod(picodollars, PICO)
+    return f"{whole}.{f'{rest:012d}'.rstrip('0').ljust(2, '0')}"
