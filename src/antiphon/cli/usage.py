@@ -1,0 +1,235 @@
+"""``antiphon usage``: what was called and what it cost, and the proof that the ledger is whole."""
+
+from collections.abc import Callable, Mapping
+from datetime import tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from antiphon.cli.keys import Config, Data, Json, data_directory, open_database
+from antiphon.cli.output import complain, fail, print_json, table
+
+if TYPE_CHECKING:
+    from antiphon.ledger.usage import Filter, Line, Prices, Report
+    from antiphon.ledger.verify import Proof
+    from antiphon.store.database import Database
+
+app = typer.Typer(
+    help="Show what was used and what it cost.",
+    invoke_without_command=True,
+    no_args_is_help=False,
+    add_completion=False,
+)
+
+GROUPS = ("day", "model", "key", "call")
+CALLS_SHOWN = 100
+
+
+@app.callback()
+def show(
+    context: typer.Context,
+    by: Annotated[str, typer.Option(help="What to add up by: day, model, key or call.")] = "day",
+    since: Annotated[str, typer.Option(help="From then on: a span such as 30d, or an ISO date or time.")] = "",
+    until: Annotated[str, typer.Option(help="Up to then, not included; written as for --since.")] = "",
+    model: Annotated[str | None, typer.Option(help="Only calls of this model.")] = None,
+    key: Annotated[str | None, typer.Option(help="Only calls with the key of this id.")] = None,
+    zone: Annotated[str, typer.Option(help="The time zone of days and dates, such as Europe/Berlin.")] = "UTC",
+    limit: Annotated[int | None, typer.Option(min=1, help="Show at most so many lines; the total covers all.")] = None,
+    reprice: Annotated[
+        bool, typer.Option("--reprice", help="Show as well what it would cost at today's prices.")
+    ] = False,
+    json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Show what was used and what it cost."""
+    if context.invoked_subcommand is not None:
+        return
+    if by not in GROUPS:
+        fail(f"--by: {by!r} is not one of {', '.join(GROUPS)}", 2)
+    if json and csv:
+        fail("--json and --csv exclude each other; give one of them", 2)
+    from antiphon.ledger.usage import report
+
+    where, span = _question(since, until, model, key, zone)
+    database = open_database(data, config)
+    try:
+        _file_orphans(data_directory(data, config), database)
+        lines = CALLS_SHOWN if limit is None and by == "call" and not (json or csv) else limit
+        prices = current_prices(config) if reprice else None
+        result = report(database, by, where, zone=span, limit=lines, prices=prices)
+    finally:
+        database.close()
+    if json:
+        print_json({"by": by, "zone": zone, **_document(result)})
+    elif csv:
+        _print_csv(result)
+    else:
+        _print_table(result)
+
+
+@app.command()
+def verify(json: Json = False, data: Data = None, config: Config = None) -> None:
+    """Prove that journal and database agree; exit code 1 lists every fault."""
+    from antiphon.ledger.verify import verify as prove
+
+    database = open_database(data, config)
+    try:
+        proof = prove(data_directory(data, config) / "journal", database, current_prices(config))
+    finally:
+        database.close()
+    if json:
+        print_json({"sound": proof.sound, **{name: getattr(proof, name) for name in proof.__struct_fields__}})
+    else:
+        _print_proof(proof)
+    if not proof.sound:
+        raise typer.Exit(1)
+
+
+def current_prices(config: Path | None) -> "Prices":
+    """Return what finds a target's price in the configuration's catalog; unknown targets have none."""
+    from antiphon.catalog import load
+    from antiphon.errors import CallError
+    from antiphon.types import Price
+
+    catalog = load(str(config) if config is not None else None)
+
+    def price(target: str) -> Price | None:
+        try:
+            return catalog.resolve(target).targets[0].price
+        except CallError:
+            return None
+
+    return price
+
+
+def _question(since: str, until: str, model: str | None, key: str | None, zone: str) -> "tuple[Filter, tzinfo]":
+    from antiphon.clock import now_us
+    from antiphon.ledger.period import parse_time, parse_zone
+    from antiphon.ledger.usage import Filter
+
+    now = now_us()
+    try:
+        span = parse_zone(zone)
+        start = parse_time(since, span, now, -1) if since else None
+        end = parse_time(until, span, now, -1) if until else None
+    except ValueError as error:
+        fail(str(error), 2)
+    return Filter(start, end, model, key), span
+
+
+def _file_orphans(directory: Path, database: "Database") -> None:
+    """File what a gateway that is not running any more has left in its journal, so that nothing is missing here."""
+    from antiphon.ledger.shipper import Shipper
+
+    shipper = Shipper(directory / "journal", database, journal=None)
+    shipper.adopt()
+    shipper.stop()
+
+
+def _amount(picodollars: int | None) -> str | None:
+    from antiphon.ledger.usage import dollars
+
+    return None if picodollars is None else dollars(picodollars)
+
+
+def _document(report: "Report") -> dict[str, Any]:
+    return {
+        "rows": [{report.by: line.group, **line.detail, **_figures(line)} for line in report.lines],
+        "total": _figures(report.total),
+        "left_out": report.left_out,
+    }
+
+
+def _figures(line: "Line") -> dict[str, Any]:
+    figures: dict[str, Any] = {
+        "calls": line.calls,
+        "errors": line.errors,
+        "partial": line.partial,
+        "cancelled": line.cancelled,
+        "estimated": line.estimated,
+        "tokens": {**line.tokens, "total": line.total_tokens},
+        "cost": _amount(line.known_cost),
+        "cost_picodollars": line.known_cost,
+        "unpriced": line.unpriced,
+    }
+    if line.repriced is not None:
+        figures |= {
+            "repriced": _amount(line.known_repriced),
+            "repriced_picodollars": line.known_repriced,
+            "repriced_unpriced": line.repriced_unpriced,
+        }
+    return figures
+
+
+def _flat(line: "Line") -> dict[str, Any]:
+    figures = _figures(line)
+    tokens: Mapping[str, int] = figures.pop("tokens")
+    return {**{f"tokens_{bucket}": count for bucket, count in tokens.items()}, **figures}
+
+
+def _print_csv(report: "Report") -> None:
+    import csv
+    import sys
+
+    details = list(report.lines[0].detail) if report.lines else []
+    writer = csv.DictWriter(
+        sys.stdout, [report.by, *details, *_flat(report.total)], restval="", lineterminator="\n", extrasaction="raise"
+    )
+    writer.writeheader()
+    for line in report.lines:
+        writer.writerow({report.by: line.group, **line.detail, **_flat(line)})
+    writer.writerow({report.by: "total", **_flat(report.total)})
+
+
+COLUMNS: dict[str, "Callable[[Line], Any]"] = {
+    "calls": lambda line: line.calls,
+    "errors": lambda line: line.errors,
+    "partial": lambda line: line.partial,
+    "cancelled": lambda line: line.cancelled,
+    "input": lambda line: line.total_input,
+    "output": lambda line: line.total_tokens - line.total_input,
+    "cost $": lambda line: _amount(line.known_cost) or "unknown",
+    "unpriced": lambda line: line.unpriced,
+}
+REPRICED: dict[str, "Callable[[Line], Any]"] = {
+    "today $": lambda line: _amount(line.known_repriced) or "unknown",
+    "unpriced today": lambda line: line.repriced_unpriced,
+}
+CALL: dict[str, "Callable[[Line], Any]"] = {
+    "time": lambda line: line.detail["time"],
+    "model": lambda line: line.detail["model"],
+    "target": lambda line: line.detail["target"] or None,
+    "outcome": lambda line: line.detail["outcome"],
+}
+
+
+def _print_table(report: "Report") -> None:
+    """Print the figures people look at; --json and --csv have every bucket."""
+    first = {"key": {"name": lambda line: line.detail.get("name") or None}, "call": CALL}.get(report.by, {})
+    columns = {**first, **COLUMNS, **(REPRICED if report.total.repriced is not None else {})}
+    if report.by == "call":
+        columns = {
+            name: show for name, show in columns.items() if name not in ("calls", "errors", "partial", "cancelled")
+        }
+    rows = [[line.group or None, *(show(line) for show in columns.values())] for line in report.lines]
+    total = [None if name in first else show(report.total) for name, show in columns.items()]
+    table(f"Usage by {report.by}", [report.by, *columns], [*rows, ["total", *total]])
+    if report.left_out:
+        complain(f"{report.left_out} more lines are in the total but not shown; see --limit", label="")
+
+
+def _print_proof(proof: "Proof") -> None:
+    for note in proof.notes:
+        print(f"note: {note}")
+    for fault in proof.faults:
+        complain(fault, label="fault: ")
+    if proof.fault_count > len(proof.faults):
+        complain(f"and {proof.fault_count - len(proof.faults)} more", label="fault: ")
+    print(
+        f"{proof.calls} calls in the database, {proof.filed + proof.pending} records in the journal "
+        f"({proof.filed} filed, {proof.pending} pending), {proof.recomputed} costs recomputed: "
+        + ("sound" if proof.sound else f"{proof.fault_count} faults")
+    )
