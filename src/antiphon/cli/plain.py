@@ -42,4 +42,4 @@ def _add(parser: argparse.ArgumentParser, name: str, kind: Any, text: str, defau
     else:
         # A percent sign is argparse's own template mark in help texts.
         help_text = (text + shown).replace("%", "%%")
-        parser.add_argument(flag, dest=name, type=kind, default=default, metavar=kind.__name__.upper(), help=help_text)
+        parser.add_argument(flag, dest=name, type=kind, default=default, metavar=f"<{kind.__name__}>", help=help_text)
