@@ -25,20 +25,22 @@ missing_packages() {
 }
 
 # apt_install PACKAGE...: quietly, in one go, starting no service. Fails where this is not Debian or not root.
-apt_install() {
-  [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null || return 1
-  local policy=/usr/sbin/policy-rc.d log status=0 ours=
+# A subshell, so that its traps are its own.
+apt_install() (
+  [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null || exit 1
+  policy=/usr/sbin/policy-rc.d
   log=$(mktemp)
+  trap 'rm -f "$log"' EXIT
   # 101 is "action forbidden by policy": packages install their servers without starting them.
   if [[ ! -e $policy ]]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && ours=1
+    trap 'rm -f "$log" "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
   fi
   {
     apt-get update -qq &&
       DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"
-  } >"$log" 2>&1 </dev/null || status=$?
-  [[ -z $ours ]] || rm -f "$policy"
-  [[ $status -eq 0 ]] || tail -n 5 "$log" >&2
-  rm -f "$log"
-  return "$status"
-}
+  } >"$log" 2>&1 </dev/null || {
+    tail -n 5 "$log" >&2
+    exit 1
+  }
+)
