@@ -286,7 +286,7 @@ async def test_disk_durability_confirms_every_record(data: Path):
 
     await asyncio.wait_for(asyncio.gather(*map(one, records)), 10)
     assert sorted(each.id for each in read(journal.writer.path)) == sorted(each.id for each in records)
-    files = {os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()}
+    files = {str(entry.readlink()) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()}
     assert sum(str(journal.writer.path) in name for name in files) <= 3, "old segments were left open"
     journal.close()
 
@@ -345,6 +345,8 @@ async def test_closing_in_another_thread_confirms_what_waits(data: Path):
 
 
 def test_loading_the_journal_loads_no_database():
-    program = "import sys, antiphon.ledger.journal as j; print(sorted({'sqlalchemy', 'sqlite3', 'alembic'} & set(sys.modules)))"
+    program = (
+        "import sys, antiphon.ledger.journal; print(sorted({'sqlalchemy', 'sqlite3', 'alembic'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,0 +1,301 @@
+"""The shipper: every record once, whatever dies or locks, and a database that is away harms nobody."""
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from antiphon.errors import LedgerError
+from antiphon.ledger import shipper as shipper_module
+from antiphon.ledger.frames import HEADER
+from antiphon.ledger.journal import Journal
+from antiphon.ledger.rows import attempt_rows, call_row
+from antiphon.ledger.shipper import Shipper
+from antiphon.ledger.writer import DAMAGED, segment, segments
+from antiphon.store.columns import ATTEMPTS, CALLS, select
+from antiphon.store.database import Database
+from antiphon.types import Record
+from ledger.samples import record, varied
+
+
+@pytest.fixture
+def journal(data: Path) -> Iterator[Journal]:
+    journal = Journal(data / "journal", segment_bytes=20_000)
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def shipper(data: Path, database: Database, journal: Journal) -> Shipper:
+    return Shipper(data / "journal", database, journal=journal)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch):
+    """A shipper's thread that does everything at once."""
+    for name in ("TICK_SECONDS", "SHIP_SECONDS", "ADOPT_SECONDS", "SLOWEST_RETRY_SECONDS"):
+        monkeypatch.setattr(shipper_module, name, 0.02)
+
+
+def append(journal: Journal, records: list[Record]) -> list[Record]:
+    for each in records:
+        journal.append(each)
+    return records
+
+
+def assert_filed(database: Database, records: list[Record]) -> None:
+    """Assert that the database has exactly these records, value by value."""
+    with database.read() as transaction:
+        calls = transaction.execute(select("calls", CALLS) + " ORDER BY id")
+        attempts = transaction.execute(select("attempts", ATTEMPTS) + " ORDER BY call_id, number")
+    ordered = sorted(records, key=lambda each: each.id)
+    assert calls == [call_row(each) for each in ordered]
+    assert attempts == [row for each in ordered for row in attempt_rows(each)]
+
+
+def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def count(database: Database) -> int:
+    with database.read() as transaction:
+        return int(transaction.execute("SELECT count(*) FROM calls")[0][0])
+
+
+def test_own_records_are_filed_as_they_come_and_closed_segments_deleted(
+    database: Database, journal: Journal, shipper: Shipper
+):
+    records = append(journal, varied(400))
+    assert len(segments(journal.writer.path)) > 5
+    assert shipper.ship_once() == 400
+    assert_filed(database, records)
+    assert len(segments(journal.writer.path)) == 1
+    assert journal.unshipped == 0
+    assert shipper.ship_once() == 0
+    more = append(journal, varied(30, 8))
+    assert shipper.ship_once() == 30
+    assert_filed(database, records + more)
+
+
+def test_a_record_is_filed_once_even_where_the_position_is_lost(
+    data: Path, database: Database, journal: Journal, shipper: Shipper
+):
+    records = append(journal, varied(20))
+    shipper.ship_once()
+    with database.begin() as transaction:
+        transaction.execute("DELETE FROM positions")
+    again = Shipper(data / "journal", database, journal=journal)
+    again.ship_once()
+    assert_filed(database, records)
+
+
+def test_position_and_records_are_one_transaction(database: Database, journal: Journal, shipper: Shipper):
+    """The position's table refuses: then no record may be filed either."""
+    records = append(journal, varied(20))
+    with database.begin() as transaction:
+        transaction.execute("CREATE TRIGGER no BEFORE INSERT ON positions BEGIN SELECT RAISE(ABORT, 'not now'); END")
+    with pytest.raises(LedgerError, match="not now"):
+        shipper.ship_once()
+    assert_filed(database, [])
+    with database.begin() as transaction:
+        transaction.execute("DROP TRIGGER no")
+    shipper.ship_once()
+    assert_filed(database, records)
+
+
+def test_a_dead_writers_directory_is_adopted_filed_and_removed(data: Path, database: Database, shipper: Shipper):
+    gone = Journal(data / "journal", segment_bytes=5000)
+    records = append(gone, varied(100))
+    assert shipper.adopt() == 0, "it lives"
+    gone.close()
+    assert shipper.adopt() == 100
+    assert_filed(database, records)
+    assert not gone.writer.path.exists()
+    with database.read() as transaction:
+        assert transaction.execute("SELECT * FROM positions") == []
+
+
+def test_leftovers_of_a_crash_while_starting_or_removing_go_away(data: Path, shipper: Shipper):
+    empty, locked = data / "journal" / "writer_0", data / "journal" / "writer_1"
+    empty.mkdir()
+    locked.mkdir()
+    (locked / "lock").touch()
+    (locked / "00000001.segment").write_bytes(HEADER[:7])
+    assert shipper.adopt() == 0
+    assert not empty.exists()
+    assert not locked.exists()
+
+
+def test_a_torn_tail_is_said_and_passed_over(
+    data: Path, database: Database, shipper: Shipper, caplog: pytest.LogCaptureFixture
+):
+    gone = Journal(data / "journal")
+    records = append(gone, varied(10))
+    gone.close()
+    path = segment(gone.writer.path, 1)
+    path.write_bytes(path.read_bytes()[:-3])
+    assert shipper.adopt() == 9
+    assert_filed(database, records[:-1])
+    assert "never acknowledged" in caplog.text
+    assert not gone.writer.path.exists()
+
+
+def test_a_damaged_segment_is_kept_and_hides_no_other(
+    data: Path, database: Database, shipper: Shipper, caplog: pytest.LogCaptureFixture
+):
+    gone = Journal(data / "journal", segment_bytes=5000)
+    records = append(gone, [record() for _ in range(30)])
+    gone.close()
+    path = segment(gone.writer.path, 2)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    shipper.adopt()
+    with database.read() as transaction:
+        filed = {call_id for (call_id,) in transaction.execute("SELECT id FROM calls")}
+    lost = [each for each in records if each.id not in filed]
+    assert 0 < len(lost) < 9
+    first = records.index(lost[0])
+    assert lost == records[first : first + len(lost)], "more than the rest of one segment is missing"
+    kept = path.with_name(path.name + DAMAGED)
+    assert kept.read_bytes() == bytes(content)
+    assert "damaged at byte" in caplog.text
+    assert shipper.adopt() == 0
+
+
+def test_a_segment_of_a_newer_release_is_left_alone(data: Path, shipper: Shipper, caplog: pytest.LogCaptureFixture):
+    newer = Journal(data / "journal")
+    append(newer, varied(3))
+    newer.close()
+    path = segment(newer.writer.path, 1)
+    path.write_bytes(b"antiphon journal 2\n" + b"?" * 500)
+    other = Journal(data / "journal")
+    append(other, varied(5))
+    other.close()
+    assert shipper.adopt() == 5
+    assert path.exists()
+    assert shipper.adopt() == 0
+    assert caplog.text.count("newer release") == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_locked_database_delays_and_is_said_once(
+    data: Path, database: Database, journal: Journal, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.WARNING)
+    ticks: list[float] = []
+    shipper = Shipper(data / "journal", database, journal=journal, ticks=[lambda: ticks.append(time.monotonic())])
+    with closing(sqlite3.connect(data / "antiphon.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        shipper.start()
+        records = append(journal, varied(50))
+        until(lambda: "fails" in caplog.text)
+        before = len(ticks)
+        until(lambda: len(ticks) > before + 3)
+        records += append(journal, varied(50, 9))
+        assert count(database) == 0
+        other.execute("COMMIT")
+    until(lambda: count(database) == 100)
+    until(lambda: "works again" in caplog.text)
+    shipper.stop()
+    assert_filed(database, records)
+    assert caplog.text.count("moving records from the journal to the database fails") == 1
+    assert caplog.text.count("works again") == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_failing_tick_is_said_once_and_stops_nothing(
+    data: Path, database: Database, journal: Journal, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.WARNING)
+    calls: list[int] = []
+
+    def tick() -> None:
+        calls.append(1)
+        if 3 <= len(calls) < 8:
+            raise ZeroDivisionError
+
+    shipper = Shipper(data / "journal", database, journal=journal, ticks=[tick])
+    shipper.start()
+    until(lambda: len(calls) > 10)
+    append(journal, varied(10))
+    until(lambda: count(database) == 10)
+    shipper.stop()
+    assert caplog.text.count("fails") == 1
+    assert caplog.text.count("works again") == 1
+
+
+def test_stopping_after_closing_leaves_nothing_behind(data: Path, database: Database, journal: Journal):
+    shipper = Shipper(data / "journal", database, journal=journal)
+    shipper.start()
+    records = append(journal, varied(300))
+    journal.close()
+    shipper.stop()
+    assert_filed(database, records)
+    assert list((data / "journal").iterdir()) == []
+
+
+def test_stopping_keeps_its_time_limit_while_the_database_is_locked(data: Path, database: Database, journal: Journal):
+    shipper = Shipper(data / "journal", database, journal=journal)
+    shipper.start()
+    records = append(journal, varied(10))
+    with closing(sqlite3.connect(data / "antiphon.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        journal.close()
+        start = time.monotonic()
+        shipper.stop(0.5)
+        assert time.monotonic() - start < 3
+        assert count(database) == 0
+        other.execute("COMMIT")
+    assert Shipper(data / "journal", database, journal=None).adopt() == 10
+    assert_filed(database, records)
+
+
+def test_what_dead_writers_left_counts_against_the_cap(data: Path, database: Database):
+    gone = Journal(data / "journal")
+    append(gone, [record() for _ in range(50)])
+    gone.close()
+    journal = Journal(data / "journal", cap=10_000)
+    shipper = Shipper(data / "journal", database, journal=journal)
+    with closing(sqlite3.connect(data / "antiphon.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerError, match="locked"):
+            shipper.ship_once()
+        assert not journal.healthy
+        with pytest.raises(LedgerError, match="cap"):
+            journal.append(record())
+        other.execute("COMMIT")
+    shipper.ship_once()
+    assert journal.healthy
+    journal.append(record())
+    journal.close()
+
+
+def test_a_record_larger_than_a_reading_is_filed(database: Database, journal: Journal, shipper: Shipper):
+    records = append(journal, [record(error="x" * 900_000), record(), record(error="y" * 700_000)])
+    assert shipper.ship_once() == 3
+    assert_filed(database, records)
+
+
+def test_an_idle_shipper_rests(data: Path, database: Database, journal: Journal):
+    """Two wakes a second or so, each a few system calls: no more than 2 % of one core."""
+    shipper = Shipper(data / "journal", database, journal=journal)
+    shipper.start()
+    append(journal, varied(5))
+    until(lambda: count(database) == 5)
+    thread = shipper._thread
+    assert thread is not None
+    status = Path(f"/proc/self/task/{thread.native_id}/stat")
+    before = sum(map(int, status.read_text().rsplit(")", 1)[1].split()[11:13]))
+    time.sleep(1.5)
+    used = sum(map(int, status.read_text().rsplit(")", 1)[1].split()[11:13])) - before
+    assert used / os.sysconf("SC_CLK_TCK") <= 0.03
+    shipper.stop()
