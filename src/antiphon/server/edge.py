@@ -158,7 +158,9 @@ class EdgeProtocol(asyncio.Protocol):
     def shutdown(self) -> None:
         """Close now where nothing is being answered; otherwise the running answer is the last."""
         if self._current is None and not self._lingering:
-            self._hang_up(linger=False)
+            self._intake.phase = DONE
+            self._watch_writing()
+            self._transport.close()
 
     def cancel(self) -> bool:
         """Cancel what is being answered, if anything is; its client sees the connection break."""
@@ -229,11 +231,11 @@ class EdgeProtocol(asyncio.Protocol):
 
     def answered(self, keep: bool) -> None:
         """Go on to whatever is next on this connection after a whole answer."""
-        exchange, self._current = self._current, None
-        if self.lost or exchange is None:
+        self._current = None
+        if self.lost:
             return
         if not keep:
-            self._hang_up(linger=not exchange.complete)
+            self._hang_up()
             return
         if self._queue:
             self._start(self._queue.popleft())
@@ -292,21 +294,17 @@ class EdgeProtocol(asyncio.Protocol):
         body = body_of(error)
         head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
         self.write(self.edge.opening(error.status) + head, b"" if method == b"HEAD" else body)
-        self._hang_up(linger=True)
+        self._hang_up()
 
-    def _hang_up(self, linger: bool) -> None:
-        """Close after what was written; ``linger``: read on for a while, or the reset would destroy the answer."""
+    def _hang_up(self) -> None:
+        """Close in stages (RFC 9112, 9.6): what comes is read and dropped, or a reset would destroy the answer."""
         self._intake.phase = DONE
         self._held = b""
         self._queue.clear()
-        self._watch_writing()
-        if not linger:
-            self._transport.close()
-            return
         self._lingering = True
         self._transport.write_eof()
         self._read_by = self.loop.time() + self.limits.linger_time
-        self._arm()
+        self._watch_writing()
         self.update_reading()
 
     # Time

@@ -12,7 +12,7 @@ SETTLE_TIME = 5.0
 """Seconds that cancelled requests have to be journaled before the process goes on without them."""
 
 _UNSENT = 64 * 1024
-_STEP = 0.02
+_STEP = 0.005
 
 
 def listen(host: str, port: int, *, setting: str = "server.port") -> list[socket.socket]:
@@ -53,10 +53,7 @@ class Listener:
         self._edge = edge
         self._sockets = sockets
         self._servers: list[asyncio.Server] = []
-
-    @property
-    def port(self) -> int:
-        return int(self._sockets[0].getsockname()[1])
+        self.port = int(sockets[0].getsockname()[1])
 
     async def start(self) -> None:
         """Accept from now on."""

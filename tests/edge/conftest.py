@@ -1,0 +1,197 @@
+"""A real listener with a small ASGI application behind it, and raw sockets in front."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+import uvloop
+
+from antiphon.errors import CallError
+from antiphon.server.edge import Edge
+from antiphon.server.envelope import answer_to
+from antiphon.server.limits import Limits
+from antiphon.server.listener import Listener, listen
+
+Handler = Callable[["Seen"], Awaitable[None]]
+
+
+class Seen:
+    """One request as the application saw it."""
+
+    def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scope, self.receive, self.send = scope, receive, send
+        self.target = scope["raw_path"].decode()
+        self.body = b""
+        self.cancelled = False
+        self.done = asyncio.Event()
+
+    async def read(self) -> bytes:
+        more = True
+        while more:
+            message = await self.receive()
+            self.body += message["body"]
+            more = message["more_body"]
+        return self.body
+
+    async def answer(self, body: bytes, status: int = 200, headers: Any = ()) -> None:
+        await self.send({"type": "http.response.start", "status": status, "headers": list(headers)})
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def part(self, body: bytes, more: bool = True) -> None:
+        await self.send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+class Application:
+    """Echoes method, path and body, unless a test put a handler of its own under the path."""
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+        self.handlers: dict[str, Handler] = {}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        seen = Seen(scope, receive, send)
+        self.seen.append(seen)
+        try:
+            handler = self.handlers.get(seen.target)
+            if handler is not None:
+                await handler(seen)
+            else:
+                body = await seen.read()
+                await seen.answer(b"%b %b %b" % (scope["method"].encode(), scope["raw_path"], body))
+        except CallError as error:
+            status, headers, body = answer_to(error)
+            await seen.answer(body, status, headers)
+        except asyncio.CancelledError:
+            seen.cancelled = True
+            raise
+        finally:
+            seen.done.set()
+
+
+class Server:
+    def __init__(self, app: Any, limits: Limits) -> None:
+        self.app = app
+        self.edge = Edge(app, limits)
+        self.listener = Listener(self.edge, listen("127.0.0.1", 0))
+        self._clients: list[Client] = []
+
+    @property
+    def port(self) -> int:
+        return self.listener.port
+
+    async def connect(self, **options: Any) -> "Client":
+        client = Client(*await asyncio.open_connection("127.0.0.1", self.port, **options))
+        self._clients.append(client)
+        return client
+
+    async def hang_up(self) -> None:
+        for client in self._clients:
+            await client.close()
+
+
+class Answer:
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+    def __repr__(self) -> str:
+        return f"<{self.status} {self.headers} {self.body[:80]!r}>"
+
+
+class Client:
+    """A raw connection, with just enough parsing to tell answers apart. Every wait has a deadline."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def send(self, data: bytes, step: int | None = None) -> None:
+        try:
+            if step is None:
+                self.writer.write(data)
+                await self.writer.drain()
+                return
+            for index in range(0, len(data), step):
+                self.writer.write(data[index : index + step])
+                await self.writer.drain()
+                await asyncio.sleep(0)
+        except ConnectionError:
+            return
+
+    async def answer(self, head_only: bool = False, timeout: float = 5.0) -> Answer | None:
+        """Return the next final answer, ``None`` where the connection was closed instead."""
+        async with asyncio.timeout(timeout):
+            while True:
+                found = await self._answer(head_only)
+                if found is None or found.status >= 200:
+                    return found
+
+    async def interim(self, timeout: float = 5.0) -> Answer | None:
+        async with asyncio.timeout(timeout):
+            return await self._answer(True)
+
+    async def _answer(self, head_only: bool) -> Answer | None:
+        try:
+            head = await self.reader.readuntil(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+        line, *fields = head.decode("latin-1").split("\r\n")[:-2]
+        headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
+        status = int(line.split(" ")[1])
+        if head_only or status < 200 or status in (204, 304):
+            return Answer(status, headers, b"")
+        return Answer(status, headers, await self._content(headers))
+
+    async def _content(self, headers: dict[str, str]) -> bytes:
+        if "content-length" in headers:
+            return await self.reader.readexactly(int(headers["content-length"]))
+        if headers.get("transfer-encoding") != "chunked":
+            return await self.reader.read()
+        body = b""
+        while size := int((await self.reader.readuntil(b"\r\n")).strip(), 16):
+            body += await self.reader.readexactly(size)
+            assert await self.reader.readexactly(2) == b"\r\n"
+        assert await self.reader.readexactly(2) == b"\r\n"
+        return body
+
+    async def closed(self, within: float = 3.0) -> bool:
+        """Say whether the server closes within the time, reading nothing more than that."""
+        try:
+            async with asyncio.timeout(within):
+                return await self.reader.read(1) == b""
+        except TimeoutError:
+            return False
+        except ConnectionError:
+            return True
+
+    async def close(self) -> None:
+        self.writer.close()
+        with suppress(ConnectionError):
+            await self.writer.wait_closed()
+
+
+Serve = Callable[..., Any]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Test on the loop that the server runs on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture
+def serve() -> Serve:
+    """``async with serve(limits) as server``; afterwards nothing of it may be left."""
+
+    @asynccontextmanager
+    async def start(limits: Limits | None = None, app: Any = None) -> AsyncIterator[Server]:
+        server = Server(app or Application(), limits or Limits())
+        await server.listener.start()
+        try:
+            yield server
+        finally:
+            await server.hang_up()
+            await server.listener.stop(0.0)
+            assert not server.edge.connections
+            assert not server.edge.left_behind
+
+    return start

@@ -1,0 +1,185 @@
+"""Back-pressure: pipelined requests, unread answers, slow readers."""
+
+import asyncio
+import gc
+import socket
+
+import psutil
+
+from antiphon.server.intake import STEP
+from antiphon.server.limits import Limits
+
+GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+SHORTEST = b"GET / HTTP/1.1\r\nHost:a\r\n\r\n"
+
+
+def _memory() -> int:
+    gc.collect()
+    return psutil.Process().memory_info().rss
+
+
+def _raw(port: int, receive_buffer: int = 4096) -> socket.socket:
+    """A client that reads only when told to."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    made.connect(("127.0.0.1", port))
+    made.setblocking(False)
+    return made
+
+
+async def _push(client: socket.socket, data: bytes, seconds: float) -> int:
+    """Send as much as is taken within a time."""
+    loop, sent = asyncio.get_running_loop(), 0
+    until = loop.time() + seconds
+    while sent < len(data) and loop.time() < until:
+        try:
+            sent += client.send(data[sent : sent + 65536])
+        except BlockingIOError:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+    return sent
+
+
+async def _take_all(client: socket.socket, end: bytes, seconds: float = 10.0) -> bytes:
+    loop, got = asyncio.get_running_loop(), bytearray()
+    async with asyncio.timeout(seconds):
+        while not got.endswith(end):
+            data = await loop.sock_recv(client, 65536)
+            assert data, "closed too early"
+            got += data
+    return bytes(got)
+
+
+def test_a_step_holds_fewer_than_a_hundred_requests():
+    assert STEP // len(SHORTEST) < 100
+
+
+async def test_nine_megabytes_of_pipelined_requests_with_unread_answers_cost_no_memory(serve):
+    async with serve() as server:
+        with _raw(server.port) as client:
+            before = _memory()
+            sent = await _push(client, GET * (9_000_000 // len(GET)), 2.0)
+            await asyncio.sleep(0.2)
+            assert _memory() - before < 8 * 1024**2
+            # What was taken sits in kernel buffers and in one read of ours; it was not turned into requests.
+            answered = len(server.app.seen)
+            assert sent < 9_000_000
+            assert answered * len(GET) < sent
+            await asyncio.sleep(0.2)
+            assert len(server.app.seen) == answered
+
+
+async def test_never_more_than_a_hundred_requests_wait(serve):
+    async with serve() as server:
+        release = asyncio.Event()
+
+        async def held(seen):
+            await release.wait()
+            await seen.answer(b"held")
+
+        server.app.handlers["/held"] = held
+        with _raw(server.port) as client:
+            await _push(client, GET.replace(b"/a", b"/held") + SHORTEST * 5000 + GET.replace(b"/a", b"/last"), 1.0)
+            await asyncio.sleep(0.1)
+            connection = next(iter(server.edge.connections))
+            assert 0 < len(connection._queue) <= 100
+            assert len(server.app.seen) == 1
+            release.set()
+            got = await _take_all(client, b"GET /last ")
+            assert got.count(b"HTTP/1.1 200 OK\r\n") == 5002
+
+
+async def test_answers_keep_the_order_of_their_requests(serve):
+    async with serve() as server:
+
+        async def late(seen):
+            await asyncio.sleep(0.05)
+            await seen.answer(b"late")
+
+        server.app.handlers["/late"] = late
+        client = await server.connect()
+        requests = [b"/late" if index % 7 == 0 else b"/%d" % index for index in range(30)]
+        await client.send(b"".join([GET.replace(b"/a", path) for path in requests]))
+        answers = [(await client.answer()).body for _ in requests]
+        assert answers == [b"late" if path == b"/late" else b"GET " + path + b" " for path in requests]
+
+
+async def test_pipelined_bodies_behind_a_running_request_arrive_whole(serve):
+    async with serve() as server:
+        client = await server.connect()
+        bodies = [bytes([65 + index]) * 50_000 for index in range(6)]
+        requests = [
+            b"POST /%d HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n" % n + b for n, b in enumerate(bodies)
+        ]
+        sending = asyncio.create_task(client.send(b"".join(requests)))
+        for index, body in enumerate(bodies):
+            assert (await client.answer()).body == b"POST /%d " % index + body
+        await sending
+
+
+async def test_slow_readers_hold_little_and_stop_the_producer(serve):
+    produced = 0
+    async with serve() as server:
+
+        async def endless(seen):
+            nonlocal produced
+            await seen.send({"type": "http.response.start", "status": 200, "headers": []})
+            while True:
+                await seen.part(b"x" * 4096)
+                produced += 4096
+
+        server.app.handlers["/endless"] = endless
+        clients = [_raw(server.port) for _ in range(50)]
+        try:
+            before = _memory()
+            for client in clients:
+                await _push(client, GET.replace(b"/a", b"/endless"), 1.0)
+            await asyncio.sleep(0.7)
+            held = produced
+            await asyncio.sleep(0.3)
+            assert produced == held, "production went on without a reader"
+            assert held / len(clients) <= 256 * 1024
+            assert (_memory() - before) / len(clients) <= 256 * 1024
+        finally:
+            for client in clients:
+                client.close()
+
+
+async def test_a_reader_that_wakes_up_gets_everything(serve):
+    async with serve() as server:
+        parts = [b"%06d" % index * 500 for index in range(300)]
+
+        async def long(seen):
+            await seen.send({"type": "http.response.start", "status": 200, "headers": []})
+            for part in parts:
+                await seen.part(part)
+            await seen.part(b"", more=False)
+
+        server.app.handlers["/long"] = long
+        client = await server.connect(limit=1024)
+        await client.send(GET.replace(b"/a", b"/long"))
+        await asyncio.sleep(0.3)
+        assert (await client.answer()).body == b"".join(parts)
+
+
+async def test_unread_body_is_not_taken_from_the_socket(serve):
+    async with serve(Limits(body=64 * 1024**2)) as server:
+        release = asyncio.Event()
+
+        async def busy(seen):
+            await release.wait()
+            await seen.answer(b"%d" % len(await seen.read()))
+
+        server.app.handlers["/busy"] = busy
+        with _raw(server.port) as client:
+            size = 30_000_000
+            before = _memory()
+            head = b"POST /busy HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size
+            body = b"x" * size
+            sent = await _push(client, head + body, 0.5)
+            assert sent < size
+            assert _memory() - before < 2 * size + 8 * 1024**2  # Two copies of the test's own
+            assert next(iter(server.app.seen)).body == b""
+            release.set()
+            await _push(client, (head + body)[sent:], 10.0)
+            assert b"\r\n\r\n30000000" in await _take_all(client, b"30000000")
