@@ -39,12 +39,14 @@ class Heard:
 
 @pytest.fixture
 def hear(sim: SimServer) -> Callable[..., Awaitable[Heard]]:
-    """Send a chat request on a socket of its own and listen until it ends, or ``patience`` seconds of silence.
+    """Send a chat request on a socket of its own and listen until it ends.
 
-    ``keep`` leaves the connection open after a sound answer.
+    ``silent`` says that silence is expected; ``keep`` leaves the connection open after a sound answer, which is silence
+    too.
     """
 
-    async def hear(model: str, patience: float = 0.3, keep: bool = False, **fields: Any) -> Heard:
+    async def hear(model: str, silent: bool = False, keep: bool = False, **fields: Any) -> Heard:
+        patience = 0.5 if silent or keep else 10
         host, port = sim.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         body = {"model": model, "messages": [{"role": "user", "content": "Hello there"}], **fields}

@@ -9,7 +9,7 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from antiphon.sim.script import parse_script
+from antiphon.sim.script_file import parse_script
 from antiphon.sim.server import SimServer
 
 WEATHER = {

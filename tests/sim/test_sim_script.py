@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from antiphon.errors import ConfigError
-from antiphon.sim.script import load, parse_script
+from antiphon.sim.script_file import load, parse_script
 
 GOOD = """
 # greetings

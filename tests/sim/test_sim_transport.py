@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from antiphon.errors import BadAnswer, Disconnected, Truncated
-from antiphon.sim.script import parse_script
+from antiphon.sim.script_file import parse_script
 from antiphon.sim.server import SimServer
 from antiphon.sim.transport import SimResponse, SimTransport
 from antiphon.transport.seam import Request
@@ -72,13 +72,13 @@ async def test_long_fast_stream_comes_in_pieces_and_shares_the_loop() -> None:
 
 async def test_paced_stream() -> None:
     start = time.monotonic()
-    response = await begun("lorem:tokens=3:first=0.05:tps=50", stream=True)
-    assert time.monotonic() - start < 0.04
+    response = await begun("lorem:tokens=3:first=0.2:tps=20", stream=True)
     chunks = []
     while chunk := await response.chunk():
         chunks.append(chunk)
-    assert time.monotonic() - start >= 0.05 + 2 / 50
-    assert [chunk.count(b'"content":"') for chunk in chunks] == [1, 1, 1, 1]  # role, then three tokens
+    assert time.monotonic() - start >= 0.2 + 2 / 20
+    assert len(chunks) >= 2
+    assert sum(chunk.count(b'"content":"') for chunk in chunks) == 4  # the role, then three tokens
 
 
 async def test_provider_writes_on_while_nobody_reads() -> None:
@@ -156,7 +156,7 @@ async def test_closing_the_transport_ends_every_wait() -> None:
 
 
 async def test_cancelled_wait_can_go_on() -> None:
-    response = await begun("lorem:tokens=1:first=0.1", stream=True)
+    response = await begun("lorem:tokens=1:first=0.5", stream=True)
     await response.chunk()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(response.chunk(), 0.02)
@@ -240,13 +240,13 @@ BEHAVIOURS = [
 ]
 
 
-async def inside(transport: SimTransport, asked: Request) -> tuple[bytes, str]:
+async def inside(transport: SimTransport, asked: Request, patience: float) -> tuple[bytes, str]:
     body = b""
     try:
-        response = await asyncio.wait_for(transport.send(asked, 5), 0.3)
+        response = await asyncio.wait_for(transport.send(asked, 5), patience)
         while True:
             waiting = asyncio.ensure_future(response.chunk())
-            done, _ = await asyncio.wait([waiting], timeout=0.3)
+            done, _ = await asyncio.wait([waiting], timeout=patience)
             if not done:
                 response.nudge()
                 assert await waiting is None
@@ -261,7 +261,7 @@ async def inside(transport: SimTransport, asked: Request) -> tuple[bytes, str]:
         return body, "broken"
 
 
-async def on_a_socket(server: SimServer, asked: Request) -> tuple[bytes, str]:
+async def on_a_socket(server: SimServer, asked: Request, patience: float) -> tuple[bytes, str]:
     """Read an answer as any HTTP client would, with the parser that reads answers elsewhere."""
     import httptools
 
@@ -282,7 +282,7 @@ async def on_a_socket(server: SimServer, asked: Request) -> tuple[bytes, str]:
     parser = httptools.HttpResponseParser(answer)
     try:
         while not answer.complete:
-            data = await asyncio.wait_for(reader.read(65536), 0.3)
+            data = await asyncio.wait_for(reader.read(65536), patience)
             if not data:
                 return answer.body, "broken"
             try:
@@ -307,12 +307,13 @@ async def test_both_bodies_answer_alike(model: str) -> None:
         request(model, "/v1/completions", prompt="Hello there", stream=True, logprobs=None),
         request(model, "/v1/embeddings", input=["Hello", "there"]),
     ]
-    if "silence" in model or "stall" in model or "trickle" in model or "half" in model:
-        requests = requests[:2]
+    patience = 10.0
+    if any(word in model for word in ("silence", "stall", "trickle")):
+        requests, patience = requests[:2], 0.4
     transport = SimTransport(SCRIPT, seed=7)
     async with SimServer(SCRIPT, seed=7) as server:
         for asked in requests:
-            first, second = await inside(transport, asked), await on_a_socket(server, asked)
+            first, second = await inside(transport, asked, patience), await on_a_socket(server, asked, patience)
             created = re.compile(rb'"created":\d+')
             assert created.sub(b"", first[0]) == created.sub(b"", second[0])
             assert first[1] == second[1]

@@ -88,15 +88,15 @@ async def test_reset_before_the_head(hear: Hear, stream: bool) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_silence(hear: Hear, stream: bool) -> None:
-    heard = await hear("fault-silence", stream=stream)
+    heard = await hear("fault-silence", silent=True, stream=stream)
     assert (heard.data, heard.ended) == (b"", "silent")
 
 
 async def test_stall(hear: Hear) -> None:
-    heard = await hear("fault-stall:after=2", stream=True)
+    heard = await hear("fault-stall:after=2", silent=True, stream=True)
     content, proper = decoded(heard.body)
     assert (len(said(content)), proper, heard.ended) == (2, False, "silent")
-    whole = await hear("fault-stall")
+    whole = await hear("fault-stall", silent=True)
     assert whole.ended == "silent"
     assert 0 < len(whole.body) < length_of(whole)
 
@@ -210,7 +210,7 @@ async def test_trickle(sim: SimServer, hear: Hear, stream: bool, sign: bytes) ->
     (entry,) = sim.log.entries()
     assert (entry.status, entry.tokens, entry.ended) == (200, 0, "left")
     assert entry.bytes > 150 + 10 * len(sign)
-    assert (await hear("fault-trickle:gap=3600", stream=stream)).ended == "silent"
+    assert (await hear("fault-trickle:gap=3600", silent=True, stream=stream)).ended == "silent"
 
 
 async def test_usage_faults(hear: Hear) -> None:
@@ -270,7 +270,7 @@ async def test_split_makes_each_byte_a_write(hear: Hear, sim: SimServer) -> None
 
 async def test_speed_and_first_token(hear: Hear) -> None:
     start = time.monotonic()
-    heard = await hear("lorem:tokens=4:tps=20:first=0.1:head=0.1", stream=True, patience=0.3)
+    heard = await hear("lorem:tokens=4:tps=20:first=0.1:head=0.1", stream=True)
     took = time.monotonic() - start
     assert took >= 0.1 + 0.1 + 3 / 20
     assert len(said(decoded(heard.body)[0])) == 4
@@ -282,7 +282,7 @@ async def test_probability(hear: Hear) -> None:
     assert (await hear("fault-500:p=0")).status == 200
 
 
-async def exchange(sim: SimServer, data: bytes, patience: float = 0.3) -> bytes:
+async def exchange(sim: SimServer, data: bytes, patience: float = 10) -> bytes:
     host, port = sim.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(data)
@@ -305,31 +305,32 @@ ECHO = b'{"model":"echo","messages":[{"role":"user","content":"%s"}]}'
 
 
 async def test_pipelined_requests_are_answered_in_order(sim: SimServer) -> None:
-    heard = await exchange(sim, b"".join(post(ECHO % b"number-%03d." % number) for number in range(60)))
+    requests = [post(ECHO % b"number-%03d." % number) for number in range(60)]
+    heard = await exchange(sim, b"".join(requests) + post(ECHO % b"last", more=b"connection: close\r\n"))
     places = [heard.index(b"number-%03d." % number) for number in range(60)]
     assert places == sorted(places)
-    assert heard.count(b"HTTP/1.1 200 OK") == 60
+    assert heard.count(b"HTTP/1.1 200 OK") == 61
 
 
 async def test_http_1_0_and_connection_close(sim: SimServer) -> None:
     stream = ECHO[:-1] % b"Hello" + b',"stream":true}'
-    heard = await exchange(sim, post(stream, version=b"1.0"), patience=2)
+    heard = await exchange(sim, post(stream, version=b"1.0"))
     head, _, body = heard.partition(b"\r\n\r\n")
     assert b"transfer-encoding" not in head
     assert b"connection: close" in head
     assert body.endswith(b"data: [DONE]\n\n")
-    heard = await exchange(sim, post(stream, more=b"connection: close\r\n"), patience=2)
+    heard = await exchange(sim, post(stream, more=b"connection: close\r\n"))
     assert decoded(heard.partition(b"\r\n\r\n")[2])[1]
 
 
 async def test_expectation_is_met(sim: SimServer) -> None:
-    heard = await exchange(sim, post(ECHO % b"Hello", more=b"expect: 100-continue\r\n"))
+    heard = await exchange(sim, post(ECHO % b"Hello", more=b"expect: 100-continue\r\nconnection: close\r\n"))
     assert heard.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
 
 
 async def test_bytes_that_are_not_http(sim: SimServer) -> None:
     for data in (b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"POST / HTTP/1.1\r\ncontent-length: x\r\n\r\n"):
-        assert (await exchange(sim, data, patience=2)).startswith(b"HTTP/1.1 400 ")
+        assert (await exchange(sim, data)).startswith(b"HTTP/1.1 400 ")
 
 
 async def test_wrong_paths_and_methods(sim: SimServer) -> None:
@@ -345,7 +346,7 @@ async def test_wrong_paths_and_methods(sim: SimServer) -> None:
 
 
 async def control(sim: SimServer, request: bytes) -> Any:
-    heard = await exchange(sim, request + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", patience=2)
+    heard = await exchange(sim, request + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
     return json.loads(heard.partition(b"\r\n\r\n")[2])
 
 
@@ -367,7 +368,7 @@ async def test_controls(sim: SimServer, hear: Hear) -> None:
     assert await control(sim, b"GET /sim/connections") == []
     left = (await control(sim, b"GET /sim/served"))[-1]
     assert (left["ended"], left["completed"]) == ("left", False)
-    assert 0.04 <= left["closed_after"] < 5
+    assert 0 < left["closed_after"] < 60
     await control(sim, b"DELETE /sim/served")
     assert await control(sim, b"GET /sim/served") == []
 
@@ -375,9 +376,7 @@ async def test_controls(sim: SimServer, hear: Hear) -> None:
 async def test_client_that_leaves_midstream(sim: SimServer) -> None:
     host, port = sim.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(
-        post(b'{"model":"lorem:tokens=1000:tps=100","stream":true,"messages":[{"role":"user","content":"x"}]}')
-    )
+    writer.write(post(b'{"model":"lorem:tokens=1000:tps=20","stream":true,"messages":[{"role":"user","content":"x"}]}'))
     while b"content" not in await reader.read(65536):
         pass
     writer.close()
@@ -385,7 +384,7 @@ async def test_client_that_leaves_midstream(sim: SimServer) -> None:
     await asyncio.sleep(0.05)
     (entry,) = sim.log.entries()
     assert entry.ended == "left"
-    assert entry.tokens < 100
+    assert entry.tokens < 1000
     assert entry.closed_after is not None
 
 
@@ -394,11 +393,12 @@ async def test_slow_reader_stops_the_writing(sim: SimServer) -> None:
     with socket.create_connection((host, int(port))) as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.sendall(post(b'{"model":"lorem:tokens=100000","stream":true,"messages":[{"role":"user","content":"x"}]}'))
-        await asyncio.sleep(0.3)
-        written = sim.log.entries()[0].bytes
-        await asyncio.sleep(0.2)
-        assert sim.log.entries()[0].bytes == written  # of some 25 MB
-        assert written < 15_000_000
+        written = -1
+        while not sim.log.entries() or sim.log.entries()[0].bytes != written:
+            written = sim.log.entries()[0].bytes if sim.log.entries() else -1
+            await asyncio.sleep(0.2)
+        assert written < 15_000_000  # of some 20 MB
+        assert not sim.log.entries()[0].ended
 
 
 async def test_large_body_is_refused(sim: SimServer) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import uvloop
 
 from antiphon.cli.output import fail
-from antiphon.sim import script as scripts
+from antiphon.sim import script_file
 from antiphon.sim.server import serve
 
 
@@ -21,7 +21,7 @@ def command(
         fail(f"--tps must be from 0 to 1000000, not {tps}", 2)
     if not 0 <= port <= 65535:
         fail(f"--port must be from 0 to 65535, not {port}", 2)
-    rules = scripts.load(script) if script is not None else None
+    rules = script_file.load(script) if script is not None else None
     try:
         uvloop.run(serve(host, port, _ready, rules, tps, seed))
     except OSError as error:

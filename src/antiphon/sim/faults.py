@@ -4,7 +4,6 @@ What belongs here: how each fault looks from outside. What does not: what the an
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from email.utils import formatdate
 from itertools import islice, repeat
 from typing import TypeAlias
 
@@ -52,15 +51,16 @@ def _status(behaviour: Behaviour, headers: Headers, now: int) -> Performance:
     return document(status, body, headers + ([(b"retry-after", retry)] if retry else []), behaviour.head)
 
 
+_RETRY_DATES = {"date": 5, "past": -3600, "far": 10 * 365 * 86400}
+_RETRY_WORDS = {"none": b"", "garbage": b"soon;=\t-1e999"}
+
+
 def _retry_after(retry: str, now: int) -> bytes:
-    words = {
-        "date": formatdate(now + 5, usegmt=True),
-        "past": formatdate(now - 3600, usegmt=True),
-        "far": formatdate(now + 10 * 365 * 86400, usegmt=True),
-        "garbage": "soon;=\t-1e999",
-        "none": "",
-    }
-    return words.get(retry, retry).encode()
+    if retry in _RETRY_DATES:
+        from email.utils import formatdate
+
+        return formatdate(now + _RETRY_DATES[retry], usegmt=True).encode()
+    return _RETRY_WORDS.get(retry, retry.encode())
 
 
 def _reset(behaviour: Behaviour, headers: Headers, now: int) -> Performance:

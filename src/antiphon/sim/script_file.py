@@ -1,0 +1,211 @@
+"""Reading scripts from YAML, strictly: every mistake is reported with its line.
+
+A script has one key, ``rules``, a list. A rule has ``exact`` (the whole last user message) or ``match`` (a regular
+expression searched in it), optionally ``model``, and at least one of ``reply`` (text), ``tools`` (a list of ``name``
+and ``arguments``), ``fault`` (as in a model name, without ``fault-``), ``delay`` (seconds before the first token),
+``tps`` (tokens per second) and ``usage`` (numbers to state in place of the counted ones). The first rule that fits
+wins. A rule with ``tools`` calls them; once the conversation ends in a tool's result it answers with its ``reply``.
+"""
+
+import difflib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from antiphon.errors import ConfigError, Fault
+from antiphon.sim.behaviour import Behaviour, UnknownBehaviour, parse
+from antiphon.sim.script import Rule, Script
+from antiphon.sim.speech import ToolCall
+
+USAGE_NUMBERS = ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
+
+
+def load(path: str) -> Script:
+    """Read a script file; raises :class:`~antiphon.errors.ConfigError` with every fault in it."""
+    try:
+        source = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            [Fault(path, None, "script", f"cannot be read: {error}", "give a YAML file in UTF-8")]
+        ) from None
+    return parse_script(source, path)
+
+
+def parse_script(source: str, file: str = "script") -> Script:
+    """Read a script's text; ``file`` is what messages call it. Raises as :func:`load`."""
+    try:
+        root = yaml.compose(source, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "invalid YAML"
+        raise ConfigError([Fault(file, mark.line + 1 if mark else None, "script", f"is not YAML: {problem}")]) from None
+    except RecursionError:
+        raise ConfigError([Fault(file, None, "script", "is nested too deeply")]) from None
+    reader = _Reader(file)
+    rules = reader.script(root)
+    if reader.faults:
+        raise ConfigError(reader.faults)
+    return Script(tuple(rules))
+
+
+class _Reader:
+    """Turns YAML nodes into rules and collects what is wrong with them."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self.faults: list[Fault] = []
+
+    def script(self, root: yaml.Node | None) -> list[Rule]:
+        if root is None:
+            self.faults.append(Fault(self._file, None, "script", "is empty", "begin with 'rules:'"))
+            return []
+        entries = self._mapping(root, "script", ("rules",))
+        if entries is None:
+            return []
+        if "rules" not in entries:
+            self._fault(root, "rules", "is missing", "begin with 'rules:'")
+            return []
+        node = entries["rules"]
+        if not isinstance(node, yaml.SequenceNode):
+            self._fault(node, "rules", "must be a list")
+            return []
+        rules = [self._rule(item, f"rules[{number}]") for number, item in enumerate(node.value)]
+        self._reachable(rules, node.value)
+        return rules
+
+    def _rule(self, node: yaml.Node, field: str) -> Rule:
+        entries = self._mapping(node, field, tuple(_FIELDS))
+        if entries is None:
+            return Rule()
+        if ("exact" in entries) == ("match" in entries):
+            self._fault(node, field, "must have either 'exact' or 'match'")
+        if not entries.keys() - {"exact", "match", "model"}:
+            self._fault(node, field, "does nothing", "add 'reply', 'tools', 'fault', 'delay', 'tps' or 'usage'")
+        values = {}
+        for name, value in entries.items():
+            try:
+                values[name] = _FIELDS[name](self, value, f"{field}.{name}")
+            except ValueError as error:
+                self._fault(value, f"{field}.{name}", str(error))
+        return Rule(**values)
+
+    def _reachable(self, rules: list[Rule], nodes: list[yaml.Node]) -> None:
+        for number, rule in enumerate(rules):
+            if rule.exact is None and rule.match is None:
+                continue  # reported already
+            for earlier in rules[:number]:
+                same = earlier.exact == rule.exact and _pattern(earlier) == _pattern(rule)
+                if same and earlier.model in (None, rule.model) and not (earlier.tools and earlier.reply is None):
+                    first = nodes[rules.index(earlier)].start_mark.line + 1
+                    self._fault(nodes[number], f"rules[{number}]", f"can never apply: line {first} answers first")
+                    break
+
+    def _mapping(self, node: yaml.Node, field: str, known: tuple[str, ...]) -> dict[str, yaml.Node] | None:
+        if not isinstance(node, yaml.MappingNode):
+            self._fault(node, field, "must be a mapping with the keys " + ", ".join(known))
+            return None
+        entries: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            name = str(key.value)
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)
+                self._fault(key, f"{field}.{name}", "unknown key", hint)
+            elif name in entries:
+                self._fault(key, f"{field}.{name}", "given twice")
+            else:
+                entries[name] = value
+        return entries
+
+    def _fault(self, node: yaml.Node, field: str, problem: str, hint: str = "") -> None:
+        self.faults.append(Fault(self._file, node.start_mark.line + 1, field, problem, hint))
+
+    def text(self, node: yaml.Node, field: str) -> str:
+        if not isinstance(node, yaml.ScalarNode) or node.tag != "tag:yaml.org,2002:str":
+            raise ValueError("must be text; put it in quotes")
+        try:
+            node.value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("holds half of a surrogate pair, which is not text") from None
+        return str(node.value)
+
+    def pattern(self, node: yaml.Node, field: str) -> re.Pattern[str]:
+        try:
+            return re.compile(self.text(node, field))
+        except re.error as error:
+            raise ValueError(f"is not a regular expression: {error}") from None
+
+    def seconds(self, node: yaml.Node, field: str) -> float:
+        value = _plain(node)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1e6:
+            raise ValueError("must be a number from 0 to 1000000")
+        return float(value)
+
+    def fault(self, node: yaml.Node, field: str) -> Behaviour:
+        try:
+            return parse("fault-" + self.text(node, field))
+        except UnknownBehaviour as error:
+            raise ValueError(str(error)) from None
+
+    def usage(self, node: yaml.Node, field: str) -> dict[str, int]:
+        entries = self._mapping(node, field, USAGE_NUMBERS) or {}
+        values = {}
+        for name, value in entries.items():
+            number = _plain(value)
+            if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**53:
+                self._fault(value, f"{field}.{name}", "must be a whole number, 0 or more")
+            else:
+                values[name] = number
+        return values
+
+    def tools(self, node: yaml.Node, field: str) -> tuple[ToolCall, ...]:
+        if not isinstance(node, yaml.SequenceNode) or not node.value:
+            raise ValueError("must be a list of tool calls")
+        return tuple(self._tool(item, f"{field}[{number}]") for number, item in enumerate(node.value))
+
+    def _tool(self, node: yaml.Node, field: str) -> ToolCall:
+        entries = self._mapping(node, field, ("name", "arguments"))
+        if entries is None:
+            return ToolCall("", "{}")
+        if "name" not in entries:
+            self._fault(node, f"{field}.name", "is missing")
+            return ToolCall("", "{}")
+        name = self.text(entries["name"], field)
+        arguments = _plain(entries["arguments"]) if "arguments" in entries else {}
+        if isinstance(arguments, str):
+            return ToolCall(name, arguments)  # as it stands, so that a script can give broken arguments
+        try:
+            return ToolCall(name, msgspec.json.encode(arguments).decode())
+        except (TypeError, UnicodeEncodeError, RecursionError) as error:
+            raise ValueError(f"{field}.arguments cannot be JSON: {error}") from None
+
+
+_FIELDS: dict[str, Callable[[_Reader, yaml.Node, str], Any]] = {
+    "exact": _Reader.text,
+    "match": _Reader.pattern,
+    "model": _Reader.text,
+    "reply": _Reader.text,
+    "tools": _Reader.tools,
+    "fault": _Reader.fault,
+    "delay": _Reader.seconds,
+    "tps": _Reader.seconds,
+    "usage": _Reader.usage,
+}
+
+
+def _plain(node: yaml.Node) -> Any:
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_document(node)
+    except yaml.YAMLError as error:
+        raise ValueError(f"is not a plain value: {getattr(error, 'problem', error)}") from None
+    finally:
+        loader.dispose()
+
+
+def _pattern(rule: Rule) -> str | None:
+    return rule.match.pattern if rule.match is not None else None
