@@ -234,7 +234,7 @@ class EdgeProtocol(asyncio.Protocol):
         self._current = None
         if self.lost:
             return
-        if not keep:
+        if not keep or self.edge.draining:
             self._hang_up()
             return
         if self._queue:
