@@ -102,7 +102,7 @@ def test_an_answer_that_breaks_off_is_shown_and_admitted(config: str) -> None:
 def test_an_interrupt_ends_quietly_with_130(config: str) -> None:
     process = subprocess.Popen(
         [*ASK, "x", "--model", "sim/lorem-500:tps=20", "--config", config],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
     )  # fmt: skip
     assert process.stdout is not None
     process.stdout.read(4)
@@ -116,7 +116,7 @@ def test_an_interrupt_ends_quietly_with_130(config: str) -> None:
 def test_a_reader_that_leaves_is_no_traceback(config: str) -> None:
     process = subprocess.Popen(
         [*ASK, "x", "--model", "sim/lorem-500:tps=200", "--config", config],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stderr is not None

@@ -132,10 +132,10 @@ def test_failures_are_typed(client: Antiphon, model: str, cls: type[errors.CallE
 @pytest.mark.parametrize(
     ("model", "cls"),
     [
-        ("sim/fault-cut:after=3:tokens=9", errors.Truncated),
-        ("sim/fault-cut-clean:after=3:tokens=9", errors.Truncated),
-        ("sim/fault-json:after=3:tokens=9", errors.BadAnswer),
-        ("sim/fault-error-midstream:after=3:tokens=9", errors.UpstreamError),
+        ("sim/fault-cut:after=3:tokens=9:tps=100", errors.Truncated),
+        ("sim/fault-cut-clean:after=3:tokens=9:tps=100", errors.Truncated),
+        ("sim/fault-json:after=3:tokens=9:tps=100", errors.BadAnswer),
+        ("sim/fault-error-midstream:after=3:tokens=9:tps=100", errors.UpstreamError),
     ],
 )
 @pytest.mark.parametrize("twin", ["async", "sync"])

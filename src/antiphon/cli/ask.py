@@ -84,9 +84,9 @@ def _show(stream: Stream) -> None:
         for event in stream:
             text = _shown(event, terminal)
             if text:
+                last = text[-1]  # first, so that an interrupt while writing still ends the line
                 sys.stdout.write(text)
                 sys.stdout.flush()
-                last = text[-1]
     finally:
         if last != "\n":
             sys.stdout.write("\n")

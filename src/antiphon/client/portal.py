@@ -9,11 +9,13 @@ import os
 import threading
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from antiphon.errors import Cancelled
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 CLOSING_TIME = 10.0
 """Seconds that closing may take before it stops waiting."""
@@ -28,26 +30,32 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 
 class _Handover(Generic[T]):
-    """One coroutine on its way over, and its result on the way back."""
+    """One coroutine on its way over, and its result on the way back.
 
-    __slots__ = ("_coroutine", "_error", "_task", "_tasks", "_value", "arrived")
+    It is made on the loop's own thread: an interrupt can strike the calling thread between any two steps, and a
+    coroutine made there might never be awaited.
+    """
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T], tasks: set[asyncio.Task[None]]) -> None:
-        self._coroutine = coroutine
+    __slots__ = ("_cancelled", "_error", "_make", "_task", "_tasks", "_value", "arrived")
+
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, T]], tasks: set[asyncio.Task[None]]) -> None:
+        self._make = make
         self._tasks = tasks
         self._task: asyncio.Task[None] | None = None
+        self._cancelled = False
         self._value: T
         self._error: BaseException | None = None
         self.arrived = threading.Lock()
         self.arrived.acquire()
 
     def start(self) -> None:
-        self._task = task = asyncio.get_running_loop().create_task(self._carry())
-        self._tasks.add(task)
+        if not self._cancelled:
+            self._task = task = asyncio.get_running_loop().create_task(self._carry())
+            self._tasks.add(task)
 
     async def _carry(self) -> None:
         try:
-            self._value = await self._coroutine
+            self._value = await self._make()
         except asyncio.CancelledError:
             self._error = Cancelled("The call was cancelled because its client was closed.")
         except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the thread that waits
@@ -58,6 +66,7 @@ class _Handover(Generic[T]):
             self.arrived.release()
 
     def cancel(self) -> None:
+        self._cancelled = True
         if self._task is not None:
             self._task.cancel()
 
@@ -85,17 +94,13 @@ class Portal:
         self._thread = threading.Thread(target=_turn, args=(self._loop,), name="antiphon", daemon=True)
         self._thread.start()
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Return what the coroutine returns, or raise what it raises; an interrupt while waiting cancels it."""
-        handover = _Handover(coroutine, self._tasks)
+    def run(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what the function's coroutine returns, or raise what it raises; an interrupt meanwhile cancels it."""
+        if threading.get_ident() == self._thread.ident:
+            raise RuntimeError("a synchronous call on the client's own thread would wait for itself")
+        handover = _Handover(partial(function, *args, **kwargs), self._tasks)
         try:
-            if threading.get_ident() == self._thread.ident:
-                raise RuntimeError("a synchronous call on the client's own thread would wait for itself")
             self._send(handover.start)
-        except RuntimeError:
-            coroutine.close()
-            raise
-        try:
             handover.arrived.acquire()
         except BaseException:  # Ctrl-C, or whatever else a signal handler raises
             self.post(handover.cancel)

@@ -41,7 +41,7 @@ class Antiphon:
     def chat(self, model: str, messages: Messages, *, system: str | None = None, **params: Any) -> Reply:
         """Return the whole answer of a model; arguments and errors as :meth:`AsyncAntiphon.chat`."""
         client = self._here()
-        return self._portal.run(client.chat(model, messages, system=system, **params))
+        return self._portal.run(client.chat, model, messages, system=system, **params)
 
     def stream(self, model: str, messages: Messages, *, system: str | None = None, **params: Any) -> "Stream":
         """Return the answer as an iterator of events; as :meth:`AsyncAntiphon.stream`."""
@@ -59,12 +59,12 @@ class Antiphon:
     ) -> Embeddings:
         """Return one vector for each input; as :meth:`AsyncAntiphon.embed`."""
         client = self._here()
-        return self._portal.run(client.embed(model, input, dimensions=dimensions, encoding=encoding, **params))
+        return self._portal.run(client.embed, model, input, dimensions=dimensions, encoding=encoding, **params)
 
     def models(self) -> list[ModelCard]:
         """Return the models that can be called by name; as :meth:`AsyncAntiphon.models`."""
         client = self._here()
-        return self._portal.run(client.models())
+        return self._portal.run(client.models)
 
     def close(self) -> None:
         """Let go of connections, of the ledger and of the thread; calls under way are cancelled. Idempotent."""
@@ -143,7 +143,7 @@ class Stream:
         return self
 
     def __next__(self) -> Event:
-        event = self._waiting() or self._portal.run(self._inner._next_event())
+        event = self._waiting() or self._portal.run(self._inner._next_event)
         if event is None:
             raise StopIteration
         return event
@@ -151,10 +151,10 @@ class Stream:
     def close(self) -> None:
         """Stop the answer where it is; its provider is told within half a second. Idempotent."""
         with suppress(RuntimeError):  # of a client that is closed, and its streams with it
-            self._portal.run(self._inner.close())
+            self._portal.run(self._inner.close)
 
     def __enter__(self) -> Self:
-        self._portal.run(self._inner.__aenter__())
+        self._portal.run(self._inner.__aenter__)
         return self
 
     def __exit__(
