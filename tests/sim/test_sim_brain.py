@@ -72,6 +72,9 @@ def test_answer_that_would_be_huge_is_refused() -> None:
     message = [{"role": "user", "content": "x" * 2**20}]
     assert performed({"model": "echo", "messages": message, "n": 128}).status == 400
     assert performed({"model": "echo", "prompt": ["x" * 2**20] * 100, "echo": True}, COMPLETIONS).status == 400
+    assert performed({"model": "mirror", "prompt": ["x" * 2**13] * 2000}, COMPLETIONS).status == 400
+    assert performed({"model": "embed", "input": ["x"] * 2048, "dimensions": 8192}, EMBEDDINGS).status == 400
+    assert performed({"model": "lorem:tokens=100000", "messages": USER, "n": 2, "logprobs": True}).status == 400
 
 
 def test_unknown_model() -> None:

@@ -21,7 +21,9 @@ from antiphon.transport.seam import Headers
 _encode = msgspec.json.encode
 _replace = msgspec.structs.replace
 _KNOWN_NAMES = 1024
+# An answer is made in one go, and in the gateway's own process: none may hold up the others for long.
 _MOST_CHARACTERS = 64 * 2**20
+_MOST_LOGPROBS = 100_000
 _UNKNOWN_FIELDS = b',"x_sim" : {"kept": [1.50, 1e2, -0.0, 123456789012345678901234567890, "\\u00e9\\/", null ] }'
 _BAD_USAGE = {
     "negative": b'{"prompt_tokens":-5,"completion_tokens":-7,"total_tokens":-12}',
@@ -141,7 +143,8 @@ class Brain:
         behaviour, rule = self._directed(request.model, last if isinstance(last, str) else "", False)
         if instead := faults.INSTEAD.get(behaviour.fault):
             return instead(behaviour, headers, now)
-        choices = []
+        choices: list[Said] = []
+        size = 0
         for prompt in prompts:
             shown = prompt if isinstance(prompt, str) else " ".join(map(str, prompt))
             words = rule.reply if rule is not None else None
@@ -151,10 +154,11 @@ class Brain:
             if request.echo:
                 said.text = shown + said.text
             choices += [said] * _copies(request.n, said)
-        if sum(len(choice.text) for choice in choices) > _MOST_CHARACTERS:
-            raise Refused("the answer would be too long; ask for fewer prompts or a smaller 'n'.", "prompt")
-        size = sum(text.count(prompt) if isinstance(prompt, str) else len(prompt) for prompt in prompts)
-        return self._staged(completions, request, choices, size, behaviour, rule, headers, now)
+            size += len(said.text) * (request.n or 1)
+            if size > _MOST_CHARACTERS:
+                raise Refused("the answer would be too long; ask for fewer prompts or a smaller 'n'.", "prompt")
+        counted = sum(text.count(prompt) if isinstance(prompt, str) else len(prompt) for prompt in prompts)
+        return self._staged(completions, request, choices, counted, behaviour, rule, headers, now)
 
     def _embedding(self, request: EmbeddingRequest, body: bytes, headers: Headers, now: int) -> Performance:
         first = request.input if isinstance(request.input, str) else ""
@@ -181,6 +185,8 @@ class Brain:
         prefix = "chatcmpl-" if shape is chat else "cmpl-"
         envelope = Envelope(f"{prefix}{self._ids.getrandbits(116):029x}", now, _encode(request.model), extra)
         tokens = sum([choice.tokens() for choice in choices])
+        if request.logprobs and tokens > _MOST_LOGPROBS:
+            raise Refused(f"'logprobs' are given for at most {_MOST_LOGPROBS} tokens.", "logprobs")
         counted = _spoiled(usage(prompt, tokens, rule.usage if rule is not None else None), behaviour)
         if not request.stream:
             if behaviour.fault == "cut-clean":

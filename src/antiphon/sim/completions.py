@@ -19,7 +19,7 @@ def whole(said: list[Said], envelope: Envelope, usage: bytes, logprobs: bool) ->
         {
             "text": choice.text,
             "index": index,
-            "logprobs": _logprobs(choice.pieces(), 0) if logprobs else None,
+            "logprobs": _logprobs(list(choice.pieces()), 0) if logprobs else None,
             "finish_reason": choice.finish,
         }
         for index, choice in enumerate(said)

@@ -10,6 +10,7 @@ from antiphon.sim import text
 from antiphon.sim.requests import EmbeddingRequest, Refused, inputs
 
 _MOST_DIMENSIONS = 8192
+_MOST_NUMBERS = 2**20
 
 
 def whole(request: EmbeddingRequest, model: bytes, dimensions: int, usage: bytes) -> bytes:
@@ -19,10 +20,15 @@ def whole(request: EmbeddingRequest, model: bytes, dimensions: int, usage: bytes
         raise Refused(f"'dimensions' must be from 1 to {_MOST_DIMENSIONS}, not {size}.", "dimensions")
     if request.encoding_format not in (None, "float", "base64"):
         raise Refused("'encoding_format' must be 'float' or 'base64'.", "encoding_format")
+    found = inputs(request.input, "input")
+    if len(found) * size > _MOST_NUMBERS:
+        raise Refused(
+            f"the answer would have over {_MOST_NUMBERS} numbers; ask for fewer inputs or dimensions.", "input"
+        )
     shape = _base64 if request.encoding_format == "base64" else _floats
     entries = [
         b'{"object":"embedding","index":%d,"embedding":%s}' % (index, shape(text.vector(_seed(item), size)))
-        for index, item in enumerate(inputs(request.input, "input"))
+        for index, item in enumerate(found)
     ]
     ending = b',"usage":' + usage if usage else b""
     return b'{"object":"list","data":[%s],"model":%s%s}' % (b",".join(entries), model, ending)

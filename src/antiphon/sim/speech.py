@@ -1,5 +1,7 @@
 """What a simulated model says, before any wire gives it a shape."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from antiphon.sim import text
@@ -28,9 +30,9 @@ class Said(msgspec.Struct):
             return sum(1 + text.count(tool.arguments) for tool in self.tools)
         return 1 if self.whole else text.count(self.text)
 
-    def pieces(self) -> list[str]:
+    def pieces(self) -> Iterator[str]:
         """Return the tokens of the text."""
-        return [self.text] if self.whole else text.pieces(self.text)
+        return iter((self.text,)) if self.whole else text.pieces(self.text)
 
 
 class Envelope(msgspec.Struct):

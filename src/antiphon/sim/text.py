@@ -6,6 +6,7 @@ A simulated token is four code points, so that counting one costs nothing and th
 import hashlib
 import math
 from array import array
+from collections.abc import Iterator
 from sys import byteorder
 
 PIECE = 4
@@ -24,9 +25,9 @@ def count(text: str) -> int:
     return (len(text) + PIECE - 1) // PIECE
 
 
-def pieces(text: str) -> list[str]:
-    """Return the tokens of ``text``; joined they are ``text`` again."""
-    return [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
+def pieces(text: str) -> Iterator[str]:
+    """Return the tokens of ``text``, one after the other; joined they are ``text`` again."""
+    return (text[start : start + PIECE] for start in range(0, len(text), PIECE))
 
 
 def lorem(tokens: int) -> str:
