@@ -71,7 +71,7 @@ class Runtime:
         self.keys = Keys(self._database)
         self.keys.refresh()
         self.journal = Journal(data / "journal", settings.durability, settings.journal_cap)
-        self._shipper = Shipper(data / "journal", self._database, ticks=[self.keys.refresh])
+        self._shipper = Shipper(data / "journal", self._database, journal=self.journal, ticks=[self.keys.refresh])
         self._shipper.start()
 
     async def ask(self, call: Call) -> Answer:
@@ -102,7 +102,11 @@ class Runtime:
         for transport in self._transports.values():
             await transport.close()
         self._transports.clear()
-        await asyncio.to_thread(self._close_ledger)
+        if self._data is not None:
+            try:
+                await asyncio.to_thread(self._close_ledger)
+            except RuntimeError:  # the interpreter is leaving, and its thread pools take no work any more
+                self._close_ledger()
 
     def _close_ledger(self) -> None:
         if self.journal is not None:
@@ -117,9 +121,13 @@ def _head(target: Target, operation: str) -> bytes | None:
     path = target.urls.get(operation)
     if path is None:
         return None
-    headers = [("content-type", "application/json"), ("user-agent", USER_AGENT), ("accept-encoding", "identity")]
-    headers += target.headers
+    headers: list[tuple[str | bytes, str | bytes]] = [
+        ("content-type", "application/json"),
+        ("user-agent", USER_AGENT),
+        ("accept-encoding", "identity"),
+        *target.headers,
+    ]
     if target.auth is not None and target.credential:
         name, prefix = target.auth
         headers.append((name, prefix + target.credential.reveal()))
-    return build_head("POST", target.origin, path, headers)
+    return build_head("POST", path, headers, target.origin)

@@ -150,8 +150,8 @@ class OpenAI:
     def whole(self, body: bytes) -> Whole:
         """See :meth:`antiphon.wires.wire.Wire.whole`."""
         answer = _read(body)
-        if (problem := _error_of(answer)) is not None:
-            raise problem
+        if (problem := _problem(answer)) is not None:
+            raise _reported(problem)
         if getattr(answer, self.holds) is None:
             raise BadAnswer(f"The provider answered without `{self.holds}`: {_excerpt(body)}")
         output = sum(_output_bytes(choice) for choice in answer.choices or ())
@@ -175,10 +175,10 @@ class OpenAI:
     def refusal(self, body: bytes) -> str:
         """Return the message of a provider's error body, or an excerpt of it."""
         try:
-            problem = _error_of(_read(body))
+            problem = _problem(_read(body))
         except BadAnswer:
             problem = None
-        return problem.message if problem else _excerpt(body)
+        return problem or _excerpt(body)
 
 
 class Chat(OpenAI):
@@ -253,8 +253,8 @@ class StreamWatch:
             self.ended = self.committed = True
             return frame
         chunk = _read(data)
-        if (problem := _error_of(chunk)) is not None:
-            self.error = problem
+        if (problem := _problem(chunk)) is not None:
+            self.error = _reported(problem)
             return frame
         for choice in chunk.choices or ():
             size = _output_bytes(choice)
@@ -285,14 +285,18 @@ def _read(data: bytes) -> _Answer:
         raise BadAnswer(f"The provider's answer is not valid JSON of this wire: {_excerpt(data)}") from None
 
 
-def _error_of(answer: _Answer) -> BadAnswer | None:
+def _problem(answer: _Answer) -> str | None:
+    """Return the message of an error object, or ``None`` where the answer is none."""
     error = answer.error
     if error in _ABSENT:
         if answer.object != "error":
             return None
         error = {"message": answer.message}
-    message = error.get("message") if type(error) is dict else error
-    return BadAnswer(f"The provider reported an error: {message}")
+    return str(error.get("message") if type(error) is dict else error)
+
+
+def _reported(problem: str) -> BadAnswer:
+    return BadAnswer(f"The provider reported an error: {problem}")
 
 
 def _usage_of(answer: _Answer) -> Usage | None:

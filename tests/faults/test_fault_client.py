@@ -1,0 +1,64 @@
+"""The client misbehaves: it leaves, at any moment; the provider is let go and what was produced is in the ledger."""
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from living import Gateway, Sim, eventually
+
+
+async def leave(gateway: Gateway, model: str, *, after: bytes | None, stream: bool = True) -> float:
+    """Open a call, leave after seeing ``after`` (or after a moment), and return when that was."""
+    body = {"model": model, "messages": [{"role": "user", "content": "a b c d e f g h"}], "stream": stream}
+    content = json.dumps(body).encode()
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{gateway.port}\r\n"
+        f"authorization: Bearer {gateway.key}\r\ncontent-length: {len(content)}\r\n\r\n"
+    )
+    writer.write(head.encode() + content)
+    if after is None:
+        await asyncio.sleep(0.15)
+    else:
+        await reader.readuntil(after)
+    writer.close()
+    return time.time()
+
+
+@pytest.mark.parametrize(
+    ("model", "after", "stream"),
+    [
+        ("up/fault-silence", None, True),
+        ("up/fault-silence", None, False),
+        ("up/echo:tps=10:first=0.05", b'"content":', True),
+        ("up/lorem:tokens=50:tps=20", None, False),
+    ],
+    ids=["before-first-output", "whole-before-head", "mid-stream", "whole"],
+)
+async def test_a_caller_who_leaves_closes_the_provider_and_is_recorded(
+    gateway: Gateway, sim: Sim, model: str, after: bytes | None, stream: bool
+) -> None:
+    earlier = {row["id"] for row in gateway.usage()}
+    before = len(sim.served())
+    left = await leave(gateway, model, after=after, stream=stream)
+    await eventually(lambda: sim.served()[before:] and sim.served()[before]["ended"], 0.5)
+    served = sim.served()[before]
+    assert served["ended"] == "left"
+    assert served["time"] / 1e6 + served["closed_after"] - left <= 0.5
+    await eventually(lambda: {row["id"] for row in gateway.usage()} - earlier, 3)
+    (row,) = [row for row in gateway.usage() if row["id"] not in earlier]
+    assert (row["outcome"], row["status"], row["estimated"]) == ("cancelled", 499, True)
+    assert row["tokens"]["input"] > 0
+    assert (row["tokens"]["output"] > 0) == (after is not None)
+
+
+async def test_a_hundred_callers_who_leave_are_a_hundred_records(gateway: Gateway, sim: Sim) -> None:
+    earlier = len(gateway.usage())
+    await asyncio.gather(*(leave(gateway, "up/echo:tps=10", after=b'"content":') for _ in range(100)))
+    await eventually(lambda: sim.busy() <= 1, 1)
+    await eventually(lambda: len(gateway.usage()) >= earlier + 100, 5)
+    rows = gateway.usage()
+    assert len(rows) == earlier + 100
+    assert sum(row["outcome"] == "cancelled" for row in rows) >= 100
