@@ -138,7 +138,7 @@ def test_neither_sqlalchemy_nor_alembic_is_loaded_to_start(data: Path):
 def test_a_newer_schema_is_refused_and_left_alone(database: Database):
     with database.begin() as transaction:
         transaction.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(LedgerError, match="9999.*newer"):
+    with pytest.raises(LedgerError, match=r"9999.*newer"):
         database.prepare()
     assert database.version() == "9999"
 

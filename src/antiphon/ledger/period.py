@@ -25,8 +25,9 @@ def parse_time(text: str, zone: tzinfo, now_us: int, direction: int) -> int:
     span = parse_span(text)
     try:
         if span is not None:
-            return now_us + direction * span * US
-        moment = datetime.fromisoformat(text.strip())
+            moment = from_us(now_us + direction * span * US, UTC)
+        else:
+            moment = datetime.fromisoformat(text.strip())
         return to_us(moment if moment.tzinfo is not None else moment.replace(tzinfo=zone))
     except (ValueError, OverflowError):
         raise ValueError(

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 from functools import cache
+from operator import eq, ge, lt
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, func, literal, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, and_, case, func, literal, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from antiphon.errors import LedgerError
@@ -47,13 +48,13 @@ class Filter(msgspec.Struct, frozen=True):
     key: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        wanted = (
-            (self.since, calls.c.time >= self.since),
-            (self.until, calls.c.time < self.until),
-            (self.model, calls.c.model == self.model),
-            (self.key, calls.c.key_id == self.key),
+        wanted: tuple[tuple[int | str | None, Callable[[Any, Any], ColumnElement[bool]], Column[Any]], ...] = (
+            (self.since, ge, calls.c.time),
+            (self.until, lt, calls.c.time),
+            (self.model, eq, calls.c.model),
+            (self.key, eq, calls.c.key_id),
         )
-        return [condition for value, condition in wanted if value is not None]
+        return [compare(column, value) for value, compare, column in wanted if value is not None]
 
 
 class Line(msgspec.Struct):

@@ -1,0 +1,185 @@
+"""The proof: sound ledgers pass, and each way to be wrong is found and named."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from antiphon.errors import LedgerError
+from antiphon.ledger.frames import HEADER, pack
+from antiphon.ledger.journal import Journal
+from antiphon.ledger.shipper import Shipper
+from antiphon.ledger.verify import Proof, verify
+from antiphon.ledger.writer import segment
+from antiphon.store.database import Database
+from antiphon.types import Price, Record, Usage
+from ledger.samples import record, varied
+
+
+class Ledger:
+    """A living writer with ten records, six of them filed."""
+
+    def __init__(self, data: Path, database: Database) -> None:
+        self.directory = data / "journal"
+        self.database = database
+        self.journal = Journal(self.directory)
+        self.records: list[Record] = varied(6)
+        for each in self.records:
+            self.journal.append(each)
+        self.shipper = Shipper(self.directory, database, journal=self.journal)
+        self.shipper.ship_once()
+        for each in varied(4, 8):
+            self.journal.append(each)
+            self.records.append(each)
+
+    def verify(self, **prices: Price) -> Proof:
+        return verify(self.directory, self.database, {name.replace("_", "/"): p for name, p in prices.items()}.get)
+
+    def run(self, statement: str, *values: object) -> None:
+        with self.database.begin() as transaction:
+            transaction.execute(statement, values)
+
+    @property
+    def file(self) -> Path:
+        return segment(self.journal.writer.path, 1)
+
+
+@pytest.fixture
+def ledger(data: Path, database: Database):
+    ledger = Ledger(data, database)
+    yield ledger
+    ledger.journal.close()
+
+
+def test_a_sound_ledger_is_called_sound_at_every_stage(ledger: Ledger):
+    proof = ledger.verify()
+    assert (proof.sound, proof.calls, proof.filed, proof.pending, proof.notes) == (True, 6, 6, 4, [])
+    ledger.shipper.ship_once()
+    proof = ledger.verify()
+    assert (proof.sound, proof.calls, proof.filed, proof.pending) == (True, 10, 10, 0)
+    ledger.journal.close()
+    ledger.shipper.adopt()
+    proof = ledger.verify()
+    assert (proof.sound, proof.calls, proof.filed, proof.pending) == (True, 10, 0, 0)
+
+
+def test_an_empty_ledger_is_sound(data: Path, database: Database):
+    assert verify(data / "journal", database) == Proof()
+
+
+def test_a_torn_tail_is_a_note(ledger: Ledger):
+    ledger.file.write_bytes(ledger.file.read_bytes()[:-5])
+    proof = ledger.verify()
+    assert proof.sound
+    assert proof.pending == 3
+    assert "never acknowledged" in proof.notes[0]
+
+
+def test_a_record_written_again_after_a_failed_sync_is_no_duplicate(ledger: Ledger):
+    with ledger.file.open("ab") as file:
+        file.write(pack(ledger.records[0]))
+    assert ledger.verify().sound
+
+
+def flip(ledger: Ledger, place: int) -> None:
+    content = bytearray(ledger.file.read_bytes())
+    content[place] ^= 1
+    ledger.file.write_bytes(bytes(content))
+
+
+DAMAGE: dict[str, tuple[Callable[[Ledger], object], str]] = {
+    "a row is gone": (
+        lambda it: it.run("DELETE FROM calls WHERE id = ?", it.records[0].id),
+        "marked as filed, but the database does not have it",
+    ),
+    "an attempt is gone": (
+        lambda it: it.run("DELETE FROM attempts"),
+        "differs from its row in the database: its attempts",
+    ),
+    "a cost was changed": (
+        lambda it: it.run("UPDATE calls SET cost = coalesce(cost, 0) / 2 + 7"),
+        "differs from its row in the database: cost",
+    ),
+    "a text was changed": (lambda it: it.run("UPDATE calls SET model = 'other'"), "database: model"),
+    "a filed frame is damaged": (lambda it: flip(it, 200), "is damaged at byte"),
+    "a pending frame is damaged": (lambda it: flip(it, -3), "is damaged at byte"),
+    "the header is damaged": (lambda it: flip(it, 3), "does not start as a journal"),
+    "the position is inside a frame": (lambda it: it.run('UPDATE positions SET "offset" = "offset" + 9'), "is damaged"),
+    "the position is too far": (
+        lambda it: it.run('UPDATE positions SET "offset" = ?', it.file.stat().st_size),
+        "marked as filed",
+    ),
+    "an id is in the journal twice with other contents": (
+        lambda it: it.journal.append(record(id=it.records[-1].id, cost=1)),
+        "twice with different contents",
+    ),
+    "a count is negative": (lambda it: it.run("UPDATE calls SET input = -1"), "negative count or amount"),
+    "a cost is negative": (lambda it: it.run("UPDATE calls SET cost = -1"), "negative count or amount"),
+    "a segment was set aside": (
+        lambda it: it.file.with_name("00000009.segment.damaged").write_bytes(HEADER),
+        "save what can be read",
+    ),
+    "an attempt has no call": (
+        lambda it: orphan(it),
+        "points to a row of calls that is not there",
+    ),
+}
+
+
+def orphan(ledger: Ledger) -> None:
+    connection = ledger.database._backend.connect()  # type: ignore[attr-defined]
+    connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute("INSERT INTO attempts SELECT 'call_none', number, target, outcome, status, error, "
+                       "first_output_us, duration_us FROM attempts LIMIT 1")  # fmt: skip
+    connection.close()
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_every_damage_is_a_fault_with_a_name(ledger: Ledger, name: str):
+    damage, message = DAMAGE[name]
+    damage(ledger)
+    proof = ledger.verify()
+    assert not proof.sound
+    assert any(message in fault for fault in proof.faults), proof.faults
+
+
+def test_costs_are_computed_again_where_the_price_list_is_still_the_same(data: Path, database: Database):
+    price = Price("v1", input=3, output=5)
+    journal = Journal(data / "journal")
+    usage = Usage(input=10, output=2)
+    journal.append(record(target="a/x", usage=usage, cost=40))
+    journal.append(record(target="a/x", usage=usage, cost=None, price_version=""))
+    journal.append(record(target="a/x", usage=usage, cost=99, price_version="v0"))
+    journal.append(record(target="a/y", usage=usage, cost=98))
+    journal.close()
+    Shipper(data / "journal", database, journal=None).adopt()
+    prices = {"a/x": price}
+    proof = verify(data / "journal", database, prices.get)
+    assert (proof.sound, proof.recomputed) == (True, 1)
+    with database.begin() as transaction:
+        transaction.execute("UPDATE calls SET cost = 41 WHERE cost = 40")
+    proof = verify(data / "journal", database, prices.get)
+    assert proof.fault_count == 1
+    assert "has the cost 41, but at price version v1 it comes to 40" in proof.faults[0]
+
+
+def test_a_database_file_with_a_broken_page_is_a_fault(data: Path, database: Database):
+    journal = Journal(data / "journal")
+    for each in varied(300):
+        journal.append(each)
+    journal.close()
+    Shipper(data / "journal", database, journal=None).adopt()
+    database.close()
+    path = data / "antiphon.db"
+    content = bytearray(path.read_bytes())
+    assert len(content) > 20 * 4096
+    for page in range(5, 15):
+        content[page * 4096 : page * 4096 + 100] = os.urandom(100)
+    path.write_bytes(bytes(content))
+    broken = Database(f"sqlite:///{path}")
+    try:
+        assert not verify(data / "journal", broken).sound
+    except LedgerError as error:
+        assert "malformed" in str(error)
+    broken.close()
