@@ -49,6 +49,7 @@ class RawServer:
         self.answer = b""
         self.then_wait = False
         self.requests: list[bytes] = []
+        self.sent = threading.Event()
         self.left = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -108,6 +109,7 @@ class RawServer:
             self.requests.append(head + await reader.readexactly(length))
             writer.write(self.answer)
             await writer.drain()
+            self.sent.set()
             if self.then_wait:
                 await reader.read()
                 self.left.set()

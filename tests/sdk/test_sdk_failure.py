@@ -59,7 +59,7 @@ def test_a_providers_error_passed_on_is_not_taken_for_the_gateways() -> None:
     assert type(ours) is errors.Unauthorized
     theirs = failure.from_answer(401, [(b"x-antiphon-call-id", b"call_1")], body)
     assert type(theirs) is errors.UpstreamStatus
-    assert (theirs.status, theirs.body, theirs.code) == (401, body, "invalid_api_key")
+    assert (theirs.status, theirs.body, theirs.code) == (401, body, "upstream_status")
 
 
 @pytest.mark.parametrize(

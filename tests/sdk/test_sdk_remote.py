@@ -184,3 +184,16 @@ def test_a_key_is_never_shown(raw: Any) -> None:
     shown = repr(client) + repr(vars(client)) + repr(raised.value) + str(vars(raised.value))
     assert "ap-secret" not in shown
     client.close()
+
+
+@pytest.mark.parametrize("twin", ["async", "sync"])
+async def test_a_slow_reader_slows_the_sender_down(raw: Any, twin: str) -> None:
+    raw.stream(_chunk("x" * 1000) * 40_000)  # more than all the buffers between hold
+    if twin == "sync":
+        with Antiphon(base_url=raw.url) as client, client.stream("m", "x") as stream:
+            assert next(stream).text
+            assert not await asyncio.to_thread(raw.sent.wait, 0.5)
+    else:
+        async with AsyncAntiphon(base_url=raw.url) as other, other.stream("m", "x") as events:
+            assert (await anext(events)).text
+            assert not await asyncio.to_thread(raw.sent.wait, 0.5)

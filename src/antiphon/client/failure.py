@@ -59,7 +59,8 @@ def from_object(detail: dict[str, Any], status: int, body: bytes, headers: Heade
         known = RateLimited
     error = _make(known, message, status, body, headers, detail)
     error.param = detail.get("param")
-    if isinstance(code, str) and code != error.code:
+    # A provider's own word stays in the body: what programs compare must not depend on who answered.
+    if isinstance(code, str) and code != error.code and not isinstance(error, UpstreamStatus):
         error.code = code  # type: ignore[misc]
     error.retry_after = detail.get("retry_after")
     error.call_id = str(detail.get("call_id") or "")
