@@ -150,6 +150,10 @@ class Target(msgspec.Struct, frozen=True, eq=False):
     quirks: frozenset[str] = frozenset()
     timeouts: Timeouts = Timeouts()
 
+    def __repr__(self) -> str:
+        # Header values may be credentials too.
+        return f"Target({self.name} at {self.origin})"
+
 
 class Strategy(StrEnum):
     """How a model picks among its targets."""

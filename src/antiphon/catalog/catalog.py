@@ -128,9 +128,10 @@ class Catalog:
         wanted = [load_kinds()[kind] for kind in load_facts().kinds_with(name)]
         for kind in (kind for kind in wanted if kind.listed):
             return f"{text} {kind.title} has it: set {kind.env[0]}, or configure the provider `{kind.name}`."
-        near = difflib.get_close_matches(name, self._candidates(len(name)), n=3)
+        spelled = {candidate.lower(): candidate for candidate in self._candidates(len(name))}
+        near = difflib.get_close_matches(name.lower(), spelled, n=3)
         if near:
-            return f"{text} Did you mean {' or '.join(f'`{each}`' for each in near)}?"
+            return f"{text} Did you mean {' or '.join(f'`{spelled[each]}`' for each in near)}?"
         return f"{text} Use `provider/model` with one of these providers: {', '.join(self.providers)}."
 
     def _candidates(self, length: int) -> Iterator[str]:

@@ -26,7 +26,7 @@ LATER: Mapping[tuple[str, ...], str] = {
     ("providers", "*", "region"): "`region`",
     ("models", "*", "on_break"): "`on_break`",
 }
-LATER_STRATEGIES = frozenset(("fastest", "cheapest", "least-busy"))
+LATER_STRATEGIES = ("fastest", "cheapest", "least-busy")
 EMPTY_IS_A_MAPPING: frozenset[tuple[str, ...]] = frozenset(
     (
         *(("server",), ("timeouts",), ("tls",), ("providers",), ("models",)),
@@ -307,7 +307,8 @@ class _Check:
     def _providers(self) -> set[str]:
         section = self._values.get("providers")
         names = set(section) if isinstance(section, dict) else set()
-        if self._values.get("sim") is not False:
+        simulated = self._values.get("sim", True)
+        if simulated is not False:
             names |= {kind.name for kind in self._kinds.values() if kind.always}
         return names
 

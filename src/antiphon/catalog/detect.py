@@ -1,5 +1,6 @@
 """Providers without a file: from the usual environment variables, and from servers on this machine."""
 
+import re
 import select
 import socket
 import time
@@ -13,6 +14,9 @@ from antiphon.errors import Fault
 from antiphon.types import Secret
 
 PROBE_SECONDS = 0.05
+
+_REACHABLE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
+"""Where a server that listens on every address can be reached."""
 
 ENVIRONMENT = "environment"
 """What stands in a fault where the name of a file would be."""
@@ -97,10 +101,10 @@ def _address(kind: Kind, name: str, value: str, faults: list[Fault]) -> Address 
     """Read an address as its variable has it, which may be what a server listens on: ``0.0.0.0``, ``:1234``."""
     text = value
     if "://" not in value:
-        host, colon, port = value.rpartition(":") if not value.endswith("]") else (value, "", "")
-        host = host if colon else value
+        # A port is what stands behind the last colon, unless that colon is part of an IPv6 address.
+        host, _, port = value.rpartition(":") if re.search(r":[0-9]*$", value) else (value, "", "")
         default = kind.address.origin.port if kind.address else SCHEMES["http"]
-        text = f"http://{host or '127.0.0.1'}:{port or default}".replace("//0.0.0.0:", "//127.0.0.1:")
+        text = f"http://{_REACHABLE.get(host, host)}:{port or default}"
     try:
         return parse_address(text)
     except ValueError as error:

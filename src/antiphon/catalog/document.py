@@ -31,8 +31,10 @@ _PLAIN_TAGS = frozenset(_TAG + name for name in ("null", "bool", "int", "float",
 
 # `{` ends a plain scalar inside `{…}`, so `{api_key: ${NAME}}` would not be YAML. Each `${…}` is therefore replaced
 # by a marker of private-use characters before the file is parsed, and the marker by its value afterwards.
-_REFERENCE = re.compile(r"\$\$|\$\{[^}\r\n]*\}?")
+_REFERENCE = re.compile(r"\$\$|\$\{(?:[^}\r\n]*\}|[A-Za-z0-9_]*)")
 _OPEN, _CLOSE = "\ue000", "\ue001"
+# YAML takes the last three for line breaks, which no editor counts.
+_STRANGE = frozenset((_OPEN, _CLOSE, "\x85", "\u2028", "\u2029"))
 _MARKER = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
 _NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
@@ -104,8 +106,9 @@ def parse(text: str, file: str, environ: Mapping[str, str]) -> Document:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         document.fault((), f"the file is larger than {MAX_BYTES} bytes")
         return document
-    if _OPEN in text or _CLOSE in text:
-        document.fault((), "the file contains private-use characters (U+E000, U+E001)")
+    if strange := sorted(_STRANGE.intersection(text)):
+        found = ", ".join(f"U+{ord(char):04X}" for char in strange)
+        document.fault((), f"the file contains characters that are not allowed: {found}")
         return document
     references: list[str] = []
     marked = _REFERENCE.sub(lambda match: _mark(match[0], references), text)

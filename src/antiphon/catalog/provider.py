@@ -25,6 +25,10 @@ class Provider(msgspec.Struct, frozen=True, eq=False):
     timeouts: Timeouts = Timeouts()
     models: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        # Header values may be credentials too.
+        return f"Provider({self.name}, {self.kind.name}, {self.address})"
+
     @property
     def base_url(self) -> str:
         """The address with its path prefix, as a URL."""

@@ -1,0 +1,135 @@
+"""Providers without a file: from variables, and from servers that really listen."""
+
+import socket
+
+import pytest
+
+from antiphon.catalog import load
+from antiphon.catalog.detect import default_probes, listening
+from antiphon.errors import ConfigError
+
+
+@pytest.fixture
+def open_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port():
+    # Bound, but it does not listen: a connection is refused, and nobody else can take the port meanwhile.
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+def test_with_nothing_around_there_is_the_simulator(detected):
+    catalog = detected()
+    assert list(catalog.providers) == ["sim"]
+    assert catalog.file is None
+    assert catalog.settings.auth == "keys"
+    assert catalog.resolve("sim/echo").targets[0].origin.scheme == "sim"
+
+
+def test_keys_in_the_environment_are_providers(detected):
+    catalog = detected(MISTRAL_API_KEY="m", OPENAI_API_KEY="o", XAI_API_KEY="", UNRELATED="x")
+    assert list(catalog.providers) == ["openai", "mistral", "sim"]
+    provider = catalog.providers["openai"]
+    assert provider.source == provider.key_source == "environment variable OPENAI_API_KEY"
+    assert provider.key_state == "set"
+    assert catalog.providers["sim"].key_state == "not needed"
+
+
+def test_the_second_name_of_a_variable_counts_too(detected):
+    assert detected(TOGETHERAI_API_KEY="t").providers["together"].credential.reveal() == "t"
+
+
+def test_an_address_in_the_environment_is_taken_with_its_key(detected):
+    catalog = detected(OPENAI_API_KEY="o", OPENAI_BASE_URL="http://proxy.example:8080/openai/")
+    target = catalog.resolve("openai/x").targets[0]
+    assert str(target.origin) == "http://proxy.example:8080"
+    assert target.urls["chat"] == "/openai/chat/completions"
+
+
+def test_azure_needs_an_address(detected):
+    assert "azure" not in detected(AZURE_OPENAI_API_KEY="k").providers
+    catalog = detected(
+        AZURE_OPENAI_API_KEY="k", AZURE_OPENAI_ENDPOINT="https://a.example", OPENAI_API_VERSION="2025-01-01"
+    )
+    assert catalog.resolve("azure/d").targets[0].urls["chat"].endswith("?api-version=2025-01-01")
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:11434/v1"),
+        ("0.0.0.0", "http://127.0.0.1:11434/v1"),
+        ("0.0.0.0:5000", "http://127.0.0.1:5000/v1"),
+        (":5000", "http://127.0.0.1:5000/v1"),
+        ("gpu-box:5000", "http://gpu-box:5000/v1"),
+        ("gpu-box", "http://gpu-box:11434/v1"),
+        ("[::]:5000", "http://[::1]:5000/v1"),
+        ("[::1]", "http://[::1]:11434/v1"),
+        ("https://gpu.example", "https://gpu.example/v1"),
+        ("https://gpu.example/ollama/v1", "https://gpu.example/ollama/v1"),
+    ],
+)
+def test_addresses_as_servers_have_them(detected, value: str, address: str):
+    assert detected(OLLAMA_HOST=value).providers["ollama"].base_url == address
+
+
+def test_a_key_alone_does_not_mean_that_a_local_server_runs(detected):
+    assert "ollama" not in detected(OLLAMA_API_KEY="k").providers
+    provider = detected(OLLAMA_API_KEY="k", OLLAMA_HOST="https://ollama.example").providers["ollama"]
+    assert provider.credential.reveal() == "k"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("OPENAI_API_KEY", "sk-1\n", "line breaks"),
+        ("OPENAI_API_KEY", " sk-1", "spaces"),
+        ("OPENAI_API_KEY", "schlüssel", "characters"),
+        ("OLLAMA_HOST", "ftp://x", "must start with"),
+        ("OLLAMA_HOST", "http://u:hunter2@x", "contains a credential"),
+        ("OLLAMA_HOST", "http://x:99999", "not a URL"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_a_fault(detected, name: str, value: str, problem: str):
+    with pytest.raises(ConfigError) as caught:
+        detected(**{name: value})
+    (fault,) = caught.value.faults
+    assert (fault.file, fault.field) == ("environment", name)
+    assert problem in fault.problem
+    assert "hunter2" not in str(fault)
+    assert "sk-1" not in str(fault)
+
+
+def test_a_server_that_listens_is_found(detected, open_port: int, closed_port: int):
+    catalog = detected({"lmstudio": open_port, "vllm": closed_port})
+    assert list(catalog.providers) == ["lmstudio", "sim"]
+    provider = catalog.providers["lmstudio"]
+    assert provider.source == f"listening on 127.0.0.1:{open_port}"
+    target = catalog.resolve("lmstudio/qwen:7b").targets[0]
+    assert str(target.origin) == f"http://127.0.0.1:{open_port}"
+    assert target.urls["chat"] == "/v1/chat/completions"
+
+
+def test_an_address_in_the_environment_goes_before_a_probe(detected, open_port: int):
+    catalog = detected({"ollama": open_port}, OLLAMA_HOST="gpu-box")
+    assert catalog.providers["ollama"].base_url == "http://gpu-box:11434/v1"
+
+
+def test_all_ports_are_tried_at_once(open_port: int, closed_port: int):
+    assert listening({"a": open_port, "b": closed_port, "c": open_port}) == {"a", "c"}
+    assert listening({}) == frozenset()
+
+
+def test_the_usual_ports():
+    assert default_probes() == {"ollama": 11434, "lmstudio": 1234, "vllm": 8000, "llamacpp": 8080}
+
+
+def test_a_file_is_the_whole_truth(files, open_port: int):
+    files.path.write_text("version: 1\n", "utf-8")
+    catalog = load(str(files.path), {"OPENAI_API_KEY": "k"}, probes={"ollama": open_port})
+    assert list(catalog.providers) == ["sim"]

@@ -1,0 +1,188 @@
+"""The facts of models: whole, exact, and of a stated source."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from antiphon.catalog import load
+from antiphon.catalog.facts import ModelFacts, load_facts
+from antiphon.catalog.kinds import load_kinds
+from antiphon.catalog.prices import dollars, filled, per_million
+from antiphon.types import BUCKETS, Price, Usage
+
+ROOT = Path(__file__).resolve().parents[2]
+RAW = json.loads((ROOT / "src/antiphon/catalog/facts.json").read_text("utf-8"))
+
+
+def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, ROOT / "scripts" / name, *arguments], capture_output=True, text=True)
+
+
+def test_the_file_is_whole_and_from_the_pinned_sources():
+    result = script("facts", "--check")
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_file_that_was_edited_by_hand_is_noticed(tmp_path: Path):
+    catalog = tmp_path / "src/antiphon/catalog"
+    catalog.mkdir(parents=True)
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/facts").write_text((ROOT / "scripts/facts").read_text("utf-8"), "utf-8")
+    text = (ROOT / "src/antiphon/catalog/facts.json").read_text("utf-8")
+    (catalog / "facts.json").write_text(text.replace('"input":2500000', '"input":2500001', 1), "utf-8")
+    result = subprocess.run(
+        [sys.executable, tmp_path / "scripts/facts", "--check"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert "edited by hand" in result.stderr
+
+
+def test_the_sources_are_named():
+    assert [source["name"] for source in RAW["sources"]] == ["litellm", "genai-prices"]
+    assert all(source["version"] and len(source["sha256"]) == 64 for source in RAW["sources"])
+    litellm = tuple(map(int, RAW["sources"][0]["version"].split(".")))
+    assert litellm >= (1, 84, 0)
+    assert load_facts().versions == tuple(f"{s['name']}-{s['version']}" for s in RAW["sources"])
+
+
+def test_only_kinds_that_exist_have_facts():
+    assert set(RAW["models"]) <= set(load_kinds())
+    for kind in ("openai", "azure", "mistral", "groq", "xai", "deepseek", "together", "fireworks", "openrouter"):
+        assert len(RAW["models"][kind]) >= 8
+
+
+def test_every_number_is_a_whole_one_and_not_negative():
+    for kind, rows in RAW["models"].items():
+        for name, row in rows.items():
+            prices = [row.get("price", {}), *row.get("long", [0, {}])[1:]]
+            for price in prices:
+                assert set(price) <= set(BUCKETS), (kind, name)
+                assert all(type(amount) is int and amount >= 0 for amount in price.values()), (kind, name)
+            for key in ("context", "output"):
+                assert key not in row or (type(row[key]) is int and row[key] > 0), (kind, name)
+            assert row.get("op", "chat") in ("chat", "completions", "embeddings")
+
+
+def test_every_row_decodes():
+    facts = load_facts()
+    for kind, rows in RAW["models"].items():
+        for name in rows:
+            assert isinstance(facts.get(kind, name), ModelFacts)
+
+
+def test_well_known_models():
+    facts = load_facts()
+    mini = facts.get("openai", "gpt-4o-mini")
+    assert mini is not None
+    assert mini.price == filled({"input": 150_000, "cache_read": 75_000, "output": 600_000}, "litellm-1.109.1")
+    assert (mini.context, mini.max_output, mini.operation, mini.tier) == (128_000, 16_384, "chat", "low")
+    assert mini.capabilities is not None
+    assert {"vision", "tools", "json", "streaming"} <= mini.capabilities
+    small = facts.get("openai", "text-embedding-3-small")
+    assert small is not None
+    assert (small.operation, small.price and small.price.input) == ("embeddings", 20_000)
+    assert facts.get("openai", "no-such-model") is None
+    assert facts.get("no-such-kind", "gpt-4o") is None
+
+
+def test_withdrawn_models_are_priced_and_not_shown():
+    facts = load_facts()
+    withdrawn = [
+        (k, n) for k, rows in RAW["models"].items() for n, r in rows.items() if r.get("until", "9") <= "2026-11"
+    ]
+    assert withdrawn
+    for kind, name in withdrawn:
+        assert facts.knows(kind, name)
+        assert name not in set(facts.names(kind))
+
+
+def test_long_contexts_have_their_own_price():
+    long = [(k, n) for k, rows in RAW["models"].items() for n, row in rows.items() if "long" in row]
+    assert long
+    for kind, name in long:
+        facts = load_facts().get(kind, name)
+        assert facts is not None
+        price = facts.price
+        assert price is not None
+        assert price.long is not None
+        assert price.long_from is not None
+        assert price.input is not None
+        assert price.long.input is not None
+        below, above = Usage(input=price.long_from), Usage(input=price.long_from + 1)
+        assert price.cost(below) == price.long_from * price.input
+        assert price.cost(above) == (price.long_from + 1) * price.long.input
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("0", 0), ("2.5", 2_500_000), ("0.15", 150_000), ("0.000001", 1), ("1e-6", 1), ("75", 75_000_000), ("1E2", 10**8)],
+)
+def test_dollars_become_picodollars_exactly(text: str, amount: int):
+    assert dollars(text) == amount
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "1e-7", "0.1234567", "free", "", "1e99"])
+def test_what_is_no_price_is_refused(text: str):
+    with pytest.raises(ValueError, match="is "):
+        dollars(text)
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [(None, "unknown"), (0, "$0.00"), (150_000, "$0.15"), (1, "$0.000001"), (10**7, "$10.00"), (2_500_000, "$2.50")],
+)
+def test_picodollars_are_shown_exactly(amount: int | None, text: str):
+    assert per_million(amount) == text
+
+
+def test_buckets_fall_back_and_unknown_stays_unknown():
+    price = filled({"input": 10, "output": 20}, "v")
+    assert price == Price("v", 10, 10, 10, None, 10, 20, 20, None)
+    assert price.cost(Usage(input=1, cache_read=1, cache_write=1, image_input=1, output=1, reasoning=1)) == 80
+    assert price.cost(Usage(input=1, audio_input=1)) is None
+    assert filled({"output": 5}, "v").cost(Usage(input=1)) is None
+    assert filled({"output": 5}, "v").cost(Usage(output=2)) == 10
+
+
+@pytest.mark.parametrize(
+    ("price", "tier"),
+    [
+        (None, None),
+        ({"output": 1}, None),
+        ({"input": 0, "output": 0}, "free"),
+        ({"input": 0}, "free"),
+        ({"input": 0, "output": 4}, "low"),
+        ({"input": 999_999, "output": 999_999}, "low"),
+        ({"input": 1_000_000, "output": 1_000_000}, "mid"),
+        ({"input": 4_999_999, "output": 4_999_999}, "mid"),
+        ({"input": 5_000_000, "output": 5_000_000}, "high"),
+        ({"input": 20_000}, "low"),
+    ],
+)
+def test_tiers(price: dict[str, int] | None, tier: str | None):
+    assert ModelFacts(price=filled(price, "v") if price is not None else None).tier == tier
+
+
+def test_local_servers_cost_nothing_and_that_is_known():
+    catalog = load(environ={"OLLAMA_HOST": "127.0.0.1"}, probes={})
+    price = catalog.resolve("ollama/anything").targets[0].price
+    assert price is not None
+    assert price.cost(Usage(input=5, cache_read=5, audio_input=5, output=5, audio_output=5)) == 0
+    facts = catalog.facts("ollama/anything")
+    assert facts is not None
+    assert facts.tier == "free"
+
+
+def test_simulated_models_have_a_small_price():
+    price = load(environ={}, probes={}).resolve("sim/echo").targets[0].price
+    assert price is not None
+    assert (price.input, price.output) == (150_000, 600_000)
+
+
+def test_nothing_known_is_no_price():
+    catalog = load(environ={"OPENAI_API_KEY": "k"}, probes={})
+    assert catalog.resolve("openai/brand-new").targets[0].price is None
+    assert catalog.facts("openai/brand-new") is None
