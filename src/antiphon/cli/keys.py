@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from antiphon.keys import Key
     from antiphon.store.database import Database
 
-app = typer.Typer(help="Create, list and revoke the keys that callers use.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Create, list and revoke the keys that callers use.", add_completion=False)
 
 Data = Annotated[Path | None, typer.Option("--data", help="The data directory [default: as configured, else ./data].")]
 Config = Annotated[Path | None, typer.Option("--config", help="The configuration that names the data directory.")]

@@ -46,6 +46,7 @@ def show(
 ) -> None:
     """Show what was used and what it cost."""
     if context.invoked_subcommand is not None:
+        context.obj = (data, config)
         return
     if by not in GROUPS:
         fail(f"--by: {by!r} is not one of {', '.join(GROUPS)}", 2)
@@ -71,10 +72,12 @@ def show(
 
 
 @app.command()
-def verify(json: Json = False, data: Data = None, config: Config = None) -> None:
+def verify(context: typer.Context, json: Json = False, data: Data = None, config: Config = None) -> None:
     """Prove that journal and database agree; exit code 1 lists every fault."""
     from antiphon.ledger.verify import verify as prove
 
+    # `antiphon usage --data DIR verify` means the same as `antiphon usage verify --data DIR`.
+    data, config = data or context.obj[0], config or context.obj[1]
     database = open_database(data, config)
     try:
         proof = prove(data_directory(data, config) / "journal", database, current_prices(config))

@@ -1,0 +1,171 @@
+"""``antiphon usage`` as people and programs run it."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from antiphon.ledger.journal import Journal
+from antiphon.ledger.shipper import Shipper
+from antiphon.ledger.writer import segment
+from antiphon.store.database import Database
+from antiphon.types import Outcome, Usage
+from ledger.samples import NOON, record
+
+CONFIG = """
+version: 1
+data: {data}
+providers:
+  house: {{kind: vllm, base_url: "http://127.0.0.1:9/v1"}}
+models:
+  priced:
+    targets: [house/m]
+"""
+
+
+@pytest.fixture
+def stopped(data: Path) -> Path:
+    """What a gateway leaves that was killed: a journal, and a database that has nothing of it yet."""
+    database = Database(f"sqlite:///{data / 'antiphon.db'}")
+    database.prepare()
+    database.close()
+    journal = Journal(data / "journal")
+    for each in (
+        record(id="call_1", usage=Usage(input=1000, output=10), cost=3_000_000_001),
+        record(id="call_2", time=NOON + 1, model="small, cheap", usage=Usage(output=2), cost=None),
+        record(id="call_3", time=NOON + 2, outcome=Outcome.ERROR, usage=None, cost=None, error='a "quoted"\nline'),
+    ):
+        journal.append(each)
+    journal.close()
+    return data
+
+
+def antiphon(*arguments: str | Path, code: int = 0, cwd: Path | None = None) -> tuple[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "antiphon", *map(str, arguments)], capture_output=True, text=True, check=False, cwd=cwd
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout, done.stderr
+
+
+def test_json_has_exact_sums_and_includes_what_was_not_shipped_yet(stopped: Path):
+    result = json.loads(antiphon("usage", "--by", "model", "--json", "--data", stopped)[0])
+    assert [row["model"] for row in result["rows"]] == ["smart", "small, cheap"]
+    assert result["rows"][1]["cost"] is None
+    total = result["total"]
+    assert (total["calls"], total["errors"], total["unpriced"]) == (3, 1, 1)
+    assert (total["cost"], total["cost_picodollars"]) == ("0.003000000001", 3_000_000_001)
+    assert total["tokens"]["input"] == 1000
+    assert total["tokens"]["total"] == 1012
+    assert list((stopped / "journal").iterdir()) == []
+
+
+def test_csv_reads_back(stopped: Path):
+    rows = list(csv.DictReader(io.StringIO(antiphon("usage", "--by", "call", "--csv", "--data", stopped)[0])))
+    assert [row["call"] for row in rows] == ["call_3", "call_2", "call_1", "total"]
+    assert rows[0]["error"] == 'a "quoted"\nline'
+    assert rows[1]["model"] == "small, cheap"
+    assert rows[1]["cost"] == ""
+    assert rows[3]["cost_picodollars"] == "3000000001"
+    assert rows[3]["tokens_output"] == "12"
+
+
+@pytest.mark.parametrize("by", ["day", "model", "key", "call"])
+def test_the_table_has_a_total(stopped: Path, by: str):
+    lines = antiphon("usage", "--by", by, "--data", stopped)[0].splitlines()
+    assert lines[0].startswith(by)
+    assert lines[-1].startswith("total")
+    assert "0.003000000001" in lines[-1]
+
+
+def test_filters_and_limits(stopped: Path):
+    shown, _ = antiphon("usage", "--model", "smart", "--since", "2025-11-20", "--until", "2025-11-21", "--json",
+                        "--data", stopped)  # fmt: skip
+    assert json.loads(shown)["total"]["calls"] == 2
+    shown, _ = antiphon("usage", "--key", "key_none", "--json", "--data", stopped)
+    assert json.loads(shown)["total"]["calls"] == 0
+    shown, said = antiphon("usage", "--by", "call", "--limit", "1", "--data", stopped)
+    assert len(shown.splitlines()) == 3
+    assert "2 more lines" in said
+
+
+def test_repricing_and_the_data_directory_of_a_configuration(stopped: Path, tmp_path: Path):
+    (tmp_path / "antiphon.yaml").write_text(CONFIG.format(data=stopped))
+    shown, _ = antiphon("usage", "--reprice", "--json", cwd=tmp_path)
+    total = json.loads(shown)["total"]
+    assert total["cost_picodollars"] == 3_000_000_001
+    assert total["repriced_unpriced"] == 2
+    assert total["repriced"] is None
+    shown, _ = antiphon("usage", "--config", tmp_path / "antiphon.yaml", "--json")
+    assert "repriced" not in json.loads(shown)["total"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--by", "year"], "not one of day, model, key, call"),
+        (["--since", "yesterday"], "expected a span"),
+        (["--zone", "Nowhere"], "not a time zone"),
+        (["--json", "--csv"], "exclude each other"),
+        (["--limit", "0"], "limit"),
+        (["--nonsense"], "nonsense"),
+    ],
+)
+def test_wrong_usage_is_exit_code_two(stopped: Path, arguments: list[str], message: str):
+    shown, said = antiphon("usage", *arguments, "--data", stopped, code=2)
+    assert message in said
+    assert shown == ""
+
+
+def test_a_place_without_a_ledger_is_not_made(tmp_path: Path):
+    _, said = antiphon("usage", "--data", tmp_path / "none", code=2)
+    assert "no data directory" in said
+    assert not (tmp_path / "none").exists()
+
+
+def test_verify_says_sound_and_names_faults(stopped: Path):
+    shown, _ = antiphon("usage", "verify", "--data", stopped)
+    assert "3 pending" in shown
+    assert "sound" in shown
+    [writer] = (stopped / "journal").iterdir()
+    path = segment(writer, 1)
+    content = bytearray(path.read_bytes())
+    content[60] ^= 1
+    path.write_bytes(bytes(content))
+    _, said = antiphon("usage", "verify", "--data", stopped, code=1)
+    assert "fault: " in said
+    assert "damaged at byte" in said
+    shown, _ = antiphon("usage", "--data", stopped, "verify", "--json", code=1)
+    assert json.loads(shown)["sound"] is False
+
+
+@pytest.fixture
+def running(data: Path) -> Iterator[tuple[Path, Journal, Shipper]]:
+    database = Database(f"sqlite:///{data / 'antiphon.db'}")
+    database.prepare()
+    journal = Journal(data / "journal")
+    shipper = Shipper(data / "journal", database, journal=journal)
+    shipper.start()
+    yield data, journal, shipper
+    journal.close()
+    shipper.stop()
+    database.close()
+
+
+def test_beside_a_running_gateway_both_commands_harm_nothing(running: tuple[Path, Journal, Shipper]):
+    data, journal, shipper = running
+    for _ in range(200):
+        journal.append(record())
+    assert "sound" in antiphon("usage", "verify", "--data", data)[0]
+    shipper.ship_once()
+    for _ in range(10):
+        journal.append(record())
+    assert json.loads(antiphon("usage", "--json", "--data", data)[0])["total"]["calls"] >= 200
+    assert journal.writer.path.exists()
+    assert "sound" in antiphon("usage", "verify", "--data", data)[0]
