@@ -13,6 +13,7 @@ import uvloop
 
 from antiphon.catalog import Catalog, load
 from antiphon.engine.runtime import Runtime
+from antiphon.errors import LedgerError
 from antiphon.server.app import Gateway, Phase
 from antiphon.server.edge import Edge
 from antiphon.server.greeting import greeting
@@ -69,7 +70,7 @@ class _Process:
             loop.add_signal_handler(number, self._on_signal)
         try:
             await self._listener.start()
-            await self._runtime.start()
+            await self._open()
             new_key = self._admin_key()
             self._gateway.phase = Phase.READY
             self._settle_memory()
@@ -78,10 +79,19 @@ class _Process:
             self._gateway.phase = Phase.DRAINING
             cancelled = await self._listener.stop(self._settings.drain, self._asked_to_hurry)
             if cancelled:
-                logger.warning("Stopped with %d calls cancelled after the drain time", cancelled)
+                logger.warning("Stopped: %d answers were cancelled because they had not ended in time", cancelled)
         finally:
             await self._runtime.close()
-        return _FORCED if self._asked_to_hurry.is_set() else 0
+        return _FORCED if cancelled and self._asked_to_hurry.is_set() else 0
+
+    async def _open(self) -> None:
+        try:
+            await self._runtime.start()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise LedgerError(
+                f"the data directory {self._data} cannot be used: {reason}; name another with --data"
+            ) from (error)
 
     def _on_signal(self) -> None:
         """First: drain. Second: cancel what runs. Third: leave at once; what was answered is journaled already."""

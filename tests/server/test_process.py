@@ -1,0 +1,234 @@
+"""The life of the server process: what it prints, keys beside it, drain, refusals to start."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import openai
+import pytest
+
+from living import Gateway, environment
+
+HELLO = [{"role": "user", "content": "Hello there"}]
+
+
+def _cli(*args: str, cwd: Path, timeout: float = 20) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "antiphon", *args],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        cwd=cwd,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def _client(gateway: Gateway, key: str | None = None) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key or gateway.key, max_retries=0, timeout=20)
+
+
+def _left(gateway: Gateway) -> int:
+    """The exit code of a process that was told to end already."""
+    code = gateway.process.wait(20)
+    gateway.stop()
+    return code
+
+
+def _outcomes(gateway: Gateway) -> list[str]:
+    return [row["outcome"] for row in gateway.records()]
+
+
+def _until(check, within: float = 1.0) -> float:
+    started = time.monotonic()
+    while not check():
+        assert time.monotonic() - started < within, f"not within {within} s"
+        time.sleep(0.02)
+    return time.monotonic() - started
+
+
+def _refused(client: openai.OpenAI) -> bool:
+    try:
+        client.models.list()
+    except openai.AuthenticationError:
+        return True
+    return False
+
+
+def test_first_start_shows_the_admin_key_once_and_an_example_that_works(tmp_path):
+    first = Gateway(tmp_path, {})
+    key = first.key
+    assert (tmp_path / "data" / "admin.key").stat().st_mode & 0o777 == 0o600
+    _until(lambda: "print(" in first.output, 5)
+    assert f"Antiphon is ready at {first.url}\n" in first.output
+    assert key in first.output
+    example = first.output[first.output.index("curl ") : first.output.index("or, with")]
+    done = subprocess.run(example, shell=True, capture_output=True, text=True, timeout=20, check=True)
+    assert json.loads(done.stdout)["choices"][0]["message"]["content"] == "Hello"
+    script = "\n".join(line.strip() for line in first.output[first.output.index("from openai") :].splitlines())
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=20, env=environment(), check=True
+    )
+    assert done.stdout == "Hello\n"
+    assert first.stop() == 0
+    again = Gateway(tmp_path, {})
+    try:
+        assert again.key == key
+        _until(lambda: "print(" in again.output, 5)
+        assert key not in again.output
+        assert not _refused(_client(again))
+    finally:
+        again.stop()
+
+
+def test_keys_made_and_revoked_beside_the_server_count_within_a_second(tmp_path):
+    gateway = Gateway(tmp_path, {"models": {"allowed": "sim/echo", "other": "sim/echo"}})
+    try:
+        data = ["--data", str(gateway.data)]
+        made = json.loads(_cli("keys", "create", "one", "--model", "allowed", "--json", *data, cwd=tmp_path).stdout)
+        client = _client(gateway, made["key"])
+        _until(lambda: not _refused(client))
+        assert client.chat.completions.create(model="allowed", messages=HELLO).choices
+        assert [model.id for model in client.models.list()] == ["allowed"]
+        with pytest.raises(openai.PermissionDeniedError) as caught:
+            client.chat.completions.create(model="other", messages=HELLO)
+        assert caught.value.code == "model_not_allowed"
+        with pytest.raises(openai.PermissionDeniedError):
+            client.models.retrieve("other")
+        assert _cli("keys", "revoke", made["id"], *data, cwd=tmp_path).returncode == 0
+        _until(lambda: _refused(client))
+        with pytest.raises(openai.AuthenticationError, match="revoked"):
+            client.models.list()
+    finally:
+        gateway.stop()
+
+
+def test_sigterm_lets_streams_end_and_leaves_in_order(tmp_path):
+    gateway = Gateway(tmp_path, {"server": {"drain": 20}})
+    texts: list[str] = []
+    started = threading.Barrier(21)
+
+    def stream() -> None:
+        with _client(gateway) as client:
+            words = " ".join(f"word{index}" for index in range(40))
+            events = client.chat.completions.create(
+                model="sim/echo:tps=40", messages=[{"role": "user", "content": words}], stream=True
+            )
+            first = next(events)
+            started.wait(15)
+            rest = [chunk.choices[0].delta.content or "" for chunk in events if chunk.choices]
+            texts.append((first.choices[0].delta.content or "") + "".join(rest))
+
+    threads = [threading.Thread(target=stream) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    started.wait(15)
+    gateway.process.terminate()
+    time.sleep(0.3)
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", gateway.port), 1)
+    for thread in threads:
+        thread.join(20)
+    assert len(texts) == 20
+    assert all(text.endswith("word39") for text in texts)
+    assert _left(gateway) == 0
+    assert _outcomes(gateway) == ["success"] * 20
+    assert "Traceback" not in gateway.output
+
+
+def test_drain_time_ends_what_does_not_end(tmp_path):
+    gateway = Gateway(tmp_path, {"server": {"drain": 0.5}})
+    client = _client(gateway)
+    events = client.chat.completions.create(model="sim/lorem:tps=1:tokens=1000", messages=HELLO, stream=True)
+    next(events)
+    began = time.monotonic()
+    gateway.process.terminate()
+    with pytest.raises(openai.APIError):
+        list(events)
+    assert _left(gateway) == 0
+    assert time.monotonic() - began < 5
+    assert _outcomes(gateway) == ["cancelled"]
+    assert "Traceback" not in gateway.output
+
+
+def test_second_signal_does_not_wait(tmp_path):
+    gateway = Gateway(tmp_path, {"server": {"drain": 60}})
+    client = _client(gateway)
+    events = client.chat.completions.create(model="sim/lorem:tps=1:tokens=1000", messages=HELLO, stream=True)
+    next(events)
+    gateway.process.terminate()
+    time.sleep(0.3)
+    assert gateway.process.poll() is None
+    began = time.monotonic()
+    gateway.process.terminate()
+    assert gateway.process.wait(5) == 1
+    assert time.monotonic() - began < 3
+    gateway.stop()
+    assert _outcomes(gateway) == ["cancelled"]
+
+
+def test_readiness_is_false_while_draining(tmp_path):
+    gateway = Gateway(tmp_path, {"server": {"drain": 20}})
+    client = _client(gateway)
+    events = client.chat.completions.create(model="sim/lorem:tps=20:tokens=40", messages=HELLO, stream=True)
+    next(events)
+    # A request that came before the signal and is read after it: the rest of its head is sent while draining.
+    with socket.create_connection(("127.0.0.1", gateway.port), 2) as probe:
+        probe.sendall(b"POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n")
+        probe.sendall(f"Authorization: Bearer {gateway.key}\r\n\r\n".encode())
+        assert b"100 Continue" in probe.recv(1000)
+        gateway.process.terminate()
+        time.sleep(0.2)
+        probe.sendall(b"{GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n")
+        got = b""
+        while data := probe.recv(4096):
+            got += data
+    assert b" 400 " in got
+    assert b"connection: close" in got
+    assert b" 200 " not in got
+    list(events)
+    assert _left(gateway) == 0
+
+
+def test_port_in_use(tmp_path, gateway):
+    done = _cli("serve", "--port", str(gateway.port), "--data", "d", cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"port {gateway.port}" in done.stderr
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_configuration_faults_all_at_once(tmp_path):
+    (tmp_path / "antiphon.yaml").write_text("version: 1\nservr: {}\nserver: {port: eighty, colour: red}\n")
+    done = _cli("serve", cwd=tmp_path)
+    assert done.returncode == 2
+    assert all(word in done.stderr for word in ("servr", "port", "colour"))
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_open_on_another_interface_is_refused(tmp_path, host):
+    (tmp_path / "antiphon.yaml").write_text("version: 1\nserver: {auth: open}\n")
+    done = _cli("serve", "--host", host, "--port", "0", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "loopback" in done.stderr
+
+
+def test_empty_admin_key_is_refused(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "admin.key").write_text("\n")
+    done = _cli("serve", "--port", "0", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "admin.key" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_unusable_data_directory(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = _cli("serve", "--port", "0", "--data", str(tmp_path / "file" / "data"), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr

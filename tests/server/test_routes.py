@@ -1,0 +1,243 @@
+"""Every route, by reflection over the table: policy, methods, error shape; and paths that only look like routes."""
+
+import http.client
+import json
+from typing import Any
+
+import pytest
+
+from antiphon.server.routes import ROUTES, Needs
+
+ERROR_FIELDS = {"message", "type", "param", "code"}
+IDS = [f"{route.method}{route.path.decode()}" for route in ROUTES]
+
+
+def ask(
+    gateway, method: str, path: str, body: bytes | None = None, **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)
+    try:
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        connection.putheader("Host", f"127.0.0.1:{gateway.port}")
+        for name, value in headers.items():
+            connection.putheader(name.replace("_", "-"), value)
+        if body is not None:
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+def error_of(body: bytes) -> dict[str, Any]:
+    error = json.loads(body)["error"]
+    assert set(error) == ERROR_FIELDS
+    assert isinstance(error["message"], str)
+    assert "Traceback" not in error["message"]
+    return error
+
+
+def path_of(route) -> str:
+    return route.path.decode().replace("{}", "sim/echo")
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=IDS)
+def test_every_route_says_what_it_needs(route):
+    assert isinstance(route.needs, Needs)
+    public = {b"/", b"/health/live", b"/health/ready"}
+    assert (route.needs is Needs.NOTHING) == (route.path in public)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=IDS)
+def test_without_a_key(gateway, route):
+    status, headers, body = ask(gateway, route.method, path_of(route), b"{}" if route.method == "POST" else None)
+    if route.needs is Needs.NOTHING:
+        assert status == 200
+    else:
+        assert status == 401
+        assert headers["www-authenticate"].startswith("Bearer")
+        assert error_of(body)["type"] == "authentication_error"
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=IDS)
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_wrong_method(gateway, route, method):
+    status, headers, body = ask(gateway, method, path_of(route), Authorization=f"Bearer {gateway.key}")
+    assert status == 405
+    assert headers["allow"] == ("GET, HEAD" if route.method == "GET" else "POST")
+    assert error_of(body)["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.method == "GET"], ids=lambda route: route.path)
+def test_head_answers_as_get_without_a_body(gateway, route):
+    key = f"Bearer {gateway.key}"
+    get = ask(gateway, "GET", path_of(route), Authorization=key)
+    head = ask(gateway, "HEAD", path_of(route), Authorization=key)
+    assert head[0] == get[0] == 200
+    assert head[2] == b""
+    assert head[1]["content-type"] == get[1]["content-type"]
+
+
+BAD_BODIES = {
+    "empty": b"",
+    "not-json": b"hello",
+    "half": b'{"model": "sim/echo"',
+    "list": b"[]",
+    "text": b'"x"',
+    "number": b"1",
+    "twice": b'{"model": "sim/echo", "model": "gpt"}',
+    "nan": b'{"model": "sim/echo", "temperature": NaN}',
+    "deep": b'{"model": "sim/echo", "x": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+    "utf8": b'{"model": "sim/\xff"}',
+    "surrogate": b'{"model": "sim/echo", "x": "\\ud800"}',
+    "no-model": b"{}",
+    "model-number": b'{"model": 3}',
+    "trailing": b'{"model": "sim/echo"} x',
+}
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.method == "POST"], ids=lambda route: route.path)
+@pytest.mark.parametrize("name", BAD_BODIES)
+def test_bad_body(gateway, route, name):
+    status, _, body = ask(gateway, "POST", path_of(route), BAD_BODIES[name], Authorization=f"Bearer {gateway.key}")
+    assert status == 400
+    assert error_of(body)["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "gzip, identity"])
+def test_content_encoding_is_refused(gateway, encoding):
+    status, _, body = ask(
+        gateway,
+        "POST",
+        "/v1/chat/completions",
+        b"{}",
+        Authorization=f"Bearer {gateway.key}",
+        Content_Encoding=encoding,
+    )
+    assert status == 415
+    assert error_of(body)["code"] == "unsupported_media"
+
+
+def test_identity_is_read(gateway):
+    body = b'{"model": "sim/echo", "messages": [{"role": "user", "content": "x"}]}'
+    key = f"Bearer {gateway.key}"
+    answer = ask(gateway, "POST", "/v1/chat/completions", body, Authorization=key, Content_Encoding="identity")
+    assert answer[0] == 200
+
+
+TRICKS = [
+    "/v1",
+    "/v1/",
+    "/V1/models",
+    "/v1/models/",
+    "//v1/models",
+    "/v1//models",
+    "/v1/models/../../health/live",
+    "/v1/../v1/models",
+    "/./v1/models",
+    "/v1/models%2f..",
+    "/v1%2fmodels",
+    "/%76%31/models",
+    "/v1/models;x",
+    "/v1/models%00",
+    "/v1\\models",
+    "/metrics/",
+    "/metrics/../health/live",
+    "/health/live/..",
+    "/health/live%2f..%2f..%2fmetrics",
+    "/health/..",
+    "/admin",
+    "/v1/chat/completions/",
+    "/v1/chat/%63ompletions",
+    "/openapi.json",
+    "/.env",
+]
+
+
+@pytest.mark.parametrize("path", TRICKS)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_only_looks_like_a_route_is_not_found(gateway, path, method):
+    for headers in ({}, {"Authorization": f"Bearer {gateway.key}"}):
+        status, _, body = ask(gateway, method, path, **headers)
+        # What follows /v1/models/ is a name, and no such model.
+        named = path.startswith("/v1/models/") and len(path) > len("/v1/models/")
+        assert status in ({401, 404, 405} if named else {404})
+        error_of(body)
+
+
+def test_percent_encoding_counts_within_a_model_name_only(gateway):
+    key = f"Bearer {gateway.key}"
+    for path in ("/v1/models/sim%2Fecho", "/v1/models/sim/echo", "/v1/models/meta%2fllama%3Afree"):
+        assert ask(gateway, "GET", path, Authorization=key)[0] == 200
+    for path in ("/v1/models/sim%252Fecho", "/v1/models/%ff", "/v1/models/x%0d%0aX-Evil:1"):
+        status, headers, body = ask(gateway, "GET", path, Authorization=key)
+        assert status == 404
+        assert "x-evil" not in headers
+        error_of(body)
+
+
+def test_a_query_changes_nothing(gateway):
+    assert ask(gateway, "GET", "/health/live?x=/metrics")[0] == 200
+    assert ask(gateway, "GET", "/metrics?/health/live")[0] == 401
+    assert ask(gateway, "GET", f"/v1/models?api_key={gateway.key}")[0] == 401
+
+
+CREDENTIALS = [
+    ({}, 401),
+    ({"Authorization": ""}, 401),
+    ({"Authorization": "Bearer"}, 401),
+    ({"Authorization": "Bearer "}, 401),
+    ({"Authorization": "Basic KEY"}, 401),
+    ({"Authorization": "KEY"}, 401),
+    ({"Authorization": "Bearer KEY x"}, 401),
+    ({"Authorization": "Bearer xKEY"}, 401),
+    ({"api_key": "KEY"}, 401),
+    ({"x_api_key": "KEY"}, 401),
+    ({"Cookie": "key=KEY"}, 401),
+    ({"Authorization": "Bearer KEY", "api_key": "KEY"}, 400),
+    ({"Authorization": "Bearer KEY", "x_api_key": "other"}, 400),
+    ({"Authorization": "Bearer KEY", "Proxy_Authorization": "Bearer KEY"}, 400),
+    ({"Authorization": "Bearer KEY"}, 200),
+    ({"authorization": "bearer KEY"}, 200),
+    ({"AUTHORIZATION": "BEARER   KEY  "}, 200),
+]
+
+
+@pytest.mark.parametrize(("headers", "expected"), CREDENTIALS)
+def test_exactly_one_credential(gateway, headers, expected):
+    given = {name: value.replace("KEY", gateway.key) for name, value in headers.items()}
+    status, _, body = ask(gateway, "GET", "/v1/models", **given)
+    assert status == expected
+    if expected != 200:
+        assert gateway.key not in error_of(body)["message"]
+
+
+def test_two_authorizations(gateway):
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)
+    connection.putrequest("GET", "/v1/models")
+    connection.putheader("Authorization", f"Bearer {gateway.key}")
+    connection.putheader("Authorization", f"Bearer {gateway.key}")
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert answer.status == 400
+    assert error_of(answer.read())["code"] == "several_credentials"
+    connection.close()
+
+
+def test_health(gateway):
+    status, _, body = ask(gateway, "GET", "/health/ready")
+    assert (status, json.loads(body)["status"]) == (200, "ready")
+    status, _, body = ask(gateway, "GET", "/health/live")
+    assert (status, json.loads(body)["status"]) == (200, "live")
+
+
+def test_metrics(gateway, client):
+    client.chat.completions.create(model="gpt", messages=[{"role": "user", "content": "x"}])
+    ask(gateway, "POST", "/v1/chat/completions", b"{", Authorization=f"Bearer {gateway.key}")
+    status, headers, body = ask(gateway, "GET", "/metrics", Authorization=f"Bearer {gateway.key}")
+    assert status == 200
+    assert headers["content-type"].startswith("text/plain; version=")
+    assert b'antiphon_calls_total{model="gpt",operation="chat",outcome="success",target="sim/echo"}' in body
+    assert b"antiphon_requests_refused_total" in body
+    assert gateway.key.encode() not in body
