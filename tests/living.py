@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -114,11 +115,21 @@ class Gateway(Running):
     def key(self) -> str:
         return (self.data / "admin.key").read_text().strip()
 
-    def usage(self) -> list[dict[str, Any]]:
-        """Every call in the ledger, as the command line shows them."""
-        done = cli("usage", "--by", "call", "--json", "--limit", "1000000", "--data", str(self.data))
-        found: list[dict[str, Any]] = json.loads(done.stdout)["rows"]
-        return found
+    def records(self) -> list[dict[str, Any]]:
+        """Every call that has reached the database, oldest first."""
+        database = sqlite3.connect(f"file:{self.data / 'antiphon.db'}?mode=ro", uri=True)
+        database.row_factory = sqlite3.Row
+        try:
+            return [dict(row) for row in database.execute("SELECT * FROM calls ORDER BY time, id")]
+        finally:
+            database.close()
+
+    async def record(self, answer: "Answered") -> dict[str, Any]:
+        """The one record of an answer, as soon as it has reached the database."""
+        call = answer.headers["x-antiphon-call-id"]
+        await eventually(lambda: [row for row in self.records() if row["id"] == call], 5)
+        (row,) = [row for row in self.records() if row["id"] == call]
+        return row
 
 
 class Sim(Running):
@@ -152,7 +163,7 @@ async def eventually(holds: Callable[[], object], seconds: float) -> None:
     until = time.monotonic() + seconds
     while not (value := holds()):
         assert time.monotonic() < until, f"still {value!r} after {seconds} s"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
 
 
 def cli(*args: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:

@@ -28,6 +28,8 @@ ANSWER_LIMIT = 256 * 1024 * 1024
 """Bytes of a whole answer; embeddings of a large batch are the biggest ones."""
 ERROR_LIMIT = 1024 * 1024
 RETRY_AFTER_LIMIT = 3600.0
+_PASSING = frozenset((b"content-type", b"x-request-id"))
+_PASSING_PREFIXES = (b"x-ratelimit-", b"openai-")
 _STREAM_TYPE = b"text/event-stream"
 
 
@@ -147,7 +149,12 @@ async def _refused(response: Response, wire: Wire) -> UpstreamError:
     kind = RateLimited if status == 429 else UpstreamStatus
     message = f"The provider answered with status {status}: {wire.refusal(body)}"
     wait = retry_after(_header(headers, b"retry-after"))
-    return kind(message, status=status, body=body, headers=headers, retry_after=wait)
+    return kind(message, status=status, body=body, headers=passing(headers), retry_after=wait)
+
+
+def passing(headers: Headers) -> Headers:
+    """Return the provider's headers that its answer may show to a caller; ``retry-after`` is read, not passed."""
+    return [pair for pair in headers if pair[0] in _PASSING or pair[0].startswith(_PASSING_PREFIXES)]
 
 
 def retry_after(value: bytes) -> float | None:

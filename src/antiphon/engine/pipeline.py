@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from antiphon import routing
 from antiphon.clock import monotonic
-from antiphon.engine.attempt import Attempt
+from antiphon.engine.attempt import Attempt, passing
 from antiphon.engine.book import Book, microseconds
 from antiphon.engine.call import Answer, Call
 from antiphon.errors import CallError, Forbidden, Unavailable, UpstreamError
@@ -16,9 +16,6 @@ from antiphon.wires.wire import counted
 
 if TYPE_CHECKING:
     from antiphon.engine.runtime import Runtime
-
-_FORWARDED = frozenset((b"content-type", b"x-request-id", b"retry-after"))
-_FORWARDED_PREFIXES = (b"x-ratelimit-", b"openai-")
 
 
 async def ask(run: "Runtime", call: Call) -> Answer:
@@ -88,7 +85,7 @@ def _usage(attempt: Attempt, wire: Wire, envelope: Envelope) -> Usage | None:
 
 def _headers(book: Book, attempt: Attempt) -> Headers:
     """Return the provider's headers that may pass, and ours: id, target, attempts, cost, timing."""
-    headers = [pair for pair in attempt.headers if pair[0] in _FORWARDED or pair[0].startswith(_FORWARDED_PREFIXES)]
+    headers = passing(attempt.headers)
     call = book.call
     headers.append((b"x-antiphon-call-id", call.id.encode()))
     headers.append((b"x-antiphon-target", attempt.target.name.encode()))

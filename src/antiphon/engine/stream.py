@@ -126,7 +126,8 @@ class Stream:
         """Pass a chunk's whole frames by the watch into ``_out``."""
         out, watch = self._out, self._watch
         for frame in self._splitter.feed(chunk):
-            out.append(watch.frame(frame))
+            if shown := watch.frame(frame):  # an empty one would read as the end
+                out.append(shown)
             if not frame.startswith(b":"):
                 self._progress = self._loop.time()
             if watch.ended or watch.error is not None:
