@@ -38,7 +38,7 @@ def attempt(folder: Path, data: bytes) -> None:
     path = folder / "fuzz.yaml"
     path.write_bytes(data)
     try:
-        catalog = load(str(path), {"HOME": "/home/me"})
+        catalog = load(str(path), {"HOME": "/srv/me"})
     except ConfigError as error:
         assert error.faults
         for fault in error.faults:
