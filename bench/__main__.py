@@ -108,6 +108,7 @@ def main() -> int:
     if not nginx.available():
         print("bench: nginx and wrk are needed (Debian: apt install nginx-light wrk)", file=sys.stderr)
         return 1
+    machine = describe()
     folder = Path(tempfile.mkdtemp(prefix="antiphon-bench-"))
     try:
         rows = run(options, folder)
@@ -119,11 +120,11 @@ def main() -> int:
             print(f"bench: kept in {folder}", file=sys.stderr)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    publish(options, rows)
+    publish(options, rows, machine)
     return 0
 
 
-def publish(options: argparse.Namespace, rows: dict[str, Figures]) -> None:
+def publish(options: argparse.Namespace, rows: dict[str, Figures], machine: dict[str, str]) -> None:
     effort = SMOKE if options.smoke else FULL
     how = HOW.format(
         size=len(nginx.REPLY),
@@ -132,7 +133,6 @@ def publish(options: argparse.Namespace, rows: dict[str, Figures]) -> None:
         seconds=effort.seconds,
         held=effort.held,
     )
-    machine = describe()
     text = json.dumps({"machine": machine, "rows": rows, "figures": report.verdicts(rows)}, indent=2) + "\n"
     if not options.smoke:
         kept = ROOT / ".bench"

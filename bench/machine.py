@@ -50,6 +50,7 @@ def describe() -> dict[str, str]:
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "nginx": _version(["nginx", "-v"]),
+        "busy with other work at the start": f"{psutil.cpu_percent(1.0):.0f} %",
         "packages": ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES),
     }
 

@@ -32,10 +32,12 @@ class Effort:
     starts: int
     imports: int
     sdk_calls: int
+    quiet: float
+    """Seconds without work after which a program has nothing left to do; longer than any interval it works at."""
 
 
-FULL = Effort(seconds=6, warm=2, rounds=3, connections=64, held=2000, starts=5, imports=10, sdk_calls=500)
-SMOKE = Effort(seconds=1, warm=0.3, rounds=1, connections=16, held=50, starts=1, imports=2, sdk_calls=20)
+FULL = Effort(seconds=6, warm=2, rounds=3, connections=64, held=2000, starts=5, imports=10, sdk_calls=500, quiet=1.5)
+SMOKE = Effort(seconds=1, warm=0.3, rounds=1, connections=16, held=50, starts=1, imports=2, sdk_calls=20, quiet=0.3)
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,11 @@ def requests(bench: Bench, subjects: list[Subject]) -> Figures:
     samples: dict[str, list[tuple[float, float]]] = {}
     for subject in subjects:
         _wrk(bench, subject, bench.effort.connections, bench.effort.warm)
+        settle(bench, subject.process.pid)
     for subject in bench.turns(subjects):
-        settle(subject.process.pid)
         before = cpu_seconds(subject.process.pid)
         seen = _wrk(bench, subject, bench.effort.connections, bench.effort.seconds)
-        settle(subject.process.pid)
+        settle(bench, subject.process.pid)
         spent = cpu_seconds(subject.process.pid) - before
         samples.setdefault(subject.name, []).append((spent / seen["requests"], seen["requests"] / seen["seconds"]))
     return {
@@ -194,17 +196,19 @@ ROWS: dict[str, Callable[[Bench, list[Subject]], Figures]] = {
     "imports": imports,
     "sdk": sdk,
 }
+NEXT_TO_NOTHING = 0.03
+SETTLE_LIMIT = 20.0
 LOADED = ("requests", "streams", "latency")
 """Rows that need the subjects to be running."""
 
 
-def settle(pid: int, quiet: float = 0.02, limit: float = 20.0) -> None:
+def settle(bench: Bench, pid: int) -> None:
     """Wait until a process uses next to nothing, so that work put off until after the load is not missed."""
-    ends, before = time.monotonic() + limit, cpu_seconds(pid)
+    ends, before = time.monotonic() + SETTLE_LIMIT, cpu_seconds(pid)
     while time.monotonic() < ends:
-        time.sleep(0.5)
+        time.sleep(bench.effort.quiet)
         now = cpu_seconds(pid)
-        if now - before < quiet:
+        if now - before < NEXT_TO_NOTHING * bench.effort.quiet:
             return
         before = now
 
