@@ -17,8 +17,8 @@ PUBLIC = {
     "Antiphon", "AntiphonError", "AsyncAntiphon", "AsyncStream", "BadAnswer", "BadRequest", "CallError", "Cancelled",
     "ConfigError", "ConnectFailed", "Disconnected", "Embeddings", "Event", "Forbidden", "KeyStoreError", "LedgerError",
     "MethodNotAllowed", "ModelCard", "ModelNotFound", "NotFound", "RateLimited", "Reply", "SlowRequest", "Stream",
-    "TooLarge", "TransportMisuse", "Truncated", "Unauthorized", "Unavailable", "UnsupportedMedia", "UpstreamError", "UpstreamStatus",
-    "UpstreamTimeout", "View", "__version__", "errors",
+    "TooLarge", "TransportMisuse", "Truncated", "Unauthorized", "Unavailable", "UnsupportedMedia", "UpstreamError",
+    "UpstreamStatus", "UpstreamTimeout", "View", "__version__", "errors",
 }  # fmt: skip
 
 
