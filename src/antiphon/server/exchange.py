@@ -89,7 +89,8 @@ class Exchange:
         try:
             await app(self.scope, self.receive, self.send)
         except asyncio.CancelledError:
-            self.connection.abort()
+            if not self.finished:
+                self.connection.abort()
             raise
         except Exception:
             logger.exception("The application failed on %s %s", self.scope["method"], self.scope["path"])
@@ -231,6 +232,8 @@ class Exchange:
         return framing
 
     def _crash(self) -> None:
+        if self.finished:
+            return
         if self._started or self.connection.lost:
             self.connection.abort()
             return

@@ -1,6 +1,7 @@
 """Listening sockets, and the way from accepting to closed: drain, then cancel."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Sequence
 
@@ -29,7 +30,7 @@ def listen(host: str, port: int, *, setting: str = "server.port") -> list[socket
     except OSError as error:
         for opened in sockets:
             opened.close()
-        reason = error.strerror or str(error)
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise AntiphonError(
             f"cannot listen on {host} port {port}: {reason}; choose another with --port or {setting}"
         ) from error

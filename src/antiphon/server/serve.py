@@ -4,9 +4,11 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import uvloop
@@ -23,6 +25,7 @@ from antiphon.server.listener import Listener, listen
 ADMIN_KEY_FILE = "admin.key"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _FORCED = 1
+_DESCRIPTORS = 65_536
 
 logger = logging.getLogger("antiphon.server")
 
@@ -44,9 +47,18 @@ def serve(
         stream=sys.stderr, level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     catalog = load(config, data=data).override(host=host, port=port)
+    _allow_connections()
     sockets = listen(catalog.settings.host, catalog.settings.port)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_Process(catalog, sockets).run())
+
+
+def _allow_connections() -> None:
+    """Take as many file descriptors as we may: the usual soft limit of 1024 is fewer than the streams of one gateway."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Process:
@@ -112,7 +124,8 @@ class _Process:
     def _settle_memory(self) -> None:
         """Take what start-up made out of the collector's sight: it lives as long as the process.
 
-        Requests free what they use by reference counts, so that a young collection every 700 objects finds nothing.
+        Requests free what they use by reference counts. What collections cost is their pauses: a full one took 100 ms
+        with 2,000 open streams (docs/decisions/0005-http-server.md).
         """
         gc.collect()
         gc.freeze()
