@@ -1,0 +1,87 @@
+"""The shape of a codec: what makes a generation wire translatable to and from every other. Nothing here does I/O."""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from antiphon.errors import CallError
+from antiphon.types import Target
+from antiphon.wires.neutral import Event, Reply, Request
+
+
+class Written(msgspec.Struct, frozen=True, eq=False):
+    """A request as a target's wire has it. ``dropped`` names, in the caller's words, what the target cannot take and a
+    declared rule leaves out; callers see the names in ``x-antiphon-dropped``."""
+
+    body: bytes
+    dropped: tuple[str, ...] = ()
+
+
+class Splitter(Protocol):
+    """Cuts a byte stream into whole frames of a wire; ``rest`` is what is not yet a whole frame."""
+
+    rest: bytearray
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the frames that are whole now; raises :class:`~antiphon.errors.BadAnswer` over the frame limit."""
+
+
+class EventReader(Protocol):
+    """Reads the frames of one streamed answer; keeps what the wire spreads over several frames."""
+
+    def read(self, frame: bytes) -> list[Event]:
+        """Return the events of one whole frame (none for a comment); raises ``BadAnswer`` for what the wire forbids."""
+
+    def close(self) -> list[Event]:
+        """Return what is still owed when the stream ended in order: closings of open blocks, a held-back finish."""
+
+
+class EventWriter(Protocol):
+    """Writes one streamed answer; made for one request, because wires repeat parts of it."""
+
+    def write(self, event: Event) -> bytes:
+        """Return the frames for one event, ``b""`` where the wire has none for it.
+
+        After ``Finish`` of every choice and ``Ended`` the stream is complete as the wire's own clients expect it.
+        """
+
+    def fail(self, error: CallError) -> bytes:
+        """Return the frames that admit a break at this point of the stream."""
+
+
+class Codec(Protocol):
+    """One generation wire, in both directions."""
+
+    wire: str
+    """Its name in ``neutral`` values and documents: openai, responses, anthropic, gemini, bedrock."""
+    stream_type: str
+    """The content type of its streams."""
+
+    def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
+        """Read a caller's decoded body (already checked by the wire's ``peek``).
+
+        Raises :class:`~antiphon.errors.BadRequest`, with ``param`` naming the field, for what the wire itself forbids.
+        """
+
+    def write_request(self, request: Request, target: Target) -> Written:
+        """Write a request for ``target.model`` (in the body where this wire has it there).
+
+        Raises :class:`~antiphon.errors.BadRequest` where leaving something out would change what the answer means
+        (an image, a file, a tool the target cannot have), naming it; what only tunes is left out and named in
+        ``dropped``.
+        """
+
+    def read_reply(self, body: bytes) -> Reply:
+        """Read a whole answer; raises :class:`~antiphon.errors.BadAnswer`."""
+
+    def write_reply(self, reply: Reply, request: Request) -> bytes:
+        """Write a whole answer as this wire's clients expect it."""
+
+    def splitter(self) -> Splitter:
+        """Return a splitter for this wire's streams."""
+
+    def reader(self) -> EventReader:
+        """Return a reader for one streamed answer."""
+
+    def writer(self, request: Request) -> EventWriter:
+        """Return a writer for one streamed answer."""
