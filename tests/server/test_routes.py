@@ -105,6 +105,18 @@ def test_bad_body(gateway, route, name):
     assert error_of(body)["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize("model", ["sim/echo\\r\\nx-evil: 1", "sim/echo\\nx-evil: 1", "a\\u0000b", "\\u2028x"])
+def test_a_line_break_in_a_model_goes_nowhere(gateway, model):
+    body = b'{"model": "%b", "messages": [{"role": "user", "content": "x"}]}' % model.encode()
+    key = f"Bearer {gateway.key}"
+    status, headers, answer = ask(gateway, "POST", "/v1/chat/completions", body, Authorization=key)
+    assert status in (400, 404)
+    assert "x-evil" not in headers
+    error_of(answer)
+    assert "x-evil" not in gateway.output
+    assert b"x-evil" not in ask(gateway, "GET", "/metrics", Authorization=key)[2]
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "gzip, identity"])
 def test_content_encoding_is_refused(gateway, encoding):
     status, _, body = ask(

@@ -54,7 +54,7 @@ def serve(
 
 
 def _allow_connections() -> None:
-    """Take as many file descriptors as we may: the usual soft limit of 1024 is fewer than the streams of one gateway."""
+    """Take as many file descriptors as we may: the usual soft limit of 1024 is fewer than a gateway's streams."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
     with suppress(ValueError, OSError):
