@@ -1,0 +1,58 @@
+"""Every asynchronous test of this room runs on both loops."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import pytest
+import uvloop
+
+from antiphon.transport.head import build_head
+from antiphon.transport.http import HttpTransport
+from antiphon.transport.response import HttpResponse
+from antiphon.transport.seam import Request
+from antiphon.types import Origin
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+class Client:
+    """A transport, and the shortest way to send something with it."""
+
+    def __init__(self, **options: Any) -> None:
+        self.transport = HttpTransport(**{"environ": {}, **options})
+
+    async def send(self, origin: Origin, body: bytes = b"{}", timeout: float = 5.0) -> HttpResponse:
+        head = build_head("POST", "/v1/chat/completions", [("content-type", "application/json")], origin)
+        return await self.transport.send(Request(origin, head, body, origin), timeout)
+
+    async def ask(self, origin: Origin, body: bytes = b"{}", cap: int = 1 << 30) -> bytes:
+        response = await self.send(origin, body)
+        try:
+            return await response.read(cap)
+        finally:
+            response.close()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    client = Client()
+    yield client
+    await client.transport.close()
+
+
+@pytest.fixture
+async def make_client() -> AsyncIterator[Callable[..., Client]]:
+    made: list[Client] = []
+
+    def make(**options: Any) -> Client:
+        made.append(Client(**options))
+        return made[-1]
+
+    yield make
+    for client in made:
+        await client.transport.close()

@@ -1,0 +1,315 @@
+"""Which connections are used again, which are dropped, and the one retry."""
+
+import asyncio
+import gc
+import os
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from antiphon.errors import BadAnswer, Disconnected, TransportMisuse, Truncated
+from antiphon.transport.http import HttpTransport
+from transport.conftest import Client
+from transport.misbehaving import Peer, Server, answering, chunked_answer, length_answer, turn
+
+OK = length_answer(b"ok")
+
+
+def sockets() -> int:
+    return len(psutil.Process(os.getpid()).net_connections("tcp"))
+
+
+async def test_one_connection_serves_calls_in_turn(client: Client) -> None:
+    async with Server(answering(OK)) as server:
+        for _ in range(5):
+            assert await client.ask(server.origin) == b"ok"
+        assert len(server.peers) == 1
+
+
+async def test_a_closed_answer_is_fully_read_once_its_bytes_are_taken(client: Client) -> None:
+    async with Server(answering(chunked_answer(b"ok"))) as server:
+        for _ in range(3):
+            response = await client.send(server.origin)
+            assert await response.chunk() == b"ok"
+            await turn(10)
+            response.close()  # the end is there, though nobody asked for it
+        assert len(server.peers) == 1
+
+
+async def test_closing_a_half_read_answer_closes_its_connection(client: Client) -> None:
+    async with Server(answering([OK[:-1]])) as server:
+        response = await client.send(server.origin)
+        response.close()
+        await asyncio.wait_for(server.peers[0].gone.wait(), 1)
+
+
+async def test_closing_an_unread_answer_closes_its_connection(client: Client) -> None:
+    async with Server(answering(OK)) as server:
+        response = await client.send(server.origin)
+        await turn(10)
+        response.close()
+        await asyncio.wait_for(server.peers[0].gone.wait(), 1)
+
+
+async def test_the_newest_idle_connection_is_used_first(client: Client) -> None:
+    used: list[int] = []
+
+    async def script(peer: Peer) -> None:
+        while await peer.request():
+            used.append(peer.number)
+            await peer.send(OK)
+
+    async with Server(script) as server:
+        responses = [await client.send(server.origin) for _ in range(3)]
+        for number in (1, 0, 2):
+            await responses[number].read(10)
+        used.clear()
+        responses = [await client.send(server.origin) for _ in range(3)]
+        assert used == [2, 0, 1]
+        for response in responses:
+            response.close()
+
+
+async def test_idle_connections_expire(make_client: Callable[..., Client]) -> None:
+    client = make_client(pool_idle=0.1)
+    async with Server(answering(OK)) as server:
+        await client.transport.warm(server.origin, 3)
+        assert len(server.peers) == 3
+        await client.ask(server.origin)
+        await asyncio.sleep(0.06)
+        await client.ask(server.origin)
+        await asyncio.wait_for(asyncio.gather(*[peer.gone.wait() for peer in server.peers]), 2)
+        await client.ask(server.origin)
+        assert len(server.peers) == 4
+
+
+async def test_no_more_idle_connections_than_the_pool_holds(make_client: Callable[..., Client]) -> None:
+    client = make_client(pool_size=2)
+    async with Server(answering(OK)) as server:
+        responses = await asyncio.gather(*[client.send(server.origin) for _ in range(5)])
+        for response in responses:
+            assert await response.read(10) == b"ok"
+            response.close()
+        await turn(10)
+        assert sum(peer.gone.is_set() for peer in server.peers) == 3
+        await client.transport.warm(server.origin, 9)
+        await turn(10)
+        assert len(server.peers) == 5
+
+
+async def test_warm_connections_are_used(client: Client) -> None:
+    async with Server(answering(OK)) as server:
+        await client.transport.warm(server.origin, 4)
+        await client.transport.warm(server.origin, 4)
+        assert len(server.peers) == 4
+        assert all(not peer.seen for peer in server.peers)
+        await asyncio.gather(*[client.ask(server.origin) for _ in range(4)])
+        assert len(server.peers) == 4
+
+
+@pytest.mark.parametrize("end", [Peer.close, Peer.half_close, Peer.reset])
+async def test_a_connection_the_server_closed_is_dropped_at_once(client: Client, end: Callable[[Peer], None]) -> None:
+    async with Server(answering(OK, OK, then=end)) as server:
+        for _ in range(3):
+            for _ in range(2):
+                assert await client.ask(server.origin) == b"ok"
+            await turn(10)
+        assert len(server.peers) == 3
+
+
+@pytest.mark.parametrize("noise", [b"\r\n", b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n", b"?"])
+async def test_bytes_on_an_idle_connection_close_it(client: Client, noise: bytes) -> None:
+    async with Server(answering(OK)) as server:
+        await client.ask(server.origin)
+        await server.peers[0].send(noise)
+        await asyncio.wait_for(server.peers[0].gone.wait(), 1)
+        assert await client.ask(server.origin) == b"ok"
+        assert len(server.peers) == 2
+
+
+def stale_after(answers: int, end: Callable[[Peer], None], also_fresh: bool = False) -> Callable[[Peer], object]:
+    """Answer so often on the first connection, then read a request and end it without a byte."""
+
+    async def script(peer: Peer) -> None:
+        for number in range(100):
+            if not await peer.request():
+                return
+            if number == answers and (peer.number == 0 or also_fresh):
+                end(peer)
+                await peer.gone.wait() if end is Peer.half_close else None
+                return
+            await peer.send(OK)
+
+    return script
+
+
+@pytest.mark.parametrize("size", [2, 300_000])
+@pytest.mark.parametrize("end", [Peer.close, Peer.half_close, Peer.reset])
+async def test_a_stale_connection_is_retried_once(client: Client, end: Callable[[Peer], None], size: int) -> None:
+    async with Server(stale_after(1, end)) as server:
+        assert await client.ask(server.origin) == b"ok"
+        task = asyncio.ensure_future(client.ask(server.origin, b"x" * size))
+        if end is Peer.half_close:
+            await turn(30)
+            server.peers[0].gone.set()
+        assert await task == b"ok"
+        assert len(server.peers) == 2
+
+
+@pytest.mark.parametrize("end", [Peer.close, Peer.reset])
+async def test_a_fresh_connection_is_never_retried(client: Client, end: Callable[[Peer], None]) -> None:
+    async with Server(stale_after(0, end)) as server:
+        with pytest.raises(Disconnected):
+            await client.ask(server.origin)
+        assert len(server.peers) == 1
+
+
+async def test_the_retry_happens_once_only(client: Client) -> None:
+    calls = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal calls
+        while await peer.request():
+            calls += 1
+            if calls > 3:
+                return
+            await peer.send(OK)
+
+    async with Server(script) as server:
+        responses = [await client.send(server.origin) for _ in range(3)]
+        for response in responses:
+            await response.read(10)
+        with pytest.raises(Disconnected):
+            await client.ask(server.origin)
+        assert calls == 5  # one stale, one fresh; the two other idle connections are not tried
+        assert len(server.peers) == 4
+
+
+@pytest.mark.parametrize("first", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n"])
+async def test_no_retry_after_a_first_byte(client: Client, first: bytes) -> None:
+    async with Server(answering(OK, first, then=Peer.close)) as server:
+        await client.ask(server.origin)
+        with pytest.raises(Disconnected):
+            await client.ask(server.origin)
+        assert len(server.peers) == 1
+
+
+async def test_no_retry_once_the_server_had_time_to_work(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("antiphon.transport.connection._STALE", 0.0)
+    async with Server(stale_after(1, Peer.close)) as server:
+        await client.ask(server.origin)
+        with pytest.raises(Disconnected):
+            await client.ask(server.origin)
+        assert len(server.peers) == 1
+
+
+async def test_a_server_that_closes_on_accept_is_told(client: Client) -> None:
+    async def script(peer: Peer) -> None:
+        peer.reset()
+
+    async with Server(script) as server:
+        for _ in range(5):
+            with pytest.raises(Disconnected):
+                await client.ask(server.origin)
+
+
+@pytest.mark.parametrize("where", ["head", "body", "upload"])
+async def test_cancelling_closes_the_connection_promptly(client: Client, where: str) -> None:
+    async def script(peer: Peer) -> None:
+        if where == "upload":
+            await peer.receive()
+            await asyncio.sleep(0.1)
+        else:
+            await peer.request()
+        if where == "body":
+            await peer.send(OK[:-1])
+        while await peer.receive():
+            pass
+
+    async with Server(script) as server:
+        size = 32 << 20 if where == "upload" else 2
+        task = asyncio.ensure_future(client.ask(server.origin, b"x" * size))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.wait_for(server.peers[0].gone.wait(), 1)
+
+
+async def test_cancelling_chunk_closes_the_connection_promptly(client: Client) -> None:
+    async with Server(answering([OK[:-2]])) as server:
+        response = await client.send(server.origin)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(response.chunk(), 0.01)
+        await asyncio.wait_for(server.peers[0].gone.wait(), 0.5)
+
+
+async def test_two_readers_of_one_answer_are_a_fault(client: Client) -> None:
+    async with Server(answering([OK[:-2]])) as server:
+        response = await client.send(server.origin)
+        first = asyncio.ensure_future(response.chunk())
+        await turn()
+        with pytest.raises(RuntimeError, match="one reader"):
+            await response.chunk()
+        first.cancel()
+
+
+async def test_closing_the_transport_leaves_nothing(client: Client) -> None:
+    before = sockets()
+    async with Server(answering([OK[:-1]])) as server:
+        idle = Client()
+        responses = [await idle.send(server.origin) for _ in range(3)]
+        assert await responses[0].chunk() == b"o"
+        waiting = asyncio.ensure_future(responses[0].chunk())
+        async with Server(answering(OK)) as other, Server(answering([b""])) as silent:
+            await idle.ask(other.origin)
+            unanswered = asyncio.ensure_future(idle.send(silent.origin))
+            await turn(20)
+            await idle.transport.close()
+            await idle.transport.close()
+            with pytest.raises(Truncated):
+                await waiting
+            with pytest.raises(Disconnected, match="the transport was closed"):
+                await unanswered
+            await asyncio.gather(*[peer.gone.wait() for peer in (*server.peers, *other.peers, *silent.peers)])
+        with pytest.raises(TransportMisuse, match="closed"):
+            await idle.send(server.origin)
+        gc.collect()
+    assert sockets() == before
+
+
+async def test_many_calls_at_once(client: Client) -> None:
+    async def script(peer: Peer) -> None:
+        while request := await peer.request():
+            await peer.send(length_answer(request.partition(b"\r\n\r\n")[2]))
+
+    async with Server(script) as server:
+        for _ in range(3):
+            bodies = [b"%d" % number * (number % 50) for number in range(200)]
+            assert await asyncio.gather(*[client.ask(server.origin, body) for body in bodies]) == bodies
+        assert len(server.peers) == 200
+
+
+def test_a_transport_belongs_to_one_loop() -> None:
+    async def use(transport: HttpTransport) -> None:
+        client.transport = transport
+        async with Server(answering(OK)) as server:
+            await client.ask(server.origin)
+
+    client = Client()
+    transport = client.transport
+    with asyncio.Runner() as runner:
+        runner.run(use(transport))
+        with asyncio.Runner() as other, pytest.raises(TransportMisuse, match="another event loop"):
+            other.run(use(transport))
+        runner.run(transport.close())
+
+
+async def test_an_error_answer_does_not_harm_the_next_call(client: Client) -> None:
+    async with Server(answering(OK, b"nonsense\r\n\r\n")) as server:
+        assert await client.ask(server.origin) == b"ok"
+        with pytest.raises(BadAnswer):
+            await client.ask(server.origin)
+        assert await client.ask(server.origin) == b"ok"
+        assert len(server.peers) == 2
