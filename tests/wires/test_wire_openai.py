@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from antiphon.errors import BadAnswer, BadRequest, CallError, Unauthorized
 from antiphon.types import Origin, Target, Usage
 from antiphon.wires import OPERATIONS
-from antiphon.wires import openai_usage as usages
+from antiphon.wires.openai import usage as usages
 from antiphon.wires.sse import frame_of
 
 CHAT = OPERATIONS["chat"]

@@ -10,7 +10,7 @@ import msgspec
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
-from antiphon.wires import openai_usage
+from antiphon.wires.openai import usage as usages
 from antiphon.wires.sse import data_of, frame_of
 from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
 
@@ -300,7 +300,7 @@ def _reported(problem: str) -> BadAnswer:
 
 
 def _usage_of(answer: _Answer) -> Usage | None:
-    return None if answer.usage is _UNSET else openai_usage.read(bytes(answer.usage))
+    return None if answer.usage is _UNSET else usages.read(bytes(answer.usage))
 
 
 def _output_bytes(choice: _Choice) -> int:
