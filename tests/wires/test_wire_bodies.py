@@ -175,6 +175,8 @@ def test_inserting_puts_a_member_first(body: bytes) -> None:
         (b'{"a":1,"a" :2}', "twice"),
         (b'{"b\\"":1,"b\\u0022":2}', "twice"),
         (b'{"x":99999999999999999999999999,"y":1,"y":2}', "twice"),
+        (b'{"k":1,"k":2,"\\u003a":3}', "twice"),
+        (b'{"k":1,"k":2,"v":"\\u003A \\u00e9"}', "twice"),
         (b"{" + b",".join(b'"k%d":1' % i for i in range(100_001)) + b"}", "members"),
         (b'{"a":[' + b"0," * 1_000_001 + b"0]}", "values"),
     ],
