@@ -1,10 +1,14 @@
 """Every asynchronous test of this room runs on both loops."""
 
 import asyncio
+import datetime
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import uvloop
 
 from antiphon.transport.head import build_head
@@ -56,3 +60,31 @@ async def make_client() -> AsyncIterator[Callable[..., Client]]:
     yield make
     for client in made:
         await client.transport.close()
+
+
+class Authority:
+    """A certificate authority of our own, and server contexts by what is wrong with their certificate."""
+
+    def __init__(self, directory: Path) -> None:
+        self._ca = trustme.CA()
+        self.file = str(directory / "ca.pem")
+        self._ca.cert_pem.write_to_path(self.file)
+        old = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+        self.good = self._context(self._ca.issue_cert("127.0.0.1", "localhost", "provider.test"))
+        self.bad = {
+            "expired": self._context(
+                self._ca.issue_cert("127.0.0.1", not_before=old, not_after=old.replace(year=2021))
+            ),
+            "wrong host": self._context(self._ca.issue_cert("other.test")),
+            "self-signed": self._context(trustme.CA().issue_cert("127.0.0.1")),
+        }
+
+    def _context(self, certificate: trustme.LeafCert) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(context)
+        return context
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))

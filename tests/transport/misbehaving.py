@@ -1,7 +1,7 @@
-"""A server that sends exactly the bytes a test wants, when it wants, and breaks off as it wants. Real sockets, no mocks.
+"""A server that sends exactly the bytes a test wants, when it wants, and breaks off as it wants, over real sockets.
 
-It runs in the test's own loop: after ``send`` and ``turn`` the client has seen exactly what was sent, so that splits are
-what the test says and nothing depends on time.
+It runs in the test's own loop: after ``send`` and ``turn`` the client has seen exactly what was sent, so that splits
+are what the test says and nothing depends on time.
 """
 
 import asyncio

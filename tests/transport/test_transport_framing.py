@@ -79,7 +79,10 @@ async def test_split_at_every_byte_gives_the_same_answer(client: Client, kind: s
             assert await client.ask(server.origin) == BODY
         pieces = [answer[at : at + 1] for at in range(len(answer))]
         response = await client.send(server.origin)
-        assert (response.status, response.headers[-1][0][:2]) == (200, {"close": b"co", "length": b"x-"}.get(kind, b"tr"))
+        assert (response.status, response.headers[-1][0][:2]) == (
+            200,
+            {"close": b"co", "length": b"x-"}.get(kind, b"tr"),
+        )
         assert await response.read(1000) == BODY
 
 
@@ -101,7 +104,9 @@ def answers(draw: st.DrawFn) -> tuple[bytes, bytes, list[int]]:
 
 @settings(deadline=None, max_examples=60)
 @given(case=answers(), coalesce=st.booleans())
-async def test_any_framing_and_any_split_give_the_same_bytes(case: tuple[bytes, bytes, list[int]], coalesce: bool) -> None:
+async def test_any_framing_and_any_split_give_the_same_bytes(
+    case: tuple[bytes, bytes, list[int]], coalesce: bool
+) -> None:
     body, raw, cuts = case
     pieces = [raw[a:b] for a, b in pairwise([0, *cuts, len(raw)])]
     client = Client()
@@ -190,7 +195,11 @@ EXTRA = {
 @pytest.mark.parametrize("case", EXTRA)
 async def test_bytes_after_the_end_are_never_read_as_an_answer(client: Client, case: str, later: bool) -> None:
     raw = EXTRA[case]
-    end = raw.index(b"\r\n\r\n") + 4 if "with" in case else len(chunked_answer(b"x") if "chunks" in case else length_answer(b"x"))
+    end = (
+        raw.index(b"\r\n\r\n") + 4
+        if "with" in case
+        else len(chunked_answer(b"x") if "chunks" in case else length_answer(b"x"))
+    )
     pieces = [raw[:end], raw[end:]] if later else [raw]
     async with Server(answering(pieces)) as server:
         for number in range(1, 3):

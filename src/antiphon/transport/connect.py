@@ -51,6 +51,8 @@ class Connector:
             ) from None
         except ssl.SSLError as error:
             raise ConnectFailed(f"No TLS with {origin}: {error.reason or error}. Nothing was sent.") from None
+        except UnicodeError:
+            raise ConnectFailed(f"The host of {origin} was not found: it is not a host name.") from None
         except socket.gaierror as error:
             raise ConnectFailed(f"The host of {origin} was not found: {error.strerror or error}.") from None
         except OSError as error:
@@ -124,4 +126,6 @@ async def _over(loop: asyncio.AbstractEventLoop, sock: socket.socket, make: Call
 
 
 def _reason(error: OSError) -> str:
+    if error.errno is not None and error.errno > 0:  # a resolver's numbers are below zero
+        return os.strerror(error.errno)
     return error.strerror or str(error) or type(error).__name__

@@ -63,16 +63,12 @@ class Tunnel(asyncio.Protocol):
     def __init__(self, proxy: Proxy, origin: Origin, limit: int, loop: asyncio.AbstractEventLoop) -> None:
         self.ready: asyncio.Future[None] = loop.create_future()
         self._proxy, self._origin, self._limit = proxy, origin, limit
+        self._request = _connect_head(proxy, origin)
         self._head = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
-        host = f"[{self._origin.host}]" if ":" in self._origin.host else self._origin.host
-        where = f"{host}:{self._origin.port}".encode("idna" if not host.isascii() else "ascii")
-        lines = [b"CONNECT %b HTTP/1.1" % where, b"host: %b" % where]
-        if self._proxy.authorization is not None:
-            lines.append(b"proxy-authorization: " + self._proxy.authorization.reveal().encode("ascii"))
-        self.transport.write(b"\r\n".join(lines) + _BLANK)
+        self.transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         if self.ready.done():
@@ -116,13 +112,22 @@ _ADVICE = {
 }
 
 
+def _connect_head(proxy: Proxy, origin: Origin) -> bytes:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host.encode("idna").decode("ascii")
+    where = f"{host}:{origin.port}"
+    lines = [f"CONNECT {where} HTTP/1.1", f"host: {where}"]
+    if proxy.authorization is not None:
+        lines.append(f"proxy-authorization: {proxy.authorization.reveal()}")
+    return "\r\n".join(lines).encode("ascii") + _BLANK
+
+
 def _parse(url: str) -> Proxy:
-    parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
     try:
-        port = parts.port or _PORTS.get(parts.scheme)
-    except ValueError:
-        port = None
-    if port is None or not parts.hostname or parts.scheme not in _PORTS:
+        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+        port = parts.port or _PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        port = 0
+    if not port or not parts.hostname or parts.scheme not in _PORTS:
         raise ConnectFailed(
             "HTTPS_PROXY is not the URL of a proxy that can be used: http://host:port or https://… was expected."
         )

@@ -1,0 +1,280 @@
+"""Ways to an origin: addresses that refuse or hang, Unix sockets, proxies, and what is told when there is no way."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from antiphon.errors import ConnectFailed, UpstreamTimeout
+from antiphon.transport import eyeballs
+from antiphon.transport.proxy import Proxies
+from antiphon.types import Origin
+from transport.conftest import Authority, Client
+from transport.misbehaving import Server, answering, length_answer
+from transport.secure import Proxy, TlsServer, read_request
+
+MakeClient = Callable[..., Client]
+OK = length_answer(b"ok")
+
+
+def refusing_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+@asynccontextmanager
+async def hanging_port() -> AsyncIterator[int]:
+    """A port whose backlog is full, so that a further connect is never answered."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as sock:
+        port = sock.getsockname()[1]
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+        await asyncio.sleep(0.05)
+        assert loop.is_running()
+        yield port
+        for filler in fillers:
+            filler.close()
+
+
+def addresses(*ports: int) -> list[eyeballs.Address]:
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
+
+
+async def test_a_refused_connection_is_told(client: Client) -> None:
+    origin = Origin("http", "127.0.0.1", refusing_port())
+    with pytest.raises(ConnectFailed, match=f"{origin}.*refused"):
+        await client.ask(origin)
+    with pytest.raises(ConnectFailed):
+        await client.transport.warm(origin, 3)
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".test", "a..b", "no host", "127.0.0.1.nowhere.invalid"])
+async def test_a_host_that_does_not_exist_is_told(client: Client, host: str) -> None:
+    with pytest.raises(ConnectFailed, match="was not found"):
+        await client.transport.warm(Origin("http", host, 80), 1)
+
+
+async def test_a_connect_that_hangs_ends_at_its_deadline(client: Client) -> None:
+    async with hanging_port() as port:
+        with pytest.raises(UpstreamTimeout) as caught:
+            await client.send(Origin("http", "127.0.0.1", port), timeout=0.15)
+        assert caught.value.phase == "connect"
+        assert caught.value.status == 504
+
+
+async def test_closing_ends_a_connect_under_way(client: Client) -> None:
+    async with hanging_port() as port:
+        task = asyncio.ensure_future(client.send(Origin("http", "127.0.0.1", port)))
+        await asyncio.sleep(0.05)
+        await client.transport.close()
+        with pytest.raises(ConnectFailed, match="closed"):
+            await task
+
+
+async def test_cancelling_ends_a_connect_under_way(client: Client) -> None:
+    async with hanging_port() as port:
+        task = asyncio.ensure_future(client.send(Origin("http", "127.0.0.1", port)))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_one_address_refuses_and_the_next_is_used_at_once() -> None:
+    loop = asyncio.get_running_loop()
+    async with Server(answering(OK)) as server:
+        started = loop.time()
+        sock = await eyeballs.race(loop, addresses(refusing_port(), refusing_port(), server.origin.port))
+        assert sock.getpeername()[1] == server.origin.port
+        assert loop.time() - started < 0.2  # no head start is waited for after a refusal
+        sock.close()
+
+
+async def test_one_address_hangs_and_the_next_gets_its_turn() -> None:
+    loop = asyncio.get_running_loop()
+    async with hanging_port() as port, Server(answering(OK)) as server:
+        sock = await eyeballs.race(loop, addresses(port, server.origin.port, port))
+        assert sock.getpeername()[1] == server.origin.port
+        sock.close()
+
+
+async def test_the_first_reason_is_told_when_every_address_fails() -> None:
+    loop = asyncio.get_running_loop()
+    unreachable: eyeballs.Address = (socket.AF_UNIX, socket.SOCK_STREAM, 0, "", ("no such", 1))
+    with pytest.raises(ConnectionRefusedError):
+        await eyeballs.race(loop, addresses(refusing_port(), refusing_port()))
+    with pytest.raises(OSError, match=r"."):
+        await eyeballs.race(loop, [*addresses(refusing_port()), unreachable][::-1][1:])
+
+
+async def test_a_name_with_a_dead_address_is_reached(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Server(answering(OK)) as server:
+        found = addresses(refusing_port(), server.origin.port)
+
+        async def resolve(*_: object) -> list[eyeballs.Address]:
+            return found
+
+        monkeypatch.setattr(eyeballs, "_addresses", resolve)
+        assert await client.ask(Origin("http", "provider.test", 80)) == b"ok"
+
+
+def test_address_families_alternate() -> None:
+    six: list[eyeballs.Address] = [(socket.AF_INET6, 1, 6, "", (name, 1, 0, 0)) for name in ("::1", "::2", "::3")]
+    four = addresses(1)
+    assert eyeballs.interleave([*six, *four]) == [six[0], four[0], six[1], six[2]]
+    assert eyeballs.interleave([*four, *six]) == [four[0], *six]
+
+
+async def test_sockets_do_not_wait_for_more_to_send() -> None:
+    async with Server(answering(OK)) as server:
+        with await eyeballs.open_socket("127.0.0.1", server.origin.port) as sock:
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+async def test_a_unix_socket_is_an_origin(client: Client, tmp_path: Path) -> None:
+    async with Server(answering(OK), path=str(tmp_path / "s")) as server:
+        for _ in range(2):
+            assert await client.ask(server.origin) == b"ok"
+        assert len(server.peers) == 1
+        assert b"host: localhost\r\n" in server.peers[0].seen
+    with pytest.raises(ConnectFailed, match="unix:"):
+        await client.ask(Origin("http", "localhost", 0, str(tmp_path / "absent")))
+
+
+def serve_ok(sock: socket.socket) -> None:
+    while read_request(sock):
+        sock.sendall(OK)
+
+
+async def test_https_goes_through_the_proxy_and_tells_it_nothing(make_client: MakeClient, authority: Authority) -> None:
+    with TlsServer(authority.good, serve_ok, host="provider.test") as server:
+        async with Proxy() as proxy:
+            environ = {"HTTPS_PROXY": f"http://us%65r:p%40ss@127.0.0.1:{proxy.port}"}
+            client = make_client(ca_file=authority.file, environ=environ)
+            for _ in range(2):
+                assert await client.ask(server.origin, b"private") == b"ok"
+            where = b"provider.test:%d" % server.origin.port
+            assert proxy.heads == [
+                b"CONNECT %b HTTP/1.1\r\nhost: %b\r\nproxy-authorization: Basic dXNlcjpwQHNz\r\n\r\n" % (where, where)
+            ]
+            assert b"private" not in proxy.passed
+            assert b"proxy-authorization" not in server.plain.lower()
+            assert server.plain.count(b"private") == 2
+            await client.transport.close()
+
+
+async def test_a_proxy_may_be_spoken_to_with_tls(make_client: MakeClient, authority: Authority) -> None:
+    with TlsServer(authority.good, serve_ok) as server:
+        async with Proxy(context=authority.good) as proxy:
+            client = make_client(ca_file=authority.file, environ={"https_proxy": f"https://127.0.0.1:{proxy.port}"})
+            assert await client.ask(server.origin) == b"ok"
+            assert len(proxy.heads) == 1
+            await client.transport.close()
+
+
+@pytest.mark.parametrize("case", ["expired", "wrong host", "self-signed"])
+async def test_a_bad_certificate_is_refused_behind_a_proxy_too(
+    make_client: MakeClient, authority: Authority, case: str
+) -> None:
+    with TlsServer(authority.bad[case], serve_ok) as server:
+        async with Proxy() as proxy:
+            client = make_client(ca_file=authority.file, environ={"HTTPS_PROXY": f"127.0.0.1:{proxy.port}"})
+            with pytest.raises(ConnectFailed, match="certificate"):
+                await client.ask(server.origin)
+    assert server.plain == b""
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "407: it wants a user name"),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", "403"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere.test/\r\n\r\n", "302"),
+        (b"SSH-2.0-x\r\n\r\n", "did not answer in HTTP"),
+        (b"HTTP/1.1 200 OK\r\nA: " + b"a" * 100_000, "more than 32768 bytes"),
+        (b"HTTP/1.1 200 OK\r\n\r\nsurprise", "bytes of its own"),
+        (b"HTTP/1.1 2", "closed the connection"),
+    ],
+)
+async def test_a_proxy_that_gives_no_tunnel_is_told(
+    make_client: MakeClient, authority: Authority, answer: bytes, reason: str
+) -> None:
+    with TlsServer(authority.good, serve_ok) as server:
+        async with Proxy(answer, close=True) as proxy:
+            environ = {"HTTPS_PROXY": f"http://user:secret-word@127.0.0.1:{proxy.port}"}
+            client = make_client(ca_file=authority.file, environ=environ)
+            with pytest.raises(ConnectFailed, match=reason) as caught:
+                await client.ask(server.origin)
+            assert "secret-word" not in caught.value.message
+            assert proxy.passed == b""
+        assert server.connections == 0
+
+
+async def test_a_silent_proxy_ends_at_the_connect_deadline(make_client: MakeClient, authority: Authority) -> None:
+    async with Proxy(b"") as proxy:
+        client = make_client(environ={"HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}"})
+        with pytest.raises(UpstreamTimeout):
+            await client.send(Origin("https", "provider.test", 443), timeout=0.1)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("socks5://user:secret-word@127.0.0.1:1", "http://host:port"),
+        ("http://user:secret-word@127.0.0.1:port", "http://host:port"),
+        ("http://", "http://host:port"),
+        ("http://user:secret-word@[::1", "http://host:port"),
+        (f"http://user:secret-word@127.0.0.1:{refusing_port()}", "No connection to the proxy"),
+    ],
+)
+async def test_a_proxy_that_cannot_be_used_is_told_without_its_credential(
+    make_client: MakeClient, url: str, reason: str
+) -> None:
+    client = make_client(environ={"HTTPS_PROXY": url})
+    with pytest.raises(ConnectFailed, match=reason) as caught:
+        await client.ask(Origin("https", "provider.test", 443))
+    assert "secret-word" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("listed", "host", "direct"),
+    [
+        ("", "api.provider.test", False),
+        ("*", "api.provider.test", True),
+        ("provider.test", "api.provider.test", True),
+        ("provider.test", "provider.test", True),
+        (".provider.test", "api.provider.test", True),
+        ("*.provider.test", "api.provider.test", True),
+        ("API.Provider.TEST", "api.provider.test", True),
+        ("provider.test", "notprovider.test", False),
+        ("other.test, api.provider.test ,", "api.provider.test", True),
+        ("api.provider.test:443", "api.provider.test", True),
+        ("api.provider.test:8443", "api.provider.test", False),
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "11.1.2.3", False),
+        ("10.0.0.0/8", "api.provider.test", False),
+        ("127.0.0.1", "127.0.0.1", True),
+        ("::1", "::1", True),
+        ("[::1]:443", "::1", True),
+        ("fd00::/8", "fd12::1", True),
+        ("api.provider.test", "api.provider.test.", True),
+    ],
+)
+def test_no_proxy_names_what_goes_directly(listed: str, host: str, direct: bool) -> None:
+    proxies = Proxies({"HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": listed})
+    assert (proxies.for_origin(Origin("https", host, 443)) is None) is direct
+
+
+def test_only_https_is_tunnelled() -> None:
+    proxies = Proxies({"HTTPS_PROXY": "http://proxy.test:3128"})
+    assert proxies.for_origin(Origin("http", "api.provider.test", 80)) is None
+    assert proxies.for_origin(Origin("https", "api.provider.test", 443, "/run/socket")) is None
+    assert str(proxies.for_origin(Origin("https", "api.provider.test", 443))) == "http://proxy.test:3128"
+    assert Proxies({}).for_origin(Origin("https", "api.provider.test", 443)) is None
