@@ -21,6 +21,12 @@ async def turn(times: int = 3) -> None:
         await asyncio.sleep(0)
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for something that another process's load may delay; the test's own time limit bounds it."""
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
 class Peer:
     """One accepted connection, as raw bytes. ``number`` counts connections from 0."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from antiphon.errors import BadAnswer, Disconnected, Truncated
 from transport.conftest import Client
-from transport.misbehaving import Peer, Server, answering, chunked_answer, close_answer, length_answer, turn
+from transport.misbehaving import Peer, Server, answering, chunked_answer, close_answer, length_answer, turn, until
 
 TEXT = b"".join(b'data: {"n": %d}\n\n' % number for number in range(500))
 MIB = 1024 * 1024
@@ -121,7 +121,7 @@ async def test_a_bomb_leaves_the_loop_its_turns(client: Client) -> None:
 
     async with Server(answering(length_answer(bomb, b"Content-Encoding: gzip"))) as server:
         response = await client.send(server.origin)
-        await turn(10)
+        await until(lambda: response.ended)
         task = asyncio.ensure_future(other())
         before = turns
         assert len(await response.read(1 << 30)) == 32 * MIB
@@ -293,7 +293,7 @@ async def test_chunk_gives_all_that_is_there_and_waits_for_nothing_else(client: 
 
     async with Server(script) as server:
         response = await client.send(server.origin)
-        await turn(20)
+        await until(lambda: response.size == 2)
         assert await response.chunk() == b"ab"
         waiting = asyncio.ensure_future(response.chunk())
         await turn()
@@ -332,7 +332,7 @@ async def test_read_does_not_mind_a_nudge(client: Client) -> None:
 async def test_what_came_before_a_break_is_given_first(client: Client) -> None:
     async with Server(answering(length_answer(b"abc")[:-1], then=Peer.close)) as server:
         response = await client.send(server.origin)
-        await turn(10)
+        await until(lambda: response.error is not None)
         assert await response.chunk() == b"ab"
         for _ in range(2):
             with pytest.raises(Truncated):

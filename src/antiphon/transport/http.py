@@ -109,6 +109,8 @@ class HttpTransport:
 
     async def _connect(self, origin: Origin, pool: Pool, timeout: float) -> Connection:
         """Connect in a task of its own, so that :meth:`close` can end it without ending its caller."""
+        if self._closed:
+            raise ConnectFailed(f"No connection to {origin}: the transport was closed.")
         loop = asyncio.get_running_loop()
         task = loop.create_task(
             self._connector.connect(origin, lambda: Connection(origin, pool, self._limits, self._view, loop), timeout)

@@ -9,6 +9,10 @@ from antiphon.transport.seam import Headers
 
 _MANY_PARTS = 64
 """Pieces that are joined while nobody reads: each costs an object of its own, which tiny chunks would multiply."""
+_PATIENCE = 1.0
+"""Seconds that an answer which has said everything may take to end properly before its connection is closed."""
+_REST = 64 * 1024
+"""Bytes that may still come in that time; they are thrown away."""
 _TURN = 1024 * 1024
 """Decoded bytes after which the loop gets a turn, because a bomb expands without waiting for its sender."""
 
@@ -38,6 +42,7 @@ class HttpResponse:
         "_closed",
         "_decoded",
         "_decoder",
+        "_ending",
         "_source",
         "_waiter",
         "ended",
@@ -62,11 +67,14 @@ class HttpResponse:
         self._decoded = 0
         self._waiter: asyncio.Future[bool] | None = None
         self._closed = False
+        self._ending: asyncio.TimerHandle | None = None
 
     # The connection's side.
 
     def wake(self) -> None:
         """Let whoever waits look again."""
+        if self._ending is not None:
+            self._let_go(self._ending)
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(False)
@@ -145,6 +153,28 @@ class HttpResponse:
         if waiter is not None and not waiter.done():
             waiter.set_result(True)
 
+    def finish(self) -> None:
+        """See :meth:`antiphon.transport.seam.Response.finish`."""
+        if self.ended or self._closed or self.error is not None or self._decoder is not None:
+            self.close()
+        elif self._ending is None:
+            self._drop_parts()
+            self._ending = self._source.loop.call_later(_PATIENCE, self.close)
+
+    def _let_go(self, timer: asyncio.TimerHandle) -> None:
+        """Keep the connection of a finished answer once its end came; close it where more comes than an end."""
+        self._decoded += self.size
+        self._drop_parts()
+        if self.ended or self.error is not None or self._decoded > _REST:
+            timer.cancel()
+            self._ending = None
+            self.close()
+
+    def _drop_parts(self) -> None:
+        self.parts.clear()
+        self.size = 0
+        self._source.resume()
+
     def close(self) -> None:
         """See :meth:`antiphon.transport.seam.Response.close`."""
         if self._closed:
@@ -153,6 +183,9 @@ class HttpResponse:
         if self.ended and not self.parts and self.error is None and self._decoder is None:
             self._source.release()
             return
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
         self.parts.clear()
         self._decoder = None
         self.fail(Truncated("The answer was closed by its reader before its end."))

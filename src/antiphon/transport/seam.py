@@ -44,6 +44,12 @@ class Response(Protocol):
     def nudge(self) -> None:
         """Make a waiting :meth:`chunk` return ``None`` now, so that its caller can look at the clock."""
 
+    def finish(self) -> None:
+        """Let go of an answer that has said all it had to say, though its proper end may not have come yet.
+
+        The connection is kept if the end follows within a second, and closed otherwise.
+        """
+
     def close(self) -> None:
         """Let go: a fully read connection is kept for reuse, any other is closed at once. Idempotent."""
 
