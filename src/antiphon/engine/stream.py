@@ -192,7 +192,7 @@ class Stream:
     async def _finished(self) -> bytes:
         if not self._watch.ended:
             self._out.append(self._wire.end_frame)
-        self._stop()
+        self._stop(finished=True)
         target = self._attempt.target
         self._attempt.note(Outcome.SUCCESS, 200, "")
         try:
@@ -215,12 +215,15 @@ class Stream:
             self._out[-1] = self._wire.error_frame(refused)
         return self._flush()
 
-    def _stop(self) -> None:
+    def _stop(self, *, finished: bool = False) -> None:
         self._over = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._response.close()
+        if finished:
+            self._response.finish()
+        else:
+            self._response.close()
 
     def _usage(self) -> Usage:
         """What the provider counted, or else what we count."""

@@ -168,6 +168,10 @@ class SimResponse:
         if self._waiter is not None:
             wake(self._waiter, _Wake.NUDGE)
 
+    def finish(self) -> None:
+        """Let go: there is no connection to keep."""
+        self.close()
+
     def close(self) -> None:
         """Let go; a waiting :meth:`chunk` ends with :class:`~antiphon.errors.Truncated`."""
         if not self._finished:

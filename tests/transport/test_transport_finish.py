@@ -1,0 +1,90 @@
+"""Answers that are let go of before their proper end: kept if the end comes soon, closed otherwise."""
+
+import asyncio
+
+from transport.conftest import Client
+from transport.misbehaving import Peer, Server, turn
+
+HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+FIRST = HEAD + b"6\r\n[DONE]\r\n"
+END = b"0\r\n\r\n"
+
+
+async def test_the_connection_is_kept_when_the_end_follows(client: Client) -> None:
+    may_end = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        while await peer.request():
+            await peer.send(FIRST)
+            await may_end.wait()
+            await peer.send(b"3\r\nmor\r\n" + END)
+
+    async with Server(script) as server:
+        for _ in range(3):
+            may_end.clear()
+            response = await client.send(server.origin)
+            assert await response.chunk() == b"[DONE]"
+            response.finish()
+            may_end.set()
+            await asyncio.sleep(0.05)
+        assert len(server.peers) == 1
+
+
+async def test_the_connection_is_kept_when_the_end_is_there_already(client: Client) -> None:
+    async def script(peer: Peer) -> None:
+        while await peer.request():
+            await peer.send(FIRST + END)
+
+    async with Server(script) as server:
+        for _ in range(3):
+            response = await client.send(server.origin)
+            assert await response.chunk() == b"[DONE]"
+            await turn()
+            response.finish()
+        assert len(server.peers) == 1
+
+
+async def test_the_connection_is_closed_when_the_end_does_not_come(client: Client) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(FIRST)
+        await peer.receive()
+
+    async with Server(script) as server:
+        response = await client.send(server.origin)
+        await response.chunk()
+        response.finish()
+        await asyncio.sleep(0.2)
+        assert not server.peers[0].gone.is_set()
+        await asyncio.wait_for(server.peers[0].gone.wait(), 2)
+
+
+async def test_the_connection_is_closed_when_more_comes_than_an_end(client: Client) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(FIRST)
+        try:
+            while True:
+                await peer.send(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+        except OSError:
+            peer.gone.set()
+
+    async with Server(script) as server:
+        response = await client.send(server.origin)
+        await response.chunk()
+        response.finish()
+        await asyncio.wait_for(server.peers[0].gone.wait(), 0.9)
+
+
+async def test_closing_after_finishing_closes_at_once(client: Client) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(FIRST)
+        await peer.receive()
+
+    async with Server(script) as server:
+        response = await client.send(server.origin)
+        await response.chunk()
+        response.finish()
+        response.close()
+        await asyncio.wait_for(server.peers[0].gone.wait(), 0.5)
