@@ -3,7 +3,7 @@
 import asyncio
 
 from transport.conftest import Client
-from transport.misbehaving import Peer, Server, turn
+from transport.misbehaving import Peer, Server, turn, until
 
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 FIRST = HEAD + b"6\r\n[DONE]\r\n"
@@ -40,6 +40,26 @@ async def test_the_connection_is_kept_when_the_end_is_there_already(client: Clie
             response = await client.send(server.origin)
             assert await response.chunk() == b"[DONE]"
             await turn()
+            response.finish()
+        assert len(server.peers) == 1
+
+
+async def test_what_nobody_wants_does_not_cost_the_connection(client: Client) -> None:
+    go_on = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        while await peer.request():
+            await peer.send(FIRST)
+            await go_on.wait()
+            await peer.send(b"3\r\nmor\r\n" + END)
+
+    async with Server(script) as server:
+        for _ in range(3):
+            go_on.clear()
+            response = await client.send(server.origin)
+            assert await response.chunk() == b"[DONE]"
+            go_on.set()
+            await until(lambda: response.ended)  # noqa: B023 - awaited at once
             response.finish()
         assert len(server.peers) == 1
 

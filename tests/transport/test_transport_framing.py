@@ -1,5 +1,6 @@
 """Where an answer ends: every cut is told, every split gives the same bytes, every false length is refused."""
 
+import asyncio
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ from transport.misbehaving import (
     chunked_answer,
     close_answer,
     length_answer,
+    turn,
 )
 
 BODY = b'{"id": 1}\r\n\r\nHTTP/1.1 500 No\r\n'
@@ -185,26 +187,40 @@ EXTRA = {
     "a line end": length_answer(b"x") + b"\r\n",
     "a line end after chunks": chunked_answer(b"x") + b"\r\n",
     "a byte after chunks": chunked_answer(b"x") + b"y",
+    "an answer after chunks": chunked_answer(b"x") * 2,
     "a body with 204": length_answer(b"x", status=b"204 No Content"),
     "a body with 304": length_answer(b"x", status=b"304 Not Modified"),
 }
 
 
-@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("when", ["at once", "before it is read", "after it was read"])
 @pytest.mark.parametrize("case", EXTRA)
-async def test_bytes_after_the_end_are_never_read_as_an_answer(client: Client, case: str, later: bool) -> None:
+async def test_bytes_after_the_end_are_never_read_as_an_answer(client: Client, case: str, when: str) -> None:
     raw = EXTRA[case]
-    end = (
-        raw.index(b"\r\n\r\n") + 4
-        if "with" in case
-        else len(chunked_answer(b"x") if "chunks" in case else length_answer(b"x"))
-    )
-    pieces = [raw[:end], raw[end:]] if later else [raw]
-    async with Server(answering(pieces)) as server:
+    whole = chunked_answer(b"x") if "chunks" in case else length_answer(b"x")
+    end = raw.index(b"\r\n\r\n") + 4 if "with" in case else len(whole)
+    go_on = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        if when == "at once":
+            await peer.send(raw)
+        else:
+            await peer.send(raw[:end])
+            await go_on.wait()
+            await peer.send(raw[end:])
+        await peer.receive()
+
+    async with Server(script) as server:
         for number in range(1, 3):
+            go_on.clear()
             response = await client.send(server.origin)
+            if when == "before it is read":
+                go_on.set()
+                await turn(20)
             assert await response.read(10) == (b"" if "with" in case else b"x")
             response.close()
+            go_on.set()
             await server.peers[-1].gone.wait()
             assert len(server.peers) == number
 

@@ -156,6 +156,7 @@ class HttpResponse:
     def finish(self) -> None:
         """See :meth:`antiphon.transport.seam.Response.finish`."""
         if self.ended or self._closed or self.error is not None or self._decoder is not None:
+            self.parts.clear()
             self.close()
         elif self._ending is None:
             self._drop_parts()
