@@ -177,6 +177,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = False
     extras: dict[str, Any] = {}
     """Top-level fields that only the caller's wire has, by name, as they came."""
+    echo: dict[str, Any] = {}
+    """What the caller's own wire repeats in its answers, as it came; no other wire reads or reports it."""
 
 
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "refusal", "pause"]
