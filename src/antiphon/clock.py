@@ -3,7 +3,7 @@
 What belongs here: reading clocks and making ids. What does not: timers and timeouts, which belong to whoever waits.
 """
 
-import os
+import random
 import time
 
 monotonic = time.monotonic
@@ -19,7 +19,11 @@ def now_us() -> int:
 
 
 def new_id(prefix: str) -> str:
-    """Return ``prefix_`` and 26 characters that sort by creation time: 48 bits of milliseconds, 80 random bits."""
-    value = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10))
+    """Return ``prefix_`` and 26 characters that sort by creation time: 48 bits of milliseconds, 80 random bits.
+
+    An id is unique, not secret: its bits come from the standard generator, which is seeded by the operating system and
+    again after a fork, because asking the operating system each time costs more than all the rest of a call's record.
+    """
+    value = (time.time_ns() // 1_000_000 << 80) | random.getrandbits(80)
     pairs = _PAIRS
     return f"{prefix}_" + "".join([pairs[(value >> shift) & 1023] for shift in range(120, -10, -10)])

@@ -15,7 +15,6 @@ from antiphon.wires.sse import data_of, frame_of
 from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
 
 _UNSET = msgspec.UNSET
-_ABSENT = (_UNSET, None)
 _NULL_USAGE = b',"usage":null'
 _MODEL_LIMIT = 256
 
@@ -288,7 +287,7 @@ def _read(data: bytes) -> _Answer:
 def _problem(answer: _Answer) -> str | None:
     """Return the message of an error object, or ``None`` where the answer is none."""
     error = answer.error
-    if error in _ABSENT:
+    if error is _UNSET or error is None:
         if answer.object != "error":
             return None
         error = {"message": answer.message}
@@ -307,7 +306,10 @@ def _output_bytes(choice: _Choice) -> int:
     delta = choice.delta or choice.message
     if delta is None:
         return text_bytes(choice.text)
-    size = text_bytes(delta.content)
+    content = delta.content
+    if type(content) is str and delta.tool_calls is None and delta.reasoning_content is None:
+        return len(content) if content.isascii() else text_bytes(content)  # nearly every chunk of a stream
+    size = text_bytes(content)
     size += text_bytes(delta.reasoning_content) or text_bytes(delta.reasoning)
     size += text_bytes(delta.refusal)
     if type(delta.content) is list:
