@@ -105,13 +105,13 @@ def held(bench: Bench, subjects: list[Subject]) -> Figures:
     figures = {}
     for name in bench.names:
         subject = STARTERS[name](bench.stage)
+        count = min(bench.effort.held, subject.can_hold)
         try:
             time.sleep(1.0)
             rss, pss = memory(subject.process.pid)
-            rss_held, pss_held = _hold(bench, subject)
+            rss_held, pss_held = _hold(bench, subject, count)
         finally:
             subject.process.stop()
-        count = bench.effort.held
         figures[subject.name] = {
             "rss": float(rss),
             "pss": float(pss),
@@ -234,9 +234,9 @@ def _streams(bench: Bench, subject: Subject) -> dict[str, Any]:
     return seen
 
 
-def _hold(bench: Bench, subject: Subject) -> tuple[int, int]:
+def _hold(bench: Bench, subject: Subject, count: int) -> tuple[int, int]:
     command = python("bench.streams", subject.url(subject.paced_path), "--model", subject.hold_model)
-    options = ["--key", subject.key, "--hold", str(bench.effort.held)]
+    options = ["--key", subject.key, "--hold", str(count)]
     with subprocess.Popen(
         [*command, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as client:

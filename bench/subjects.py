@@ -42,6 +42,8 @@ class Subject:
     paced_model: str = "bench-paced"
     hold_model: str = "bench-hold"
     key: str = "bench"
+    can_hold: int = 1_000_000
+    """Idle streams it can open within a minute."""
     ready: list[float] = field(default_factory=list)
 
     def url(self, path: str) -> str:
@@ -158,7 +160,7 @@ def litellm(stage: Stage) -> Subject:
     quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
     process = Process(command, stage.core, folder / "log", quiet)
     ready = wait_ready(process, port, "/health/liveliness")
-    return Subject("LiteLLM proxy", process, port, key="sk-bench", ready=[ready])
+    return Subject("LiteLLM proxy", process, port, key="sk-bench", can_hold=200, ready=[ready])
 
 
 STARTERS: dict[str, Callable[[Stage], Subject]] = {
