@@ -1,0 +1,41 @@
+"""The Messages wire as a codec: to and from the neutral form; see :class:`antiphon.wires.codec.Codec`."""
+
+from typing import Any
+
+from antiphon.types import Target
+from antiphon.wires.anthropic.read_request import read_request
+from antiphon.wires.anthropic.reader import Reader
+from antiphon.wires.anthropic.reply import read_reply, write_reply
+from antiphon.wires.anthropic.write_request import write_request
+from antiphon.wires.anthropic.writer import Writer
+from antiphon.wires.codec import Written
+from antiphon.wires.neutral import Reply, Request
+from antiphon.wires.sse import SSESplitter
+
+
+class AnthropicCodec:
+    """POST /v1/messages, in both directions."""
+
+    wire = "anthropic"
+    stream_type = "text/event-stream"
+
+    def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
+        return read_request(document, model, stream)
+
+    def write_request(self, request: Request, target: Target) -> Written:
+        return write_request(request, target)
+
+    def read_reply(self, body: bytes) -> Reply:
+        return read_reply(body)
+
+    def write_reply(self, reply: Reply, request: Request) -> bytes:
+        return write_reply(reply, request)
+
+    def splitter(self) -> SSESplitter:
+        return SSESplitter()
+
+    def reader(self) -> Reader:
+        return Reader()
+
+    def writer(self, request: Request) -> Writer:
+        return Writer(request)

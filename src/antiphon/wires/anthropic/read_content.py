@@ -1,0 +1,183 @@
+"""A caller's messages, from content blocks to neutral parts."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+
+from antiphon.errors import BadRequest
+from antiphon.wires.anthropic import shape
+from antiphon.wires.anthropic.carried import unpack
+from antiphon.wires.anthropic.typed import misshapen
+from antiphon.wires.neutral import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
+
+WIRE = "anthropic"
+
+_encode = msgspec.json.Encoder().encode
+
+
+def messages_of(raw: list[Any]) -> tuple[Message, ...]:
+    """Return the conversation; raises :class:`BadRequest` with the path of what has no counterpart."""
+    try:
+        messages = msgspec.convert(raw, list[shape.Message])
+    except msgspec.ValidationError:
+        messages = [_one(message, f"messages[{place}]") for place, message in enumerate(raw)]
+    return tuple(_message(message) for message in messages)
+
+
+def _one(raw: Any, path: str) -> shape.Message:
+    """Read one message alone, so that an error can say which block of which message is at fault."""
+    content = raw.get("content") if type(raw) is dict else None
+    if type(content) is list:
+        for place, block in enumerate(content):
+            _check_block(block, f"{path}.content[{place}]")
+    try:
+        return msgspec.convert(raw, shape.Message)
+    except msgspec.ValidationError as error:
+        raise misshapen(str(error), path) from None
+
+
+def _check_block(block: Any, path: str) -> None:
+    try:
+        msgspec.convert(block, shape.Block)
+    except msgspec.ValidationError as error:
+        kind = block.get("type") if type(block) is dict else None
+        if type(kind) is str and "Invalid value" in str(error) and str(error).endswith("`$.type`"):
+            raise BadRequest(
+                f"`{path}` is a block of type {kind!r}, which only this wire carries, and the model is served by "
+                f"another. Leave it out, or call a model of a provider that speaks the Messages API.",
+                param=path,
+            ) from None
+        raise misshapen(str(error), path) from None
+
+
+def _message(message: shape.Message) -> Message:
+    content = message.content
+    if type(content) is str:
+        return Message(message.role, (Text(content),))
+    blocks = cast(list[shape.Block], content)
+    signatures = _call_signatures(blocks)
+    parts: list[Part] = []
+    for block in blocks:
+        if type(block) is shape.ToolUseBlock:
+            parts.append(_tool_call(block, signatures))
+        else:
+            parts += parts_of(block)
+    return Message(message.role, tuple(parts))
+
+
+def _call_signatures(blocks: list[shape.Block]) -> dict[str, str]:
+    """Return the thought signatures of tool calls that blocks of ours carry, by the call's id."""
+    carried = (unpack(block.signature) for block in blocks if type(block) is shape.ThinkingBlock)
+    return {item.call: item.signature for item in carried if item is not None and item.call}
+
+
+def _tool_call(block: shape.ToolUseBlock, signatures: dict[str, str]) -> ToolCall:
+    return ToolCall(block.id, block.name, _encode(block.input).decode(), signatures.get(block.id, ""))
+
+
+def parts_of(block: shape.Block) -> list[Part]:
+    """Return the parts of one block; most are one part."""
+    return _READERS[type(block)](block)
+
+
+def text_of(block: shape.TextBlock) -> Text:
+    """Return a text block as text."""
+    return Text(block.text, block.cache_control, tuple(block.citations or ()))
+
+
+def _text(block: shape.TextBlock) -> list[Part]:
+    return [text_of(block)]
+
+
+def _image(block: shape.ImageBlock) -> list[Part]:
+    source, cache = block.source, block.cache_control
+    if type(source) is shape.UrlSource:
+        return [Image(url=source.url, cache=cache)]
+    if type(source) is shape.FileSource:
+        return [Image(file_id=source.file_id, cache=cache)]
+    inline = cast(shape.Base64Source, source)
+    return [Image(data=inline.data, media_type=inline.media_type, cache=cache)]
+
+
+def _document(block: shape.DocumentBlock) -> list[Part]:
+    about: list[Part] = [Text(block.context)] if block.context else []
+    source = block.source
+    common: dict[str, Any] = {
+        "name": block.title or "",
+        "cite": bool(block.citations and block.citations.enabled),
+        "cache": block.cache_control,
+    }
+    match source:
+        case shape.UrlSource():
+            about.append(File(url=source.url, **common))
+        case shape.FileSource():
+            about.append(File(file_id=source.file_id, **common))
+        case shape.TextSource():
+            about.append(File(text=source.data, media_type=source.media_type, **common))
+        case shape.Base64Source():
+            about.append(File(data=source.data, media_type=source.media_type, **common))
+        case shape.BlockSource():
+            about += _of_blocks(source.content, common)
+    return about
+
+
+def _of_blocks(content: str | list[shape.TextBlock | shape.ImageBlock], common: dict[str, Any]) -> list[Part]:
+    """Return a document of blocks: text as one file, with its images after it."""
+    if type(content) is str:
+        return [File(text=content, media_type="text/plain", **common)]
+    blocks = cast(list[shape.TextBlock | shape.ImageBlock], content)
+    texts = [block.text for block in blocks if type(block) is shape.TextBlock]
+    parts: list[Part] = [File(text="\n\n".join(texts), media_type="text/plain", **common)] if texts else []
+    for block in blocks:
+        if type(block) is shape.ImageBlock:
+            parts += _image(block)
+    return parts
+
+
+def _search_result(block: shape.SearchResultBlock) -> list[Part]:
+    """Return a search result as a document that begins with where it is from; no other wire has a place for that."""
+    text = "\n\n".join((f"Source: {block.source}", *(part.text for part in block.content)))
+    cite = bool(block.citations and block.citations.enabled)
+    return [File(text=text, media_type="text/plain", name=block.title, cite=cite, cache=block.cache_control)]
+
+
+def _thinking(block: shape.ThinkingBlock) -> list[Part]:
+    return thinking_of(block.thinking, block.signature)
+
+
+def thinking_of(text: str, signature: str) -> list[Part]:
+    """Return thinking with the wire that made it; none where the block only carries a tool call's signature."""
+    carried = unpack(signature)
+    if carried is None:
+        return [Thinking(text, signature, wire=WIRE)]
+    if carried.call:
+        return []
+    return [Thinking(text, carried.signature, carried.redacted, carried.id, carried.wire)]
+
+
+def _redacted(block: shape.RedactedBlock) -> list[Part]:
+    return [Thinking(redacted=block.data, wire=WIRE)]
+
+
+def _tool_result(block: shape.ToolResultBlock) -> list[Part]:
+    content = block.content
+    parts: list[Part] = []
+    if type(content) is str:
+        parts.append(Text(content))
+    else:
+        for part in cast(list[Any], content or ()):
+            parts += parts_of(part)
+    kept = cast(tuple[Text | Image | File, ...], tuple(parts))
+    return [ToolResult(block.tool_use_id, kept, error=bool(block.is_error), cache=block.cache_control)]
+
+
+_READERS: dict[type[Any], Callable[[Any], list[Part]]] = {
+    shape.TextBlock: _text,
+    shape.ImageBlock: _image,
+    shape.DocumentBlock: _document,
+    shape.SearchResultBlock: _search_result,
+    shape.ThinkingBlock: _thinking,
+    shape.RedactedBlock: _redacted,
+    shape.ToolResultBlock: _tool_result,
+}

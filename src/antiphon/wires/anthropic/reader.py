@@ -1,0 +1,179 @@
+"""Reads a Messages stream into neutral events; see :class:`antiphon.wires.codec.EventReader`."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from antiphon.errors import BadAnswer
+from antiphon.wires.anthropic import errors, stops
+from antiphon.wires.anthropic.carried import unpack
+from antiphon.wires.anthropic.frames import Block, Delta, Event, event_of
+from antiphon.wires.anthropic.read_content import WIRE
+from antiphon.wires.anthropic.reply import arguments_of
+from antiphon.wires.anthropic.usage import Counts
+from antiphon.wires.neutral import Closed, Ended, Failed, Grown, Marked, Opened, Start, Used
+from antiphon.wires.neutral import Event as Neutral
+
+_Kind = Literal["text", "thinking", "tool", "refusal"]
+_KINDS: dict[str, _Kind] = {
+    "text": "text",
+    "thinking": "thinking",
+    "redacted_thinking": "thinking",
+    "tool_use": "tool",
+}
+"""Blocks that another wire can have; any other (a server's tool, its result) is passed over."""
+
+
+class Reader:
+    """Keeps the open block, counts blocks anew, because some are passed over, and gathers usage."""
+
+    __slots__ = ("_at", "_counts", "_grew", "_kind", "_next", "_over", "_signatures", "_started")
+
+    def __init__(self) -> None:
+        self._started = False
+        self._over = False
+        self._at = -1
+        """The open block's index at the provider; -1 where none is open, or one that is passed over."""
+        self._kind: _Kind = "text"
+        self._next = 0
+        self._grew = False
+        self._counts = Counts()
+        self._signatures: dict[str, str] = {}
+
+    def read(self, frame: bytes) -> list[Neutral]:
+        """Return the events of one whole frame; raises :class:`BadAnswer` for what the wire forbids."""
+        event = event_of(frame)
+        if self._over:
+            return []
+        reader = _READERS.get(event.type)
+        if reader is not None:
+            if not self._started and event.type != "message_start":
+                raise BadAnswer(f"The provider sent {event.type!r} before `message_start`.")
+            return reader(self, event)
+        if event.error is not None or event.type == "error":
+            self._over = True
+            kind, message = errors.problem(event.error)
+            return [Failed(message, errors.STATUSES.get(kind, 0))]
+        return []
+
+    def close(self) -> list[Neutral]:
+        """Return the closing of a block that was left open."""
+        return self._close()
+
+    def _start(self, event: Event) -> list[Neutral]:
+        message = event.message
+        if self._started:  # a repetition says nothing new
+            return []
+        if message is None:
+            raise BadAnswer("The provider sent `message_start` without a message.")
+        self._started = True
+        self._counts.add(message.usage)
+        name, model = message.id, message.model
+        return [Start(name if type(name) is str else "", model if type(model) is str else "", self._counts.usage())]
+
+    def _open(self, event: Event) -> list[Neutral]:
+        block = event.content_block
+        if block is None:
+            raise BadAnswer("The provider opened a block and did not say which.")
+        events = self._close()
+        kind = _KINDS.get(block.type)
+        if kind is None:
+            return events
+        if (carried := unpack(block.signature)) is not None and carried.call:
+            self._signatures[carried.call] = carried.signature
+            return events
+        self._at, self._kind, self._grew = event.index, kind, False
+        return [*events, *self._opening(block, self._next)]
+
+    def _opening(self, block: Block, index: int) -> list[Neutral]:
+        """Return what a block's opening says; compatible servers put whole contents there."""
+        if block.type == "tool_use":
+            known, name = _word(block.id), _word(block.name)
+            events: list[Neutral] = [Opened(index, "tool", known, name)]
+            if signature := self._signatures.pop(known, ""):
+                events.append(Marked(index, signature))
+            arguments = arguments_of(block)
+            return events if arguments == "{}" else [*events, *self._more(arguments)]
+        if block.type == "redacted_thinking":
+            return [Opened(index, "thinking"), Marked(index, redacted=_word(block.data), wire=WIRE)]
+        opened = [Opened(index, _KINDS[block.type]), *self._more(_word(block.text) or _word(block.thinking))]
+        return [*opened, *self._signed(_word(block.signature))]
+
+    def _grow(self, event: Event) -> list[Neutral]:
+        delta = event.delta
+        if delta is None or event.index != self._at:
+            return []  # of a block that is passed over
+        grown = _DELTAS.get(delta.type)
+        return grown(self, delta) if grown is not None else []
+
+    def _more(self, text: Any) -> list[Neutral]:
+        if type(text) is not str or not text:
+            return []
+        self._grew = True
+        return [Grown(self._next, text)]
+
+    def _signed(self, signature: Any) -> list[Neutral]:
+        if type(signature) is not str or not signature:
+            return []
+        carried = unpack(signature)
+        if carried is None:
+            return [Marked(self._next, signature, wire=WIRE)]
+        if not carried.signature and not carried.redacted:
+            return []
+        return [Marked(self._next, carried.signature, carried.redacted, wire=carried.wire)]
+
+    def _cite(self, citation: Any) -> list[Neutral]:
+        return [Marked(self._next, citation=citation)] if type(citation) is dict else []
+
+    def _stop(self, event: Event) -> list[Neutral]:
+        return self._close() if event.index == self._at else []
+
+    def _close(self) -> list[Neutral]:
+        if self._at < 0:
+            return []
+        events: list[Neutral] = []
+        if self._kind == "tool" and not self._grew:
+            events.append(Grown(self._next, "{}"))  # no arguments are an empty object
+        events.append(Closed(self._next))
+        self._at = -1
+        self._next += 1
+        return events
+
+    def _tell(self, event: Event) -> list[Neutral]:
+        self._counts.add(event.usage)
+        usage = self._counts.usage()
+        events: list[Neutral] = []
+        if event.delta is not None and event.delta.stop_reason is not None:
+            events += self._close()
+            if words := stops.explanation(event.delta):
+                index, self._next = self._next, self._next + 1
+                events += [Opened(index, "refusal"), Grown(index, words), Closed(index)]
+            events.append(stops.read(event.delta))
+        if usage is not None:
+            events.append(Used(usage))
+        return events
+
+    def _end(self, event: Event) -> list[Neutral]:
+        self._over = True
+        return [*self._close(), Ended()]
+
+
+def _word(value: Any) -> str:
+    return value if type(value) is str else ""
+
+
+_DELTAS: dict[Any, Callable[[Reader, Delta], list[Neutral]]] = {
+    "text_delta": lambda reader, delta: reader._more(delta.text),
+    "thinking_delta": lambda reader, delta: reader._more(delta.thinking),
+    "input_json_delta": lambda reader, delta: reader._more(delta.partial_json),
+    "signature_delta": lambda reader, delta: reader._signed(delta.signature),
+    "citations_delta": lambda reader, delta: reader._cite(delta.citation),
+}
+
+_READERS: dict[str, Callable[[Reader, Event], list[Neutral]]] = {
+    "message_start": Reader._start,
+    "content_block_start": Reader._open,
+    "content_block_delta": Reader._grow,
+    "content_block_stop": Reader._stop,
+    "message_delta": Reader._tell,
+    "message_stop": Reader._end,
+}

@@ -1,0 +1,44 @@
+"""Why an answer ended: this wire's stop reasons and the neutral ones (guide "Handling stop reasons")."""
+
+from typing import Any
+
+from antiphon.wires.anthropic.frames import Delta, Message
+from antiphon.wires.neutral import Finish, FinishReason
+
+_READ: dict[str, FinishReason] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "pause_turn": "pause",
+    "refusal": "refusal",
+}
+_WRITTEN: dict[FinishReason, str] = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "content_filter": "refusal",
+    "refusal": "refusal",
+    "pause": "pause_turn",
+}
+
+
+def read(told: Message | Delta) -> Finish:
+    """Return the finish of a whole answer or a ``message_delta``; a reason that is not known is an ordinary stop."""
+    sequence = told.stop_sequence
+    return Finish(_READ.get(told.stop_reason, "stop"), sequence if type(sequence) is str else "")
+
+
+def explanation(told: Message | Delta) -> str:
+    """Return the words in which a refusal is explained, if any."""
+    details = told.stop_details
+    words = details.get("explanation") if type(details) is dict else None
+    return words if type(words) is str else ""
+
+
+def written(finish: Finish) -> dict[str, Any]:
+    """Return the members that say why an answer ended."""
+    reason = "stop_sequence" if finish.reason == "stop" and finish.stop_sequence else _WRITTEN[finish.reason]
+    sequence = finish.stop_sequence if reason == "stop_sequence" else None
+    return {"stop_reason": reason, "stop_sequence": sequence, "stop_details": None}

@@ -1,0 +1,77 @@
+"""Watches the events of one streamed answer as they pass; see :class:`antiphon.wires.wire.Watch`."""
+
+import msgspec
+
+from antiphon.errors import CallError, UpstreamError
+from antiphon.types import Usage
+from antiphon.wires.anthropic import errors
+from antiphon.wires.anthropic.frames import Block, Delta, Event, event_of
+from antiphon.wires.anthropic.usage import Counts
+from antiphon.wires.wire import BYTES_PER_TOKEN, text_bytes
+
+_PREAMBLE = frozenset(("text", "thinking"))
+"""Blocks whose opening shows nothing yet."""
+
+
+class StreamWatch:
+    """Commits at the first text, thinking, tool call, other block or stop reason; complete with a stop reason."""
+
+    __slots__ = ("_counts", "_stopped", "committed", "ended", "error", "output_bytes")
+
+    def __init__(self) -> None:
+        self.committed = False
+        self.ended = False
+        self.error: CallError | None = None
+        self.output_bytes = 0
+        self._stopped = False
+        self._counts = Counts()
+
+    @property
+    def complete(self) -> bool:
+        return self.ended or self._stopped
+
+    @property
+    def usage(self) -> Usage | None:
+        """What was counted; before the end the input is the provider's count, and the output our own."""
+        usage = self._counts.usage()
+        if usage is None or self._stopped:
+            return usage
+        output = max(usage.output, -(-self.output_bytes // BYTES_PER_TOKEN))
+        return msgspec.structs.replace(usage, output=output, estimated=True)
+
+    def frame(self, frame: bytes) -> bytes:
+        event = event_of(frame)
+        if event.delta is not None and event.type == "content_block_delta":
+            self._grown(event.delta)
+        elif event.content_block is not None:
+            self._opened(event.content_block)
+        elif event.error is not None or event.type == "error":
+            kind, message = errors.problem(event.error)
+            self.error = UpstreamError(
+                f"The provider reported an error: {message}", status=errors.STATUSES.get(kind, 502)
+            )
+        else:
+            self._told(event)
+        return frame
+
+    def _grown(self, delta: Delta) -> None:
+        size = text_bytes(delta.text) + text_bytes(delta.thinking) + text_bytes(delta.partial_json)
+        if size:
+            self.output_bytes += size
+            self.committed = True
+
+    def _opened(self, block: Block) -> None:
+        size = text_bytes(block.text) + text_bytes(block.thinking) + text_bytes(block.name)
+        self.output_bytes += size
+        if size or block.type not in _PREAMBLE:
+            self.committed = True
+
+    def _told(self, event: Event) -> None:
+        if event.message is not None:
+            self._counts.add(event.message.usage)
+        elif event.type == "message_delta":
+            self._counts.add(event.usage)
+            if event.delta is not None and event.delta.stop_reason is not None:
+                self._stopped = self.committed = True
+        elif event.type == "message_stop":
+            self.ended = self.committed = True

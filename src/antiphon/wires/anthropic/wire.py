@@ -1,0 +1,182 @@
+"""Messages and token counting as pass-through (API reference, "Create a Message", "Count tokens in a Message").
+
+The bytes stay the caller's and the provider's. Only ``model`` is replaced, and thinking that a model of another wire
+made is taken out, because no provider of this wire accepts a foreign signature.
+
+``anthropic-version`` and ``anthropic-beta`` are the caller's too: a call that names version 2026-10-21, which refuses
+``temperature``, ``top_p`` and ``top_k`` at any value, is answered by that version. Only where a caller names none, and
+where a call comes from another wire, version 2023-06-01 stands, which takes them from models that know them.
+"""
+
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import BadAnswer, BadRequest, CallError
+from antiphon.types import Target, Usage
+from antiphon.wires import body as bodies
+from antiphon.wires.anthropic import carried, errors, usage
+from antiphon.wires.anthropic.frames import MESSAGE_STOP, Block, Message, excerpt, message_of
+from antiphon.wires.anthropic.typed import misshapen
+from antiphon.wires.anthropic.watch import StreamWatch
+from antiphon.wires.wire import BYTES_PER_TOKEN, Encoded, Envelope, Whole, text_bytes
+
+_MODEL_LIMIT = 256
+_UNSET = msgspec.UNSET
+IMAGE_TOKENS = 1600
+"""What an image costs at most on models that scale it to 1.15 megapixels (guide "Vision", width × height / 750)."""
+
+
+class _Message(msgspec.Struct):
+    role: str
+    content: str | list[dict[str, Any]]
+
+
+class _Common(msgspec.Struct, kw_only=True):
+    """Fields whose type is checked before a provider is called; everything else passes unread."""
+
+    model: str = ""
+    messages: list[_Message]
+    system: str | list[dict[str, Any]] | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: dict[str, Any] | None = None
+    thinking: dict[str, Any] | None = None
+    thread: dict[str, Any] | None = None
+    output_config: dict[str, Any] | None = None
+
+
+class _MessagesRequest(_Common, kw_only=True):
+    max_tokens: int
+    stream: bool | None = None
+    stop_sequences: list[str] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    metadata: dict[str, Any] | None = None
+    service_tier: str | None = None
+
+
+class Anthropic:
+    """What the two operations share; a subclass says what its request is and what an answer must hold."""
+
+    operation: str
+    streams: bool
+    request: type[Any]
+    end_frame = MESSAGE_STOP
+    forwards = frozenset((b"anthropic-version", b"anthropic-beta"))
+    """Request headers of a caller that go to a provider of this same wire, unchanged."""
+    requires = ((b"anthropic-version", b"2023-06-01"),)
+    """Request headers that a provider of this wire must get, where no caller's stand in their place."""
+    shows = (b"request-id", b"anthropic-ratelimit-", b"retry-after")
+    """Names, or beginnings of names, of a provider's headers that a caller of this wire may see."""
+    request_id = b"request-id"
+    """The header that names a call on this wire."""
+
+    def __init__(self) -> None:
+        self._decode = msgspec.json.Decoder(self.request).decode
+
+    def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
+        """See :meth:`antiphon.wires.wire.Wire.peek`; ``model`` and ``stream`` stand in the path on some hosts."""
+        document = bodies.check(body)
+        try:
+            request = self._decode(body)
+        except msgspec.ValidationError as error:
+            raise misshapen(str(error)) from None
+        name = model or request.model
+        if not name or len(name) > _MODEL_LIMIT or not name.isprintable():
+            raise BadRequest(f"`model` must be a name of 1 to {_MODEL_LIMIT} printable characters.", param="model")
+        if not request.messages:
+            raise BadRequest("`messages` must hold at least one message.", param="messages")
+        streamed = stream if stream is not None else bool(getattr(request, "stream", None))
+        return Envelope(name, streamed, True, 1, document)
+
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+        """See :meth:`antiphon.wires.wire.Wire.encode`."""
+        if "model" in envelope.document and target.model != envelope.document["model"]:
+            body = bodies.replace(body, "model", msgspec.json.encode(target.model))
+        return Encoded(carried.without(body, envelope.document))
+
+    def watch(self, envelope: Envelope, hides_usage: bool) -> StreamWatch:
+        return StreamWatch()
+
+    def input_bytes(self, envelope: Envelope) -> int:
+        """Return how much was sent, as text; an image counts as much as the text its tokens stand for."""
+        document = envelope.document
+        size = _content_bytes(document.get("system"))
+        size += sum(_content_bytes(message["content"]) for message in document["messages"])
+        tools = document.get("tools")
+        return size + (len(msgspec.json.encode(tools)) if tools else 0)
+
+    def error_body(self, error: CallError) -> bytes:
+        return errors.error_body(error)
+
+    def error_frame(self, error: CallError) -> bytes:
+        return errors.error_frame(error)
+
+    def refusal(self, body: bytes) -> str:
+        return errors.refusal(body)
+
+
+class Messages(Anthropic):
+    """POST /v1/messages."""
+
+    operation = "messages"
+    streams = True
+    request = _MessagesRequest
+
+    def whole(self, body: bytes) -> Whole:
+        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+        message = _answer(body)
+        if message.content is None:
+            raise BadAnswer(f"The provider answered without `content`: {excerpt(body)}")
+        return Whole(usage.read(message.usage), sum(_block_bytes(block) for block in message.content))
+
+
+class CountTokens(Anthropic):
+    """POST /v1/messages/count_tokens. Counting costs nothing, so that its usage is zero."""
+
+    operation = "count_tokens"
+    streams = False
+    request = _Common
+
+    def whole(self, body: bytes) -> Whole:
+        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+        if type(_answer(body).input_tokens) is not int:
+            raise BadAnswer(f"The provider answered without `input_tokens`: {excerpt(body)}")
+        return Whole(Usage(), 0)
+
+    def counted(self, envelope: Envelope) -> bytes:
+        """Return the answer for a target that cannot count: a coarse count of our own."""
+        return msgspec.json.encode({"input_tokens": -(-self.input_bytes(envelope) // BYTES_PER_TOKEN)})
+
+
+def _answer(body: bytes) -> Message:
+    message = message_of(body)
+    if message.error is not None or message.type == "error":
+        raise BadAnswer(f"The provider reported an error: {errors.problem(message.error)[1]}")
+    return message
+
+
+def _block_bytes(block: Block) -> int:
+    size = text_bytes(block.text) + text_bytes(block.thinking) + text_bytes(block.name)
+    return size if block.input is _UNSET else size + len(bytes(block.input))
+
+
+def _content_bytes(content: Any) -> int:
+    """Size of a string or of blocks, as text; results of tools and documents hold blocks of their own."""
+    if type(content) is not list:
+        return text_bytes(content)
+    return sum(_sent_bytes(block) for block in content if type(block) is dict)
+
+
+def _sent_bytes(block: dict[str, Any]) -> int:
+    size = sum(text_bytes(block.get(name)) for name in ("text", "thinking", "name"))
+    if block.get("type") == "image":
+        size += IMAGE_TOKENS * BYTES_PER_TOKEN
+    if type(block.get("input")) is dict:
+        size += len(msgspec.json.encode(block["input"]))
+    source = block.get("source")
+    if type(source) is dict:
+        size += text_bytes(source["data"]) if source.get("type") == "text" and "data" in source else 0
+        size += _content_bytes(source.get("content"))
+    return size + _content_bytes(block.get("content"))

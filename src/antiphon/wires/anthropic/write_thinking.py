@@ -1,0 +1,85 @@
+"""How much to think, in the form that a generation of models takes (guides "Thinking", "Effort")."""
+
+from typing import Any
+
+from antiphon.wires.anthropic.generations import LEAST_BUDGET, Generation, budget_of, effort_for, effort_of
+from antiphon.wires.anthropic.write_content import Dropped
+from antiphon.wires.neutral import Reasoning, Request
+
+_FORCED = ("any", "tool")
+_OFF: dict[str, dict[str, Any] | None] = {
+    "omit": None,
+    "disabled": {"type": "disabled"},
+    "between_tools": {"type": "between_tools"},
+}
+
+
+def write_thinking(
+    body: dict[str, Any],
+    request: Request,
+    messages: list[dict[str, Any]],
+    generation: Generation,
+    dropped: Dropped,
+) -> None:
+    """Add ``thinking`` and ``output_config.effort`` to a body that has its tools already."""
+    reasoning = request.reasoning
+    if reasoning is None:
+        return
+    if generation.thinking == "none":
+        if reasoning.effort != "none":
+            dropped["reasoning"] = None
+    elif reasoning.effort == "none":
+        _write_off(body, generation, dropped)
+    elif generation.thinking == "adaptive":
+        _write_adaptive(body, reasoning, generation, dropped)
+    else:
+        _write_budget(body, reasoning, messages, dropped)
+
+
+def _write_off(body: dict[str, Any], generation: Generation, dropped: Dropped) -> None:
+    if generation.off == "never":
+        body["output_config"] = {"effort": "low"}
+        dropped["reasoning"] = None
+    elif (off := _OFF[generation.off]) is not None:
+        body["thinking"] = off
+
+
+def _write_adaptive(body: dict[str, Any], reasoning: Reasoning, generation: Generation, dropped: Dropped) -> None:
+    effort = reasoning.effort or (effort_for(reasoning.budget) if reasoning.budget is not None else "")
+    if effort:
+        if known := effort_of(effort, generation):
+            body["output_config"] = {"effort": known}
+        else:
+            dropped["reasoning"] = None
+    if body.get("tool_choice", {}).get("type") in _FORCED:
+        # Thinking goes with `auto` and `none` only, and a call that must be made is part of the answer.
+        dropped["reasoning"] = None
+        return
+    body["thinking"] = {"type": "adaptive"}
+    if reasoning.summary:
+        body["thinking"]["display"] = "summarized"
+
+
+def _write_budget(body: dict[str, Any], reasoning: Reasoning, messages: list[dict[str, Any]], dropped: Dropped) -> None:
+    budget = reasoning.budget if reasoning.budget is not None else budget_of(reasoning.effort)
+    budget = max(budget, LEAST_BUDGET)
+    most = body["max_tokens"]
+    if budget >= most:
+        budget = most // 2  # room for an answer, too
+    forced = body.get("tool_choice", {}).get("type") in _FORCED
+    if budget < LEAST_BUDGET or forced or _continues_without_thinking(messages):
+        dropped["reasoning"] = None
+        return
+    body["thinking"] = {"type": "enabled", "budget_tokens": budget}
+
+
+def _continues_without_thinking(messages: list[dict[str, Any]]) -> bool:
+    """Tell whether the request goes on in the middle of a tool loop that did not begin with this wire's thinking.
+
+    With a budget the API refuses such a turn ("Expected `thinking` … but found `tool_use`").
+    """
+    last = messages[-1]["content"]
+    if len(messages) < 2 or messages[-1]["role"] != "user" or last[0]["type"] != "tool_result":
+        return False
+    before = messages[-2]
+    return before["role"] == "assistant" and before["content"][0]["type"] not in ("thinking", "redacted_thinking")
