@@ -3,7 +3,7 @@
 import asyncio
 import datetime
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,14 @@ class Client:
             return await response.read(cap)
         finally:
             response.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_unhandled(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A test fails where the loop logs what a callback or a task raised and nobody handled."""
+    yield
+    logged = [record.getMessage() for record in caplog.get_records("call") if record.name == "asyncio"]
+    assert not [message for message in logged if not message.startswith("Using selector")]
 
 
 @pytest.fixture

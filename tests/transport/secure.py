@@ -100,6 +100,8 @@ class Proxy:
         self.answer, self.context, self.close_after = answer, context, close
         self.heads: list[bytes] = []
         self.passed = b""
+        self.left = asyncio.Event()
+        """The client has left a connection that was given no tunnel."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "Proxy":
@@ -136,6 +138,7 @@ class Proxy:
             await writer.drain()
             if not self.close_after:
                 self.passed += await reader.read()
+                self.left.set()
             return
         port = int(head.split()[1].rpartition(b":")[2])
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)

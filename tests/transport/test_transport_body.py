@@ -134,8 +134,9 @@ async def test_read_is_capped(client: Client) -> None:
     async with Server(answering(length_answer(b"x" * 1000), chunked_answer(*[b"y" * 100] * 10), endless)) as server:
         assert await client.ask(server.origin, cap=1000) == b"x" * 1000
         assert await client.ask(server.origin, cap=1000) == b"y" * 1000
-        with pytest.raises(BadAnswer, match="longer than 999 bytes"):
-            await client.ask(server.origin, cap=999)
+        for _ in range(2):  # the endless one, on whose connection nothing follows; the first, on a new one
+            with pytest.raises(BadAnswer, match="longer than 999 bytes"):
+                await client.ask(server.origin, cap=999)
         await server.peers[0].gone.wait()
 
 

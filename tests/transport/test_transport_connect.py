@@ -99,8 +99,10 @@ async def test_one_address_refuses_and_the_next_is_used_at_once() -> None:
 async def test_one_address_hangs_and_the_next_gets_its_turn() -> None:
     loop = asyncio.get_running_loop()
     async with hanging_port() as port, Server(answering(OK)) as server:
+        before = asyncio.all_tasks()
         sock = await eyeballs.race(loop, addresses(port, server.origin.port, port))
         assert sock.getpeername()[1] == server.origin.port
+        assert {task.get_coro().__name__ for task in asyncio.all_tasks() - before} <= {"_run"}  # the server's own
         sock.close()
 
 
@@ -222,6 +224,7 @@ async def test_a_silent_proxy_ends_at_the_connect_deadline(make_client: MakeClie
         client = make_client(environ={"HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}"})
         with pytest.raises(UpstreamTimeout):
             await client.send(Origin("https", "provider.test", 443), timeout=0.1)
+        await asyncio.wait_for(proxy.left.wait(), 1)
 
 
 @pytest.mark.parametrize(

@@ -260,7 +260,9 @@ async def test_closing_the_transport_leaves_nothing(client: Client) -> None:
             await idle.ask(other.origin)
             unanswered = asyncio.ensure_future(idle.send(silent.origin))
             await until(lambda: silent.peers and silent.peers[0].seen)
+            pools = list(idle.transport._pools.values())
             await idle.transport.close()
+            assert not any(pool._open for pool in pools)
             await idle.transport.close()
             with pytest.raises(Truncated):
                 await waiting

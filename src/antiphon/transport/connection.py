@@ -94,7 +94,6 @@ class Connection(asyncio.BufferedProtocol):
     )
 
     _transport: asyncio.Transport
-    _parser: httptools.HttpResponseParser
     _response: HttpResponse
 
     def __init__(
@@ -108,7 +107,8 @@ class Connection(asyncio.BufferedProtocol):
         self._owner = owner
         self._limits = limits
         self._view = view
-        self._state = _IDLE
+        self._state = _LOST  # until it is made; a failed handshake reports a loss of what never was
+        self._parser = httptools.HttpResponseParser(self)
         self._tls: ssl.SSLObject | None = None
         self._fields: Headers = []
         self._framing = _LENGTH
@@ -187,7 +187,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
-        self._parser = httptools.HttpResponseParser(self)
+        self._state = _IDLE
         self._tls = transport.get_extra_info("ssl_object")
         self._owner.opened(self)
 

@@ -117,14 +117,13 @@ class HttpTransport:
         )
         self._connecting.add(task)
         try:
-            connection = await task
+            return await task
         except asyncio.CancelledError:
             if task.done() and not task.cancelled() and task.exception() is None:
                 task.result().abort()
             current = asyncio.current_task()
-            if self._closed and current is not None and not current.cancelling():
+            if current is not None and not current.cancelling():  # it was close that cancelled
                 raise ConnectFailed(f"No connection to {origin}: the transport was closed.") from None
             raise
         finally:
             self._connecting.discard(task)
-        return connection
