@@ -1,0 +1,12 @@
+"""The OpenAI Responses wire.
+
+What belongs here: reading, checking, changing and writing the requests, response objects and stream events of
+POST /v1/responses, and the pure part of conversations by ``previous_response_id``. What does not: the store of those
+conversations, OpenAI's chat wire, and anything of a provider that merely speaks this wire.
+"""
+
+from antiphon.wires.responses.codec import ResponsesCodec
+from antiphon.wires.responses.thread import Thread, Turn
+from antiphon.wires.responses.wire import Responses
+
+__all__ = ["Responses", "ResponsesCodec", "Thread", "Turn"]

@@ -1,0 +1,167 @@
+"""Conversations by ``previous_response_id``, for targets that keep none: what to store, and what to send.
+
+What belongs here: the pure part. What does not: the store. It keeps one row for each answered request that may be
+stored (:func:`stores`): the bytes of its :class:`Turn` under the response's id and the id of the key that asked, with
+``previous`` beside it, and finds the rows from one turn back to the first, oldest first. A request then goes
+``thread.join(document)`` before it is read or sent, and ``thread.turn(document, response)`` after it is answered.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from antiphon.clock import new_id
+from antiphon.errors import BadRequest, NotFound
+
+PAGE_DEFAULT = 20
+PAGE_LIMIT = 100
+_PREFIXES = {
+    "message": "msg",
+    "reasoning": "rs",
+    "function_call": "fc",
+    "function_call_output": "fco",
+    "custom_tool_call": "ctc",
+    "custom_tool_call_output": "ctco",
+}
+
+
+class Joined(list[dict[str, Any]]):
+    """Input items that hold every earlier turn; ``previous`` is the response they follow."""
+
+    def __init__(self, items: Iterable[dict[str, Any]], previous: str) -> None:
+        super().__init__(items)
+        self.previous = previous
+
+
+class Turn(msgspec.Struct, frozen=True, eq=False):
+    """One answered request: the items it added, and the response object as it was answered."""
+
+    id: str
+    previous: str
+    input: list[dict[str, Any]]
+    response: dict[str, Any]
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Turn":
+        """Return a turn out of what :meth:`encode` gave."""
+        return _decode(data)
+
+    def encode(self) -> bytes:
+        """Return the bytes to store."""
+        return msgspec.json.encode(self)
+
+
+_decode = msgspec.json.Decoder(Turn).decode
+
+
+def stores(document: dict[str, Any]) -> bool:
+    """Whether a caller lets its answer be stored, which is so unless it says otherwise."""
+    return document.get("store") is not False
+
+
+class Thread:
+    """Earlier turns of one conversation, oldest first."""
+
+    def __init__(self, turns: Iterable[Turn] = ()) -> None:
+        self._turns = tuple(turns)
+
+    def items(self) -> list[dict[str, Any]]:
+        """Return every item that was said: for each turn what came in, then what was answered."""
+        return [item for turn in self._turns for item in (*turn.input, *turn.response["output"])]
+
+    def join(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the request with the earlier turns in its ``input``, so that it needs no state.
+
+        Raises :class:`BadRequest` for a reference to an item that is not among them.
+        """
+        joined = Joined(self.items() + self._given(document), document.get("previous_response_id") or "")
+        return {**{name: value for name, value in document.items() if name != "previous_response_id"}, "input": joined}
+
+    def turn(self, document: dict[str, Any], response: bytes) -> Turn:
+        """Return what to store of a caller's request, as it was before it was joined, and of its response object.
+
+        Its items are as they will be listed: each with a type and an id.
+        """
+        answer = msgspec.json.decode(response)
+        items = [_named(item) for item in self._given(document)]
+        return Turn(answer["id"], document.get("previous_response_id") or "", items, answer)
+
+    def _given(self, document: dict[str, Any]) -> list[dict[str, Any]]:
+        known = {item["id"]: item for item in self.items() if "id" in item}
+        return [_resolved(item, known, f"input[{i}]") for i, item in enumerate(_plain(document.get("input")))]
+
+    def page(self, *, after: str = "", limit: int = PAGE_DEFAULT, order: str = "desc") -> bytes:
+        """Return a page of what the last turn had as input (GET /v1/responses/{id}/input_items).
+
+        Raises :class:`BadRequest` for an order, a limit or an ``after`` that is none.
+        """
+        if order not in ("asc", "desc"):
+            raise BadRequest("`order` must be asc or desc.", param="order")
+        if not 1 <= limit <= PAGE_LIMIT:
+            raise BadRequest(f"`limit` must be from 1 to {PAGE_LIMIT}.", param="limit")
+        items = Thread(self._turns[:-1]).items() + (self._turns[-1].input if self._turns else [])
+        if order == "desc":
+            items.reverse()
+        start = _after(items, after) if after else 0
+        shown = items[start : start + limit]
+        page = {
+            "object": "list",
+            "data": shown,
+            "first_id": shown[0]["id"] if shown else None,
+            "last_id": shown[-1]["id"] if shown else None,
+            "has_more": start + limit < len(items),
+        }
+        return msgspec.json.encode(page)
+
+
+def _after(items: list[dict[str, Any]], after: str) -> int:
+    for i, item in enumerate(items):
+        if item["id"] == after:
+            return i + 1
+    raise BadRequest(f"There is no item with id {after!r} among the input items.", param="after")
+
+
+def _plain(given: Any) -> list[dict[str, Any]]:
+    if isinstance(given, str):
+        content = [{"type": "input_text", "text": given}]
+        return [{"type": "message", "role": "user", "content": content}]
+    return list(given or ())
+
+
+def _named(item: dict[str, Any]) -> dict[str, Any]:
+    kind = item.get("type") or "message"
+    item_id = item.get("id") or new_id(_PREFIXES.get(kind, "item"))
+    named = {**item, "id": item_id, "type": kind}
+    if isinstance(item.get("content"), str) and kind == "message":
+        form = "output_text" if item.get("role") == "assistant" else "input_text"
+        named["content"] = [{"type": form, "text": item["content"]}]
+    return named
+
+
+def _resolved(item: dict[str, Any], known: dict[str, dict[str, Any]], at: str) -> dict[str, Any]:
+    if item.get("type") != "item_reference" and not ("id" in item and "type" not in item and "role" not in item):
+        return item
+    found = known.get(item.get("id") or "")
+    if found is None:
+        raise BadRequest(f"Item with id {item.get('id')!r} not found.", param=at, code="item_not_found")
+    return found
+
+
+def unknown_previous(response_id: str) -> BadRequest:
+    """Return the error for a ``previous_response_id`` that is not stored for this caller."""
+    return BadRequest(
+        f"Previous response with id {response_id!r} not found.",
+        param="previous_response_id",
+        code="previous_response_not_found",
+    )
+
+
+def unknown(response_id: str) -> NotFound:
+    """Return the error for a response that is not stored for this caller."""
+    return NotFound(f"Response with id {response_id!r} not found.")
+
+
+def deleted(response_id: str) -> bytes:
+    """Return what answers DELETE /v1/responses/{id}."""
+    return msgspec.json.encode({"id": response_id, "object": "response", "deleted": True})

@@ -1,0 +1,154 @@
+"""``tools`` and ``tool_choice`` in both directions (API reference, "Create a model response": tools, tool_choice).
+
+A custom tool takes free text. Other wires have none, so it is read as a function with one string, ``input``; a grammar
+that OpenAI would enforce becomes words in its description. The answer's calls are turned back when they are written.
+"""
+
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import BadRequest
+from antiphon.wires.neutral import Tool, ToolChoice
+from antiphon.wires.responses.fields import typed
+from antiphon.wires.responses.seal import WIRE
+
+_NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
+_FREE_TEXT: dict[str, Any] = {
+    "type": "object",
+    "properties": {"input": {"type": "string", "description": "The tool's whole input, as free text."}},
+    "required": ["input"],
+    "additionalProperties": False,
+}
+_MODES = {"auto": ToolChoice("auto"), "none": ToolChoice("none"), "required": ToolChoice("required")}
+
+
+class _Function(msgspec.Struct):
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class _Grammar(msgspec.Struct):
+    type: str = "text"
+    syntax: str | None = None
+    definition: str | None = None
+
+
+class _Custom(msgspec.Struct):
+    name: str
+    description: str | None = None
+    format: _Grammar | None = None
+
+
+class _Builtin(msgspec.Struct):
+    type: str
+    name: str | None = None
+    server_label: str | None = None
+
+
+class _Allowed(msgspec.Struct):
+    mode: str
+    tools: list[_Builtin]
+
+
+def read_tools(tools: list[dict[str, Any]]) -> tuple[Tool, ...]:
+    """Return the tools; raises :class:`BadRequest`."""
+    return tuple(_READERS.get(tool.get("type", ""), _read_builtin)(tool, f"tools[{i}]") for i, tool in enumerate(tools))
+
+
+def _read_function(tool: dict[str, Any], at: str) -> Tool:
+    function = typed(tool, _Function, at)
+    return Tool(function.name, function.description or "", function.parameters, function.strict)
+
+
+def _read_custom(tool: dict[str, Any], at: str) -> Tool:
+    custom = typed(tool, _Custom, at)
+    words = custom.description or ""
+    if custom.format is not None and custom.format.definition:
+        rule = f"`input` must match this {custom.format.syntax or ''} grammar:\n{custom.format.definition}"
+        words = f"{words}\n\n{rule}" if words else rule
+    return Tool(custom.name, words, _FREE_TEXT)
+
+
+def _read_builtin(tool: dict[str, Any], at: str) -> Tool:
+    return Tool(_name(typed(tool, _Builtin, at)), builtin=tool, wire=WIRE)
+
+
+_READERS = {"function": _read_function, "custom": _read_custom}
+
+
+def _name(tool: _Builtin) -> str:
+    return tool.name or tool.server_label or tool.type
+
+
+def custom_names(tools: Any) -> frozenset[str]:
+    """Return the names of the custom tools in a caller's own ``tools``."""
+    return frozenset(tool["name"] for tool in tools or () if tool.get("type") == "custom")
+
+
+def read_choice(choice: str | dict[str, Any], tools: tuple[Tool, ...]) -> tuple[ToolChoice, tuple[Tool, ...]]:
+    """Return the choice and the tools it leaves; raises :class:`BadRequest`.
+
+    ``allowed_tools`` with ``auto`` narrows the tools themselves, as no other wire can narrow an ``auto``.
+    """
+    if isinstance(choice, str):
+        if choice not in _MODES:
+            raise _wrong(f"{choice!r} is none of none, auto, required")
+        return _MODES[choice], tools
+    if choice.get("type") != "allowed_tools":
+        return ToolChoice("tool", (_name(typed(choice, _Builtin, "tool_choice")),)), tools
+    allowed = typed(choice, _Allowed, "tool_choice")
+    names = tuple(_name(tool) for tool in allowed.tools)
+    if allowed.mode == "required":
+        return ToolChoice("required", names), tools
+    if allowed.mode != "auto":
+        raise _wrong(f"the mode {allowed.mode!r} is neither auto nor required")
+    return _MODES["auto"], tuple(tool for tool in tools if tool.name in names)
+
+
+def _wrong(problem: str) -> BadRequest:
+    return BadRequest(f"`tool_choice` is not what it must be: {problem}.", param="tool_choice")
+
+
+def write_tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
+    """Return the ``tools``; raises :class:`BadRequest` for a tool that only another wire's provider runs."""
+    return [_write_tool(tool) for tool in tools]
+
+
+def _write_tool(tool: Tool) -> dict[str, Any]:
+    if tool.builtin is not None:
+        if tool.wire != WIRE:
+            raise BadRequest(
+                f"The built-in tool {tool.name!r} exists on the {tool.wire} wire only; choose a model there, or "
+                "declare a function.",
+                param="tools",
+            )
+        return tool.builtin
+    return {
+        "type": "function",
+        "name": tool.name,
+        "description": tool.description or None,
+        "parameters": tool.schema or _NO_PARAMETERS,
+        # Not said means strict here, and not strict on the other wires.
+        "strict": bool(tool.strict),
+    }
+
+
+def write_choice(choice: ToolChoice, tools: tuple[Tool, ...]) -> str | dict[str, Any]:
+    """Return the ``tool_choice``."""
+    builtins = {tool.name: tool.builtin for tool in tools if tool.builtin is not None}
+    if choice.mode == "tool" and choice.names:
+        return _named(choice.names[0], builtins)
+    if choice.names:
+        allowed = [_named(name, builtins) for name in choice.names]
+        return {"type": "allowed_tools", "mode": "required", "tools": allowed}
+    return "required" if choice.mode == "tool" else choice.mode
+
+
+def _named(name: str, builtins: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    builtin = builtins.get(name)
+    if builtin is None:
+        return {"type": "function", "name": name}
+    return {key: builtin[key] for key in ("type", "server_label") if key in builtin}

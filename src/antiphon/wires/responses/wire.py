@@ -1,0 +1,208 @@
+"""The Responses wire where caller and target agree on it: the bytes stay theirs (API reference, "Responses")."""
+
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import BadAnswer, BadRequest, CallError
+from antiphon.types import Target, Usage
+from antiphon.wires import body as bodies
+from antiphon.wires.responses import usage as usages
+from antiphon.wires.responses.answer import Reported, excerpt, read_answer, read_whole, reported
+from antiphon.wires.responses.fields import Fields, wrong_type
+from antiphon.wires.responses.frame import NOTHING, StreamEvent, read_frame
+from antiphon.wires.responses.growth import Frames
+from antiphon.wires.responses.output import head
+from antiphon.wires.responses.seal import TAG
+from antiphon.wires.responses.writer import error_frame
+from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
+
+_MODEL_LIMIT = 256
+_SOURCES = ("previous_response_id", "conversation", "prompt")
+_TERMINAL = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
+_PREAMBLE = frozenset(
+    (
+        "",
+        "response.created",
+        "response.queued",
+        "response.in_progress",
+        "response.content_part.added",
+        "response.reasoning_summary_part.added",
+        "response.output_item.added",
+    )
+)
+_SILENT_ITEMS = frozenset(("message", "reasoning"))
+_SEALED = TAG.encode()
+_decode = msgspec.json.Decoder(Fields).decode
+
+
+class Responses:
+    """POST /v1/responses; see :class:`antiphon.wires.wire.Wire`."""
+
+    operation = "responses"
+    streams = True
+    end_frame = b""
+    """The terminal event is the end; nothing follows it."""
+
+    def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
+        """See :meth:`antiphon.wires.wire.Wire.peek`; model and stream stand in the body on this wire."""
+        document = bodies.check(body)
+        try:
+            fields = _decode(body)
+        except msgspec.ValidationError as error:
+            raise wrong_type(str(error)) from None
+        name = fields.model
+        if not name or len(name) > _MODEL_LIMIT or not name.isprintable():
+            problem = f"`model` must be a name of 1 to {_MODEL_LIMIT} printable characters."
+            raise BadRequest(problem, param="model")
+        if not fields.input and not any(getattr(fields, source) for source in _SOURCES):
+            raise BadRequest("`input` must hold a text or at least one item.", param="input")
+        return Envelope(name, bool(fields.stream), True, 1, document)
+
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+        """See :meth:`antiphon.wires.wire.Wire.encode`.
+
+        Reasoning that another wire's provider signed is left out: to this one it is a broken seal, and no answer.
+        """
+        given = envelope.document.get("input")
+        if _SEALED in body and type(given) is list:
+            kept = [item for item in given if not _is_sealed(item)]
+            if len(kept) < len(given):
+                body = msgspec.json.encode({**envelope.document, "input": kept})
+        if target.model != envelope.model:
+            body = bodies.replace(body, "model", msgspec.json.encode(target.model))
+        return Encoded(body)
+
+    def whole(self, body: bytes) -> Whole:
+        """See :meth:`antiphon.wires.wire.Wire.whole`; an answer in the background may have no output yet."""
+        answer = read_whole(body)
+        size = sum(_item_bytes(bytes(raw)) for raw in answer.output or ())
+        return Whole(usages.read(bytes(answer.usage)), size)
+
+    def watch(self, envelope: Envelope, hides_usage: bool) -> "ResponsesWatch":
+        return ResponsesWatch()
+
+    def input_bytes(self, envelope: Envelope) -> int:
+        """See :meth:`antiphon.wires.wire.Wire.input_bytes`."""
+        document = envelope.document
+        tools = document.get("tools")
+        total = text_bytes(document.get("instructions")) + _texts_bytes(document.get("input"))
+        return total + (len(msgspec.json.encode(tools)) if tools else 0)
+
+    def error_body(self, error: CallError) -> bytes:
+        """Return OpenAI's error object for any error of ours."""
+        return msgspec.json.encode(
+            {"error": {"message": error.message, "type": error.kind, "param": error.param, "code": error.code}}
+        )
+
+    def error_frame(self, error: CallError) -> bytes:
+        """Return an ``error`` event; it begins a count of its own, as nobody counted the provider's events."""
+        return error_frame(error, Frames())
+
+    def refusal(self, body: bytes) -> str:
+        """Return the message of a provider's error body, or an excerpt of it."""
+        try:
+            problem = read_answer(body).problem()
+        except BadAnswer:
+            problem = None
+        return problem.words() if problem is not None else excerpt(body)
+
+
+class ResponsesWatch:
+    """Watches events as they pass; ``response`` is the response object of the terminal one. See
+    :class:`antiphon.wires.wire.Watch`."""
+
+    __slots__ = ("committed", "ended", "error", "output_bytes", "response", "usage")
+
+    def __init__(self) -> None:
+        self.committed = False
+        self.ended = False
+        self.error: CallError | None = None
+        self.usage: Usage | None = None
+        self.output_bytes = 0
+        self.response = b""
+
+    @property
+    def complete(self) -> bool:
+        return self.ended
+
+    def frame(self, frame: bytes) -> bytes:
+        event = read_frame(frame)
+        if event is None:
+            return frame
+        if event.type in _TERMINAL:
+            self._end(event)
+        elif event.type == "error" or event.error is not None:
+            self.error = reported(_problem(event))
+        elif event.delta is not None:
+            self.output_bytes += text_bytes(event.delta)
+            self.committed = True
+        elif event.type not in _PREAMBLE or (event.item != NOTHING and _speaks(event.item)):
+            self.committed = True
+        return frame
+
+    def _end(self, event: StreamEvent) -> None:
+        self.response = bytes(event.response)
+        answer = read_answer(self.response)
+        self.usage = usages.read(bytes(answer.usage))
+        if event.type == "response.failed":
+            self.error = reported(answer.problem() or Reported("the response failed"))
+        else:
+            self.committed = self.ended = True
+
+
+def _speaks(item: msgspec.Raw) -> bool:
+    """Whether an item is output as soon as it begins: a call is, a message has to say something first."""
+    try:
+        return head(item).type not in _SILENT_ITEMS
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def _problem(event: StreamEvent) -> Reported:
+    error = event.error
+    if type(error) is dict:
+        return Reported(error.get("message"), error.get("code"), error.get("type"))
+    return Reported(error or event.message, event.code)
+
+
+def _is_sealed(item: Any) -> bool:
+    content = item.get("encrypted_content") if type(item) is dict else None
+    return type(content) is str and content.startswith(TAG)
+
+
+class _OutputText(msgspec.Struct):
+    text: Any = None
+    refusal: Any = None
+
+
+class _OutputItem(msgspec.Struct):
+    """What of an output item is text."""
+
+    content: list[_OutputText] | None = None
+    summary: list[_OutputText] | None = None
+    name: Any = None
+    arguments: Any = None
+    input: Any = None
+
+
+_item = msgspec.json.Decoder(_OutputItem).decode
+
+
+def _item_bytes(raw: bytes) -> int:
+    try:
+        item = _item(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return 0  # an item of a kind that is not known here
+    texts = [*(item.content or ()), *(item.summary or ())]
+    size = sum(text_bytes(part.text) + text_bytes(part.refusal) for part in texts)
+    return size + text_bytes(item.name) + text_bytes(item.arguments) + text_bytes(item.input)
+
+
+def _texts_bytes(value: Any) -> int:
+    """Size of the texts in an input: a string, items, their contents, the results of tools."""
+    if type(value) is list:
+        return sum(_texts_bytes(item) for item in value)
+    if type(value) is dict:
+        return sum(_texts_bytes(value.get(name)) for name in ("content", "text", "output", "arguments", "input"))
+    return text_bytes(value)

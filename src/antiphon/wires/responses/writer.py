@@ -1,0 +1,227 @@
+"""Answers written for Responses callers: streams event by event, and whole ones (API reference, "Streaming events").
+
+The order is what the official clients' accumulators insist on: response.created, response.in_progress, then each item
+added, grown, done, then one terminal event with the whole response in it.
+"""
+
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import CallError, UpstreamError
+from antiphon.types import Usage
+from antiphon.wires.neutral import (
+    Closed,
+    Ended,
+    Event,
+    Failed,
+    Finish,
+    Grown,
+    Marked,
+    Opened,
+    Part,
+    Refusal,
+    Reply,
+    Request,
+    Start,
+    Text,
+    Thinking,
+    ToolCall,
+    Used,
+)
+from antiphon.wires.responses.answer import Skeleton, error_of, outcome
+from antiphon.wires.responses.growth import ITEMS, CustomCallItem, Frames, Item, MarkItem, MessageItem
+from antiphon.wires.responses.tools import custom_names
+
+_encode = msgspec.json.Encoder().encode
+
+
+class ResponsesWriter:
+    """Writes one answer; ``response`` is its whole response object once the terminal event is written."""
+
+    def __init__(self, request: Request, created: int = 0) -> None:
+        self.response = b""
+        self._created = created
+        self._request = request
+        self._custom = custom_names(request.echo.get("tools"))
+        self._frames = Frames()
+        self._skeleton: Skeleton
+        self._started = False
+        self._item: Item | None = None
+        self._growing: Item | None = None
+        self._index = 0
+        self._output: list[bytes] = []
+        self._usage: Usage | None = None
+        self._finish: Finish | None = None
+        self._refused = False
+        self._over = False
+
+    def write(self, event: Event) -> bytes:
+        """See :meth:`antiphon.wires.codec.EventWriter.write`; events of a second choice have no place here."""
+        if type(event) is Grown:  # by far the most of them
+            return self._growing.grow(event) if self._growing and event.text and not event.choice else b""
+        if self._over or getattr(event, "choice", None):
+            return b""
+        return _WRITERS[type(event)](self, event)  # type: ignore[no-any-return]
+
+    def fail(self, error: CallError) -> bytes:
+        """See :meth:`antiphon.wires.codec.EventWriter.fail`.
+
+        A response that was begun fails with what it has; the error event after it is what official clients raise.
+        """
+        if self._over:
+            return b""
+        self._over, self._growing = True, None
+        frames = b""
+        if self._started:
+            if self._item is not None:
+                self._output.append(_encode(self._item.result("incomplete")))
+            self.response = self._skeleton.write("failed", self._output, self._usage, error=error_of(error))
+            frames = self._frames.frame("response.failed", {"response": msgspec.Raw(self.response)})
+        return frames + error_frame(error, self._frames)
+
+    def _start(self, event: Start) -> bytes:
+        if self._started:
+            return b""
+        self._started = True
+        self._usage = event.usage
+        self._skeleton = skeleton = Skeleton(self._request, event.id, event.model, self._created)
+        response = {"response": msgspec.Raw(skeleton.write("in_progress", []))}
+        created = self._frames.frame("response.created", response)
+        return created + self._frames.frame("response.in_progress", response)
+
+    def _opened(self, event: Opened) -> bytes:
+        begun = self._start(Start("", ""))
+        kind = ITEMS[event.kind]
+        self._refused = self._refused or event.kind == "refusal"
+        if kind is MessageItem and isinstance(self._item, MessageItem):
+            self._growing = self._item
+            return begun + self._item.open(event)
+        if event.name in self._custom and event.kind == "tool":
+            kind = CustomCallItem
+        frames = begun + self._settle("completed")
+        self._item = self._growing = item = kind(self._frames, self._id(kind), self._index, event)
+        return frames + self._added(item) + item.open(event)
+
+    def _marked(self, event: Marked) -> bytes:
+        return self._growing.mark(event) if self._growing else b""
+
+    def _closed(self, event: Closed) -> bytes:
+        growing, self._growing = self._growing, None
+        return growing.close() if growing else b""
+
+    def _used(self, event: Used) -> bytes:
+        self._usage = event.usage
+        return b""
+
+    def _finished(self, event: Finish) -> bytes:
+        self._finish = event
+        return b""
+
+    def _failed(self, event: Failed) -> bytes:
+        return self.fail(UpstreamError(event.message, status=event.status or None))
+
+    def _ended(self, event: Ended) -> bytes:
+        frames = self._start(Start("", ""))
+        status, incomplete = outcome(self._finish, self._refused)
+        frames += self._closed(Closed(0)) + self._settle(status)
+        self._over = True
+        self.response = self._skeleton.write(status, self._output, self._usage, incomplete=incomplete)
+        return frames + self._frames.frame(f"response.{status}", {"response": msgspec.Raw(self.response)})
+
+    def _id(self, kind: type[Item]) -> str:
+        return self._skeleton.item_id(kind.prefix, self._index)
+
+    def _added(self, item: Item) -> bytes:
+        members = {"output_index": self._index, "item": item.result("in_progress")}
+        return self._frames.frame("response.output_item.added", members)
+
+    def _settle(self, status: str) -> bytes:
+        """End the item that is open, if one is."""
+        item, self._item = self._item, None
+        if item is None:
+            return b""
+        frames = self._done(item, status)
+        if (mark := item.follower()) is not None:
+            follower = MarkItem(self._frames, self._id(MarkItem), self._index, mark)
+            frames += self._added(follower) + self._done(follower, "completed")
+        return frames
+
+    def _done(self, item: Item, status: str) -> bytes:
+        data = _encode(item.result(status))
+        self._output.append(data)
+        members = {"output_index": self._index, "item": msgspec.Raw(data)}
+        self._index += 1
+        return self._frames.frame("response.output_item.done", members)
+
+
+_WRITERS: dict[type, Any] = {
+    Start: ResponsesWriter._start,
+    Opened: ResponsesWriter._opened,
+    Marked: ResponsesWriter._marked,
+    Closed: ResponsesWriter._closed,
+    Used: ResponsesWriter._used,
+    Finish: ResponsesWriter._finished,
+    Failed: ResponsesWriter._failed,
+    Ended: ResponsesWriter._ended,
+}
+
+
+def error_frame(error: CallError, frames: Frames) -> bytes:
+    """Return the ``error`` event, in both shapes: flat as the reference has it, nested as OpenAI sends it and its
+    clients raise it."""
+    flat = {"code": error.code, "message": error.message, "param": error.param}
+    return frames.frame("error", {**flat, "error": {"type": error.kind, **flat}})
+
+
+def write_reply(reply: Reply, request: Request) -> bytes:
+    """See :meth:`antiphon.wires.codec.Codec.write_reply`: the object that a stream of the same answer ends with."""
+    writer = ResponsesWriter(request, reply.created)
+    writer.write(Start(reply.id, reply.model))
+    choice = reply.choices[0]
+    tokens = tuple((choice.logprobs or {}).get("content") or ())
+    for index, part in enumerate(choice.parts):
+        for event in part_events(part, index):
+            if tokens and type(part) is Text and type(event) is Grown:
+                event, tokens = msgspec.structs.replace(event, logprobs=tokens), ()
+            writer.write(event)
+    if reply.usage is not None:
+        writer.write(Used(reply.usage))
+    writer.write(choice.finish)
+    writer.write(Ended())
+    return writer.response
+
+
+def part_events(part: Part, index: int) -> list[Event]:
+    """Return the events that make a part of an answer, none for what an answer of this wire cannot hold."""
+    events = _EVENTS.get(type(part))
+    return events(part, index) if events is not None else []
+
+
+def _text_events(part: Text, index: int) -> list[Event]:
+    marks = [Marked(index, citation=cited) for cited in part.citations]
+    return [Opened(index, "text"), Grown(index, part.text), *marks, Closed(index)]
+
+
+def _refusal_events(part: Refusal, index: int) -> list[Event]:
+    return [Opened(index, "refusal"), Grown(index, part.text), Closed(index)]
+
+
+def _thinking_events(part: Thinking, index: int) -> list[Event]:
+    mark = Marked(index, signature=part.signature, redacted=part.redacted, wire=part.wire)
+    grown = [Grown(index, part.text)] if part.text else []
+    marked = [mark] if part.signature or part.redacted else []
+    return [Opened(index, "thinking", id=part.id), *grown, *marked, Closed(index)]
+
+
+def _tool_events(part: ToolCall, index: int) -> list[Event]:
+    marked = [Marked(index, signature=part.signature)] if part.signature else []
+    return [Opened(index, "tool", id=part.id, name=part.name), Grown(index, part.arguments), *marked, Closed(index)]
+
+
+_EVENTS: dict[type, Any] = {
+    Text: _text_events,
+    Refusal: _refusal_events,
+    Thinking: _thinking_events,
+    ToolCall: _tool_events,
+}
