@@ -1,0 +1,14 @@
+"""The Gemini wire: generateContent and its stream, countTokens, embedContent and batchEmbedContents.
+
+What belongs here: reading, checking, changing and writing this wire's JSON and frames, its addresses (the model stands
+in the path), its error names, and its side of every translation. What does not: whose servers speak it (Vertex is a
+row with another address), sockets, prices.
+"""
+
+from antiphon.wires.gemini.address import Address, read_address
+from antiphon.wires.gemini.codec import Gemini
+from antiphon.wires.gemini.counting import CountTokens
+from antiphon.wires.gemini.embed import Embed, EmbedBatch
+from antiphon.wires.gemini.wire import Generate
+
+__all__ = ["Address", "CountTokens", "Embed", "EmbedBatch", "Gemini", "Generate", "read_address"]

@@ -1,0 +1,52 @@
+"""Where a call of this wire says what it wants: ``models/{model}:{method}`` and the query.
+
+A key in the query, as this wire's own servers allow it, is refused: addresses end up in logs and histories.
+"""
+
+from urllib.parse import parse_qs, unquote
+
+import msgspec
+
+from antiphon.errors import BadRequest, NotFound, Unauthorized
+
+METHODS = {
+    "generateContent": ("generate", False),
+    "streamGenerateContent": ("generate", True),
+    "countTokens": ("gemini_count_tokens", False),
+    "embedContent": ("gemini_embed", False),
+    "batchEmbedContents": ("gemini_embed_batch", False),
+}
+"""Method of an address to operation, and whether the answer is a stream."""
+
+_CREDENTIALS = ("key", "access_token", "$key", "$access_token", "oauth_token")
+
+
+class Address(msgspec.Struct, frozen=True):
+    """What the path of a call says."""
+
+    operation: str
+    model: str
+    stream: bool
+
+
+def read_address(tail: str, query: str) -> Address:
+    """Read the path behind ``/v1beta/``, still percent-encoded, and the query without its question mark.
+
+    Raises :class:`~antiphon.errors.Unauthorized` for a key in the query, :class:`~antiphon.errors.NotFound` for
+    another path, and :class:`~antiphon.errors.BadRequest` for a stream in the form of a JSON array, which is not
+    offered: every official client asks for server-sent events.
+    """
+    asked = parse_qs(query, keep_blank_values=True)
+    if named := next((name for name in _CREDENTIALS if name in asked), None):
+        raise Unauthorized(
+            f"A credential in a URL (?{named}=) ends up in logs and is refused; send it in the x-goog-api-key header."
+        )
+    name, _, method = unquote(tail).rpartition(":")
+    model = name.removeprefix("models/")
+    if method not in METHODS or model == name or not model:
+        methods = ", ".join(METHODS)
+        raise NotFound(f"This path is not known; expected models/{{model}}:{{method}} with a method of: {methods}.")
+    operation, stream = METHODS[method]
+    if stream and (asked.get("alt") or asked.get("$alt")) != ["sse"]:
+        raise BadRequest("A stream is sent as server-sent events only; add ?alt=sse to the URL.", param="alt")
+    return Address(operation, model, stream)

@@ -1,0 +1,42 @@
+"""The codec of this wire: see :class:`antiphon.wires.codec.Codec`."""
+
+from typing import Any
+
+from antiphon.types import Target
+from antiphon.wires.codec import EventReader, EventWriter, Splitter, Written
+from antiphon.wires.gemini import reply as replies
+from antiphon.wires.gemini.request_reader import read_request
+from antiphon.wires.gemini.request_writer import write_request
+from antiphon.wires.gemini.signature import WIRE
+from antiphon.wires.gemini.stream_reader import StreamReader
+from antiphon.wires.gemini.stream_writer import StreamWriter
+from antiphon.wires.neutral import Reply, Request
+from antiphon.wires.sse import SSESplitter
+
+
+class Gemini:
+    """generateContent, in both directions."""
+
+    wire = WIRE
+    stream_type = "text/event-stream"
+
+    def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
+        return read_request(document, model, stream)
+
+    def write_request(self, request: Request, target: Target) -> Written:
+        return write_request(request, target)
+
+    def read_reply(self, body: bytes) -> Reply:
+        return replies.read_reply(body)
+
+    def write_reply(self, reply: Reply, request: Request) -> bytes:
+        return replies.write_reply(reply, request)
+
+    def splitter(self) -> Splitter:
+        return SSESplitter()
+
+    def reader(self) -> EventReader:
+        return StreamReader()
+
+    def writer(self, request: Request) -> EventWriter:
+        return StreamWriter(request)

@@ -1,0 +1,154 @@
+"""``contents`` read into neutral messages: parts, turns, and the ids that tie results to calls.
+
+Calls may come without ids; a result then belongs to the oldest call of its name that has none yet. What a streaming
+client keeps as several contents of one turn becomes one message again.
+"""
+
+from collections import deque
+from typing import Any, Literal
+
+from antiphon.errors import BadRequest
+from antiphon.wires.gemini.fields import Content, FunctionCall, FunctionResponse, Part
+from antiphon.wires.gemini.jsontext import dump_text
+from antiphon.wires.gemini.media import read_inline, read_uri
+from antiphon.wires.gemini.signature import WIRE, unseal
+from antiphon.wires.neutral import Audio, File, Image, Message, Text, Thinking, ToolCall, ToolResult
+from antiphon.wires.neutral import Part as NeutralPart
+
+_ROLES: dict[str | None, Literal["user", "assistant"]] = {
+    None: "user", "": "user", "user": "user", "function": "user", "tool": "user", "model": "assistant",
+}  # fmt: skip
+_OWN = ("executable_code", "code_execution_result", "tool_call", "tool_response")
+
+
+class Contents:
+    """Reads the contents of one request; ``extras`` collects what no other wire has."""
+
+    def __init__(self) -> None:
+        self.extras: dict[str, Any] = {}
+        self._waiting: dict[str, deque[str]] = {}
+        self._calls = 0
+
+    def read(self, contents: list[Content]) -> tuple[Message, ...]:
+        """Return the messages; raises :class:`~antiphon.errors.BadRequest` naming the field at fault."""
+        messages: list[Message] = []
+        for index, content in enumerate(contents):
+            at = f"contents[{index}]"
+            if content.role not in _ROLES:
+                raise BadRequest(f"`{at}.role` is {content.role!r}; expected user or model.", param=f"{at}.role")
+            role = _ROLES[content.role]
+            parts: list[NeutralPart] = []
+            for number, part in enumerate(content.parts or ()):
+                parts += self._part(part, role, f"{at}.parts[{number}]")
+            if messages and _continues(messages[-1], role, parts):
+                parts = [*messages.pop().parts, *parts]
+            messages.append(Message(role, tuple(_joined(parts) if role == "assistant" else parts)))
+        return tuple(messages)
+
+    def _part(self, part: Part, role: str, at: str) -> list[NeutralPart]:
+        if part.video_metadata is not None:
+            self.extras["videoMetadata"] = part.video_metadata
+        if part.function_call is not None:
+            return [self._call(part.function_call, part.thought_signature or "")]
+        if part.function_response is not None:
+            return [self._result(part.function_response, at)]
+        if part.inline_data is not None or part.file_data is not None:
+            return [_media(part), *_signed(part)]
+        if part.text is not None:
+            return _text(part, role)
+        name = next((name for name in _OWN if getattr(part, name) is not None), None)
+        if name is not None:
+            shown = name.title().replace("_", "")
+            field = f"{at}.{shown[0].lower()}{shown[1:]}"
+            raise BadRequest(
+                f"`{field}` is what the provider's own tools did, for models of this wire only.", param=field
+            )
+        if part.thought_signature:
+            return _signed(part)
+        known = "text, inlineData, fileData, functionCall or functionResponse"
+        raise BadRequest(f"`{at}` holds none of {known}.", param=at)
+
+    def _call(self, call: FunctionCall, signature: str) -> ToolCall:
+        self._calls += 1
+        name = call.id or f"call_{self._calls}"
+        self._waiting.setdefault(call.name, deque()).append(name)
+        return ToolCall(name, call.name, dump_text(call.args) if call.args else "{}", signature)
+
+    def _result(self, result: FunctionResponse, at: str) -> ToolResult:
+        waiting = self._waiting.get(result.name) or deque()
+        if result.id:
+            if result.id in waiting:
+                waiting.remove(result.id)
+            name = result.id
+        elif waiting:
+            name = waiting.popleft()
+        else:
+            field = f"{at}.functionResponse.name"
+            raise BadRequest(
+                f"`{field}` answers {result.name!r}, which no functionCall before it asked for.", param=field
+            )
+        text, failed = _answered(result.response)
+        parts: list[Text | Image | File] = [Text(text)] if text is not None else []
+        for part in result.parts or ():
+            media = _media(part)
+            if isinstance(media, Audio):
+                field = f"{at}.functionResponse.parts"
+                raise BadRequest(f"`{field}` holds sound, which only models of this wire can take.", param=field)
+            parts.append(media)
+        return ToolResult(name, tuple(parts), name=result.name, error=failed)
+
+
+def _answered(response: dict[str, Any] | None) -> tuple[str | None, bool]:
+    """A function's answer as text, and whether it is an error (API reference, "FunctionResponse": output, error)."""
+    if not response:
+        return None, False
+    if response.keys() == {"output"} or response.keys() == {"error"}:
+        key, value = next(iter(response.items()))
+        return value if type(value) is str else dump_text(value), key == "error"
+    return dump_text(response), False
+
+
+def _media(part: Any) -> Image | Audio | File:
+    resolution = part.media_resolution if isinstance(part, Part) else None
+    if (blob := part.inline_data) is not None:
+        return read_inline(blob.mime_type, blob.data, blob.display_name, resolution)
+    if (file := part.file_data) is not None:
+        return read_uri(file.mime_type, file.file_uri, file.display_name, resolution)
+    raise BadRequest("A part of a functionResponse holds neither inlineData nor fileData.", param="functionResponse")
+
+
+def _text(part: Part, role: str) -> list[NeutralPart]:
+    text = part.text or ""
+    if part.thought:
+        thinking = unseal(part.thought_signature, text) if part.thought_signature else Thinking(text, wire=WIRE)
+        return [thinking]
+    return [*([Text(text)] if text or role == "user" else []), *_signed(part)]
+
+
+def _signed(part: Part) -> list[NeutralPart]:
+    """A signature on a part that is no thought is kept as a thought without words behind it."""
+    return [unseal(part.thought_signature, "")] if part.thought_signature else []
+
+
+def _continues(before: Message, role: str, parts: list[NeutralPart]) -> bool:
+    if before.role != role:
+        return False
+    return role == "assistant" or all(isinstance(part, ToolResult) for part in (*before.parts, *parts))
+
+
+def _joined(parts: list[NeutralPart]) -> list[NeutralPart]:
+    """Join what a stream cut: neighbouring texts, and thoughts up to the one that has the signature."""
+    joined: list[NeutralPart] = []
+    for part in parts:
+        last = joined[-1] if joined else None
+        if isinstance(part, Text) and isinstance(last, Text):
+            joined[-1] = Text(last.text + part.text)
+        elif isinstance(part, Thinking) and isinstance(last, Thinking) and last.text and not _proven(last):
+            joined[-1] = Thinking(last.text + part.text, part.signature, part.redacted, part.id, part.wire)
+        else:
+            joined.append(part)
+    return joined
+
+
+def _proven(thinking: Thinking) -> bool:
+    return bool(thinking.signature or thinking.redacted or thinking.id)

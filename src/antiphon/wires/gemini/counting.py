@@ -1,0 +1,73 @@
+"""POST /v1beta/models/{model}:countTokens, for targets of this wire (API reference, "models.countTokens")."""
+
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import BadAnswer, BadRequest
+from antiphon.types import Target, Usage
+from antiphon.wires import body as bodies
+from antiphon.wires.gemini import failure, fields
+from antiphon.wires.gemini.wire import Operation, generate_bytes, renamed
+from antiphon.wires.wire import Encoded, Envelope, Watch, Whole
+
+_WRAPPERS = ("generateContentRequest", "generate_content_request")
+
+
+class _Counted(msgspec.Struct, rename="camel"):
+    total_tokens: int | None = None
+    error: Any = None
+
+
+class _Wrapper(msgspec.Struct):
+    camel: msgspec.Raw | msgspec.UnsetType = msgspec.field(name=_WRAPPERS[0], default=msgspec.UNSET)
+    snake: msgspec.Raw | msgspec.UnsetType = msgspec.field(name=_WRAPPERS[1], default=msgspec.UNSET)
+
+
+_decode = msgspec.json.Decoder(_Counted, strict=False).decode
+_decode_wrapper = msgspec.json.Decoder(_Wrapper).decode
+
+
+class CountTokens(Operation):
+    """Counting costs nothing; the request is a whole request for generation, or its contents alone."""
+
+    operation = "gemini_count_tokens"
+
+    def check(self, body: bytes, document: dict[str, Any]) -> int:
+        wrapped = fields.canonical(document)
+        if "generateContentRequest" not in wrapped:
+            fields.typed(wrapped, fields.GenerateRequest)
+            return 1
+        if type(wrapped["generateContentRequest"]) is not dict:
+            raise BadRequest("`generateContentRequest` must be an object.", param="generateContentRequest")
+        fields.typed(wrapped["generateContentRequest"], fields.GenerateRequest, "generateContentRequest")
+        return 1
+
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+        """See :meth:`antiphon.wires.wire.Wire.encode`: the wrapped request names its model once more."""
+        body = renamed(body, envelope.document, target)
+        name = next((name for name in _WRAPPERS if type(envelope.document.get(name)) is dict), None)
+        if name is None:
+            return Encoded(body)
+        raw = _decode_wrapper(body)
+        inner = bytes(raw.camel if name == _WRAPPERS[0] else raw.snake)  # type: ignore[arg-type]
+        changed = renamed(inner, envelope.document[name], target)
+        return Encoded(body if changed == inner else bodies.replace(body, name, changed))
+
+    def whole(self, body: bytes) -> Whole:
+        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+        try:
+            counted = _decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            counted = _Counted()
+        if counted.error is not None or counted.total_tokens is None:
+            raise BadAnswer(f"The provider did not count: {failure.refusal(body)}")
+        return Whole(Usage(), 0)
+
+    def watch(self, envelope: Envelope, hides_usage: bool) -> Watch:
+        raise NotImplementedError("counting does not stream")
+
+    def input_bytes(self, envelope: Envelope) -> int:
+        """See :meth:`antiphon.wires.wire.Wire.input_bytes`."""
+        document = envelope.document
+        return generate_bytes(next((document[name] for name in _WRAPPERS if name in document), document))

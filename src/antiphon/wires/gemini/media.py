@@ -1,0 +1,91 @@
+"""Images, sound and documents between neutral parts and ``inlineData`` / ``fileData`` (API reference, "Part").
+
+A ``fileUri`` may be a file that was uploaded to the provider, an object in Cloud Storage, or a public address
+("File input methods").
+"""
+
+import base64
+from typing import Any
+from urllib.parse import urlsplit
+
+from antiphon.errors import BadRequest
+from antiphon.wires.neutral import Audio, File, Image
+
+_OWN_FILES = ("/v1beta/files/", "/v1/files/", "/v1alpha/files/")
+_ALIASES = {"audio/mpeg": "audio/mp3", "audio/x-wav": "audio/wav", "audio/wave": "audio/wav", "image/jpg": "image/jpeg"}
+_BY_ENDING = {
+    "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp", "heic": "image/heic",
+    "heif": "image/heif", "gif": "image/gif", "pdf": "application/pdf", "txt": "text/plain", "md": "text/md",
+    "html": "text/html", "css": "text/css", "csv": "text/csv", "xml": "text/xml", "rtf": "text/rtf",
+    "json": "application/json", "wav": "audio/wav", "mp3": "audio/mp3", "aiff": "audio/aiff", "aac": "audio/aac",
+    "ogg": "audio/ogg", "flac": "audio/flac", "mp4": "video/mp4", "mpeg": "video/mpeg", "mov": "video/quicktime",
+    "webm": "video/webm",
+}  # fmt: skip
+_LEVELS = {
+    "MEDIA_RESOLUTION_LOW": "low",
+    "MEDIA_RESOLUTION_MEDIUM": "auto",
+    "MEDIA_RESOLUTION_HIGH": "high",
+    "MEDIA_RESOLUTION_ULTRA_HIGH": "high",
+}
+
+
+def read_inline(media_type: str, data: str, name: str = "", resolution: Any = None) -> Image | Audio | File:
+    """Return the neutral part for bytes in a request or an answer; video travels as a file."""
+    kind = media_type.partition("/")[0]
+    if kind == "image":
+        return Image(data=data, media_type=media_type, detail=_detail(resolution))
+    if kind == "audio":
+        return Audio(data=data, media_type=media_type)
+    return File(data=data, media_type=media_type, name=name)
+
+
+def read_uri(media_type: str, uri: str, name: str = "", resolution: Any = None) -> Image | Audio | File:
+    """Return the neutral part for an address; one of the provider's own is its id for the file."""
+    own = uri.startswith("gs://") or any(path in uri for path in _OWN_FILES)
+    url, file_id = ("", uri) if own else (uri, "")
+    kind = media_type.partition("/")[0]
+    if kind == "image":
+        return Image(url=url, media_type=media_type, file_id=file_id, detail=_detail(resolution))
+    if kind == "audio":
+        return Audio(media_type=media_type, url=uri)
+    return File(url=url, media_type=media_type, file_id=file_id, name=name)
+
+
+def _detail(resolution: Any) -> str:
+    level = resolution.get("level") if type(resolution) is dict else resolution
+    return _LEVELS.get(level, "") if type(level) is str else ""
+
+
+def write_media(part: Image | Audio | File) -> dict[str, Any]:
+    """Return ``{"inlineData": …}`` or ``{"fileData": …}``.
+
+    Raises :class:`~antiphon.errors.BadRequest` for what this wire cannot name: another provider's file id, or bytes
+    without a type.
+    """
+    if isinstance(part, File) and part.text:
+        return _inline(part.media_type or "text/plain", base64.b64encode(part.text.encode()).decode())
+    if part.data:
+        return _inline(part.media_type, part.data)
+    place = part.url or getattr(part, "file_id", "")
+    if place.startswith("data:"):
+        head, _, data = place[5:].partition(",")
+        if not head.endswith(";base64"):
+            raise BadRequest("A data: URL must hold base64 for this model.", param="url")
+        return _inline(head.partition(";")[0], data)
+    if "://" not in place:
+        what = f"the file id {place!r}, which belongs to another provider" if place else "no data"
+        raise BadRequest(f"A part of the request holds {what}; send its bytes as base64 or its URL.", param="file_id")
+    return _by_address(place, part.media_type)
+
+
+def _by_address(uri: str, media_type: str) -> dict[str, Any]:
+    ending = urlsplit(uri).path.rpartition(".")[2].lower()
+    kind = media_type or _BY_ENDING.get(ending, "")
+    data = {"mimeType": _ALIASES.get(kind, kind), "fileUri": uri} if kind else {"fileUri": uri}
+    return {"fileData": data}
+
+
+def _inline(media_type: str, data: str) -> dict[str, Any]:
+    if not media_type:
+        raise BadRequest("A part of the request holds bytes without their media type; name it.", param="media_type")
+    return {"inlineData": {"mimeType": _ALIASES.get(media_type, media_type), "data": data}}

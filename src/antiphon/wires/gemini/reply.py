@@ -1,0 +1,203 @@
+"""Whole answers of this wire, read into neutral replies and written from them.
+
+Declared rules: code that the provider ran becomes fenced text for other wires; a call whose arguments are no JSON
+object, which this wire cannot hold, is told as ``MALFORMED_FUNCTION_CALL`` with the call in ``finishMessage``.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from antiphon.clock import new_id
+from antiphon.errors import BadAnswer
+from antiphon.wires.gemini import failure
+from antiphon.wires.gemini import usage as usages
+from antiphon.wires.gemini.citations import read_citations, write_grounding
+from antiphon.wires.gemini.finish import read_finish, write_finish
+from antiphon.wires.gemini.jsontext import dump
+from antiphon.wires.gemini.logprobs import read_logprobs, write_logprobs
+from antiphon.wires.gemini.media import read_inline, read_uri, write_media
+from antiphon.wires.gemini.shape import Candidate, Part, arguments, blocked, read_answer
+from antiphon.wires.gemini.signature import WIRE, seal, unseal
+from antiphon.wires.gemini.wire import usage_of
+from antiphon.wires.neutral import (
+    Choice,
+    Finish,
+    Refusal,
+    Reply,
+    Request,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
+from antiphon.wires.neutral import Part as NeutralPart
+
+
+def read_reply(body: bytes) -> Reply:
+    """See :meth:`antiphon.wires.codec.Codec.read_reply`."""
+    answer = read_answer(body)
+    if answer.error is not None:
+        raise BadAnswer(f"The provider reported an error: {failure.message_of(answer.error)}")
+    choices = tuple(_choice(candidate) for candidate in sorted(answer.candidates or (), key=lambda one: one.index or 0))
+    if blocked(answer) is not None:
+        choices = (Choice((), Finish("content_filter")),)
+    if not choices:
+        raise BadAnswer("The provider answered without `candidates` and without a reason for it.")
+    return Reply(
+        id=answer.response_id or new_id("gen"),
+        model=answer.model_version or "",
+        choices=choices,
+        usage=usage_of(answer),
+    )
+
+
+def _choice(candidate: Candidate) -> Choice:
+    parts: list[NeutralPart] = []
+    for part in (candidate.content.parts if candidate.content else None) or ():
+        parts += _read_part(part)
+    if not parts and not candidate.finish_reason:
+        raise BadAnswer("The provider answered with a candidate that has neither parts nor a finish reason.")
+    called = any(isinstance(part, ToolCall) for part in parts)
+    reason = read_finish(candidate.finish_reason or "STOP", candidate.finish_message, called=called)
+    index = candidate.index or 0
+    tokens = read_logprobs(candidate.logprobs_result)
+    joined = _cited(_joined(parts), candidate)
+    return Choice(tuple(joined), Finish(reason, choice=index), {"content": tokens} if tokens else None)
+
+
+def _read_part(part: Part) -> list[NeutralPart]:
+    if (call := part.function_call) is not None:
+        return [ToolCall(call.id or new_id("call"), call.name, arguments(call), part.thought_signature or "")]
+    read: list[NeutralPart] = []
+    if part.text is not None and part.thought:
+        if not part.thought_signature:
+            return [Thinking(part.text, wire=WIRE)] if part.text else []
+        return [unseal(part.thought_signature, part.text)]
+    if part.text:
+        read.append(Text(part.text))
+    elif part.inline_data is not None:
+        read.append(read_inline(part.inline_data.mime_type or "", part.inline_data.data or ""))
+    elif part.file_data is not None:
+        read.append(read_uri(part.file_data.mime_type or "", part.file_data.file_uri or ""))
+    elif code := code_text(part):
+        read.append(Text(code))
+    if part.thought_signature:
+        read.append(unseal(part.thought_signature, ""))
+    return read
+
+
+def code_text(part: Part) -> str:
+    """Return code that the provider ran, or what came of it, as fenced text; ``""`` for another part."""
+    if (code := part.executable_code) is not None:
+        return f"\n```{(code.language or '').lower()}\n{code.code or ''}\n```\n"
+    if (result := part.code_execution_result) is not None:
+        return f"\n```\n{result.output or result.outcome or ''}\n```\n"
+    return ""
+
+
+def _joined(parts: list[NeutralPart]) -> list[NeutralPart]:
+    joined: list[NeutralPart] = []
+    for part in parts:
+        if joined and isinstance(part, Text) and isinstance(joined[-1], Text):
+            part = Text(joined.pop().text + part.text)  # type: ignore[union-attr]
+        joined.append(part)
+    return joined
+
+
+def _cited(parts: list[NeutralPart], candidate: Candidate) -> list[NeutralPart]:
+    """Give the last text the citations, which this wire keeps beside the parts."""
+    if candidate.grounding_metadata is None and candidate.citation_metadata is None:
+        return parts
+    at = max((index for index, part in enumerate(parts) if isinstance(part, Text)), default=None)
+    if at is None:
+        return parts
+    text = parts[at].text  # type: ignore[union-attr]
+    citations = read_citations(candidate.grounding_metadata, candidate.citation_metadata, text)
+    return [*parts[:at], Text(text, citations=tuple(citations)), *parts[at + 1 :]]
+
+
+def write_reply(reply: Reply, request: Request) -> bytes:
+    """See :meth:`antiphon.wires.codec.Codec.write_reply`."""
+    document: dict[str, Any] = {"candidates": [_write_choice(choice) for choice in reply.choices]}
+    if reply.usage is not None:
+        document["usageMetadata"] = usages.write(reply.usage)
+    document["modelVersion"] = reply.model or request.model
+    document["responseId"] = reply.id
+    return dump(document)
+
+
+def _write_choice(choice: Choice) -> dict[str, Any]:
+    malformed = [part for part in choice.parts if isinstance(part, ToolCall) and not holds_object(part.arguments)]
+    parts = [made for part in choice.parts if part not in malformed for made in _write_part(part)]
+    candidate: dict[str, Any] = {
+        # Never without a part: clients that keep the history drop such a turn.
+        "content": {"parts": parts or [{"text": ""}], "role": "model"},
+        "finishReason": write_finish(choice.finish.reason),
+        "index": choice.finish.choice,
+    }
+    if malformed:
+        candidate |= told((part.name, part.arguments) for part in malformed)
+    elif choice.finish.reason == "pause":
+        candidate["finishMessage"] = PAUSED
+    if tokens := (choice.logprobs or {}).get("content"):
+        candidate["logprobsResult"] = write_logprobs(tokens)
+    if grounding := _grounding(choice):
+        candidate["groundingMetadata"] = grounding
+    return candidate
+
+
+PAUSED = "The model paused; send its answer back to let it go on."
+
+
+def told(calls: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return how this wire says that calls are malformed."""
+    shown = "; ".join(f"{name}({arguments})" for name, arguments in calls)
+    return {"finishReason": "MALFORMED_FUNCTION_CALL", "finishMessage": f"Malformed function call: {shown}"}
+
+
+def holds_object(arguments: str) -> bool:
+    """Whether a call's arguments are a JSON object."""
+    try:
+        return type(msgspec.json.decode(arguments or "{}")) is dict
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return False
+
+
+def _grounding(choice: Choice) -> dict[str, Any] | None:
+    cited, offset = [], 0
+    for part in choice.parts:
+        if isinstance(part, Text | Refusal):
+            citations = part.citations if isinstance(part, Text) else ()
+            cited += [(citation, part.text, offset) for citation in citations]
+            offset += len(part.text.encode("utf-8", "replace"))
+    return write_grounding(cited) if cited else None
+
+
+def _write_part(part: NeutralPart) -> list[dict[str, Any]]:
+    if isinstance(part, Text | Refusal):
+        return [{"text": part.text}]
+    if isinstance(part, Thinking):
+        return [write_thinking(part)]
+    if isinstance(part, ToolCall):
+        return [write_call(part)]
+    return [] if isinstance(part, ToolResult) else [write_media(part)]
+
+
+def write_thinking(part: Thinking) -> dict[str, Any]:
+    """Return a thought part; a signature of this wire without words goes back as it came, on an empty text."""
+    signature = seal(part)
+    if part.wire == WIRE and not part.text and signature:
+        return {"text": "", "thoughtSignature": signature}
+    written: dict[str, Any] = {"text": part.text, "thought": True}
+    return {**written, "thoughtSignature": signature} if signature else written
+
+
+def write_call(call: ToolCall) -> dict[str, Any]:
+    """Return a functionCall part; the arguments are known to be an object."""
+    function: dict[str, Any] = {"name": call.name, "args": msgspec.Raw((call.arguments or "{}").encode())}
+    if call.id:
+        function["id"] = call.id
+    part: dict[str, Any] = {"functionCall": function}
+    return {**part, "thoughtSignature": call.signature} if call.signature else part

@@ -1,0 +1,183 @@
+"""A caller's request of this wire, read into the neutral form.
+
+What no other wire has is named in ``extras`` where it only tunes, and refused where leaving it out would change the
+answer: cached content, code that the provider ran, answers that are not text.
+"""
+
+from typing import Any
+
+from antiphon.errors import BadRequest
+from antiphon.wires.gemini import fields
+from antiphon.wires.gemini.contents import Contents
+from antiphon.wires.gemini.schema import read_schema
+from antiphon.wires.gemini.signature import WIRE
+from antiphon.wires.neutral import Format, Reasoning, Request, Text, Tool, ToolChoice
+
+_KNOWN = frozenset(
+    (
+        "contents",
+        "systemInstruction",
+        "tools",
+        "toolConfig",
+        "generationConfig",
+        "serviceTier",
+        "cachedContent",
+        "model",
+    )
+)
+_KNOWN_CONFIG = frozenset(
+    ("temperature", "topP", "topK", "candidateCount", "maxOutputTokens", "stopSequences", "responseMimeType",
+     "responseSchema", "responseJsonSchema", "thinkingConfig", "seed", "presencePenalty", "frequencyPenalty",
+     "responseLogprobs", "logprobs", "responseModalities")
+)  # fmt: skip
+_TIERS = {"standard": "default", "flex": "flex", "priority": "priority"}
+_MODES = {
+    "": "auto",
+    "MODE_UNSPECIFIED": "auto",
+    "AUTO": "auto",
+    "VALIDATED": "auto",
+    "ANY": "required",
+    "NONE": "none",
+}
+
+
+def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
+    """See :meth:`antiphon.wires.codec.Codec.read_request`."""
+    document = fields.canonical(document)
+    asked = fields.typed(document, fields.GenerateRequest)
+    if asked.cached_content:
+        raise _own("cachedContent", "content that is cached at the provider")
+    if "responseFormat" in (document.get("generationConfig") or {}):
+        raise _own("generationConfig.responseFormat", "a form of the answer")
+    config = asked.generation_config or fields.GenerationConfig()
+    _check_modalities(config)
+    contents = Contents()
+    messages = contents.read(asked.contents)
+    tools, choice = _tools(asked)
+    return Request(
+        model=model,
+        messages=messages,
+        system=_system(asked.system_instruction),
+        tools=tools,
+        tool_choice=choice,
+        format=_format(config),
+        max_tokens=config.max_output_tokens,
+        temperature=config.temperature,
+        top_p=config.top_p,
+        top_k=config.top_k,
+        stop=tuple(config.stop_sequences or ()),
+        n=config.candidate_count or 1,
+        seed=config.seed,
+        presence_penalty=config.presence_penalty,
+        frequency_penalty=config.frequency_penalty,
+        logprobs=config.response_logprobs,
+        top_logprobs=config.logprobs if config.response_logprobs else None,
+        reasoning=_reasoning(config.thinking_config),
+        service_tier=_TIERS.get(asked.service_tier, ""),
+        stream=stream,
+        extras={**contents.extras, **_extras(document)},
+    )
+
+
+def _own(field: str, what: str) -> BadRequest:
+    return BadRequest(f"`{field}` is {what}, which only a model of this same wire can take.", param=field)
+
+
+def _check_modalities(config: fields.GenerationConfig) -> None:
+    if any(modality.upper() not in ("TEXT", "MODALITY_UNSPECIFIED") for modality in config.response_modalities or ()):
+        raise _own("generationConfig.responseModalities", "asking for an answer that is not text")
+
+
+def _system(content: fields.Content | None) -> tuple[Text, ...]:
+    parts = (content.parts if content else None) or []
+    if any(part.text is None for part in parts):
+        raise BadRequest("`systemInstruction` may hold text only.", param="systemInstruction")
+    return tuple(Text(part.text or "") for part in parts if part.text)
+
+
+def _tools(asked: fields.GenerateRequest) -> tuple[tuple[Tool, ...], ToolChoice | None]:
+    config = (
+        asked.tool_config.function_calling_config if asked.tool_config else None
+    ) or fields.FunctionCallingConfig()
+    mode, names = config.mode.upper(), tuple(config.allowed_function_names or ())
+    if mode not in _MODES:
+        known = ", ".join(name for name in _MODES if name)
+        field = "toolConfig.functionCallingConfig.mode"
+        raise BadRequest(f"`{field}` is {config.mode!r}; expected one of: {known}.", param=field)
+    tools = [
+        tool
+        for index, entry in enumerate(asked.tools or ())
+        for tool in _entry(entry, f"tools[{index}]", strict=mode == "VALIDATED")
+    ]
+    choice = _MODES[mode]
+    if names and choice == "auto":  # what may not be called need not be shown
+        tools = [tool for tool in tools if tool.builtin is not None or tool.name in names]
+    if choice == "required":
+        one = len(names) == 1
+        return tuple(tools), ToolChoice("tool" if one else "required", names)
+    explicit = choice == "none" or config.mode
+    return tuple(tools), (ToolChoice("none" if choice == "none" else "auto") if explicit else None)
+
+
+def _entry(entry: dict[str, Any], at: str, *, strict: bool) -> list[Tool]:
+    """One object of ``tools``: declared functions, and built-in tools by their names."""
+    tools = []
+    for key, value in entry.items():
+        if key != "functionDeclarations":
+            tools.append(Tool(name=key, builtin={key: value}, wire=WIRE))
+            continue
+        for index, declared in enumerate(value if type(value) is list else [value]):
+            where = f"{at}.functionDeclarations[{index}]"
+            function = fields.typed(declared, fields.FunctionDeclaration, where)
+            schema = _parameters(function, where)
+            tools.append(Tool(function.name, function.description, schema, strict=True if strict else None))
+    return tools
+
+
+def _parameters(function: fields.FunctionDeclaration, at: str) -> dict[str, Any] | None:
+    if function.parameters_json_schema is not None:
+        if type(function.parameters_json_schema) is not dict:
+            raise BadRequest(f"`{at}.parametersJsonSchema` must be an object.", param=f"{at}.parametersJsonSchema")
+        return function.parameters_json_schema
+    return read_schema(function.parameters, f"{at}.parameters") if function.parameters is not None else None
+
+
+def _format(config: fields.GenerationConfig) -> Format | None:
+    kind = config.response_mime_type
+    if kind in ("", "text/plain"):
+        return None
+    if kind != "application/json":
+        raise _own("generationConfig.responseMimeType", f"the form {kind!r}")
+    schema = config.response_json_schema
+    if schema is None and config.response_schema is not None:
+        schema = read_schema(config.response_schema, "generationConfig.responseSchema")
+    if schema is None:
+        return Format("json")
+    if type(schema) is not dict:
+        field = "generationConfig.responseJsonSchema"
+        raise BadRequest(f"`{field}` must be an object.", param=field)
+    return Format("schema", schema)
+
+
+def _reasoning(config: fields.ThinkingConfig | None) -> Reasoning | None:
+    if config is None:
+        return None
+    level, budget = config.thinking_level.lower(), config.thinking_budget
+    return Reasoning(
+        effort="none" if budget == 0 else "" if level.endswith("unspecified") else level,
+        budget=budget if budget is not None and budget > 0 else None,
+        adaptive=budget is not None and budget < 0,
+        summary="auto" if config.include_thoughts else "",
+    )
+
+
+def _extras(document: dict[str, Any]) -> dict[str, Any]:
+    """Fields that only tune, by the names their caller knows."""
+    extras = {name: value for name, value in document.items() if name not in _KNOWN}
+    config = document.get("generationConfig") or {}
+    extras.update({f"generationConfig.{name}": config[name] for name in config if name not in _KNOWN_CONFIG})
+    tool_config = document.get("toolConfig") or {}
+    extras.update({f"toolConfig.{name}": tool_config[name] for name in tool_config if name != "functionCallingConfig"})
+    if (tier := document.get("serviceTier")) and tier not in _TIERS:
+        extras["serviceTier"] = tier
+    return extras

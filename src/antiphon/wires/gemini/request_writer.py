@@ -1,0 +1,174 @@
+"""A neutral request, written for a target of this wire.
+
+Declared rules: system messages anywhere join ``systemInstruction``; a request of system messages only is asked as the
+user's turn; a tool's answer is ``{"output": text}`` or ``{"error": text}``; thoughts of other wires are left out; a
+call that no model of this wire made carries the documented stand-in for a signature.
+"""
+
+import re
+from typing import Any
+
+from antiphon.errors import BadRequest
+from antiphon.types import Target
+from antiphon.wires.codec import Written
+from antiphon.wires.gemini.jsontext import dump
+from antiphon.wires.gemini.schema import write_schema
+from antiphon.wires.gemini.signature import WIRE
+from antiphon.wires.gemini.turns import Turns
+from antiphon.wires.neutral import Format, Reasoning, Request, Tool, ToolChoice
+
+_OWN_EXTRAS = frozenset(("safetySettings", "labels", "toolConfig.retrievalConfig"))
+_CONFIG = "generationConfig."
+_TIERS = {"default": "standard", "flex": "flex", "priority": "priority"}
+_SEED_LIMIT = 2**31
+_TOP_LOGPROBS_LIMIT = 20
+_BY_BUDGET = re.compile(r"gemini-(?:1|2)\.|gemini-robotics-er-1\.5")
+"""Models that take a budget and no level ("Thinking", table of models); every later one takes a level."""
+_NO_MINIMAL = re.compile(r"-pro\b")
+_BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576, "max": 24576}
+"""Effort to tokens ("OpenAI compatibility", reasoning)."""
+_LEVELS = {"none": "minimal", "minimal": "minimal", "low": "low", "medium": "medium"}
+
+
+def write_request(request: Request, target: Target) -> Written:
+    """See :meth:`antiphon.wires.codec.Codec.write_request`."""
+    turns = Turns()
+    contents = turns.write(request.messages)
+    system = [{"text": part.text} for part in (*request.system, *turns.system) if part.text]
+    dropped = turns.dropped | _unsupported(request)
+    if any(part.cache for part in request.system) or any(tool.cache for tool in request.tools):
+        dropped["cache_control"] = None
+    body: dict[str, Any] = {"contents": contents}
+    if not contents:
+        body["contents"] = [{"role": "user", "parts": system or [{"text": ""}]}]
+    elif system:
+        body["systemInstruction"] = {"parts": system}
+    if tools := _tools(request.tools):
+        body["tools"] = tools
+    if config := _tool_config(request):
+        body["toolConfig"] = config
+    if config := _config(request, target.model, dropped):
+        body["generationConfig"] = config
+    if tier := _TIERS.get(request.service_tier):
+        body["serviceTier"] = tier
+    _extras(request, body, dropped)
+    return Written(dump(body), tuple(dropped))
+
+
+def _unsupported(request: Request) -> dict[str, None]:
+    """What this wire has no field for, and only tunes."""
+    given = {
+        "user": request.user,
+        "metadata": request.metadata,
+        "service_tier": request.service_tier not in ("", "auto", *_TIERS),
+        "parallel_tool_calls": request.parallel_tool_calls is False,
+    }
+    return dict.fromkeys(name for name, value in given.items() if value)
+
+
+def _tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
+    declared = [_function(tool) for tool in tools if tool.builtin is None]
+    built_in = []
+    for tool in tools:
+        if tool.builtin is not None:
+            if tool.wire != WIRE:
+                problem = f"The tool {tool.name!r} is built into models of the {tool.wire} wire; this model has it not."
+                raise BadRequest(problem, param="tools")
+            built_in.append(tool.builtin)
+    return [*([{"functionDeclarations": declared}] if declared else []), *built_in]
+
+
+def _function(tool: Tool) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    if tool.schema:
+        function["parametersJsonSchema"] = write_schema(tool.schema, f"tools.{tool.name}.parameters", of_object=True)
+    return function
+
+
+def _tool_config(request: Request) -> dict[str, Any]:
+    if not any(tool.builtin is None for tool in request.tools):
+        return {}
+    choice = request.tool_choice or ToolChoice("auto")
+    calling: dict[str, Any]
+    if choice.mode == "auto":
+        if any(tool.strict for tool in request.tools):
+            calling = {"mode": "VALIDATED"}
+        elif request.tool_choice is None:
+            return {}
+        else:
+            calling = {"mode": "AUTO"}
+    elif choice.mode == "none":
+        calling = {"mode": "NONE"}
+    else:
+        calling = {"mode": "ANY"}
+        if choice.names:
+            calling["allowedFunctionNames"] = list(choice.names)
+    return {"functionCallingConfig": calling}
+
+
+def _config(request: Request, model: str, dropped: dict[str, None]) -> dict[str, Any]:
+    seed = request.seed
+    if seed is not None and not -_SEED_LIMIT <= seed < _SEED_LIMIT:
+        dropped["seed"] = seed = None
+    values: dict[str, Any] = {
+        "temperature": request.temperature,
+        "topP": request.top_p,
+        "topK": request.top_k,
+        "candidateCount": request.n if request.n != 1 else None,
+        "maxOutputTokens": request.max_tokens,
+        "stopSequences": list(request.stop) or None,
+        "seed": seed,
+        "presencePenalty": request.presence_penalty,
+        "frequencyPenalty": request.frequency_penalty,
+        "thinkingConfig": _thinking(request.reasoning, model, dropped),
+    }
+    if request.logprobs:
+        values["responseLogprobs"] = True
+        if request.top_logprobs:
+            values["logprobs"] = min(request.top_logprobs, _TOP_LOGPROBS_LIMIT)
+    if request.format is not None:
+        values |= _format(request.format)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _format(wanted: Format) -> dict[str, Any]:
+    config: dict[str, Any] = {"responseMimeType": "application/json"}
+    if wanted.kind == "schema" and wanted.schema is not None:
+        config["responseJsonSchema"] = write_schema(wanted.schema, "response_format.json_schema.schema")
+    return config
+
+
+def _thinking(reasoning: Reasoning | None, model: str, dropped: dict[str, None]) -> dict[str, Any] | None:
+    if reasoning is None:
+        return None
+    config: dict[str, Any] = {}
+    by_budget, effort = _BY_BUDGET.search(model) is not None, reasoning.effort
+    if reasoning.budget is not None:
+        config["thinkingBudget"] = reasoning.budget
+    elif by_budget and effort in _BUDGETS:
+        config["thinkingBudget"] = _BUDGETS[effort]
+    elif by_budget and reasoning.adaptive:
+        config["thinkingBudget"] = -1
+    elif effort:
+        level = _LEVELS.get(effort, "high")
+        config["thinkingLevel"] = "low" if level == "minimal" and _NO_MINIMAL.search(model) else level
+        if effort == "none":  # these models always think a little
+            dropped["reasoning_effort"] = None
+    if reasoning.summary or reasoning.adaptive or reasoning.budget:
+        config["includeThoughts"] = True
+    return config or None
+
+
+def _extras(request: Request, body: dict[str, Any], dropped: dict[str, None]) -> None:
+    """Put back what is this wire's own; name the rest."""
+    for name, value in request.extras.items():
+        if name.startswith(_CONFIG):
+            body.setdefault("generationConfig", {})[name.removeprefix(_CONFIG)] = value
+        elif name not in _OWN_EXTRAS:
+            dropped[name] = None
+        elif name.startswith("toolConfig."):
+            body.setdefault("toolConfig", {})[name.removeprefix("toolConfig.")] = value
+        else:
+            body[name] = value

@@ -1,0 +1,43 @@
+"""Thought signatures: bytes that prove reasoning to the model that made it, and must return with their part.
+
+A signature of another wire travels through this wire's clients as theirs does: sealed, with the wire's name, into the
+bytes of a ``thoughtSignature``, so that it comes back with the history and reaches whom it belongs to.
+"""
+
+import base64
+import binascii
+
+import msgspec
+
+from antiphon.wires.neutral import Thinking
+
+WIRE = "gemini"
+UNSIGNED = "skip_thought_signature_validator"
+"""What the documentation ("Thought signatures", frequently asked questions) gives for a function call that another
+model made: models that want a signature then do without."""
+
+_MARK = b"antiphon1"  # nine bytes, so that its base64 is the same whatever follows
+_SEALED = base64.b64encode(_MARK).decode()
+_decode = msgspec.json.Decoder(tuple[str, str, str, str]).decode
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+def seal(thinking: Thinking) -> str:
+    """Return what stands for a block's signature on this wire, ``""`` for none."""
+    if thinking.wire == WIRE or not (thinking.signature or thinking.redacted or thinking.id):
+        return thinking.signature
+    content = msgspec.json.encode((thinking.wire, thinking.signature, thinking.redacted, thinking.id))
+    return base64.b64encode(_MARK + content).decode()
+
+
+def unseal(signature: str, text: str) -> Thinking:
+    """Return the block that a signature belongs to, of whichever wire."""
+    if signature.startswith(_SEALED):
+        padded = signature.translate(_URL_SAFE) + "=" * (-len(signature) % 4)
+        try:
+            wire, own, redacted, name = _decode(base64.b64decode(padded)[len(_MARK) :])
+        except (msgspec.MsgspecError, binascii.Error, ValueError):
+            pass  # not ours after all
+        else:
+            return Thinking(text=text, signature=own, redacted=redacted, id=name, wire=wire)
+    return Thinking(text=text, signature=signature, wire=WIRE)

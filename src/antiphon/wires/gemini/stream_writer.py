@@ -1,0 +1,210 @@
+"""Events written as chunks of a streamed answer.
+
+A chunk is a small answer with one part. Calls are written whole, as this wire has them; finish reasons, usage and
+citations are one last chunk, as the official clients expect it.
+"""
+
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import BadAnswer, CallError
+from antiphon.types import Usage
+from antiphon.wires.gemini import failure
+from antiphon.wires.gemini import usage as usages
+from antiphon.wires.gemini.citations import write_grounding
+from antiphon.wires.gemini.finish import write_finish
+from antiphon.wires.gemini.jsontext import dump
+from antiphon.wires.gemini.logprobs import write_logprobs
+from antiphon.wires.gemini.reply import PAUSED, holds_object, told, write_call, write_thinking
+from antiphon.wires.neutral import (
+    Closed,
+    Ended,
+    Event,
+    Failed,
+    Finish,
+    Grown,
+    Marked,
+    Opened,
+    Request,
+    Start,
+    Thinking,
+    ToolCall,
+    Used,
+)
+
+_encode = msgspec.json.Encoder().encode
+_HEAD = b'data: {"candidates":[{"content":{"parts":['
+_TEXT = _HEAD + b'{"text":'
+_MIDDLE = b'],"role":"model"}'
+
+
+class _Block(msgspec.Struct):
+    kind: str
+    id: str = ""
+    name: str = ""
+    signature: str = ""
+    pieces: list[str] = []
+    offset: int = 0
+    citations: list[dict[str, Any]] = []
+
+
+class _Choice(msgspec.Struct):
+    block: _Block | None = None
+    written: int = 0
+    """Bytes of text so far."""
+    cited: list[tuple[dict[str, Any], str, int]] = []
+    malformed: list[tuple[str, str]] = []
+    finish: Finish | None = None
+
+
+class StreamWriter:
+    """Writes one stream; see :class:`antiphon.wires.codec.EventWriter`."""
+
+    __slots__ = ("_choices", "_ends", "_model", "_name", "_over", "_usage")
+
+    def __init__(self, request: Request) -> None:
+        self._model = request.model
+        self._name = ""
+        self._choices: dict[int, _Choice] = {}
+        self._ends: dict[int, bytes] = {}
+        self._usage: Usage | None = None
+        self._over = False
+
+    def write(self, event: Event) -> bytes:
+        """See :meth:`antiphon.wires.codec.EventWriter.write`."""
+        if self._over:
+            return b""
+        written: bytes = _WRITERS[type(event)](self, event)
+        return written
+
+    def fail(self, error: CallError) -> bytes:
+        """See :meth:`antiphon.wires.codec.EventWriter.fail`."""
+        self._over = True
+        return failure.error_frame(error)
+
+    def _start(self, event: Start) -> bytes:
+        self._name, self._model = event.id, event.model or self._model
+        self._usage = event.usage
+        self._ends.clear()
+        return b""
+
+    def _opened(self, event: Opened) -> bytes:
+        choice = self._choice(event.choice)
+        choice.block = _Block(event.kind, event.id, event.name, offset=choice.written)
+        return b""
+
+    def _grown(self, event: Grown) -> bytes:
+        choice = self._choice(event.choice)
+        block, text = choice.block, event.text
+        if block is None or not text:
+            return b""
+        if block.kind == "tool":
+            block.pieces.append(text)
+            return b""
+        end = self._ends.get(event.choice) or self._end(event.choice)
+        if block.kind == "thinking":
+            block.pieces.append("")  # it has words of its own
+            return b"%b%b%b%b" % (_TEXT, _encode(text), b',"thought":true}', end)
+        block.pieces.append(text)
+        choice.written += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        if event.logprobs:
+            end = _MIDDLE + b',"logprobsResult":' + dump(write_logprobs(event.logprobs)) + end[len(_MIDDLE) :]
+        return b"%b%b}%b" % (_TEXT, _encode(text), end)
+
+    def _marked(self, event: Marked) -> bytes:
+        choice = self._choice(event.choice)
+        block = choice.block
+        if block is None:
+            return b""
+        if event.citation is not None:
+            block.citations.append(event.citation)
+        if block.kind == "tool":
+            block.signature = event.signature or block.signature
+            return b""
+        if block.kind != "thinking" or not (event.signature or event.redacted):
+            return b""
+        thought = Thinking("", event.signature, event.redacted, wire=event.wire)
+        part = write_thinking(thought)
+        if block.pieces:
+            part["thought"] = True
+        return self._part(event.choice, part)
+
+    def _closed(self, event: Closed) -> bytes:
+        choice = self._choice(event.choice)
+        block, choice.block = choice.block, None
+        if block is None:
+            return b""
+        text = "".join(block.pieces)
+        choice.cited += [(citation, text, block.offset) for citation in block.citations]
+        if block.kind != "tool":
+            return b""
+        if not holds_object(text):
+            choice.malformed.append((block.name, text))
+            return b""
+        return self._part(event.choice, write_call(ToolCall(block.id, block.name, text, block.signature)))
+
+    def _finish(self, event: Finish) -> bytes:
+        self._choice(event.choice).finish = event
+        return b""
+
+    def _used(self, event: Used) -> bytes:
+        self._usage = event.usage
+        return b""
+
+    def _failed(self, event: Failed) -> bytes:
+        return self.fail(BadAnswer(event.message, status=event.status or None))
+
+    def _ended(self, event: Ended) -> bytes:
+        self._over = True
+        document: dict[str, Any] = {
+            "candidates": [self._last(index, choice) for index, choice in sorted(self._choices.items())]
+        }
+        if self._usage is not None:
+            document["usageMetadata"] = usages.write(self._usage)
+        document |= {"modelVersion": self._model, "responseId": self._name}
+        return b"data: " + dump(document) + b"\n\n"
+
+    def _last(self, index: int, choice: _Choice) -> dict[str, Any]:
+        reason = choice.finish.reason if choice.finish else "stop"
+        candidate: dict[str, Any] = {
+            # Never without a part: clients that keep the history drop such a turn.
+            "content": {"parts": [{"text": ""}], "role": "model"},
+            "finishReason": write_finish(reason),
+            "index": index,
+        }
+        if choice.malformed:
+            candidate |= told(choice.malformed)
+        elif reason == "pause":
+            candidate["finishMessage"] = PAUSED
+        if choice.cited:
+            candidate["groundingMetadata"] = write_grounding(choice.cited)
+        return candidate
+
+    def _choice(self, index: int) -> _Choice:
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = _Choice()
+        return choice
+
+    def _part(self, index: int, part: dict[str, Any]) -> bytes:
+        return _HEAD + dump(part) + (self._ends.get(index) or self._end(index))
+
+    def _end(self, index: int) -> bytes:
+        """What every chunk of a choice ends with, made once."""
+        rest = dump({"modelVersion": self._model, "responseId": self._name})[1:]
+        end = self._ends[index] = b'%b,"index":%d}],%b\n\n' % (_MIDDLE, index, rest)
+        return end
+
+
+_WRITERS: dict[type, Any] = {
+    Start: StreamWriter._start,
+    Opened: StreamWriter._opened,
+    Grown: StreamWriter._grown,
+    Marked: StreamWriter._marked,
+    Closed: StreamWriter._closed,
+    Finish: StreamWriter._finish,
+    Used: StreamWriter._used,
+    Failed: StreamWriter._failed,
+    Ended: StreamWriter._ended,
+}

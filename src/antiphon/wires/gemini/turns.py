@@ -1,0 +1,152 @@
+"""Neutral messages written as ``contents``: turns, parts, results behind their calls, signatures with their parts."""
+
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import BadRequest
+from antiphon.wires.gemini.media import write_media
+from antiphon.wires.gemini.signature import UNSIGNED, WIRE
+from antiphon.wires.neutral import (
+    Audio,
+    File,
+    Image,
+    Message,
+    Part,
+    Refusal,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
+
+_ROLES = {"user": "user", "assistant": "model"}
+
+
+class Turns:
+    """Writes the messages of one request; ``system`` and ``dropped`` collect what goes elsewhere, or nowhere."""
+
+    def __init__(self) -> None:
+        self.system: list[Text] = []
+        self.dropped: dict[str, None] = {}
+        self._names: dict[str, str] = {}
+
+    def write(self, messages: tuple[Message, ...]) -> list[dict[str, Any]]:
+        """Return the contents; raises :class:`~antiphon.errors.BadRequest` for what this wire cannot take."""
+        contents: list[dict[str, Any]] = []
+        for message in messages:
+            self._note(message)
+            if message.role == "system":
+                self.system += [part for part in message.parts if isinstance(part, Text)]
+            elif message.role == "assistant":
+                _append(contents, "model", self._model(message.parts))
+            else:
+                results = [self._result(part) for part in message.parts if isinstance(part, ToolResult)]
+                if results and contents and _answers(contents[-1]):
+                    contents[-1]["parts"] += results
+                else:
+                    _append(contents, "user", results)
+                _append(
+                    contents, "user", [self._said(part) for part in message.parts if not isinstance(part, ToolResult)]
+                )
+        return contents
+
+    def _note(self, message: Message) -> None:
+        if message.name:
+            self.dropped["name"] = None
+        for part in message.parts:
+            if getattr(part, "cache", None):
+                self.dropped["cache_control"] = None
+            if isinstance(part, Image) and part.detail not in ("", "auto"):
+                self.dropped["detail"] = None
+            if isinstance(part, File):
+                if part.cite:
+                    self.dropped["citations"] = None
+                if part.name:
+                    self.dropped["filename"] = None
+
+    def _said(self, part: Part) -> dict[str, Any]:
+        if isinstance(part, Text | Refusal):
+            return {"text": part.text}
+        if isinstance(part, Image | File | Audio):
+            return write_media(part)
+        raise BadRequest("A message of the user may not hold what the model thinks or calls.", param="messages")
+
+    def _model(self, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
+        written: list[dict[str, Any]] = []
+        signature = ""  # of a thought without words, which belongs to the call behind it or the part before it
+        called = False
+        for part in parts:
+            if isinstance(part, ToolCall):
+                if signature and part.signature:
+                    _attach(written, signature)
+                own = part.signature or signature or ("" if called else UNSIGNED)
+                written.append(self._call(part, own))
+                signature, called = "", True
+                continue
+            if signature:
+                _attach(written, signature)
+                signature = ""
+            if not isinstance(part, Thinking):
+                written.append(self._said(part))
+            elif part.wire == WIRE and part.text:
+                written.append({"text": part.text, "thought": True, **_signed(part.signature)})
+            elif part.wire == WIRE:
+                signature = part.signature
+        if signature:
+            _attach(written, signature)
+        return written
+
+    def _call(self, call: ToolCall, signature: str) -> dict[str, Any]:
+        self._names[call.id] = call.name
+        try:
+            arguments = msgspec.json.decode(call.arguments or "{}")
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            arguments = None
+        if type(arguments) is not dict:
+            raise BadRequest(
+                f"The arguments of the call {call.id!r} to {call.name!r} must be a JSON object.", param="messages"
+            )
+        function: dict[str, Any] = {"name": call.name, "args": msgspec.Raw((call.arguments or "{}").encode())}
+        if call.id:
+            function["id"] = call.id
+        return {"functionCall": function, **_signed(signature)}
+
+    def _result(self, result: ToolResult) -> dict[str, Any]:
+        name = result.name or self._names.get(result.id, "")
+        if not name:
+            raise BadRequest(
+                f"A tool's result answers the call {result.id!r}, which no message before it made.", param="messages"
+            )
+        if result.cache:
+            self.dropped["cache_control"] = None
+        texts = [part.text for part in result.parts if isinstance(part, Text)]
+        answer = {("error" if result.error else "output"): "\n".join(texts)}
+        function: dict[str, Any] = {"name": name, "response": answer}
+        if result.id:
+            function["id"] = result.id
+        if media := [write_media(part) for part in result.parts if not isinstance(part, Text)]:
+            function["parts"] = media
+        return {"functionResponse": function}
+
+
+def _signed(signature: str) -> dict[str, str]:
+    return {"thoughtSignature": signature} if signature else {}
+
+
+def _attach(written: list[dict[str, Any]], signature: str) -> None:
+    """Give a signature back to the part it came behind, or send it as it comes in streams: on an empty text."""
+    last: dict[str, Any] = written[-1] if written else {"thought": True}
+    if not last.keys() & {"thought", "functionCall", "thoughtSignature"}:
+        last["thoughtSignature"] = signature
+    else:
+        written.append({"text": "", "thoughtSignature": signature})
+
+
+def _append(contents: list[dict[str, Any]], role: str, parts: list[dict[str, Any]]) -> None:
+    if parts:
+        contents.append({"role": role, "parts": parts})
+
+
+def _answers(content: dict[str, Any]) -> bool:
+    return content["role"] == "user" and all("functionResponse" in part for part in content["parts"])

@@ -1,0 +1,114 @@
+"""``usageMetadata`` to disjoint buckets and back (API reference, "UsageMetadata").
+
+What the reference says: the prompt's count includes cached content; the candidates' count does not include thoughts;
+the prompts of built-in tools are counted beside the prompt; the total is all of these. The details split the prompt,
+the cached part, the tools' prompts and the candidates by modality.
+"""
+
+from typing import Any
+
+import msgspec
+
+from antiphon.types import Usage
+
+_LIMIT = 1_000_000_000
+"""More tokens than any one call can have; a larger count is a fault of the provider."""
+_BUCKETS = (
+    "input", "cache_read", "cache_write", "audio_input", "image_input", "output", "reasoning", "audio_output",
+)  # fmt: skip
+
+
+class _Count(msgspec.Struct, rename="camel", frozen=True):
+    modality: str | None = None
+    token_count: int | None = None
+
+
+_Counts = list[_Count] | None
+
+
+class _Metadata(msgspec.Struct, rename="camel", frozen=True):
+    prompt_token_count: int | None = None
+    cached_content_token_count: int | None = None
+    candidates_token_count: int | None = None
+    thoughts_token_count: int | None = None
+    tool_use_prompt_token_count: int | None = None
+    total_token_count: int | None = None
+    prompt_tokens_details: _Counts = None
+    cache_tokens_details: _Counts = None
+    candidates_tokens_details: _Counts = None
+    tool_use_prompt_tokens_details: _Counts = None
+
+
+_decode = msgspec.json.Decoder(_Metadata, strict=False).decode
+
+
+def read(raw: bytes) -> Usage | None:
+    """Return the buckets, or ``None`` where the object is missing, malformed, negative or impossibly large."""
+    try:
+        said = _decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if said.prompt_token_count is None and said.candidates_token_count is None and said.total_token_count is None:
+        return None
+    usage = _buckets(said)
+    counts = [getattr(usage, name) for name in _BUCKETS]
+    return usage if min(counts) >= 0 and max(counts) <= _LIMIT else None
+
+
+def _buckets(said: _Metadata) -> Usage:
+    cached, tools = said.cached_content_token_count or 0, said.tool_use_prompt_token_count or 0
+    thoughts, candidates = said.thoughts_token_count or 0, said.candidates_token_count or 0
+    prompt = said.prompt_token_count or 0
+    if thoughts and said.total_token_count == prompt + tools + candidates:
+        candidates -= thoughts  # the total tells that they were counted within
+    audio = _fresh(said, "AUDIO")
+    image = _fresh(said, "IMAGE")
+    plain = prompt + tools - cached - audio - image
+    if plain < 0:  # the cached part is not split by modality: it must have held these
+        short = min(-plain, image)
+        image, plain = image - short, plain + short
+        short = min(-plain, audio)
+        audio, plain = audio - short, plain + short
+    spoken = _of(said.candidates_tokens_details, "AUDIO")
+    return Usage(
+        input=plain,
+        cache_read=cached,
+        audio_input=audio,
+        image_input=image,
+        output=candidates - spoken,
+        reasoning=thoughts,
+        audio_output=spoken,
+    )
+
+
+def _fresh(said: _Metadata, modality: str) -> int:
+    """Tokens of a modality that were read anew: of the prompt and of tools' prompts, without the cached ones."""
+    read_anew = _of(said.prompt_tokens_details, modality) - _of(said.cache_tokens_details, modality)
+    return read_anew + _of(said.tool_use_prompt_tokens_details, modality)
+
+
+def _of(counts: _Counts, modality: str) -> int:
+    return sum(count.token_count or 0 for count in counts or () if count.modality == modality)
+
+
+def write(usage: Usage) -> dict[str, Any]:
+    """Return ``usageMetadata`` for buckets; this wire has no word for what was written to a cache: it is prompt."""
+    text = usage.input + usage.cache_read + usage.cache_write
+    metadata: dict[str, Any] = {
+        "promptTokenCount": usage.total_input,
+        "candidatesTokenCount": usage.output + usage.audio_output,
+        "totalTokenCount": usage.total,
+    }
+    if usage.cache_read:
+        metadata["cachedContentTokenCount"] = usage.cache_read
+        metadata["cacheTokensDetails"] = _details(TEXT=usage.cache_read)
+    if usage.reasoning:
+        metadata["thoughtsTokenCount"] = usage.reasoning
+    metadata["promptTokensDetails"] = _details(TEXT=text, AUDIO=usage.audio_input, IMAGE=usage.image_input)
+    if usage.audio_output:
+        metadata["candidatesTokensDetails"] = _details(TEXT=usage.output, AUDIO=usage.audio_output)
+    return metadata
+
+
+def _details(**counts: int) -> list[dict[str, Any]]:
+    return [{"modality": modality, "tokenCount": count} for modality, count in counts.items() if count]

@@ -1,0 +1,177 @@
+"""Pass-through of generateContent and streamGenerateContent: the bytes stay the caller's and the provider's."""
+
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import BadAnswer, BadRequest, CallError
+from antiphon.types import Target, Usage
+from antiphon.wires import body as bodies
+from antiphon.wires.gemini import failure, fields
+from antiphon.wires.gemini import usage as usages
+from antiphon.wires.gemini.jsontext import dump
+from antiphon.wires.gemini.shape import UNSET, Answer, Candidate, Part, blocked, read_answer
+from antiphon.wires.sse import data_of
+from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
+
+_MODEL_LIMIT = 256
+_UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED")
+
+
+class Operation:
+    """What this wire's operations share; the model stands in the path, so the route hands it to :meth:`peek`."""
+
+    operation: str
+    streams = False
+    end_frame = b""
+    heartbeat = b"\n"
+    """What fills silence: the official client reads a comment as a broken answer, and an empty line as nothing."""
+
+    def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
+        """See :meth:`antiphon.wires.wire.Wire.peek`; ``model`` and ``stream`` are what the path says."""
+        document = bodies.check(body)
+        if not model or len(model) > _MODEL_LIMIT or not model.isprintable():
+            problem = f"The path must name a model with 1 to {_MODEL_LIMIT} printable characters."
+            raise BadRequest(problem, param="model")
+        choices = self.check(body, document)
+        return Envelope(model, bool(stream) and self.streams, True, choices, document)
+
+    def check(self, body: bytes, document: dict[str, Any]) -> int:
+        """Raise :class:`BadRequest` for what no provider can take; return how many answers were asked for."""
+        raise NotImplementedError
+
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+        """See :meth:`antiphon.wires.wire.Wire.encode`: a body may name the model again, which must agree."""
+        return Encoded(renamed(body, envelope.document, target))
+
+    def error_body(self, error: CallError) -> bytes:
+        return failure.error_body(error)
+
+    def error_frame(self, error: CallError) -> bytes:
+        return failure.error_frame(error)
+
+    def refusal(self, body: bytes) -> str:
+        return failure.refusal(body)
+
+
+class Generate(Operation):
+    """POST /v1beta/models/{model}:generateContent and :streamGenerateContent?alt=sse."""
+
+    operation = "generate"
+    streams = True
+
+    def check(self, body: bytes, document: dict[str, Any]) -> int:
+        config = fields.check(body, document).generation_config
+        return (config.candidate_count if config else 1) or 1
+
+    def whole(self, body: bytes) -> Whole:
+        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+        answer = read_answer(body)
+        if answer.error is not None:
+            raise BadAnswer(f"The provider reported an error: {failure.message_of(answer.error)}")
+        if not answer.candidates and blocked(answer) is None:
+            raise BadAnswer("The provider answered without `candidates` and without a reason for it.")
+        return Whole(usage_of(answer), sum(_output_bytes(candidate) for candidate in answer.candidates or ()))
+
+    def watch(self, envelope: Envelope, hides_usage: bool) -> "StreamWatch":
+        return StreamWatch(envelope.choices)
+
+    def input_bytes(self, envelope: Envelope) -> int:
+        """See :meth:`antiphon.wires.wire.Wire.input_bytes`."""
+        return generate_bytes(envelope.document)
+
+
+class StreamWatch:
+    """Watches chunks; see :class:`antiphon.wires.wire.Watch`. This wire has no end marker: ``ended`` stays false."""
+
+    __slots__ = ("_choices", "_finished", "_usage", "committed", "ended", "error", "output_bytes")
+
+    def __init__(self, choices: int) -> None:
+        self.committed = False
+        self.ended = False
+        self.error: CallError | None = None
+        self.output_bytes = 0
+        self._choices = choices
+        self._finished: set[int] = set()
+        self._usage: bytes | None = None
+
+    @property
+    def complete(self) -> bool:
+        return len(self._finished) >= self._choices
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the last chunk that counted said; every chunk does, so only the last is read."""
+        return None if self._usage is None else usages.read(self._usage)
+
+    def frame(self, frame: bytes) -> bytes:
+        data = data_of(frame)
+        if data is None or not data.strip():
+            return frame
+        chunk = read_answer(data)
+        if chunk.error is not None:
+            self.error = BadAnswer(f"The provider reported an error: {failure.message_of(chunk.error)}")
+            return frame
+        if chunk.usage_metadata is not UNSET:
+            self._usage = bytes(chunk.usage_metadata)
+        if blocked(chunk) is not None:
+            self._finished.update(range(self._choices))
+            self.committed = True
+        for candidate in chunk.candidates or ():
+            size = _output_bytes(candidate)
+            self.output_bytes += size
+            if candidate.finish_reason not in _UNFINISHED:
+                self._finished.add(candidate.index or 0)
+            elif not size:
+                continue
+            self.committed = True
+        return frame
+
+
+def usage_of(answer: Answer) -> Usage | None:
+    """Return the buckets of an answer, or ``None`` where it does not say, or says something impossible."""
+    return None if answer.usage_metadata is UNSET else usages.read(bytes(answer.usage_metadata))
+
+
+def renamed(body: bytes, document: dict[str, Any], target: Target) -> bytes:
+    """Return a body whose top-level ``model``, if it has one, names the target's."""
+    named = document.get("model")
+    if type(named) is not str or named.removeprefix("models/") == target.model:
+        return body
+    return bodies.replace(body, "model", msgspec.json.encode(f"models/{target.model}"))
+
+
+def generate_bytes(document: dict[str, Any]) -> int:
+    """Return how much text a request holds; media is not counted."""
+    total = _contents_bytes(document.get("contents"))
+    total += _contents_bytes(document.get("systemInstruction") or document.get("system_instruction"))
+    tools = document.get("tools")
+    return total + (len(dump(tools)) if tools else 0)
+
+
+def _contents_bytes(contents: Any) -> int:
+    if type(contents) is list:
+        return sum(_contents_bytes(content) for content in contents)
+    if type(contents) is not dict:
+        return text_bytes(contents)
+    if "parts" in contents:
+        return _contents_bytes(contents["parts"])
+    return text_bytes(contents.get("text")) + sum(
+        len(dump(value)) for key, value in contents.items() if key.lower().startswith("function")
+    )
+
+
+def _output_bytes(candidate: Candidate) -> int:
+    content = candidate.content
+    return sum(_part_bytes(part) for part in content.parts or ()) if content is not None else 0
+
+
+def _part_bytes(part: Part) -> int:
+    size = text_bytes(part.text)
+    if (call := part.function_call) is not None:
+        size += text_bytes(call.name) + (0 if call.args is UNSET else len(bytes(call.args))) + 1
+    if part.executable_code is not None:
+        size += text_bytes(part.executable_code.code) + 1
+    if part.code_execution_result is not None:
+        size += text_bytes(part.code_execution_result.output) + 1
+    return size + (part.inline_data is not None or part.file_data is not None)
