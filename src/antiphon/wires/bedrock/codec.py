@@ -1,0 +1,43 @@
+"""The Converse wire in both directions; see :class:`antiphon.wires.codec.Codec`."""
+
+from typing import Any
+
+from antiphon.types import Target
+from antiphon.wires.aws.eventstream import EventStreamSplitter
+from antiphon.wires.bedrock import reply, request_in, request_out
+from antiphon.wires.bedrock.stream_in import ConverseReader
+from antiphon.wires.bedrock.stream_out import ConverseWriter
+from antiphon.wires.codec import Written
+from antiphon.wires.neutral import Reply, Request
+
+
+class BedrockCodec:
+    """Translates Converse requests, replies and streams; holds nothing."""
+
+    wire = "bedrock"
+    stream_type = "application/vnd.amazon.eventstream"
+
+    def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
+        """See :func:`request_in.read`."""
+        return request_in.read(document, model, stream)
+
+    def write_request(self, request: Request, target: Target) -> Written:
+        """See :func:`request_out.write`."""
+        return request_out.write(request, target)
+
+    def read_reply(self, body: bytes) -> Reply:
+        """See :func:`reply.read`."""
+        return reply.read(body)
+
+    def write_reply(self, reply_: Reply, request: Request) -> bytes:
+        """See :func:`reply.write`."""
+        return reply.write(reply_, request)
+
+    def splitter(self) -> EventStreamSplitter:
+        return EventStreamSplitter()
+
+    def reader(self) -> ConverseReader:
+        return ConverseReader()
+
+    def writer(self, request: Request) -> ConverseWriter:
+        return ConverseWriter()

@@ -1,0 +1,149 @@
+"""A streamed answer of Converse read into neutral events.
+
+Tools that the provider runs itself, and their results, are no calls for the caller, and are left out.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from antiphon.errors import BadAnswer
+from antiphon.wires.aws.eventstream import MessageReader
+from antiphon.wires.bedrock import citations, events, stops, usage
+from antiphon.wires.bedrock.errors import fault_of
+from antiphon.wires.bedrock.reply import WIRE, stop_sequence
+from antiphon.wires.neutral import Closed, Ended, Event, Failed, Grown, Marked, Opened, Start, Used
+
+
+class ConverseReader:
+    """Reads one streamed answer; see ``codec.EventReader``. Blocks are numbered anew, one open at a time."""
+
+    __slots__ = ("_called", "_empty", "_index", "_kind", "_messages", "_next", "_open", "_skipped", "_stopped")
+
+    def __init__(self) -> None:
+        self._messages = MessageReader()
+        self._open: int | None = None  # Converse's number of the open block
+        self._kind = ""
+        self._index = -1
+        self._next = 0
+        self._empty = True
+        self._called = False
+        self._stopped = False
+        self._skipped: int | None = None
+
+    def read(self, frame: bytes) -> list[Event]:
+        """Return the events of one frame; raises :class:`BadAnswer`."""
+        message = self._messages.read(frame)
+        if (fault := fault_of(message)) is not None:
+            return [Failed(fault.message, fault.status)]
+        kind = message.text(":event-type")
+        payload = events.decode(kind, message.payload)
+        take = _TAKE.get(kind)
+        return [] if take is None else take(self, payload)
+
+    def close(self) -> list[Event]:
+        """Return the closing of a block left open."""
+        return self._close()
+
+    def message_start(self, payload: Any) -> list[Event]:
+        return [Start("", "")]
+
+    def block_start(self, payload: events.BlockStart) -> list[Event]:
+        call, index = payload.start.tool_use, payload.content_block_index
+        if call is not None and call.type is None:
+            self._called = True
+            return self._opened(index, "tool", call.tool_use_id, call.name)
+        if payload.start.image is not None:
+            raise BadAnswer("The provider streams an image, which cannot be translated.")
+        if call is not None or payload.start.tool_result is not None:
+            self._skipped = index  # a tool that the provider runs itself
+        return []
+
+    def block_delta(self, payload: events.BlockDelta) -> list[Event]:
+        index, delta = payload.content_block_index, payload.delta
+        if delta.text is not None:
+            return self._grown(index, "text", delta.text)
+        if delta.tool_use is not None:
+            return self._grown(index, "tool", delta.tool_use.input)
+        if delta.reasoning_content is not None:
+            return self._thought(index, delta.reasoning_content)
+        if delta.citation is not None:
+            before = self._in(index, "text")
+            return [*before, Marked(self._index, citation=citations.read(delta.citation), wire=WIRE)]
+        if delta.image is not None:
+            raise BadAnswer("The provider streams an image, which cannot be translated.")
+        return []
+
+    def block_stop(self, payload: events.BlockStop) -> list[Event]:
+        index = payload.content_block_index
+        if index == self._skipped:
+            self._skipped = None
+            return []
+        return self._close() if index == self._open else []  # a block without content is never opened
+
+    def message_stop(self, payload: events.MessageStop) -> list[Event]:
+        self._stopped = True
+        sequence = stop_sequence(payload.additional_model_response_fields)
+        return [*self._close(), stops.read(payload.stop_reason, sequence, self._called)]
+
+    def metadata(self, payload: events.Metadata) -> list[Event]:
+        counted = usage.read(payload.usage)
+        found: list[Event] = [Used(counted)] if counted is not None else []
+        if self._stopped:
+            found.append(Ended())
+        return found
+
+    def _thought(self, index: int, told: events.Reasoning) -> list[Event]:
+        if told.text is not None:
+            return self._grown(index, "thinking", told.text)
+        before = self._in(index, "thinking")
+        mark = Marked(self._index, told.signature or "", told.redacted_content or "", wire=WIRE)
+        return [*before, mark]
+
+    def _grown(self, index: int, kind: Any, text: str) -> list[Event]:
+        if index == self._open and kind == self._kind:
+            if not text:
+                return []
+            self._empty = False
+            return [Grown(self._index, text)]
+        if index == self._skipped or not text:
+            return []
+        before = self._in(index, kind)
+        self._empty = False
+        return [*before, Grown(self._index, text)]
+
+    def _in(self, index: int, kind: Any) -> list[Event]:
+        """Return what must come before something of this kind in this block."""
+        if index == self._open:
+            if kind != self._kind:
+                raise BadAnswer(f"The provider mixed {kind} into a block of {self._kind}.")
+            return []
+        if kind == "tool":
+            raise BadAnswer("The provider sent a tool's input without the tool.")
+        return self._opened(index, kind)
+
+    def _opened(self, index: int, kind: Any, identifier: str = "", name: str = "") -> list[Event]:
+        if self._stopped:
+            raise BadAnswer("The provider sent content after the end of the message.")
+        before = self._close()
+        if index < self._next:
+            raise BadAnswer(f"The provider came back to block {index} after block {self._next - 1}.")
+        self._open, self._kind, self._next, self._empty = index, kind, index + 1, True
+        self._index += 1
+        return [*before, Opened(self._index, kind, identifier, name)]
+
+    def _close(self) -> list[Event]:
+        if self._open is None:
+            return []
+        self._open = None
+        closed = Closed(self._index)
+        return [Grown(self._index, "{}"), closed] if self._kind == "tool" and self._empty else [closed]
+
+
+_TAKE: dict[str, Callable[[ConverseReader, Any], list[Event]]] = {
+    "messageStart": ConverseReader.message_start,
+    "contentBlockStart": ConverseReader.block_start,
+    "contentBlockDelta": ConverseReader.block_delta,
+    "contentBlockStop": ConverseReader.block_stop,
+    "messageStop": ConverseReader.message_stop,
+    "metadata": ConverseReader.metadata,
+}

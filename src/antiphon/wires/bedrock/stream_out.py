@@ -1,0 +1,124 @@
+"""Neutral events written as a Converse stream."""
+
+from collections.abc import Callable
+from typing import Any
+
+from antiphon.errors import CallError
+from antiphon.types import Usage
+from antiphon.wires.anthropic.carried import Carried, pack
+from antiphon.wires.bedrock import citations, frames, stops, usage
+from antiphon.wires.bedrock.errors import error_frame
+from antiphon.wires.bedrock.reply import WIRE
+from antiphon.wires.neutral import Closed, Ended, Event, Failed, Finish, Grown, Marked, Opened, Start, Used
+
+
+class ConverseWriter:
+    """Writes one streamed answer; see ``codec.EventWriter``. Only the first choice has a place here."""
+
+    __slots__ = ("_carried", "_finished", "_id", "_index", "_kind", "_shown", "_usage")
+
+    def __init__(self) -> None:
+        self._index = -1
+        self._kind = ""
+        self._id = ""
+        self._shown = False  # whether the open block was begun on the wire
+        self._carried: Carried | None = None
+        self._finished = False
+        self._usage: Usage | None = None
+
+    def write(self, event: Event) -> bytes:
+        """Return the frames for one event."""
+        if getattr(event, "choice", 0):
+            return b""
+        return _WRITE[type(event)](self, event)
+
+    def fail(self, error: CallError) -> bytes:
+        """Return the exception frame that admits a break."""
+        return error_frame(error)
+
+    def start(self, event: Start) -> bytes:
+        self._usage = event.usage
+        return frames.event(frames.MESSAGE_START, {"role": "assistant"})
+
+    def opened(self, event: Opened) -> bytes:
+        self._kind, self._id, self._shown, self._carried = event.kind, event.id, False, None
+        if event.kind != "tool":
+            return b""  # begun by its first delta
+        self._begin()
+        start = {"toolUse": {"toolUseId": event.id, "name": event.name}}
+        return frames.event(frames.BLOCK_START, {"contentBlockIndex": self._index, "start": start})
+
+    def grown(self, event: Grown) -> bytes:
+        return self._delta(_DELTAS[self._kind](event.text)) if event.text else b""
+
+    def marked(self, event: Marked) -> bytes:
+        if event.citation is not None:
+            return self._delta({"citation": citations.write(event.citation)})
+        if self._kind == "thinking" and event.wire == WIRE:
+            name = "redactedContent" if event.redacted else "signature"
+            return self._delta({"reasoningContent": {name: event.redacted or event.signature}})
+        old = self._carried or Carried()
+        call = self._id if self._kind == "tool" else ""
+        self._carried = Carried(
+            event.wire, event.signature or old.signature, event.redacted or old.redacted, self._id, call
+        )
+        return b""
+
+    def closed(self, event: Closed) -> bytes:
+        carried, self._carried = self._carried, None
+        out = b""
+        if carried is not None and not carried.call:
+            out = self._delta({"reasoningContent": {"signature": pack(carried)}})
+        if self._shown:
+            out += frames.event(frames.BLOCK_STOP, {"contentBlockIndex": self._index})
+        if carried is not None and carried.call:  # a tool's signature needs a block of its own
+            self._shown = False
+            out += self._delta({"reasoningContent": {"signature": pack(carried)}})
+            out += frames.event(frames.BLOCK_STOP, {"contentBlockIndex": self._index})
+        return out
+
+    def finish(self, event: Finish) -> bytes:
+        return frames.event(frames.MESSAGE_STOP, stops.write(event))
+
+    def used(self, event: Used) -> bytes:
+        self._usage = event.usage
+        return b""
+
+    def failed(self, event: Failed) -> bytes:
+        return error_frame(CallError(event.message, status=event.status or 502))
+
+    def ended(self, event: Ended) -> bytes:
+        """The usage comes last, once; the latency is not known here and told as 0."""
+        if self._finished:
+            return b""
+        self._finished = True
+        told = {"usage": usage.write(self._usage), "metrics": {"latencyMs": 0}}
+        return frames.event(frames.METADATA, told)
+
+    def _begin(self) -> None:
+        self._index += 1
+        self._shown = True
+
+    def _delta(self, delta: dict[str, Any]) -> bytes:
+        if not self._shown:
+            self._begin()
+        return frames.event(frames.BLOCK_DELTA, {"contentBlockIndex": self._index, "delta": delta})
+
+
+_DELTAS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "text": lambda text: {"text": text},
+    "refusal": lambda text: {"text": text},
+    "thinking": lambda text: {"reasoningContent": {"text": text}},
+    "tool": lambda text: {"toolUse": {"input": text}},
+}
+_WRITE: dict[type, Callable[[ConverseWriter, Any], bytes]] = {
+    Start: ConverseWriter.start,
+    Opened: ConverseWriter.opened,
+    Grown: ConverseWriter.grown,
+    Marked: ConverseWriter.marked,
+    Closed: ConverseWriter.closed,
+    Finish: ConverseWriter.finish,
+    Used: ConverseWriter.used,
+    Failed: ConverseWriter.failed,
+    Ended: ConverseWriter.ended,
+}
