@@ -163,10 +163,7 @@ class OpenAI:
         raise NotImplementedError
 
     def error_body(self, error: CallError) -> bytes:
-        """Return OpenAI's error object for any error of ours."""
-        return msgspec.json.encode(
-            {"error": {"message": error.message, "type": error.kind, "param": error.param, "code": error.code}}
-        )
+        return error_object(error)
 
     def error_frame(self, error: CallError) -> bytes:
         return frame_of(self.error_body(error))
@@ -223,6 +220,13 @@ class Embeddings(OpenAI):
 
     def input_bytes(self, envelope: Envelope) -> int:
         return _texts_bytes(envelope.document["input"])
+
+
+def error_object(error: CallError) -> bytes:
+    """Return OpenAI's error object for any error of ours."""
+    return msgspec.json.encode(
+        {"error": {"message": error.message, "type": error.kind, "param": error.param, "code": error.code}}
+    )
 
 
 class StreamWatch:

@@ -1,0 +1,40 @@
+"""The chat completions wire as a codec: to and from the neutral form; see :class:`antiphon.wires.codec.Codec`."""
+
+from typing import Any
+
+from antiphon.clock import now_us
+from antiphon.types import Target
+from antiphon.wires.codec import Written
+from antiphon.wires.neutral import Reply, Request
+from antiphon.wires.openai import read_request, reply, write_request
+from antiphon.wires.openai.read_events import Reader
+from antiphon.wires.openai.write_events import Writer
+from antiphon.wires.sse import SSESplitter
+
+
+class OpenAICodec:
+    """POST /v1/chat/completions, in both directions."""
+
+    wire = "openai"
+    stream_type = "text/event-stream; charset=utf-8"
+
+    def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
+        return read_request.request(document, model, stream)
+
+    def write_request(self, request: Request, target: Target) -> Written:
+        return write_request.request(request, target)
+
+    def read_reply(self, body: bytes) -> Reply:
+        return reply.read(body)
+
+    def write_reply(self, reply_: Reply, request: Request) -> bytes:
+        return reply.write(reply_)
+
+    def splitter(self) -> SSESplitter:
+        return SSESplitter()
+
+    def reader(self) -> Reader:
+        return Reader()
+
+    def writer(self, request: Request) -> Writer:
+        return Writer(request, now_us() // 1_000_000, bool(request.echo.get("include_usage")))

@@ -1,0 +1,214 @@
+"""Chat completion chunks into neutral events (API reference, "The chat completion chunk object")."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from antiphon.errors import BadAnswer
+from antiphon.wires.neutral import (
+    Closed,
+    Ended,
+    Event,
+    Failed,
+    Finish,
+    FinishReason,
+    Grown,
+    Marked,
+    Opened,
+    Start,
+    Used,
+)
+from antiphon.wires.openai import usage as usages
+from antiphon.wires.openai.reply import FINISH_REASONS, signature_of
+from antiphon.wires.sse import data_of
+
+
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _ToolCall(msgspec.Struct):
+    index: int = 0
+    id: str | None = None
+    function: _Function | None = None
+    extra_content: Any = None
+
+
+class _Delta(msgspec.Struct):
+    content: Any = None
+    refusal: str | None = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    thinking_blocks: list[dict[str, Any]] | None = None
+    tool_calls: list[_ToolCall] | None = None
+    annotations: list[dict[str, Any]] | None = None
+
+
+class _Logprobs(msgspec.Struct):
+    content: list[dict[str, Any]] | None = None
+
+
+class _Choice(msgspec.Struct):
+    index: int = 0
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    id: str | None = None
+    model: str | None = None
+    usage: msgspec.Raw | None = None
+    error: Any = None
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+_Kind = Literal["text", "thinking", "tool", "refusal"]
+
+
+class _State:
+    """One choice: which block is open, and how far it has come."""
+
+    __slots__ = ("called", "finish", "index", "kind", "next", "tool")
+
+    def __init__(self) -> None:
+        self.kind: _Kind | None = None
+        self.index = -1
+        self.next = 0
+        self.tool = -1
+        self.called = False
+        self.finish: FinishReason | None = None
+
+
+class Reader:
+    """See :class:`antiphon.wires.codec.EventReader`."""
+
+    __slots__ = ("_choices", "_ended", "_started")
+
+    def __init__(self) -> None:
+        self._choices: dict[int, _State] = {}
+        self._started = False
+        self._ended = False
+
+    def read(self, frame: bytes) -> list[Event]:
+        data = data_of(frame)
+        if data is None or self._ended:
+            return []
+        if data.strip() == b"[DONE]":
+            return self._end()
+        try:
+            chunk = _decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise BadAnswer("The provider sent an event that is not a chat completion chunk.") from None
+        if chunk.error is not None:
+            message = chunk.error.get("message") if isinstance(chunk.error, dict) else chunk.error
+            return [Failed(str(message))]
+        events: list[Event] = []
+        if not self._started:
+            self._started = True
+            events.append(Start(chunk.id or "", chunk.model or ""))
+        for choice in chunk.choices or ():
+            self._choice(choice, events)
+        if chunk.usage is not None and (usage := usages.read(bytes(chunk.usage))) is not None:
+            events.append(Used(usage))
+        return events
+
+    def close(self) -> list[Event]:
+        return [] if self._ended else self._end()
+
+    def _end(self) -> list[Event]:
+        self._ended = True
+        events: list[Event] = []
+        for number, state in self._choices.items():
+            self._shut(state, number, events)
+        return [*events, Ended()]
+
+    def _choice(self, choice: _Choice, events: list[Event]) -> None:
+        number = choice.index
+        state = self._choices.get(number)
+        if state is None:
+            state = self._choices[number] = _State()
+        delta = choice.delta
+        if delta is not None and state.finish is None:
+            self._grow(delta, state, number, choice.logprobs, events)
+        if choice.finish_reason is not None and state.finish is None:
+            reason = FINISH_REASONS.get(choice.finish_reason, "stop")
+            state.finish = "tool_calls" if reason == "stop" and state.called else reason
+            self._shut(state, number, events)
+            events.append(Finish(state.finish, "", number))
+
+    def _grow(self, delta: _Delta, state: _State, number: int, logprobs: _Logprobs | None, events: list[Event]) -> None:
+        reasoning = delta.reasoning_content or delta.reasoning
+        if reasoning and isinstance(reasoning, str):
+            self._say("thinking", reasoning, state, number, events)
+        for block in delta.thinking_blocks or ():
+            self._mark(block, state, number, events)
+        content = delta.content
+        if isinstance(content, list):
+            content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+        if content and isinstance(content, str):
+            tokens = tuple(logprobs.content or ()) if logprobs is not None else ()
+            self._say("text", content, state, number, events, tokens)
+        if delta.refusal:
+            self._say("refusal", delta.refusal, state, number, events)
+        for call in delta.tool_calls or ():
+            self._call(call, state, number, events)
+        for citation in delta.annotations or ():
+            self._open("text", state, number, events)
+            events.append(Marked(state.index, citation=citation, choice=number))
+
+    def _say(
+        self,
+        kind: _Kind,
+        text: str,
+        state: _State,
+        number: int,
+        events: list[Event],
+        tokens: tuple[dict[str, Any], ...] = (),
+    ) -> None:
+        self._open(kind, state, number, events)
+        events.append(Grown(state.index, text, tokens, number))
+
+    def _mark(self, block: dict[str, Any], state: _State, number: int, events: list[Event]) -> None:
+        wire = str(block.get("wire") or "anthropic")
+        if block.get("data"):
+            self._open("thinking", state, number, events, again=True)
+            events.append(Marked(state.index, redacted=str(block["data"]), wire=wire, choice=number))
+            self._shut(state, number, events)
+        elif block.get("signature"):
+            self._open("thinking", state, number, events)
+            events.append(Marked(state.index, signature=str(block["signature"]), wire=wire, choice=number))
+            self._shut(state, number, events)
+
+    def _call(self, call: _ToolCall, state: _State, number: int, events: list[Event]) -> None:
+        function = call.function or _Function()
+        if state.kind != "tool" or state.tool != call.index:
+            if not function.name and not call.id:
+                if not function.arguments:
+                    return
+                raise BadAnswer("The provider sent arguments of a tool call that it had not begun.")
+            self._shut(state, number, events)
+            state.kind, state.tool, state.called = "tool", call.index, True
+            state.index = state.next
+            state.next += 1
+            events.append(Opened(state.index, "tool", call.id or "", function.name or "", number))
+        if function.arguments:
+            events.append(Grown(state.index, function.arguments, (), number))
+        if signature := signature_of(call.extra_content):
+            events.append(Marked(state.index, signature=signature, wire="gemini", choice=number))
+
+    def _open(self, kind: _Kind, state: _State, number: int, events: list[Event], *, again: bool = False) -> None:
+        if state.kind == kind and not again:
+            return
+        self._shut(state, number, events)
+        state.kind = kind
+        state.index = state.next
+        state.next += 1
+        events.append(Opened(state.index, kind, "", "", number))
+
+    def _shut(self, state: _State, number: int, events: list[Event]) -> None:
+        if state.kind is not None:
+            events.append(Closed(state.index, number))
+            state.kind = None

@@ -1,0 +1,203 @@
+"""A whole chat completion, from and into the neutral form (API reference, "The chat completion object")."""
+
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import BadAnswer
+from antiphon.types import Usage
+from antiphon.wires.neutral import (
+    Choice,
+    Finish,
+    FinishReason,
+    Part,
+    Refusal,
+    Reply,
+    Text,
+    Thinking,
+    ToolCall,
+)
+from antiphon.wires.openai import usage as usages
+
+FINISH_REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+_WRITTEN_REASONS: dict[FinishReason, str] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "content_filter",
+    "refusal": "content_filter",
+    "pause": "stop",
+}
+
+
+class _Function(msgspec.Struct):
+    name: str = ""
+    arguments: str | None = None
+
+
+class _ToolCall(msgspec.Struct):
+    id: str | None = None
+    function: _Function | None = None
+    extra_content: Any = None
+
+
+class _Message(msgspec.Struct):
+    content: Any = None
+    refusal: str | None = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    tool_calls: list[_ToolCall] | None = None
+    annotations: list[dict[str, Any]] | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Message
+    finish_reason: str | None = None
+    logprobs: dict[str, Any] | None = None
+    index: int = 0
+
+
+class _Completion(msgspec.Struct):
+    choices: list[_Choice]
+    id: str | None = None
+    model: str | None = None
+    created: int | float | None = None
+    usage: msgspec.Raw | None = None
+
+
+_decode = msgspec.json.Decoder(_Completion).decode
+
+
+def read(body: bytes) -> Reply:
+    """Read a body that the wire's ``whole`` has found to be an answer."""
+    try:
+        answer = _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadAnswer(f"The provider's answer is not a chat completion: {error}") from None
+    choices = sorted(answer.choices, key=lambda choice: choice.index)
+    return Reply(
+        id=answer.id or "",
+        model=answer.model or "",
+        created=int(answer.created or 0),
+        choices=tuple(_read_choice(choice) for choice in choices),
+        usage=usages.read(bytes(answer.usage)) if answer.usage is not None else None,
+    )
+
+
+def _read_choice(choice: _Choice) -> Choice:
+    message = choice.message
+    parts: list[Part] = []
+    reasoning = message.reasoning_content or message.reasoning
+    if isinstance(reasoning, str):
+        parts.append(Thinking(text=reasoning, wire="openai"))
+    if text := _text(message.content):
+        parts.append(Text(text, citations=tuple(message.annotations or ())))
+    if message.refusal:
+        parts.append(Refusal(message.refusal))
+    calls = message.tool_calls or ()
+    parts += [_read_call(call) for call in calls]
+    reason = FINISH_REASONS.get(choice.finish_reason or "stop", "stop")
+    # Some providers finish with "stop" although they ask for a tool; clients then never run it.
+    if reason == "stop":
+        reason = "tool_calls" if calls else "refusal" if message.refusal and not message.content else "stop"
+    return Choice(tuple(parts), Finish(reason), choice.logprobs)
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return ""
+
+
+def _read_call(call: _ToolCall) -> ToolCall:
+    function = call.function or _Function()
+    return ToolCall(call.id or "", function.name, function.arguments or "{}", signature_of(call.extra_content))
+
+
+def signature_of(extra: Any) -> str:
+    """Return the thought signature that travels with a tool call (Gemini's OpenAI compatibility, "extra_content")."""
+    google = extra.get("google") if isinstance(extra, dict) else None
+    return str(google.get("thought_signature") or "") if isinstance(google, dict) else ""
+
+
+def write(reply: Reply) -> bytes:
+    """Write a whole answer."""
+    body: dict[str, Any] = {
+        "id": reply.id,
+        "object": "chat.completion",
+        "created": reply.created,
+        "model": reply.model,
+        "choices": [_write_choice(i, choice) for i, choice in enumerate(reply.choices)],
+    }
+    if reply.usage is not None:
+        body["usage"] = usage_object(reply.usage)
+    return msgspec.json.encode(body)
+
+
+def _write_choice(index: int, choice: Choice) -> dict[str, Any]:
+    texts = [part for part in choice.parts if isinstance(part, Text)]
+    refusal = "".join(part.text for part in choice.parts if isinstance(part, Refusal))
+    calls = [part for part in choice.parts if isinstance(part, ToolCall)]
+    message: dict[str, Any] = {"role": "assistant", "content": "".join(part.text for part in texts) if texts else None}
+    message["refusal"] = refusal or None
+    thinking = [part for part in choice.parts if isinstance(part, Thinking)]
+    if shown := "".join(part.text for part in thinking):
+        message["reasoning_content"] = shown
+    if blocks := [thinking_block(part) for part in thinking if part.signature or part.redacted]:
+        message["thinking_blocks"] = blocks
+    if calls:
+        message["tool_calls"] = [_write_call(call) for call in calls]
+    if annotations := [citation for part in texts for citation in part.citations]:
+        message["annotations"] = annotations
+    reason = _WRITTEN_REASONS[choice.finish.reason]
+    return {"index": index, "message": message, "logprobs": choice.logprobs, "finish_reason": reason}
+
+
+def thinking_block(part: Thinking) -> dict[str, Any]:
+    """Return signed reasoning in the form in which a client sends it back with the message it belongs to."""
+    if part.redacted:
+        return {"type": "redacted_thinking", "data": part.redacted, "wire": part.wire}
+    block = {"type": "thinking", "thinking": part.text, "signature": part.signature, "wire": part.wire}
+    return block | ({"id": part.id} if part.id else {})
+
+
+def _write_call(call: ToolCall) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
+    if call.signature:
+        written["extra_content"] = {"google": {"thought_signature": call.signature}}
+    return written
+
+
+def written_reason(reason: FinishReason) -> str:
+    """Return OpenAI's word for why an answer ended."""
+    return _WRITTEN_REASONS[reason]
+
+
+def usage_object(usage: Usage) -> dict[str, Any]:
+    """Return buckets as OpenAI counts them: details are parts of the totals."""
+    return {
+        "prompt_tokens": usage.total_input,
+        "completion_tokens": usage.total_output,
+        "total_tokens": usage.total,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cache_read,
+            "cache_write_tokens": usage.cache_write,
+            "audio_tokens": usage.audio_input,
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning,
+            "audio_tokens": usage.audio_output,
+        },
+    }

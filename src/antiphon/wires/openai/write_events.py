@@ -1,0 +1,146 @@
+"""Neutral events into chat completion chunks."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import CallError
+from antiphon.types import Usage
+from antiphon.wires.neutral import (
+    Closed,
+    Ended,
+    Event,
+    Failed,
+    Finish,
+    Grown,
+    Marked,
+    Opened,
+    Request,
+    Start,
+    Thinking,
+    Used,
+)
+from antiphon.wires.openai.reply import thinking_block, usage_object, written_reason
+from antiphon.wires.openai.wire import error_object
+from antiphon.wires.sse import frame_of
+
+_encode = msgspec.json.Encoder().encode
+_FIELDS = {"text": b"content", "thinking": b"reasoning_content", "refusal": b"refusal"}
+
+
+class Writer:
+    """See :class:`antiphon.wires.codec.EventWriter`. ``created`` is seconds since the epoch."""
+
+    __slots__ = ("_calls", "_created", "_kinds", "_prefix", "_roles", "_thinking", "_usage", "_wants_usage")
+
+    def __init__(self, request: Request, created: int, wants_usage: bool) -> None:
+        self._created = created
+        self._wants_usage = wants_usage
+        self._prefix = b""
+        self._usage: Usage | None = None
+        self._roles: set[int] = set()
+        self._kinds: dict[int, str] = {}
+        self._calls: dict[int, int] = {}
+        self._thinking: dict[int, list[str]] = {}
+
+    def write(self, event: Event) -> bytes:
+        return _WRITERS[type(event)](self, event)
+
+    def fail(self, error: CallError) -> bytes:
+        return frame_of(error_object(error))
+
+    def _chunk(self, choice: int, delta: bytes, finish: bytes = b"null", logprobs: bytes = b"null") -> bytes:
+        return b'%b[{"index":%d,"delta":%b,"logprobs":%b,"finish_reason":%b}]}\n\n' % (
+            self._prefix,
+            choice,
+            delta,
+            logprobs,
+            finish,
+        )
+
+    def _start(self, event: Start) -> bytes:
+        self._prefix = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":' % (
+            _encode(event.id),
+            self._created,
+            _encode(event.model),
+        )
+        self._usage = event.usage
+        return self._role(0)
+
+    def _role(self, choice: int) -> bytes:
+        if choice in self._roles:
+            return b""
+        self._roles.add(choice)
+        return self._chunk(choice, b'{"role":"assistant","content":""}')
+
+    def _opened(self, event: Opened) -> bytes:
+        role = self._role(event.choice)
+        self._kinds[event.choice] = event.kind
+        if event.kind == "thinking":
+            self._thinking[event.choice] = []
+        if event.kind != "tool":
+            return role
+        number = self._calls.get(event.choice, -1) + 1
+        self._calls[event.choice] = number
+        call = {"index": number, "id": event.id, "type": "function", "function": {"name": event.name, "arguments": ""}}
+        return role + self._chunk(event.choice, b'{"tool_calls":[%b]}' % _encode(call))
+
+    def _grown(self, event: Grown) -> bytes:
+        kind = self._kinds[event.choice]
+        text = _encode(event.text)
+        if kind == "tool":
+            number = self._calls[event.choice]
+            delta = b'{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}' % (number, text)
+            return self._chunk(event.choice, delta)
+        if kind == "thinking":
+            self._thinking[event.choice].append(event.text)
+        logprobs = b'{"content":%b,"refusal":null}' % _encode(event.logprobs) if event.logprobs else b"null"
+        return self._chunk(event.choice, b'{"%b":%b}' % (_FIELDS[kind], text), logprobs=logprobs)
+
+    def _marked(self, event: Marked) -> bytes:
+        delta: dict[str, Any]
+        if event.citation is not None:
+            delta = {"annotations": [event.citation]}
+        elif self._kinds[event.choice] == "tool":
+            extra = {"google": {"thought_signature": event.signature}}
+            delta = {"tool_calls": [{"index": self._calls[event.choice], "extra_content": extra}]}
+        else:
+            text = "".join(self._thinking.get(event.choice, ()))
+            part = Thinking(text=text, signature=event.signature, redacted=event.redacted, wire=event.wire)
+            delta = {"thinking_blocks": [thinking_block(part)]}
+        return self._chunk(event.choice, _encode(delta))
+
+    def _closed(self, event: Closed) -> bytes:
+        return b""
+
+    def _finish(self, event: Finish) -> bytes:
+        return self._role(event.choice) + self._chunk(
+            event.choice, b"{}", b'"%b"' % written_reason(event.reason).encode()
+        )
+
+    def _used(self, event: Used) -> bytes:
+        self._usage = event.usage
+        return b""
+
+    def _failed(self, event: Failed) -> bytes:
+        return b""
+
+    def _ended(self, event: Ended) -> bytes:
+        usage = b""
+        if self._wants_usage and self._usage is not None:
+            usage = b'%b[],"usage":%b}\n\n' % (self._prefix, _encode(usage_object(self._usage)))
+        return usage + b"data: [DONE]\n\n"
+
+
+_WRITERS: dict[type[Any], Callable[[Writer, Any], bytes]] = {
+    Start: Writer._start,
+    Opened: Writer._opened,
+    Grown: Writer._grown,
+    Marked: Writer._marked,
+    Closed: Writer._closed,
+    Finish: Writer._finish,
+    Used: Writer._used,
+    Failed: Writer._failed,
+    Ended: Writer._ended,
+}

@@ -1,0 +1,216 @@
+"""The neutral form into an OpenAI chat request, for a target that speaks this wire.
+
+Rules for what the wire lacks: reasoning of other wires stays behind (it means nothing here); a budget of thinking
+becomes the nearest effort; an error of a tool is told in its text; images a tool gave follow in the user's next words.
+"""
+
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import BadRequest
+from antiphon.types import Target
+from antiphon.wires.codec import Written
+from antiphon.wires.neutral import (
+    Audio,
+    File,
+    Format,
+    Image,
+    Message,
+    Part,
+    Reasoning,
+    Refusal,
+    Request,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+)
+
+_EFFORTS = ((1024, "low"), (8192, "medium"))
+"""Tokens of thinking up to which an effort is the nearest; more is ``high``."""
+_PLAIN = (
+    "temperature",
+    "top_p",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "logprobs",
+    "top_logprobs",
+    "metadata",
+    "parallel_tool_calls",
+)
+
+
+def request(request: Request, target: Target) -> Written:
+    """See :meth:`antiphon.wires.codec.Codec.write_request`."""
+    dropped: list[str] = list(request.extras)
+    body: dict[str, Any] = {"model": target.model, "messages": _messages(request, dropped)}
+    body |= {name: value for name in _PLAIN if (value := getattr(request, name)) is not None}
+    if request.max_tokens is not None:
+        body["max_completion_tokens" if "max_completion_tokens" in target.quirks else "max_tokens"] = request.max_tokens
+    if request.stop:
+        body["stop"] = list(request.stop)
+    if request.n > 1:
+        body["n"] = request.n
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
+    if request.tool_choice is not None:
+        body["tool_choice"] = _tool_choice(request.tool_choice)
+    if request.format is not None:
+        body["response_format"] = _format(request.format)
+    if request.reasoning is not None and (effort := _effort(request.reasoning)):
+        body["reasoning_effort"] = effort
+    if request.user:
+        body["user"] = request.user
+    if request.service_tier:
+        body["service_tier"] = request.service_tier
+    if request.stream:
+        body["stream"] = True
+        if "no_stream_usage" not in target.quirks:
+            body["stream_options"] = {"include_usage": True}
+    if request.top_k is not None:
+        dropped.append("top_k")
+    return Written(msgspec.json.encode(body), tuple(dict.fromkeys(dropped)))
+
+
+def _messages(request: Request, dropped: list[str]) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = []
+    if request.system:
+        messages.append({"role": "system", "content": _content(request.system, dropped)})
+    for message in request.messages:
+        messages += _WRITERS[message.role](message, dropped)
+    return messages
+
+
+def _system(message: Message, dropped: list[str]) -> list[dict[str, Any]]:
+    return [{"role": "system", "content": _content(message.parts, dropped)}]
+
+
+def _user(message: Message, dropped: list[str]) -> list[dict[str, Any]]:
+    written: list[dict[str, Any]] = []
+    rest: list[Part] = []
+    for part in message.parts:
+        if isinstance(part, ToolResult):
+            text = "\n".join(item.text for item in part.parts if isinstance(item, Text))
+            rest += [item for item in part.parts if not isinstance(item, Text)]
+            if part.error and not text.lower().startswith("error"):
+                text = f"Error: {text}"
+            written.append({"role": "tool", "tool_call_id": part.id, "content": text})
+            if part.cache:
+                dropped.append("cache_control")
+        else:
+            rest.append(part)
+    if rest or not written:
+        turn: dict[str, Any] = {"role": "user", "content": _content(tuple(rest), dropped)}
+        written.append(turn | ({"name": message.name} if message.name else {}))
+    return written
+
+
+def _assistant(message: Message, dropped: list[str]) -> list[dict[str, Any]]:
+    turn: dict[str, Any] = {"role": "assistant", "content": None}
+    said = tuple(part for part in message.parts if isinstance(part, Text | Image | File | Audio))
+    if said:
+        turn["content"] = _content(said, dropped)
+    refusals = [part.text for part in message.parts if isinstance(part, Refusal)]
+    if refusals:
+        turn["refusal"] = "".join(refusals)
+    if calls := [_tool_call(part) for part in message.parts if isinstance(part, ToolCall)]:
+        turn["tool_calls"] = calls
+    elif turn["content"] is None and not refusals:
+        turn["content"] = ""
+    own = [part.text for part in message.parts if isinstance(part, Thinking) and part.wire == "openai" and part.text]
+    if own:
+        turn["reasoning_content"] = "".join(own)
+    return [turn]
+
+
+_WRITERS = {"system": _system, "user": _user, "assistant": _assistant}
+
+
+def _tool_call(call: ToolCall) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
+    if call.signature:
+        written["extra_content"] = {"google": {"thought_signature": call.signature}}
+    return written
+
+
+def _content(parts: "tuple[Part, ...]", dropped: list[str]) -> Any:
+    if any(getattr(part, "cache", None) for part in parts):
+        dropped.append("cache_control")  # this wire caches by itself
+    if len(parts) == 1 and isinstance(parts[0], Text):
+        return parts[0].text
+    return [_part(part) for part in parts]
+
+
+def _part(part: Part) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    if isinstance(part, Image) and not part.file_id:
+        url = part.url or f"data:{part.media_type};base64,{part.data}"
+        return {"type": "image_url", "image_url": {"url": url} | ({"detail": part.detail} if part.detail else {})}
+    if isinstance(part, Audio) and part.data:
+        return {"type": "input_audio", "input_audio": {"data": part.data, "format": part.media_type.rpartition("/")[2]}}
+    if isinstance(part, File):
+        return _file(part)
+    raise BadRequest(f"The target's wire cannot take this {type(part).__name__.lower()} part.", param="messages")
+
+
+def _file(part: File) -> dict[str, Any]:
+    if part.text:
+        title = f"{part.name}:\n" if part.name else ""
+        return {"type": "text", "text": title + part.text}
+    if part.file_id:
+        return {"type": "file", "file": {"file_id": part.file_id}}
+    if not part.data:
+        raise BadRequest(
+            "The target's wire takes documents as data, not by URL; send the document itself.", param="messages"
+        )
+    data = f"data:{part.media_type or 'application/pdf'};base64,{part.data}"
+    return {"type": "file", "file": {"filename": part.name or "document.pdf", "file_data": data}}
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    if tool.builtin is not None:
+        if tool.wire == "openai":
+            return tool.builtin
+        raise BadRequest(f"The built-in tool {tool.name!r} exists only at its own provider.", param="tools")
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    function["parameters"] = tool.schema if tool.schema is not None else {"type": "object", "properties": {}}
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
+
+
+def _tool_choice(choice: ToolChoice) -> Any:
+    if choice.mode == "tool":
+        return {"type": "function", "function": {"name": choice.names[0]}}
+    if choice.names:
+        tools = [{"type": "function", "function": {"name": name}} for name in choice.names]
+        return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": tools}}
+    return choice.mode
+
+
+def _format(wanted: Format) -> dict[str, Any]:
+    if wanted.kind == "json":
+        return {"type": "json_object"}
+    schema: dict[str, Any] = {"name": wanted.name or "answer", "schema": wanted.schema or {}}
+    if wanted.strict is not None:
+        schema["strict"] = wanted.strict
+    if wanted.description:
+        schema["description"] = wanted.description
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def _effort(reasoning: Reasoning) -> str:
+    if reasoning.effort or reasoning.budget is None:
+        return reasoning.effort
+    return next((effort for budget, effort in _EFFORTS if reasoning.budget <= budget), "high")
