@@ -31,12 +31,12 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 def _indices(support: dict[str, Any], count: int) -> list[int]:
     named = support.get("groundingChunkIndices")
-    known = named if type(named) is list else []
+    known: list[Any] = named if type(named) is list else []
     return [index for index in known if type(index) is int and 0 <= index < count]
 
 
 def _source(chunk: dict[str, Any]) -> dict[str, Any]:
-    known = next((chunk[name] for name in _SOURCES if type(chunk.get(name)) is dict), {})
+    known: dict[str, Any] = next((chunk[name] for name in _SOURCES if type(chunk.get(name)) is dict), {})
     url, title = known.get("uri") or "", known.get("title") or ""
     if url:
         return {"type": "url_citation", "url": url, "title": title}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from antiphon.types import Target
-from antiphon.wires.codec import EventReader, EventWriter, Splitter, Written
+from antiphon.wires.codec import EventReader, EventWriter, Written
 from antiphon.wires.gemini import reply as replies
 from antiphon.wires.gemini.request_reader import read_request
 from antiphon.wires.gemini.request_writer import write_request
@@ -18,7 +18,6 @@ class Gemini:
     """generateContent, in both directions."""
 
     wire = WIRE
-    stream_type = "text/event-stream"
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request(document, model, stream)
@@ -32,7 +31,7 @@ class Gemini:
     def write_reply(self, reply: Reply, request: Request) -> bytes:
         return replies.write_reply(reply, request)
 
-    def splitter(self) -> Splitter:
+    def splitter(self) -> SSESplitter:
         return SSESplitter()
 
     def reader(self) -> EventReader:

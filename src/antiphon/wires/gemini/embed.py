@@ -13,6 +13,7 @@ from antiphon.wires import body as bodies
 from antiphon.wires.codec import Written
 from antiphon.wires.gemini import failure, fields
 from antiphon.wires.gemini.jsontext import dump
+from antiphon.wires.gemini.shape import UNSET
 from antiphon.wires.gemini.usage import read as read_usage
 from antiphon.wires.gemini.wire import Operation, renamed
 from antiphon.wires.wire import Encoded, Envelope, Watch, Whole, text_bytes
@@ -39,7 +40,7 @@ class _BatchRequest(msgspec.Struct, frozen=True):
 class _Answer(msgspec.Struct, rename="camel"):
     embedding: dict[str, Any] | None = None
     embeddings: list[dict[str, Any]] | None = None
-    usage_metadata: msgspec.Raw | None = None
+    usage_metadata: msgspec.Raw | msgspec.UnsetType = UNSET
     error: Any = None
 
 
@@ -85,7 +86,7 @@ class Embed(Operation):
             answer = _Answer(error=failure.refusal(body))
         if answer.error is not None or getattr(answer, self.holds) is None:
             raise BadAnswer(f"The provider answered without `{self.holds}`: {failure.refusal(body)}")
-        return Whole(read_usage(bytes(answer.usage_metadata)) if answer.usage_metadata is not None else None, 0)
+        return Whole(None if answer.usage_metadata is UNSET else read_usage(bytes(answer.usage_metadata)), 0)
 
     def watch(self, envelope: Envelope, hides_usage: bool) -> Watch:
         raise NotImplementedError("embeddings do not stream")

@@ -117,8 +117,8 @@ def read_schema(schema: Any, at: str, depth: int = 0) -> dict[str, Any]:
     if type(schema) is not dict or depth > _DEPTH:
         raise BadRequest(f"`{at}` must be a Schema object of reasonable depth.", param=at)
     made = {key: _read_value(key, value, at, depth) for key, value in schema.items() if key not in _DROPPED}
-    if "ref" in schema:
-        made["$ref"] = schema["ref"]
+    if type(schema.get("ref")) is str:
+        made["$ref"] = schema["ref"].replace("#/defs/", "#/$defs/", 1)
     if type(schema.get("defs")) is dict:
         made["$defs"] = {
             name: read_schema(item, f"{at}.defs.{name}", depth + 1) for name, item in schema["defs"].items()

@@ -6,6 +6,7 @@ bytes of a ``thoughtSignature``, so that it comes back with the history and reac
 
 import base64
 import binascii
+from typing import Any
 
 import msgspec
 
@@ -18,6 +19,10 @@ model made: models that want a signature then do without."""
 
 _MARK = b"antiphon1"  # nine bytes, so that its base64 is the same whatever follows
 _SEALED = base64.b64encode(_MARK).decode()
+SEALED = _SEALED.encode()
+"""What every sealed signature starts with."""
+_NAMES = ("thoughtSignature", "thought_signature")
+_CALLS = ("functionCall", "function_call")
 _decode = msgspec.json.Decoder(tuple[str, str, str, str]).decode
 _URL_SAFE = str.maketrans("-_", "+/")
 
@@ -41,3 +46,32 @@ def unseal(signature: str, text: str) -> Thinking:
         else:
             return Thinking(text=text, signature=own, redacted=redacted, id=name, wire=wire)
     return Thinking(text=text, signature=signature, wire=WIRE)
+
+
+def unsealed(contents: Any) -> list[Any]:
+    """Return a caller's contents without sealed signatures, for a provider of this wire, which must not see them.
+
+    The thoughts they prove are left out; a call of such a turn gets the stand-in.
+    """
+    return [_unsealed(content) for content in (contents if type(contents) is list else [contents])]
+
+
+def _unsealed(content: Any) -> Any:
+    parts = content.get("parts") if type(content) is dict else None
+    parts = [parts] if type(parts) is dict else parts
+    if type(parts) is not list or not any(_is_sealed(part) for part in parts):
+        return content
+    kept = [_bare(part) for part in parts if not (_is_sealed(part) and part.get("thought"))]
+    first = next((part for part in kept if any(name in part for name in _CALLS)), None)
+    if first is not None and not any(name in first for name in _NAMES):
+        first[_NAMES[0]] = UNSIGNED
+    return {**content, "parts": kept or [{"text": ""}]}
+
+
+def _is_sealed(part: Any) -> bool:
+    signature = next((part[name] for name in _NAMES if name in part), None) if type(part) is dict else None
+    return type(signature) is str and signature.startswith(_SEALED)
+
+
+def _bare(part: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in part.items() if not (key in _NAMES and _is_sealed(part))}

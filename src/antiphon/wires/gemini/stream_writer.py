@@ -124,7 +124,7 @@ class StreamWriter:
             return b""
         if block.kind != "thinking" or not (event.signature or event.redacted):
             return b""
-        thought = Thinking("", event.signature, event.redacted, wire=event.wire)
+        thought = Thinking("", event.signature, event.redacted, block.id, event.wire)
         part = write_thinking(thought)
         if block.pieces:
             part["thought"] = True

@@ -11,7 +11,8 @@ from antiphon.wires.gemini import failure, fields
 from antiphon.wires.gemini import usage as usages
 from antiphon.wires.gemini.jsontext import dump
 from antiphon.wires.gemini.shape import UNSET, Answer, Candidate, Part, blocked, read_answer
-from antiphon.wires.sse import data_of
+from antiphon.wires.gemini.signature import SEALED, unsealed
+from antiphon.wires.sse import SSESplitter, data_of
 from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
 
 _MODEL_LIMIT = 256
@@ -24,8 +25,13 @@ class Operation:
     operation: str
     streams = False
     end_frame = b""
+    stream_type = "text/event-stream"
     heartbeat = b"\n"
     """What fills silence: the official client reads a comment as a broken answer, and an empty line as nothing."""
+    forwards: frozenset[bytes] = frozenset()
+    requires: tuple[tuple[bytes, bytes], ...] = ()
+    shows = (b"x-gemini-",)
+    request_id = b"x-request-id"
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`; ``model`` and ``stream`` are what the path says."""
@@ -43,6 +49,9 @@ class Operation:
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
         """See :meth:`antiphon.wires.wire.Wire.encode`: a body may name the model again, which must agree."""
         return Encoded(renamed(body, envelope.document, target))
+
+    def splitter(self) -> SSESplitter:
+        return SSESplitter()
 
     def error_body(self, error: CallError) -> bytes:
         return failure.error_body(error)
@@ -63,6 +72,13 @@ class Generate(Operation):
     def check(self, body: bytes, document: dict[str, Any]) -> int:
         config = fields.check(body, document).generation_config
         return (config.candidate_count if config else 1) or 1
+
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+        """See :meth:`antiphon.wires.wire.Wire.encode`: what we sealed for another wire does not reach this one's."""
+        body = renamed(body, envelope.document, target)
+        if SEALED in body:
+            body = bodies.replace(body, "contents", dump(unsealed(envelope.document["contents"])))
+        return Encoded(body)
 
     def whole(self, body: bytes) -> Whole:
         """See :meth:`antiphon.wires.wire.Wire.whole`."""

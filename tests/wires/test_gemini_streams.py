@@ -1,0 +1,406 @@
+"""Streams of the Gemini wire: golden transcripts, and what must hold for every order of events and every split."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from antiphon.errors import BadAnswer, BadRequest, UpstreamTimeout
+from antiphon.types import Origin, Target, Usage
+from antiphon.wires.gemini import Gemini
+from antiphon.wires.gemini.signature import seal
+from antiphon.wires.neutral import (
+    Closed,
+    Ended,
+    Event,
+    Failed,
+    Finish,
+    Grown,
+    Marked,
+    Message,
+    Opened,
+    Request,
+    Start,
+    Text,
+    Thinking,
+    Used,
+)
+from antiphon.wires.sse import data_of, frame_of
+
+CODEC = Gemini()
+ASKED = Request(model="asked", messages=(Message("user", (Text("Hi"),)),))
+
+
+def frame(*parts: Any, finish: str = "", index: int = 0, **more: Any) -> bytes:
+    candidate: dict[str, Any] = {"content": {"parts": list(parts), "role": "model"}, "index": index}
+    candidate |= {key: more.pop(key) for key in ("groundingMetadata", "finishMessage", "logprobsResult") if key in more}
+    if finish:
+        candidate["finishReason"] = finish
+    return frame_of(json.dumps({"candidates": [candidate], "modelVersion": "g", "responseId": "r1", **more}).encode())
+
+
+def read(*frames: bytes) -> list[Event]:
+    reader = CODEC.reader()
+    events = [event for each in frames for event in reader.read(each)]
+    return [*events, *reader.close()]
+
+
+def write(*events: Event) -> list[dict[str, Any]]:
+    return [json.loads(data_of(each) or b"") for each in frames_of(*events)]
+
+
+def frames_of(*events: Event) -> list[bytes]:
+    writer, splitter = CODEC.writer(ASKED), CODEC.splitter()
+    return [each for event in events for each in splitter.feed(writer.write(event))]
+
+
+def parts_of(chunks: list[dict[str, Any]], index: int = 0) -> list[dict[str, Any]]:
+    return [
+        part
+        for chunk in chunks
+        for candidate in chunk["candidates"]
+        if candidate["index"] == index
+        for part in candidate["content"]["parts"]
+        if part != {"text": ""}
+    ]
+
+
+TRANSCRIPT = [
+    frame({"text": "Plan", "thought": True}, usageMetadata={"promptTokenCount": 9, "totalTokenCount": 9}),
+    frame({"text": "ning", "thought": True, "thoughtSignature": "U0lH"}),
+    frame({"text": "Grü"}),
+    frame({"text": "ße"}, {"text": "", "thoughtSignature": "VEVYVA=="}),
+    frame(
+        {"functionCall": {"id": "c1", "name": "f", "args": {"city": "東京"}}, "thoughtSignature": "Q0FMTA=="},
+        {"functionCall": {"id": "c2", "name": "g"}},
+    ),
+    frame(
+        {"text": ""},
+        finish="STOP",
+        usageMetadata={
+            "promptTokenCount": 9,
+            "candidatesTokenCount": 5,
+            "thoughtsTokenCount": 7,
+            "totalTokenCount": 21,
+        },
+    ),
+]
+EVENTS: list[Event] = [
+    Start("r1", "g", Usage(input=9)),
+    Opened(0, "thinking"), Grown(0, "Plan"), Grown(0, "ning"), Marked(0, signature="U0lH", wire="gemini"), Closed(0),
+    Opened(1, "text"), Grown(1, "Grü"), Grown(1, "ße"), Closed(1),
+    Opened(2, "thinking"), Marked(2, signature="VEVYVA==", wire="gemini"), Closed(2),
+    Opened(3, "tool", "c1", "f"), Grown(3, '{"city": "\\u6771\\u4eac"}'),
+    Marked(3, signature="Q0FMTA==", wire="gemini"), Closed(3),
+    Opened(4, "tool", "c2", "g"), Grown(4, "{}"), Closed(4),
+    Finish("tool_calls"),
+    Used(Usage(input=9, output=5, reasoning=7)),
+    Ended(),
+]  # fmt: skip
+
+
+def test_a_stream_is_read() -> None:
+    assert read(*TRANSCRIPT) == EVENTS
+
+
+def test_a_stream_is_written() -> None:
+    chunks = write(*EVENTS)
+    assert all(chunk["responseId"] == "r1" and chunk["modelVersion"] == "g" for chunk in chunks)
+    assert parts_of(chunks) == [
+        {"text": "Plan", "thought": True}, {"text": "ning", "thought": True},
+        {"text": "", "thought": True, "thoughtSignature": "U0lH"},
+        {"text": "Grü"}, {"text": "ße"},
+        {"text": "", "thoughtSignature": "VEVYVA=="},
+        {"functionCall": {"id": "c1", "name": "f", "args": {"city": "東京"}}, "thoughtSignature": "Q0FMTA=="},
+        {"functionCall": {"id": "c2", "name": "g", "args": {}}},
+    ]  # fmt: skip
+    assert [chunk["candidates"][0].get("finishReason") for chunk in chunks] == [None] * (len(chunks) - 1) + ["STOP"]
+    assert chunks[-1]["usageMetadata"]["totalTokenCount"] == 21
+
+
+def test_what_is_written_reads_as_the_same_events() -> None:
+    expected = [event for event in EVENTS if type(event) is not Start]
+    assert [event for event in read(*frames_of(*EVENTS)) if type(event) is not Start] == expected
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_every_split_gives_the_same_events(data: st.DataObject) -> None:
+    stream = b"".join(TRANSCRIPT).replace(b"\n\n", data.draw(st.sampled_from([b"\n\n", b"\r\n\r\n", b"\r\r"])))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+    splitter, reader = CODEC.splitter(), CODEC.reader()
+    events: list[Event] = []
+    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        for each in splitter.feed(stream[start:end]):
+            events += reader.read(each)
+    assert [*events, *reader.close()] == EVENTS
+
+
+def test_a_stream_that_is_cut_short_has_no_finish() -> None:
+    events = read(*TRANSCRIPT[:3])
+    assert events[-1] == Closed(1)
+    assert not any(isinstance(event, Finish | Ended) for event in events)
+    assert read() == []
+    half = read(frame({"text": "a"}, finish="STOP"), frame({"text": "b"}, index=1))
+    assert not any(isinstance(event, Finish | Ended) for event in half)
+
+
+def test_words_behind_a_finish_reason_are_not_lost() -> None:
+    events = read(frame({"text": "a"}, finish="STOP"), frame({"text": "b"}, finish="MAX_TOKENS"))
+    assert events[1:] == [Opened(0, "text"), Grown(0, "a"), Grown(0, "b"), Closed(0), Finish("length"), Ended()]
+
+
+def test_a_blocked_prompt_in_a_stream() -> None:
+    events = read(frame_of(b'{"promptFeedback":{"blockReason":"SAFETY"},"responseId":"r"}'))
+    assert events == [Start("r", ""), Finish("content_filter"), Ended()]
+
+
+def test_errors_in_a_stream() -> None:
+    failed = frame_of(b'{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}')
+    reader = CODEC.reader()
+    assert reader.read(failed) == [Failed("The provider reported an error: overloaded", 503)]
+    assert reader.read(frame({"text": "late"})) == []
+    assert reader.close() == []
+    malformed = frame(finish="MALFORMED_FUNCTION_CALL", finishMessage="f(")
+    assert read(malformed)[-1] == Failed("The model ended its answer with MALFORMED_FUNCTION_CALL: f(", 502)
+    assert isinstance(read(frame({"functionCall": {"name": "f", "args": [1]}}))[-1], Failed)
+    with pytest.raises(BadAnswer):
+        read(frame_of(b"{"))
+    assert read(b": comment\n\n", b"\n", frame_of(b"  ")) == []
+
+
+def test_media_and_code_in_a_stream_are_shown() -> None:
+    events = read(
+        frame({"text": "See"}),
+        frame({"inlineData": {"mimeType": "image/png", "data": "AA=="}}),
+        frame(
+            {"executableCode": {"language": "PYTHON", "code": "1"}},
+            {"fileData": {"fileUri": "https://a"}},
+            finish="STOP",
+        ),
+    )
+    text = "".join(event.text for event in events if isinstance(event, Grown))
+    assert text == "See\n![image](data:image/png;base64,AA==)\n\n```python\n1\n```\n\nhttps://a\n"
+    assert sum(isinstance(event, Opened) for event in events) == 1
+
+
+def test_citations_come_with_the_last_words() -> None:
+    grounding = {"groundingChunks": [{"web": {"uri": "https://a", "title": "A"}}],
+                 "groundingSupports": [{"segment": {"endIndex": 3}, "groundingChunkIndices": [0]}]}  # fmt: skip
+    events = read(frame({"text": "ü"}), frame({"text": "b"}, finish="STOP", groundingMetadata=grounding))
+    citation = {"type": "url_citation", "url": "https://a", "title": "A", "start_index": 0, "end_index": 2}
+    assert events[4:] == [Marked(0, citation=citation), Closed(0), Finish("stop"), Ended()]
+    last = write(*events)[-1]["candidates"][0]["groundingMetadata"]
+    assert last["groundingSupports"][0]["segment"] == {"startIndex": 0, "endIndex": 3, "text": "üb"}
+    tooled = read(frame({"text": "x"}), frame({"functionCall": {"name": "f", "id": "i"}}, finish="STOP",
+                                              groundingMetadata=grounding))  # fmt: skip
+    assert [type(event).__name__ for event in tooled[-5:]] == ["Opened", "Marked", "Closed", "Finish", "Ended"]
+
+
+def test_log_probabilities_in_a_stream() -> None:
+    result = {"chosenCandidates": [{"token": "a", "logProbability": -1.0}], "topCandidates": [{"candidates": []}]}
+    events = read(frame({"text": "a"}, logprobsResult=result))
+    token = {"token": "a", "logprob": -1.0, "bytes": [97], "top_logprobs": []}
+    assert events[2] == Grown(0, "a", (token,))
+    assert write(*events[:3])[0]["candidates"][0]["logprobsResult"] == result
+
+
+def test_foreign_thoughts_are_sealed_in_a_stream() -> None:
+    chunks = write(
+        Start("r", "m"),
+        Opened(0, "thinking"), Grown(0, "Hm"), Marked(0, signature="c2ln", wire="anthropic"), Closed(0),
+        Opened(1, "thinking", "rs_1"), Marked(1, redacted="eA==", wire="responses"), Closed(1),
+        Opened(2, "refusal"), Grown(2, "No."), Closed(2), Finish("refusal"), Ended(),
+    )  # fmt: skip
+    assert parts_of(chunks) == [
+        {"text": "Hm", "thought": True},
+        {"text": "", "thought": True, "thoughtSignature": seal(Thinking("", "c2ln", wire="anthropic"))},
+        {"text": "", "thought": True, "thoughtSignature": seal(Thinking("", "", "eA==", "rs_1", "responses"))},
+        {"text": "No."},
+    ]
+    assert chunks[-1]["candidates"][0]["finishReason"] == "SAFETY"
+
+
+def test_malformed_arguments_are_told_at_the_end() -> None:
+    chunks = write(
+        Start("r", "m"), Opened(0, "tool", "a", "f"), Grown(0, '{"x":'), Closed(0), Finish("length"), Ended()
+    )
+    assert len(chunks) == 1
+    assert chunks[0]["candidates"][0]["finishReason"] == "MALFORMED_FUNCTION_CALL"
+    assert chunks[0]["candidates"][0]["finishMessage"] == 'Malformed function call: f({"x":)'
+
+
+def test_a_break_is_admitted_once() -> None:
+    writer = CODEC.writer(ASKED)
+    writer.write(Start("r", "m"))
+    failed = json.loads(data_of(writer.fail(UpstreamTimeout("too slow", phase="idle"))) or b"")
+    assert failed["error"]["status"] == "DEADLINE_EXCEEDED"
+    assert writer.write(Ended()) == b""
+    other = CODEC.writer(ASKED)
+    assert json.loads(data_of(other.write(Failed("broke", 529))) or b"")["error"]["code"] == 529
+    assert other.write(Finish("stop")) == b""
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+ARGUMENTS = st.dictionaries(TEXTS, st.integers(-9, 9) | TEXTS | st.none(), max_size=3)
+USAGES = st.builds(Usage, *[st.integers(0, 999)] * 2, st.just(0), *[st.integers(0, 999)] * 5)
+
+
+@st.composite
+def choices(draw: st.DrawFn, index: int) -> list[Event]:
+    """One choice's events, as any reader may give them."""
+    events: list[Event] = []
+    for at in range(draw(st.integers(0, 5))):
+        kind = draw(st.sampled_from(["text", "thinking", "tool"]))
+        name = f"c{index}_{at}" if kind == "tool" else ""
+        events.append(Opened(at, kind, name, "f" if kind == "tool" else "", index))
+        said = json.dumps(draw(ARGUMENTS)) if kind == "tool" else "".join(draw(st.lists(TEXTS, max_size=4)))
+        cuts = sorted(draw(st.lists(st.integers(0, len(said)), max_size=3)))
+        pieces = [said[start:end] for start, end in zip([0, *cuts], [*cuts, len(said)], strict=True)]
+        events += [Grown(at, piece, choice=index) for piece in pieces if piece]
+        if kind == "thinking":
+            events.append(Marked(at, signature=draw(st.sampled_from(["QUJD", "c2ln"])),
+                                 wire=draw(st.sampled_from(["gemini", "anthropic"])), choice=index))  # fmt: skip
+        events.append(Closed(at, index))
+    return events
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[Event]:
+    waiting = [draw(choices(index)) for index in range(draw(st.integers(1, 2)))]
+    ends = [Finish(draw(st.sampled_from(["stop", "length", "content_filter"])), choice=n) for n in range(len(waiting))]
+    events: list[Event] = [Start("r1", "g")]
+    while any(waiting):
+        events.append(draw(st.sampled_from([each for each in waiting if each])).pop(0))
+    usage = draw(USAGES)
+    return [*events, *draw(st.permutations([*ends, Used(usage)])), Ended()]
+
+
+def normal(events: list[Event]) -> Any:
+    """What a stream means: for each choice its blocks in order with neighbouring words joined, its end; its usage."""
+    blocks: dict[int, list[list[str]]] = {}
+    ends: dict[int, str] = {}
+    usage: Usage | None = None
+    for event in events:
+        if isinstance(event, Opened):
+            said = blocks.setdefault(event.choice, [])
+            if not (said and event.kind == "text" == said[-1][0]):
+                said.append([event.kind, event.id, event.name, "", "", ""])
+        elif isinstance(event, Grown):
+            blocks[event.choice][-1][3] += event.text
+        elif isinstance(event, Marked):
+            blocks[event.choice][-1][4:] = [event.signature, event.wire]
+        elif isinstance(event, Finish):
+            ends[event.choice] = "stop" if event.reason == "tool_calls" else event.reason
+        elif isinstance(event, Used):
+            usage = event.usage
+    for choice, said in blocks.items():
+        for block in said:
+            if block[0] == "tool":
+                block[3] = json.dumps(json.loads(block[3] or "{}"))
+        kept = [block for block in said if any(block[3:]) or block[0] == "tool"]
+        joined: list[list[str]] = []
+        for block in kept:
+            if joined and block[0] == "text" == joined[-1][0]:
+                joined[-1][3] += block[3]
+            else:
+                joined.append(block)
+        blocks[choice] = joined
+    return {choice: said for choice, said in blocks.items() if said}, ends, usage
+
+
+@given(streams(), st.data())
+@settings(max_examples=150, deadline=None)
+def test_every_stream_survives_and_keeps_its_form(events: list[Event], data: st.DataObject) -> None:
+    stream = b"".join(frames_of(*events))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
+    splitter, reader = CODEC.splitter(), CODEC.reader()
+    again: list[Event] = []
+    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        for each in splitter.feed(stream[start:end]):
+            again += reader.read(each)
+    again += reader.close()
+    assert normal(again) == normal(events)
+    well_formed(again)
+
+
+def well_formed(events: list[Event]) -> None:
+    """One start and one end; blocks numbered, opened and closed one at a time; a finish of each choice; usage once."""
+    assert isinstance(events[0], Start)
+    assert isinstance(events[-1], Ended)
+    assert sum(isinstance(event, Start | Ended) for event in events) == 2
+    assert sum(isinstance(event, Used) for event in events) == 1
+    is_open: dict[int, int | None] = {}
+    count: dict[int, int] = {}
+    finished: set[int] = set()
+    for event in events:
+        if isinstance(event, Opened):
+            assert is_open.get(event.choice) is None
+            assert event.index == count.get(event.choice, 0)
+            count[event.choice] = event.index + 1
+            is_open[event.choice] = event.index
+        elif isinstance(event, Grown | Marked):
+            assert is_open[event.choice] == event.index
+        elif isinstance(event, Closed):
+            assert is_open[event.choice] == event.index
+            is_open[event.choice] = None
+        elif isinstance(event, Finish):
+            assert is_open.get(event.choice) is None
+            assert event.choice not in finished
+            finished.add(event.choice)
+    assert finished >= count.keys()
+
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5)
+)
+KEYS = st.sampled_from(
+    ["candidates", "content", "parts", "text", "thought", "thoughtSignature", "functionCall", "args", "name", "id",
+     "index", "finishReason", "usageMetadata", "promptTokenCount", "error", "code", "message", "inlineData", "data",
+     "groundingMetadata", "groundingChunks", "groundingSupports", "segment", "logprobsResult", "chosenCandidates",
+     "contents", "role", "generationConfig", "system_instruction", "tools", "functionDeclarations", "parameters",
+     "functionResponse", "response", "toolConfig", "functionCallingConfig", "mode", "promptFeedback", "blockReason",
+     "executableCode", "citationMetadata", "fileData", "file_uri", "thinking_config", "responseSchema", "type"]
+)  # fmt: skip
+DOCUMENTS = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=25
+)
+
+
+@given(DOCUMENTS)
+@settings(max_examples=300, deadline=None)
+def test_no_answer_crashes_a_decoder(document: Any) -> None:
+    body = json.dumps(document).encode()
+    for attempt in (CODEC.read_reply, lambda data: read(frame_of(data))):
+        try:
+            attempt(body)
+        except BadAnswer as error:
+            assert error.message
+
+
+@given(st.dictionaries(KEYS, DOCUMENTS, max_size=4), DOCUMENTS)
+@settings(max_examples=300, deadline=None)
+def test_no_request_crashes_a_decoder(document: dict[str, Any], part: Any) -> None:
+    target = Target("p/m", "p", "m", "kind", "gemini", Origin("http", "h", 80), {})
+    for asked in (document, {**document, "contents": [{"role": "user", "parts": [part, {"text": "x"}]}]}):
+        try:
+            CODEC.write_request(CODEC.read_request(asked, "m", True), target)
+        except BadRequest as error:
+            assert error.message
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_crash_a_reader(data: bytes) -> None:
+    splitter, reader = CODEC.splitter(), CODEC.reader()
+    try:
+        for each in splitter.feed(data + b"\n\n"):
+            reader.read(each)
+        reader.close()
+    except BadAnswer as error:
+        assert error.message
