@@ -128,6 +128,20 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
         return total
 
 
+class Signing(msgspec.Struct, frozen=True, eq=False):
+    """How each request to a target is signed, where a credential in a header is not enough."""
+
+    scheme: str
+    """The scheme's name, for example ``sigv4``."""
+    params: dict[str, str]
+    """What the scheme needs and everybody may see: for ``sigv4`` ``region`` and ``service``."""
+    secrets: dict[str, Secret]
+    """What it needs and nobody may see: for ``sigv4`` ``access_key``, ``secret_key`` and perhaps ``session_token``."""
+
+    def __repr__(self) -> str:
+        return f"Signing({self.scheme}, {self.params})"
+
+
 class Target(msgspec.Struct, frozen=True, eq=False):
     """One upstream model at one provider: everything an attempt needs, computed once when the configuration loads."""
 
@@ -138,14 +152,19 @@ class Target(msgspec.Struct, frozen=True, eq=False):
     """The name the provider knows it by."""
     kind: str
     wire: str
-    """Which codec speaks to it, for example ``openai``."""
+    """Which codec its generation operation speaks, for example ``openai``."""
     origin: Origin
     urls: dict[str, str]
-    """Operation name to path and query, with model and api-version filled in; an absent one is not offered."""
+    """Operation name to path and query, complete; an absent one is not offered.
+
+    ``<operation>.stream`` is where a stream of that operation is asked for, on wires whose path says so.
+    """
     headers: tuple[tuple[str, str], ...] = ()
     auth: tuple[str, str] | None = None
     """Header name and value prefix for the credential, such as ``("authorization", "Bearer ")``."""
     credential: Secret | None = None
+    signing: Signing | None = None
+    """Instead of ``auth`` and ``credential``."""
     price: Price | None = None
     quirks: frozenset[str] = frozenset()
     timeouts: Timeouts = Timeouts()
