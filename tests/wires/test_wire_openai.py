@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from antiphon.errors import BadAnswer, BadRequest, CallError, Unauthorized
 from antiphon.types import Origin, Target, Usage
-from antiphon.wires import OPERATIONS
+from antiphon.wires import wire_of
 from antiphon.wires.openai import usage as usages
 from antiphon.wires.sse import frame_of
 
-CHAT = OPERATIONS["chat"]
+CHAT = wire_of("chat")
 MESSAGES = [{"role": "user", "content": "Hello"}]
 
 
@@ -77,7 +77,7 @@ def test_wrong_types_name_the_field(body: bytes, param: str) -> None:
 )
 def test_other_operations_name_what_they_need(operation: str, body: bytes, param: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        OPERATIONS[operation].peek(body)
+        wire_of(operation).peek(body)
     assert caught.value.param == param
 
 

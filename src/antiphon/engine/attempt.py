@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from antiphon.clock import monotonic, now_us
 from antiphon.engine.book import Book
+from antiphon.engine.bridge import Bridge
 from antiphon.engine.deadline import Deadline
 from antiphon.engine.stream import Stream
 from antiphon.errors import (
     BadAnswer,
-    BadRequest,
     Cancelled,
     RateLimited,
     UpstreamError,
@@ -19,7 +19,7 @@ from antiphon.errors import (
 )
 from antiphon.transport import Headers, Request, Response
 from antiphon.types import Outcome, Target
-from antiphon.wires.wire import Encoded, Envelope, Whole, Wire
+from antiphon.wires.wire import Whole, Wire
 
 if TYPE_CHECKING:
     from antiphon.engine.runtime import Runtime
@@ -28,9 +28,7 @@ ANSWER_LIMIT = 256 * 1024 * 1024
 """Bytes of a whole answer; embeddings of a large batch are the biggest ones."""
 ERROR_LIMIT = 1024 * 1024
 RETRY_AFTER_LIMIT = 3600.0
-_PASSING = frozenset((b"content-type", b"x-request-id"))
-_PASSING_PREFIXES = (b"x-ratelimit-", b"openai-")
-_STREAM_TYPE = b"text/event-stream"
+_RETRY_AFTER = b"retry-after"
 
 
 class Attempt:
@@ -38,11 +36,9 @@ class Attempt:
 
     __slots__ = (
         "_book",
-        "_encoded",
-        "_envelope",
         "_run",
-        "_wire",
         "body",
+        "bridge",
         "headers",
         "started",
         "stream",
@@ -50,11 +46,10 @@ class Attempt:
         "whole",
     )
 
-    def __init__(self, run: "Runtime", book: Book, wire: Wire, envelope: Envelope, target: Target) -> None:
+    def __init__(self, run: "Runtime", book: Book, target: Target, way: Bridge) -> None:
         self._run = run
         self._book = book
-        self._wire = wire
-        self._envelope = envelope
+        self.bridge = way
         self.target = target
         self.started = monotonic()
         self.headers: Headers = []
@@ -85,6 +80,11 @@ class Attempt:
         finally:
             deadline.stop()
 
+    @property
+    def content_type(self) -> bytes:
+        """What the provider says its answer is."""
+        return _header(self.headers, b"content-type") or b"application/json"
+
     async def _exchange(self, deadline: Deadline, due: float) -> None:
         target, run = self.target, self._run
         request = self._request()
@@ -92,14 +92,13 @@ class Attempt:
         try:
             self.headers = response.headers
             if response.status != 200:
-                raise await _refused(response, self._wire)
-            if self._envelope.stream:
+                raise await _refused(response, self.bridge)
+            if self._book.envelope.stream:
                 await self._open(response, due)
                 return
             loop = asyncio.get_running_loop()
             deadline.due = min(due, max(deadline.due, loop.time() + target.timeouts.idle))
-            self.body = await response.read(ANSWER_LIMIT)
-            self.whole = self._wire.whole(self.body)
+            self.whole, self.body = self.bridge.whole(await response.read(ANSWER_LIMIT))
         except BaseException:
             response.close()
             raise
@@ -108,26 +107,25 @@ class Attempt:
         self.note(Outcome.SUCCESS, 200, "")
 
     async def _open(self, response: Response, due: float) -> None:
-        content_type = _header(response.headers, b"content-type")
-        if not content_type.lower().startswith(_STREAM_TYPE):
-            self._wire.whole(await response.read(ANSWER_LIMIT))  # raises what it says, if it says an error
+        content_type = self.content_type
+        far = self.bridge.far
+        if not content_type.lower().startswith(far.stream_type.encode()):
+            far.whole(await response.read(ANSWER_LIMIT))  # raises what it says, if it says an error
             raise BadAnswer(
                 f"The provider was asked for a stream and answered with {content_type.decode('latin-1')!r}."
             )
-        watch = self._wire.watch(self._envelope, self._encoded.hides_usage)
-        stream = Stream(self._run, self._book, self._wire, self._envelope, self, response, watch, due)
+        stream = Stream(self._run, self._book, self, response, due)
         await stream.open()
         self.stream = stream
 
     def _request(self) -> Request:
-        target, operation = self.target, self._wire.operation
-        head = self._run.head(target, operation)
-        if head is None:
-            raise BadRequest(
-                f"{target.name} does not offer {operation}; choose a model of a provider that does.", param="model"
-            )
-        self._encoded: Encoded = self._wire.encode(self._book.call.body, self._envelope, target)
-        return Request(target.origin, head, self._encoded.body, target.origin)
+        target, way = self.target, self.bridge
+        operation = way.operation
+        if self._book.envelope.stream and f"{operation}.stream" in target.urls:
+            operation += ".stream"
+        body = way.encode(self._book.call.body, target)
+        head = self._run.head(target, operation, way.far, self._book.call.headers if way.verbatim else ())
+        return Request(target.origin, head, body, target.origin)
 
     def _late(self, phase: str) -> UpstreamTimeout:
         limits = self.target.timeouts
@@ -140,21 +138,25 @@ class Attempt:
         self._book.attempted(self.target, outcome, self.started, status=status, error=error)
 
 
-async def _refused(response: Response, wire: Wire) -> UpstreamError:
-    """Return the error for an answer whose status is not 200, keeping what the provider said."""
+async def _refused(response: Response, way: Bridge) -> UpstreamError:
+    """Return the error for an answer whose status is not 200, keeping what the provider said.
+
+    Its body goes on to the caller only where both speak one wire; otherwise its message does.
+    """
     status, headers = response.status, response.headers
     if status < 400:
         return BadAnswer(f"The provider answered with status {status}, which is no answer; redirects are not followed.")
     body = await response.read(ERROR_LIMIT)
     kind = RateLimited if status == 429 else UpstreamStatus
-    message = f"The provider answered with status {status}: {wire.refusal(body)}"
-    wait = retry_after(_header(headers, b"retry-after"))
-    return kind(message, status=status, body=body, headers=passing(headers), retry_after=wait)
+    message = f"The provider answered with status {status}: {way.far.refusal(body)}"
+    wait = retry_after(_header(headers, _RETRY_AFTER))
+    shown = passing(headers, way.far)
+    return kind(message, status=status, body=body if way.verbatim else b"", headers=shown, retry_after=wait)
 
 
-def passing(headers: Headers) -> Headers:
+def passing(headers: Headers, wire: Wire) -> Headers:
     """Return the provider's headers that its answer may show to a caller; ``retry-after`` is read, not passed."""
-    return [pair for pair in headers if pair[0] in _PASSING or pair[0].startswith(_PASSING_PREFIXES)]
+    return [pair for pair in headers if pair[0].startswith(wire.shows) and pair[0] != _RETRY_AFTER]
 
 
 def retry_after(value: bytes) -> float | None:

@@ -8,6 +8,7 @@ from antiphon.clock import monotonic
 from antiphon.engine.call import Call
 from antiphon.errors import CallError, Cancelled, LedgerError, Unavailable
 from antiphon.types import AttemptRecord, Outcome, Record, Target, Usage
+from antiphon.wires.wire import Envelope, Wire, counted
 
 if TYPE_CHECKING:
     from antiphon.engine.runtime import Runtime
@@ -22,18 +23,22 @@ def microseconds(start: float, end: float) -> int:
 class Book:
     """Collects what happens to a call and settles it exactly once."""
 
-    __slots__ = ("_run", "attempts", "call", "first_output", "model", "record", "stream")
+    __slots__ = ("_run", "attempts", "call", "envelope", "first_output", "record", "wire")
 
-    def __init__(self, run: "Runtime", call: Call, model: str, stream: bool) -> None:
+    def __init__(self, run: "Runtime", call: Call, wire: Wire, envelope: Envelope) -> None:
         self._run = run
         self.call = call
-        self.model = model
-        self.stream = stream
+        self.wire = wire
+        self.envelope = envelope
         self.attempts: tuple[AttemptRecord, ...] = ()
         self.first_output: float | None = None
         """Monotonic time of the first output shown to the caller."""
         self.record: Record | None = None
         run.telemetry.in_flight += 1
+
+    def counted(self, output_bytes: int) -> Usage:
+        """Return usage that we count ourselves, because the provider did not say."""
+        return counted(self.wire.input_bytes(self.envelope), output_bytes)
 
     def attempted(self, target: Target, outcome: Outcome, started: float, *, status: int = 0, error: str = "") -> None:
         """Note one try of the call at one target; ``started`` is monotonic."""
@@ -101,14 +106,14 @@ class Book:
             call.id,
             call.time_us,
             call.operation,
-            self.model,
+            self.envelope.model,
             outcome,
             target.name if target else "",
             target.provider if target else "",
             call.caller.key_id,
             status,
             error,
-            self.stream,
+            self.envelope.stream,
             usage,
             cost,
             price.version if price is not None else "",

@@ -11,12 +11,27 @@ if TYPE_CHECKING:
 
 
 class Call:
-    """One request of one caller: ``operation`` names the wire's codec, ``body`` is what the caller sent."""
+    """One request of one caller: ``operation`` names the wire it came on, ``body`` is what the caller sent.
 
-    __slots__ = ("body", "caller", "id", "operation", "started", "time_us")
+    ``headers`` are those the wire forwards; ``model`` and ``stream`` are set where they stood in the path.
+    """
 
-    def __init__(self, operation: str, body: bytes, caller: Caller) -> None:
+    __slots__ = ("body", "caller", "headers", "id", "model", "operation", "started", "stream", "time_us")
+
+    def __init__(
+        self,
+        operation: str,
+        body: bytes,
+        caller: Caller,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+        *,
+        model: str = "",
+        stream: bool | None = None,
+    ) -> None:
         self.operation = operation
+        self.headers = headers
+        self.model = model
+        self.stream = stream
         self.body = body
         self.caller = caller
         self.id = new_id("call")

@@ -1,18 +1,21 @@
 """The life of a call, top to bottom: peek, admit, plan, attempt, settle, answer."""
 
 import asyncio
+from itertools import zip_longest
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from antiphon import routing
 from antiphon.clock import monotonic
 from antiphon.engine.attempt import Attempt, passing
 from antiphon.engine.book import Book, microseconds
+from antiphon.engine.bridge import bridge, offers
 from antiphon.engine.call import Answer, Call
-from antiphon.errors import CallError, Forbidden, Unavailable, UpstreamError
+from antiphon.errors import BadRequest, CallError, Forbidden, Unavailable, UpstreamError
 from antiphon.transport import Headers
-from antiphon.types import PICO, Model, Outcome, Usage
-from antiphon.wires import OPERATIONS, Envelope, Wire
-from antiphon.wires.wire import counted
+from antiphon.types import PICO, Model, Outcome, Target
+from antiphon.wires import Envelope, wire_of
 
 if TYPE_CHECKING:
     from antiphon.engine.runtime import Runtime
@@ -20,18 +23,19 @@ if TYPE_CHECKING:
 
 async def ask(run: "Runtime", call: Call) -> Answer:
     """Answer a call; raises :class:`~antiphon.errors.CallError` where no target could."""
-    wire = OPERATIONS[call.operation]
-    envelope = wire.peek(call.body)
-    model = _admit(run, call, envelope)
-    book = Book(run, call, envelope.model, envelope.stream)
+    wire = wire_of(call.operation)
+    envelope = wire.peek(call.body, call.model, call.stream)
+    plan = routing.plan(_admit(run, call, envelope))
+    book = Book(run, call, wire, envelope)
     try:
-        attempt = await _attempt_each(run, book, wire, envelope, model)
+        attempt = await _attempt_each(run, book, plan)
     except asyncio.CancelledError:
-        _settle_cancelled(book, wire, envelope, model)
+        _settle_cancelled(book, plan)
         raise
     if attempt.stream is not None:
         return Answer(200, _headers(book, attempt), stream=attempt.stream)
-    usage = _usage(attempt, wire, envelope)
+    whole = attempt.whole
+    usage = whole.usage or book.counted(whole.output_bytes) if whole is not None else None
     await book.settled(Outcome.SUCCESS, attempt.target, usage, status=200)
     return Answer(200, _headers(book, attempt), attempt.body, record=book.record)
 
@@ -48,16 +52,32 @@ def _admit(run: "Runtime", call: Call, envelope: Envelope) -> Model:
             code="model_not_allowed",
             param="model",
         )
+    if call.operation not in model.targets[0].urls:
+        return _reachable(model, call.operation)
     return model
 
 
-async def _attempt_each(run: "Runtime", book: Book, wire: Wire, envelope: Envelope, model: Model) -> Attempt:
+def _reachable(model: Model, operation: str) -> Model:
+    """Return the model with those of its targets that the operation can reach."""
+    ways = [
+        (target, weight)
+        for target, weight in zip_longest(model.targets, model.weights, fillvalue=0)
+        if isinstance(target, Target) and offers(target, operation)
+    ]
+    if not ways:
+        raise BadRequest(
+            f"{model.name} does not offer {operation}; choose a model of a provider that does.", param="model"
+        )
+    targets, weights = zip(*ways, strict=True)
+    return structs.replace(model, targets=targets, weights=weights)
+
+
+async def _attempt_each(run: "Runtime", book: Book, plan: tuple[Target, ...]) -> Attempt:
     """Try the plan's targets in turn until one gives output; the last error is the call's."""
-    plan = routing.plan(model)
     due = asyncio.get_running_loop().time() + plan[0].timeouts.total
     for target in plan:
-        attempt = Attempt(run, book, wire, envelope, target)
         try:
+            attempt = Attempt(run, book, target, bridge(book.wire, book.envelope, target))
             await attempt.run(due)
         except CallError as error:
             if isinstance(error, UpstreamError) and error.retryable and target is not plan[-1]:
@@ -68,25 +88,24 @@ async def _attempt_each(run: "Runtime", book: Book, wire: Wire, envelope: Envelo
     raise AssertionError("a plan has at least one target")
 
 
-def _settle_cancelled(book: Book, wire: Wire, envelope: Envelope, model: Model) -> None:
+def _settle_cancelled(book: Book, plan: tuple[Target, ...]) -> None:
     """Bill the input that a provider read for a caller who left before any output."""
     tried = book.attempts[-1].target if book.attempts else ""
-    target = next((target for target in model.targets if target.name == tried), None)
-    usage = counted(wire.input_bytes(envelope), 0) if target else None
-    book.abandon(target, usage)
-
-
-def _usage(attempt: Attempt, wire: Wire, envelope: Envelope) -> Usage | None:
-    whole = attempt.whole
-    if whole is None:
-        return None
-    return whole.usage or counted(wire.input_bytes(envelope), whole.output_bytes)
+    target = next((target for target in plan if target.name == tried), None)
+    book.abandon(target, book.counted(0) if target else None)
 
 
 def _headers(book: Book, attempt: Attempt) -> Headers:
     """Return the provider's headers that may pass, and ours: id, target, attempts, cost, timing."""
-    headers = passing(attempt.headers)
-    call = book.call
+    call, wire, way = book.call, book.wire, attempt.bridge
+    if way.verbatim:
+        headers = passing(attempt.headers, wire)
+        headers.append((b"content-type", attempt.content_type))
+    else:
+        kind = wire.stream_type if attempt.stream is not None else "application/json"
+        headers = [(b"content-type", kind.encode()), (wire.request_id, call.id.encode())]
+        if way.dropped:
+            headers.append((b"x-antiphon-dropped", ", ".join(way.dropped).encode("ascii", "replace")))
     headers.append((b"x-antiphon-call-id", call.id.encode()))
     headers.append((b"x-antiphon-target", attempt.target.name.encode()))
     headers.append((b"x-antiphon-attempts", b"%d" % max(1, len(book.attempts) + (attempt.stream is not None))))

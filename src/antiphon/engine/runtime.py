@@ -3,7 +3,7 @@
 import asyncio
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from antiphon.catalog import Catalog
 from antiphon.engine import pipeline
@@ -12,6 +12,7 @@ from antiphon.telemetry import Telemetry
 from antiphon.transport import Transport
 from antiphon.transport.head import build_head
 from antiphon.types import Target
+from antiphon.wires.wire import Wire
 
 if TYPE_CHECKING:
     from antiphon.keys import Keys
@@ -26,6 +27,7 @@ TRANSPORTS = {
 }
 """Origin scheme to the transport that goes there; schemes with the same entry share one."""
 
+Forwarded: TypeAlias = tuple[tuple[bytes, bytes], ...]
 USER_AGENT = "antiphon"
 _HEADS_LIMIT = 4096
 
@@ -45,7 +47,7 @@ class Runtime:
         self._database: Database | None = None
         self._shipper: Shipper | None = None
         self._transports: dict[str, Transport] = {}
-        self._heads: dict[tuple[Target, str], bytes | None] = {}
+        self._heads: dict[tuple[Target, str, Forwarded], bytes] = {}
 
     @property
     def refuses_records(self) -> bool:
@@ -88,14 +90,15 @@ class Runtime:
             transport = self._transports[where] = getattr(import_module(module), name)(**options)
         return transport
 
-    def head(self, target: Target, operation: str) -> bytes | None:
-        """Return the request head for an operation at a target, or ``None`` where the provider lacks it."""
-        key = (target, operation)
-        if key not in self._heads:
+    def head(self, target: Target, operation: str, wire: Wire, forwarded: Forwarded) -> bytes:
+        """Return the request head for an operation that a target offers, with the caller's headers that go on."""
+        key = (target, operation, forwarded)
+        head = self._heads.get(key)
+        if head is None:
             if len(self._heads) >= _HEADS_LIMIT:
                 self._heads.clear()
-            self._heads[key] = _head(target, operation)
-        return self._heads[key]
+            head = self._heads[key] = _head(target, operation, wire, forwarded)
+        return head
 
     async def close(self) -> None:
         """Close connections, then ship and close the ledger."""
@@ -117,17 +120,17 @@ class Runtime:
             self._database.close()
 
 
-def _head(target: Target, operation: str) -> bytes | None:
-    path = target.urls.get(operation)
-    if path is None:
-        return None
+def _head(target: Target, operation: str, wire: Wire, forwarded: Forwarded) -> bytes:
+    given = {name for name, _ in forwarded} | {name.lower().encode() for name, _ in target.headers}
     headers: list[tuple[str | bytes, str | bytes]] = [
         ("content-type", "application/json"),
         ("user-agent", USER_AGENT),
         ("accept-encoding", "identity"),
         *target.headers,
+        *forwarded,
+        *(pair for pair in wire.requires if pair[0] not in given),
     ]
     if target.auth is not None and target.credential:
         name, prefix = target.auth
         headers.append((name, prefix + target.credential.reveal()))
-    return build_head("POST", path, headers, target.origin)
+    return build_head("POST", target.urls[operation], headers, target.origin)

@@ -8,14 +8,12 @@ from antiphon.engine.book import Book
 from antiphon.errors import BadAnswer, CallError, Cancelled, Truncated, UpstreamError, UpstreamTimeout
 from antiphon.transport import Response
 from antiphon.types import Outcome, Record, Usage
-from antiphon.wires.sse import SSESplitter, comment
-from antiphon.wires.wire import Envelope, Watch, Wire, counted
 
 if TYPE_CHECKING:
     from antiphon.engine.attempt import Attempt
     from antiphon.engine.runtime import Runtime
 
-HEARTBEAT = comment(b"keep-alive")
+SSE = "text/event-stream"
 PREAMBLE_LIMIT = 1024 * 1024
 """Bytes a provider may send before its first real output."""
 
@@ -24,31 +22,28 @@ class Stream:
     """Frames of one answer. Pull with :meth:`next` until it returns ``b""``; :meth:`close` in any case."""
 
     __slots__ = (
-        "_attempt", "_beat", "_book", "_envelope", "_idle", "_loop", "_out", "_over", "_progress", "_response", "_sent",
-        "_splitter", "_timer", "_total", "_waiting", "_watch", "_wire",
+        "_attempt", "_beat", "_book", "_bridge", "_heartbeat", "_idle", "_loop", "_out", "_over", "_progress",
+        "_response", "_sent", "_splitter", "_timer", "_total", "_waiting", "_watch",
     )  # fmt: skip
 
     def __init__(
         self,
         run: "Runtime",
         book: Book,
-        wire: Wire,
-        envelope: Envelope,
         attempt: "Attempt",
         response: Response,
-        watch: Watch,
         total: float,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._book = book
-        self._wire = wire
-        self._envelope = envelope
+        self._bridge = attempt.bridge
         self._attempt = attempt
         self._response = response
-        self._watch = watch
-        self._splitter = SSESplitter()
+        self._watch = self._bridge.watch()
+        self._splitter = self._bridge.far.splitter()
+        self._heartbeat = book.wire.heartbeat
         self._out: list[bytes] = []
-        self._beat = run.catalog.settings.heartbeat
+        self._beat = run.catalog.settings.heartbeat if self._heartbeat else float("inf")
         self._idle = attempt.target.timeouts.idle
         self._total = total
         self._sent = self._progress = self._loop.time()
@@ -92,7 +87,7 @@ class Stream:
         try:
             while True:
                 if self._watch.error is not None:
-                    return await self._broken(self._watch.error, shown=True)
+                    return await self._broken(self._watch.error)
                 if self._watch.ended:
                     return await self._finished()
                 if self._out:
@@ -101,7 +96,7 @@ class Stream:
                 if chunk is None:
                     if self._loop.time() >= self._sent + self._beat:
                         self._sent = self._loop.time()
-                        return HEARTBEAT
+                        return self._heartbeat
                 elif chunk:
                     self._take(chunk)
                 else:
@@ -173,6 +168,8 @@ class Stream:
 
     def _last_words(self) -> None:
         """Take a last frame that the provider did not end with a blank line; half a frame is no frame."""
+        if self._bridge.far.stream_type != SSE:
+            return
         if rest := bytes(self._splitter.rest).strip():
             self._splitter.rest.clear()
             try:
@@ -184,35 +181,33 @@ class Stream:
         """The provider closed in order: complete, or cut short?"""
         self._last_words()
         if self._watch.error is not None:
-            return await self._broken(self._watch.error, shown=True)
+            return await self._broken(self._watch.error)
         if self._watch.complete:
             return await self._finished()
         raise Truncated(f"{self._attempt.target.name} ended its answer without a finish reason: it is cut short.")
 
     async def _finished(self) -> bytes:
-        if not self._watch.ended:
-            self._out.append(self._wire.end_frame)
+        self._out.append(self._bridge.rest(self._watch))
         self._stop(finished=True)
         target = self._attempt.target
         self._attempt.note(Outcome.SUCCESS, 200, "")
         try:
             await self._book.settled(Outcome.SUCCESS, target, self._usage(), status=200)
         except CallError as error:
-            self._out[-1] = self._wire.error_frame(error)
+            self._out[-1:] = [self._bridge.admit(self._watch, error)]
         return self._flush()
 
-    async def _broken(self, error: CallError, *, shown: bool = False) -> bytes:
-        """Record the part that came and admit the break; ``shown`` where the provider's own error frame says it."""
+    async def _broken(self, error: CallError) -> bytes:
+        """Record the part that came and admit the break."""
         self._stop()
         target = self._attempt.target
         self._attempt.note(Outcome.PARTIAL, 200, error.code)
         error.call_id = self._book.call.id
-        if not shown:
-            self._out.append(self._wire.error_frame(error))
+        self._out.append(self._bridge.admit(self._watch, error))
         try:
             await self._book.settled(Outcome.PARTIAL, target, self._usage(), status=error.status, error=error.code)
         except CallError as refused:
-            self._out[-1] = self._wire.error_frame(refused)
+            self._out[-1:] = [self._bridge.admit(self._watch, refused)]
         return self._flush()
 
     def _stop(self, *, finished: bool = False) -> None:
@@ -228,4 +223,4 @@ class Stream:
     def _usage(self) -> Usage:
         """What the provider counted, or else what we count."""
         watch = self._watch
-        return watch.usage or counted(self._wire.input_bytes(self._envelope), watch.output_bytes)
+        return watch.usage or self._book.counted(watch.output_bytes)

@@ -4,10 +4,7 @@ What belongs here: reading, checking, changing and framing what a wire carries. 
 the choice of a target. The same file serves both directions, so that a format exists once.
 """
 
-from antiphon.wires.openai import Chat, Completions, Embeddings
+from antiphon.wires.table import codec_of, translations, wire_of
 from antiphon.wires.wire import Envelope, Wire
 
-OPERATIONS: dict[str, Wire] = {wire.operation: wire for wire in (Chat(), Completions(), Embeddings())}
-"""Operation name to the codec of the wire it is called on."""
-
-__all__ = ["OPERATIONS", "Envelope", "Wire"]
+__all__ = ["Envelope", "Wire", "codec_of", "translations", "wire_of"]

@@ -7,6 +7,7 @@ import msgspec
 from antiphon.errors import CallError
 from antiphon.types import Target
 from antiphon.wires.neutral import Event, Reply, Request
+from antiphon.wires.wire import Splitter as Splitter
 
 
 class Written(msgspec.Struct, frozen=True, eq=False):
@@ -15,15 +16,6 @@ class Written(msgspec.Struct, frozen=True, eq=False):
 
     body: bytes
     dropped: tuple[str, ...] = ()
-
-
-class Splitter(Protocol):
-    """Cuts a byte stream into whole frames of a wire; ``rest`` is what is not yet a whole frame."""
-
-    rest: bytearray
-
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """Return the frames that are whole now; raises :class:`~antiphon.errors.BadAnswer` over the frame limit."""
 
 
 class EventReader(Protocol):
@@ -54,8 +46,6 @@ class Codec(Protocol):
 
     wire: str
     """Its name in ``neutral`` values and documents: openai, responses, anthropic, gemini, bedrock."""
-    stream_type: str
-    """The content type of its streams."""
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         """Read a caller's decoded body (already checked by the wire's ``peek``).

@@ -58,16 +58,39 @@ class Watch(Protocol):
         """
 
 
+class Splitter(Protocol):
+    """Cuts a byte stream into whole frames of a wire; ``rest`` is what is not yet a whole frame."""
+
+    rest: bytearray
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the frames that are whole now; raises :class:`~antiphon.errors.BadAnswer` over the frame limit."""
+
+
 class Wire(Protocol):
-    """A codec for one operation of one message format."""
+    """One operation of one message format, as seen by a call that stays on it: bytes in, the same bytes out."""
 
     operation: str
-    streams: bool
     end_frame: bytes
-    """What ends a complete stream on this wire."""
+    """What ends a complete stream on this wire; ``b""`` where nothing does."""
+    stream_type: str
+    """The content type of its streams, without parameters."""
+    heartbeat: bytes
+    """A frame that every client ignores, sent in silence; ``b""`` where the wire has none."""
+    forwards: frozenset[bytes]
+    """Request headers of a caller that go to a provider of this same wire, unchanged."""
+    requires: tuple[tuple[bytes, bytes], ...]
+    """Request headers that a provider of this wire must get, where no caller's stand in their place."""
+    shows: tuple[bytes, ...]
+    """Names, or beginnings of names, of a provider's headers that a caller of this wire may see."""
+    request_id: bytes
+    """The header that names a call on this wire."""
 
-    def peek(self, body: bytes) -> Envelope:
-        """Read and check a caller's body; raises :class:`~antiphon.errors.BadRequest`."""
+    def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
+        """Read and check a caller's body; raises :class:`~antiphon.errors.BadRequest`.
+
+        ``model`` and ``stream`` come from the path, on wires that have them there.
+        """
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
         """Return the body for a target that speaks this same wire: the same bytes but for what must differ."""
@@ -77,6 +100,9 @@ class Wire(Protocol):
 
     def watch(self, envelope: Envelope, hides_usage: bool) -> Watch:
         """Return a watch for one streamed answer."""
+
+    def splitter(self) -> Splitter:
+        """Return a splitter for this wire's streams."""
 
     def input_bytes(self, envelope: Envelope) -> int:
         """Return how much text was sent, for counting tokens ourselves."""

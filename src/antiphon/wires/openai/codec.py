@@ -16,7 +16,6 @@ class OpenAICodec:
     """POST /v1/chat/completions, in both directions."""
 
     wire = "openai"
-    stream_type = "text/event-stream; charset=utf-8"
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request.request(document, model, stream)

@@ -11,7 +11,7 @@ from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.openai import usage as usages
-from antiphon.wires.sse import data_of, frame_of
+from antiphon.wires.sse import SSESplitter, comment, data_of, frame_of
 from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
 
 _UNSET = msgspec.UNSET
@@ -107,14 +107,19 @@ class OpenAI:
 
     operation: str
     request: type[Any]
-    streams = True
     holds = "choices"
     end_frame = b"data: [DONE]\n\n"
+    stream_type = "text/event-stream"
+    heartbeat = comment(b"keep-alive")
+    forwards: frozenset[bytes] = frozenset()
+    requires: tuple[tuple[bytes, bytes], ...] = ()
+    shows = (b"x-request-id", b"x-ratelimit-", b"openai-")
+    request_id = b"x-request-id"
 
     def __init__(self) -> None:
         self._decode = msgspec.json.Decoder(self.request).decode
 
-    def peek(self, body: bytes) -> Envelope:
+    def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`."""
         document = bodies.check(body)
         try:
@@ -126,8 +131,8 @@ class OpenAI:
             problem = f"`model` must be a name of 1 to {_MODEL_LIMIT} printable characters."
             raise BadRequest(problem, param="model")
         self.check(request)
-        stream, options, choices = self.streaming(request)
-        return Envelope(model, stream, bool(options and options.get("include_usage")), choices, document)
+        streamed, options, choices = self.streaming(request)
+        return Envelope(model, streamed, bool(options and options.get("include_usage")), choices, document)
 
     def streaming(self, request: Any) -> tuple[bool, dict[str, Any] | None, int]:
         return bool(request.stream), request.stream_options, request.n or 1
@@ -158,6 +163,9 @@ class OpenAI:
 
     def watch(self, envelope: Envelope, hides_usage: bool) -> "StreamWatch":
         return StreamWatch(envelope.choices, hides_usage)
+
+    def splitter(self) -> SSESplitter:
+        return SSESplitter()
 
     def input_bytes(self, envelope: Envelope) -> int:
         raise NotImplementedError
@@ -208,7 +216,6 @@ class Embeddings(OpenAI):
 
     operation = "embeddings"
     request = _EmbeddingsRequest
-    streams = False
     holds = "data"
 
     def streaming(self, request: Any) -> tuple[bool, dict[str, Any] | None, int]:

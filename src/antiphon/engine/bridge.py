@@ -1,0 +1,184 @@
+"""What stands between a caller's wire and a target's: nothing, where they are the same, or a translation.
+
+Both kinds have the same shape, so that an attempt and a stream need not know which they have.
+"""
+
+from typing import Protocol
+
+from antiphon.errors import BadAnswer, BadRequest, CallError
+from antiphon.types import Target, Usage
+from antiphon.wires.codec import Codec, EventReader, EventWriter
+from antiphon.wires.neutral import Ended, Event, Failed, Finish, Grown, Marked, Opened, Start, Used
+from antiphon.wires.table import codec_of, translations, wire_of
+from antiphon.wires.wire import Envelope, Watch, Whole, Wire, text_bytes
+
+
+class Bridge(Protocol):
+    """The way of one call over to one target and back."""
+
+    operation: str
+    """What the target is asked for."""
+    far: Wire
+    """The target's wire."""
+    dropped: tuple[str, ...]
+    """Fields of the caller's that the target cannot take, once the request is encoded."""
+    verbatim: bool
+    """What the provider sends is what the caller gets: its errors and its headers too."""
+
+    def encode(self, body: bytes, target: Target) -> bytes:
+        """Return the request's body for the target."""
+
+    def whole(self, body: bytes) -> tuple[Whole, bytes]:
+        """Read a whole answer; return what it said, and the body for the caller."""
+
+    def watch(self) -> Watch:
+        """Return what the stream's frames pass by on their way to the caller."""
+
+    def rest(self, watch: Watch) -> bytes:
+        """Return what the caller is still owed at the end of a complete answer."""
+
+    def admit(self, watch: Watch, error: CallError) -> bytes:
+        """Return the frames that tell the caller that the stream broke."""
+
+
+def offers(target: Target, operation: str) -> bool:
+    """Say whether a target can answer an operation, on its own wire or by translation."""
+    return operation in target.urls or translations(operation, target.urls) is not None
+
+
+def bridge(wire: Wire, envelope: Envelope, target: Target) -> Bridge:
+    """Choose the way to a target; raises :class:`BadRequest` where there is none."""
+    if wire.operation in target.urls:
+        return SameWire(wire, envelope)
+    other = translations(wire.operation, target.urls)
+    if other is None:
+        raise BadRequest(
+            f"{target.name} does not offer {wire.operation}; choose a model of a provider that does.", param="model"
+        )
+    return Translation(wire, codec_of(wire.operation), wire_of(other), codec_of(other), envelope)
+
+
+class SameWire:
+    """The bytes are the caller's and the provider's."""
+
+    __slots__ = ("_envelope", "_hides_usage", "far", "operation")
+    dropped: tuple[str, ...] = ()
+    verbatim = True
+
+    def __init__(self, wire: Wire, envelope: Envelope) -> None:
+        self.far = wire
+        self.operation = wire.operation
+        self._envelope = envelope
+        self._hides_usage = False
+
+    def encode(self, body: bytes, target: Target) -> bytes:
+        encoded = self.far.encode(body, self._envelope, target)
+        self._hides_usage = encoded.hides_usage
+        return encoded.body
+
+    def whole(self, body: bytes) -> tuple[Whole, bytes]:
+        return self.far.whole(body), body
+
+    def watch(self) -> Watch:
+        return self.far.watch(self._envelope, self._hides_usage)
+
+    def rest(self, watch: Watch) -> bytes:
+        return b"" if watch.ended else self.far.end_frame
+
+    def admit(self, watch: Watch, error: CallError) -> bytes:
+        # A provider's own error frame has been passed on and says it already.
+        return b"" if error is watch.error else self.far.error_frame(error)
+
+
+class Translation:
+    """Requests, answers and events go through the neutral form."""
+
+    __slots__ = ("_envelope", "_far_codec", "_near", "_near_codec", "_request", "dropped", "far", "operation")
+    verbatim = False
+
+    def __init__(self, near: Wire, near_codec: Codec, far: Wire, far_codec: Codec, envelope: Envelope) -> None:
+        self.far = far
+        self.operation = far.operation
+        self.dropped: tuple[str, ...] = ()
+        self._near = near
+        self._near_codec = near_codec
+        self._far_codec = far_codec
+        self._envelope = envelope
+        self._request = near_codec.read_request(envelope.document, envelope.model, envelope.stream)
+
+    def encode(self, body: bytes, target: Target) -> bytes:
+        written = self._far_codec.write_request(self._request, target)
+        self.dropped = written.dropped
+        return written.body
+
+    def whole(self, body: bytes) -> tuple[Whole, bytes]:
+        found = self.far.whole(body)
+        return found, self._near_codec.write_reply(self._far_codec.read_reply(body), self._request)
+
+    def watch(self) -> "TranslatingWatch":
+        return TranslatingWatch(
+            self._far_codec.reader(), self._near_codec.writer(self._request), self._envelope.choices
+        )
+
+    def rest(self, watch: Watch) -> bytes:
+        assert isinstance(watch, TranslatingWatch)
+        return watch.rest()
+
+    def admit(self, watch: Watch, error: CallError) -> bytes:
+        assert isinstance(watch, TranslatingWatch)
+        return watch.writer.fail(error)
+
+
+class TranslatingWatch:
+    """Reads a target's frames and writes the caller's; see :class:`antiphon.wires.wire.Watch`."""
+
+    __slots__ = ("_choices", "_finished", "_reader", "committed", "ended", "error", "output_bytes", "usage", "writer")
+
+    def __init__(self, reader: EventReader, writer: EventWriter, choices: int) -> None:
+        self.committed = False
+        self.ended = False
+        self.error: CallError | None = None
+        self.usage: Usage | None = None
+        self.output_bytes = 0
+        self.writer = writer
+        self._reader = reader
+        self._choices = choices
+        self._finished = 0
+
+    @property
+    def complete(self) -> bool:
+        return self.ended or self._finished >= self._choices
+
+    def frame(self, frame: bytes) -> bytes:
+        return self._written(self._reader.read(frame))
+
+    def rest(self) -> bytes:
+        """Return what ends the caller's stream where the target's wire ended without saying so."""
+        return b"" if self.ended else self._written(self._reader.close())
+
+    def _written(self, events: list[Event]) -> bytes:
+        out = []
+        for event in events:
+            self._note(event)
+            if self.error is None:
+                out.append(self.writer.write(event))
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    def _note(self, event: Event) -> None:
+        kind = type(event)
+        if kind is Grown:
+            self.output_bytes += text_bytes(event.text)  # type: ignore[union-attr]
+            self.committed = self.committed or bool(event.text)  # type: ignore[union-attr]
+        elif kind is Used:
+            self.usage = event.usage  # type: ignore[union-attr]
+        elif kind is Start:
+            self.usage = event.usage or self.usage  # type: ignore[union-attr]
+        elif kind is Finish:
+            self._finished += 1
+            self.committed = True
+        elif kind is Ended:
+            self.ended = self.committed = True
+        elif kind is Failed:
+            self.error = BadAnswer(f"The provider reported an error: {event.message}")  # type: ignore[union-attr]
+        elif kind is Marked or (kind is Opened and event.kind == "tool"):  # type: ignore[union-attr]
+            self.committed = True

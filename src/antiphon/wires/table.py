@@ -1,0 +1,47 @@
+"""Which wire speaks which operation: import strings, each imported when the operation is first called."""
+
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from antiphon.wires.codec import Codec
+from antiphon.wires.wire import Wire
+
+WIRES = {
+    "chat": "antiphon.wires.openai:Chat",
+    "completions": "antiphon.wires.openai:Completions",
+    "embeddings": "antiphon.wires.openai:Embeddings",
+}
+"""Operation to the wire it is called on."""
+
+CODECS = {
+    "chat": "antiphon.wires.openai.codec:OpenAICodec",
+}
+"""Operations that ask for generation: each can be answered by a target that offers any other of them."""
+
+
+@cache
+def wire_of(operation: str) -> Wire:
+    """Return the wire of an operation; raises ``KeyError`` for an unknown one."""
+    wire: Wire = _made(WIRES[operation])
+    return wire
+
+
+@cache
+def codec_of(operation: str) -> Codec:
+    """Return the codec of a generation operation; raises ``KeyError`` for any other."""
+    codec: Codec = _made(CODECS[operation])
+    return codec
+
+
+def translations(operation: str, offered: Iterable[str]) -> str | None:
+    """Return the first offered operation that ``operation`` can be translated to, or ``None``."""
+    if operation not in CODECS:
+        return None
+    return next((other for other in offered if other in CODECS), None)
+
+
+def _made(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)()
