@@ -17,7 +17,6 @@ class AnthropicCodec:
     """POST /v1/messages, in both directions."""
 
     wire = "anthropic"
-    stream_type = "text/event-stream"
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request(document, model, stream)

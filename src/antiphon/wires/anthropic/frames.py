@@ -100,8 +100,6 @@ def event_of(frame: bytes) -> Event:
     except msgspec.ValidationError:
         return _unknown(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        if data.strip() == b"[DONE]":  # what some compatible servers add
-            return NOTHING
         raise _bad(data) from None
 
 
@@ -123,6 +121,8 @@ def _data(frame: bytes) -> bytes | None:
 
 
 def _unknown(data: bytes) -> Event:
+    if data.strip() == b"[DONE]":  # some compatible servers add it; it begins as an array, which is what is wrong first
+        return NOTHING
     try:
         kind = _decode_kind(data).type
     except msgspec.MsgspecError:

@@ -1,5 +1,6 @@
 """A caller's messages, from content blocks to neutral parts."""
 
+import re
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -13,6 +14,8 @@ from antiphon.wires.neutral import File, Image, Message, Part, Text, Thinking, T
 
 WIRE = "anthropic"
 
+_UNKNOWN_BLOCK = re.compile(r"Invalid value (?P<type>'.*') - at `\$(?P<path>.*content\[\d+\])\.type`", re.DOTALL)
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -20,35 +23,21 @@ def messages_of(raw: list[Any]) -> tuple[Message, ...]:
     """Return the conversation; raises :class:`BadRequest` with the path of what has no counterpart."""
     try:
         messages = msgspec.convert(raw, list[shape.Message])
-    except msgspec.ValidationError:
-        messages = [_one(message, f"messages[{place}]") for place, message in enumerate(raw)]
+    except msgspec.ValidationError as error:
+        raise _unreadable(str(error)) from None
     return tuple(_message(message) for message in messages)
 
 
-def _one(raw: Any, path: str) -> shape.Message:
-    """Read one message alone, so that an error can say which block of which message is at fault."""
-    content = raw.get("content") if type(raw) is dict else None
-    if type(content) is list:
-        for place, block in enumerate(content):
-            _check_block(block, f"{path}.content[{place}]")
-    try:
-        return msgspec.convert(raw, shape.Message)
-    except msgspec.ValidationError as error:
-        raise misshapen(str(error), path) from None
-
-
-def _check_block(block: Any, path: str) -> None:
-    try:
-        msgspec.convert(block, shape.Block)
-    except msgspec.ValidationError as error:
-        kind = block.get("type") if type(block) is dict else None
-        if type(kind) is str and "Invalid value" in str(error) and str(error).endswith("`$.type`"):
-            raise BadRequest(
-                f"`{path}` is a block of type {kind!r}, which only this wire carries, and the model is served by "
-                f"another. Leave it out, or call a model of a provider that speaks the Messages API.",
-                param=path,
-            ) from None
-        raise misshapen(str(error), path) from None
+def _unreadable(problem: str) -> BadRequest:
+    block = _UNKNOWN_BLOCK.fullmatch(problem)
+    if block is None:
+        return misshapen(problem, "messages")
+    path = f"messages{block['path']}"
+    return BadRequest(
+        f"`{path}` is a block of type {block['type']}, which only this wire carries, and the model is served by "
+        "another. Leave it out, or call a model of a provider that speaks the Messages API.",
+        param=path,
+    )
 
 
 def _message(message: shape.Message) -> Message:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from antiphon.errors import BadAnswer
 from antiphon.wires.anthropic import errors, stops
-from antiphon.wires.anthropic.carried import unpack
+from antiphon.wires.anthropic.carried import Carried, unpack
 from antiphon.wires.anthropic.frames import Block, Delta, Event, event_of
 from antiphon.wires.anthropic.read_content import WIRE
 from antiphon.wires.anthropic.reply import arguments_of
@@ -26,10 +26,11 @@ _KINDS: dict[str, _Kind] = {
 class Reader:
     """Keeps the open block, counts blocks anew, because some are passed over, and gathers usage."""
 
-    __slots__ = ("_at", "_counts", "_grew", "_kind", "_next", "_over", "_signatures", "_started")
+    __slots__ = ("_at", "_counts", "_grew", "_kind", "_next", "_over", "_signatures", "_started", "_stopped")
 
     def __init__(self) -> None:
         self._started = False
+        self._stopped = False
         self._over = False
         self._at = -1
         """The open block's index at the provider; -1 where none is open, or one that is passed over."""
@@ -37,7 +38,7 @@ class Reader:
         self._next = 0
         self._grew = False
         self._counts = Counts()
-        self._signatures: dict[str, str] = {}
+        self._signatures: dict[str, Carried] = {}
 
     def read(self, frame: bytes) -> list[Neutral]:
         """Return the events of one whole frame; raises :class:`BadAnswer` for what the wire forbids."""
@@ -56,8 +57,11 @@ class Reader:
         return []
 
     def close(self) -> list[Neutral]:
-        """Return the closing of a block that was left open."""
-        return self._close()
+        """Return the closing of a block that was left open, and the end where only its marker is missing."""
+        if self._over:
+            return []
+        events = self._close()
+        return [*events, Ended()] if self._stopped else events
 
     def _start(self, event: Event) -> list[Neutral]:
         message = event.message
@@ -79,7 +83,7 @@ class Reader:
         if kind is None:
             return events
         if (carried := unpack(block.signature)) is not None and carried.call:
-            self._signatures[carried.call] = carried.signature
+            self._signatures[carried.call] = carried
             return events
         self._at, self._kind, self._grew = event.index, kind, False
         return [*events, *self._opening(block, self._next)]
@@ -89,8 +93,8 @@ class Reader:
         if block.type == "tool_use":
             known, name = _word(block.id), _word(block.name)
             events: list[Neutral] = [Opened(index, "tool", known, name)]
-            if signature := self._signatures.pop(known, ""):
-                events.append(Marked(index, signature))
+            if carried := self._signatures.pop(known, None):
+                events.append(Marked(index, carried.signature, wire=carried.wire))
             arguments = arguments_of(block)
             return events if arguments == "{}" else [*events, *self._more(arguments)]
         if block.type == "redacted_thinking":
@@ -142,7 +146,8 @@ class Reader:
         self._counts.add(event.usage)
         usage = self._counts.usage()
         events: list[Neutral] = []
-        if event.delta is not None and event.delta.stop_reason is not None:
+        if event.delta is not None and event.delta.stop_reason is not None and not self._stopped:
+            self._stopped = True
             events += self._close()
             if words := stops.explanation(event.delta):
                 index, self._next = self._next, self._next + 1

@@ -59,7 +59,8 @@ def _fit(schema: Any, told: dict[str, None]) -> dict[str, Any]:
             notes.append(f"{key}: {msgspec.json.encode(value).decode()}")
         else:
             fitted["anyOf" if key == "oneOf" else key] = _fit_member(key, value, told)
-    if fitted.get("type") == "object" or "properties" in fitted:
+    kind = fitted.get("type")
+    if kind == "object" or (type(kind) is list and "object" in kind) or "properties" in fitted:
         if fitted.setdefault("additionalProperties", False) is not False:
             raise _Unfit
     elif "additionalProperties" in fitted:
@@ -72,7 +73,7 @@ def _fit(schema: Any, told: dict[str, None]) -> dict[str, Any]:
 
 def _only_told(key: str, value: Any) -> bool:
     if key == "format":
-        return value not in _FORMATS
+        return type(value) is not str or value not in _FORMATS
     return key in _LIMITS or (key == "minItems" and value not in (0, 1))
 
 

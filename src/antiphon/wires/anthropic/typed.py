@@ -9,8 +9,7 @@ def misshapen(problem: str, within: str = "") -> BadRequest:
     ``within`` is the path of the value that was read, where it was not the whole body.
     """
     reason, _, path = problem.partition(" - at ")
-    field = path.strip("`").removeprefix("$").removeprefix(".").replace("[...]", "[]")
-    field = f"{within}.{field}" if within and field else within or field
+    field = f"{within}{path.strip('`').removeprefix('$')}".removeprefix(".")
     if "missing required field" in reason:
         missing = reason.rpartition("`")[0].rpartition("`")[2]
         field = f"{field}.{missing}" if field else missing

@@ -16,9 +16,11 @@ from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.anthropic import carried, errors, usage
-from antiphon.wires.anthropic.frames import MESSAGE_STOP, Block, Message, excerpt, message_of
+from antiphon.wires.anthropic.frames import MESSAGE_STOP, PING, Block, Message, excerpt, message_of
+from antiphon.wires.anthropic.hosted import MODEL_IN_PATH, hosted
 from antiphon.wires.anthropic.typed import misshapen
 from antiphon.wires.anthropic.watch import StreamWatch
+from antiphon.wires.sse import SSESplitter
 from antiphon.wires.wire import BYTES_PER_TOKEN, Encoded, Envelope, Whole, text_bytes
 
 _MODEL_LIMIT = 256
@@ -60,9 +62,10 @@ class Anthropic:
     """What the two operations share; a subclass says what its request is and what an answer must hold."""
 
     operation: str
-    streams: bool
     request: type[Any]
     end_frame = MESSAGE_STOP
+    stream_type = "text/event-stream"
+    heartbeat = PING
     forwards = frozenset((b"anthropic-version", b"anthropic-beta"))
     """Request headers of a caller that go to a provider of this same wire, unchanged."""
     requires = ((b"anthropic-version", b"2023-06-01"),)
@@ -92,12 +95,17 @@ class Anthropic:
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
         """See :meth:`antiphon.wires.wire.Wire.encode`."""
-        if "model" in envelope.document and target.model != envelope.document["model"]:
+        if MODEL_IN_PATH in target.quirks:
+            body = msgspec.json.encode(hosted(envelope.document))
+        elif "model" in envelope.document and target.model != envelope.document["model"]:
             body = bodies.replace(body, "model", msgspec.json.encode(target.model))
         return Encoded(carried.without(body, envelope.document))
 
     def watch(self, envelope: Envelope, hides_usage: bool) -> StreamWatch:
         return StreamWatch()
+
+    def splitter(self) -> SSESplitter:
+        return SSESplitter()
 
     def input_bytes(self, envelope: Envelope) -> int:
         """Return how much was sent, as text; an image counts as much as the text its tokens stand for."""
@@ -121,7 +129,6 @@ class Messages(Anthropic):
     """POST /v1/messages."""
 
     operation = "messages"
-    streams = True
     request = _MessagesRequest
 
     def whole(self, body: bytes) -> Whole:
@@ -136,7 +143,6 @@ class CountTokens(Anthropic):
     """POST /v1/messages/count_tokens. Counting costs nothing, so that its usage is zero."""
 
     operation = "count_tokens"
-    streams = False
     request = _Common
 
     def whole(self, body: bytes) -> Whole:

@@ -146,7 +146,7 @@ def _source(part: File, path: str) -> dict[str, Any]:
 
 def _decoded(data: str, path: str) -> str:
     try:
-        return base64.b64decode(data).decode()
+        return base64.b64decode("".join(data.split()), validate=True).decode()
     except (binascii.Error, ValueError):
         raise BadRequest(f"`{path}` is a text file whose data is not UTF-8 in base64.", param=path) from None
 

@@ -15,6 +15,7 @@ import msgspec
 from antiphon.errors import BadRequest
 from antiphon.types import Target
 from antiphon.wires.anthropic.generations import Generation, generation_of
+from antiphon.wires.anthropic.hosted import MODEL_IN_PATH, hosted
 from antiphon.wires.anthropic.schema import fit
 from antiphon.wires.anthropic.write_content import Dropped, Turns
 from antiphon.wires.anthropic.write_thinking import write_thinking
@@ -24,7 +25,14 @@ from antiphon.wires.neutral import Format, Request
 
 _encode = msgspec.json.Encoder().encode
 
-_NOT_HERE = ("seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs")
+_NOT_HERE: dict[str, tuple[Any, ...]] = {
+    "seed": (None,),
+    "presence_penalty": (None, 0),
+    "frequency_penalty": (None, 0),
+    "logprobs": (None, False),
+    "top_logprobs": (None, 0),
+}
+"""What this wire has no member for, and the values that ask for nothing."""
 _OWN = frozenset(
     ("cache_control", "container", "context_management", "diagnostics", "fallbacks", "inference_geo", "speed", "betas")
 )
@@ -59,7 +67,7 @@ def write_request(request: Request, target: Target) -> Written:
         body["system"] = _short_content(turns.system)
     _write_sampling(body, request, generation, dropped)
     _write_rest(body, request, dropped)
-    return Written(_encode(body), tuple(dropped))
+    return Written(_encode(hosted(body) if MODEL_IN_PATH in target.quirks else body), tuple(dropped))
 
 
 def _short(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -125,8 +133,8 @@ def _write_rest(body: dict[str, Any], request: Request, dropped: Dropped) -> Non
         dropped["service_tier"] = None
     if request.stream:
         body["stream"] = True
-    for name in _NOT_HERE:
-        if getattr(request, name) not in (None, False):
+    for name, nothing in _NOT_HERE.items():
+        if getattr(request, name) not in nothing:
             dropped[name] = None
     for name, value in request.extras.items():
         if name in _OWN:

@@ -81,6 +81,7 @@ class Writer:
         return errors.error_frame(error)
 
     def _start(self, event: Start) -> bytes:
+        self._thought = event.usage is not None and event.usage.reasoning > 0
         message: dict[str, Any] = {
             "id": event.id or new_id("msg"),
             "type": "message",

@@ -1,0 +1,160 @@
+"""Golden invoices: usage as the guides show it, to buckets and to exact money."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from antiphon.types import Price, Usage
+from antiphon.wires.anthropic import usage
+from antiphon.wires.anthropic.usage import Counts
+
+DOLLARS_PER_MILLION = 1_000_000
+"""A dollar for a million tokens, in picodollars for one."""
+
+PRICE = Price("test", 3 * 10**6, 300_000, 3_750_000, 3 * 10**6, 3 * 10**6, 15 * 10**6, 15 * 10**6, 15 * 10**6)
+
+
+def raw(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
+
+
+@pytest.mark.parametrize(
+    ("told", "buckets", "cost"),
+    [
+        # A plain call.
+        ({"input_tokens": 2095, "output_tokens": 503}, Usage(input=2095, output=503), 13_830_000_000),
+        # The first call of a cached conversation: all of a long document is written.
+        (
+            {
+                "input_tokens": 21,
+                "cache_creation_input_tokens": 188086,
+                "cache_read_input_tokens": 0,
+                "output_tokens": 393,
+            },
+            Usage(input=21, cache_write=188086, output=393),
+            711_280_500_000,
+        ),
+        # The second one reads it.
+        (
+            {
+                "input_tokens": 21,
+                "cache_creation_input_tokens": 0,
+                "cache_read_input_tokens": 188086,
+                "output_tokens": 393,
+            },
+            Usage(input=21, cache_read=188086, output=393),
+            62_383_800_000,
+        ),
+        # Both lifetimes at once; the sum is what the total says.
+        (
+            {
+                "input_tokens": 2048,
+                "cache_read_input_tokens": 1800,
+                "cache_creation_input_tokens": 248,
+                "output_tokens": 503,
+                "cache_creation": {"ephemeral_5m_input_tokens": 148, "ephemeral_1h_input_tokens": 100},
+            },
+            Usage(input=2048, cache_read=1800, cache_write=248, output=503),
+            15_159_000_000,
+        ),
+        # Only the breakdown.
+        (
+            {
+                "input_tokens": 1,
+                "output_tokens": 1,
+                "cache_creation": {"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 6},
+            },
+            Usage(input=1, cache_write=10, output=1),
+            55_500_000,
+        ),
+        # Thinking is part of the output, and told apart.
+        (
+            {"input_tokens": 100, "output_tokens": 1500, "output_tokens_details": {"thinking_tokens": 1200}},
+            Usage(input=100, output=300, reasoning=1200),
+            22_800_000_000,
+        ),
+        # A server's tools, tiers and regions change no token.
+        (
+            {
+                "input_tokens": 105,
+                "output_tokens": 6039,
+                "cache_read_input_tokens": 7123,
+                "cache_creation_input_tokens": 7345,
+                "server_tool_use": {"web_search_requests": 1, "web_fetch_requests": 0},
+                "service_tier": "priority",
+                "inference_geo": "us",
+            },
+            Usage(input=105, cache_read=7123, cache_write=7345, output=6039),
+            120_580_650_000,
+        ),
+        # Details that contradict the total are not believed.
+        (
+            {"input_tokens": 1, "output_tokens": 5, "output_tokens_details": {"thinking_tokens": 9}},
+            Usage(input=1, output=5),
+            78_000_000,
+        ),
+        ({"input_tokens": 1, "output_tokens": 0, "cache_read_input_tokens": None}, Usage(input=1), 3_000_000),
+    ],
+)
+def test_golden_invoices(told: dict[str, Any], buckets: Usage, cost: int) -> None:
+    counted = usage.read(raw(told))
+    assert counted == buckets
+    assert PRICE.cost(buckets) == cost
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        None,
+        {"input_tokens": 1},
+        {"output_tokens": 1},
+        {"input_tokens": -1, "output_tokens": 1},
+        {"input_tokens": 1, "output_tokens": 10**10},
+        {"input_tokens": "1", "output_tokens": 1},
+        {"input_tokens": 1, "output_tokens": 1, "cache_read_input_tokens": -5},
+        [],
+    ],
+)
+def test_what_cannot_be_is_no_usage(told: Any) -> None:
+    assert usage.read(raw(told)) is None
+    assert usage.read(msgspec.UNSET) is None
+
+
+def test_a_stream_tells_totals_and_leaves_out_what_did_not_change() -> None:
+    counts = Counts()
+    counts.add(
+        raw({"input_tokens": 25, "cache_read_input_tokens": 7, "cache_creation_input_tokens": 9, "output_tokens": 1})
+    )
+    counts.add(raw({"output_tokens": 80}))
+    counts.add(raw({"output_tokens": 120, "output_tokens_details": {"thinking_tokens": 50}}))
+    assert counts.usage() == Usage(input=25, cache_read=7, cache_write=9, output=70, reasoning=50)
+    counts.add(raw({"input_tokens": 3000, "output_tokens": 200}))
+    assert counts.usage() == Usage(input=3000, cache_read=7, cache_write=9, output=150, reasoning=50)
+
+
+def test_written_usage_always_has_the_cache_fields() -> None:
+    written = usage.whole(Usage(input=3, audio_input=2, image_input=1, cache_write=5, output=4, audio_output=6), False)
+    assert written == {
+        "input_tokens": 6,
+        "cache_creation_input_tokens": 5,
+        "cache_read_input_tokens": 0,
+        "cache_creation": {"ephemeral_5m_input_tokens": 5, "ephemeral_1h_input_tokens": 0},
+        "output_tokens": 10,
+        "service_tier": "standard",
+        "server_tool_use": None,
+    }
+    assert usage.whole(Usage(), True)["output_tokens_details"] == {"thinking_tokens": 0}
+    assert usage.delta(Usage(output=1, reasoning=8), False) == {
+        "input_tokens": 0,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "output_tokens": 9,
+        "output_tokens_details": {"thinking_tokens": 8},
+    }
+
+
+@pytest.mark.parametrize("buckets", [Usage(1, 2, 3, output=4, reasoning=5), Usage(), Usage(input=9, output=1)])
+def test_written_usage_reads_back(buckets: Usage) -> None:
+    assert usage.read(raw(usage.whole(buckets, True))) == buckets
