@@ -9,11 +9,13 @@ from antiphon.errors import BadAnswer, CallError
 from antiphon.types import Usage
 from antiphon.wires.neutral import Choice, Finish, FinishReason, Part, Refusal, Reply, Request, ToolCall
 from antiphon.wires.responses import usage as usages
+from antiphon.wires.responses.fields import encoded
 from antiphon.wires.responses.output import Log, read_item, signed
 
 _PREFIX = "resp_"
 _RAW = msgspec.Raw
 _DEFAULTS: dict[str, Any] = {
+    "background": False,
     "instructions": None,
     "max_output_tokens": None,
     "max_tool_calls": None,
@@ -152,9 +154,10 @@ class Skeleton:
         self.id = reply_id if reply_id.startswith(_PREFIX) else new_id("resp")
         self._created = created or now_us() // 1_000_000
         echo = request.echo
-        self._rest = {**_DEFAULTS, **echo, "model": model or request.model}
+        rest = {**_DEFAULTS, **echo, "model": model or request.model}
         for name in ("reasoning", "text"):
-            self._rest[name] = {**_DEFAULTS[name], **echo.get(name, {})}
+            rest[name] = {**_DEFAULTS[name], **echo.get(name, {})}
+        self._rest = encoded(rest)
 
     def item_id(self, prefix: str, index: int) -> str:
         """Return an id for the output item at ``index`` that no other response has."""
@@ -170,21 +173,18 @@ class Skeleton:
         error: dict[str, Any] | None = None,
     ) -> bytes:
         """Return the object in a state; ``output`` is JSON of items."""
-        return msgspec.json.encode(
-            {
-                "id": self.id,
-                "object": "response",
-                "created_at": self._created,
-                "status": status,
-                "background": False,
-                "completed_at": now_us() // 1_000_000 if status == "completed" else None,
-                "error": error,
-                "incomplete_details": incomplete,
-                "output": _RAW(b"[" + b",".join(output) + b"]"),
-                "usage": usages.write(usage),
-                **self._rest,
-            }
-        )
+        state = {
+            "id": self.id,
+            "object": "response",
+            "created_at": self._created,
+            "status": status,
+            "completed_at": now_us() // 1_000_000 if status == "completed" else None,
+            "error": error,
+            "incomplete_details": incomplete,
+            "usage": usages.write(usage),
+        }
+        items = b",".join(output)
+        return b'%b,"output":[%b],%b' % (msgspec.json.encode(state)[:-1], items, self._rest[1:])
 
 
 def outcome(finish: Finish | None, refused: bool) -> tuple[str, dict[str, Any] | None]:

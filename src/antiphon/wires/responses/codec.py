@@ -5,10 +5,11 @@ from typing import Any
 from antiphon.types import Target
 from antiphon.wires.codec import Written
 from antiphon.wires.neutral import Reply, Request
-from antiphon.wires.responses import answer, request, writer
+from antiphon.wires.responses.answer import read_reply
 from antiphon.wires.responses.reader import ResponsesReader
+from antiphon.wires.responses.request import read_request, write_request
 from antiphon.wires.responses.seal import WIRE
-from antiphon.wires.responses.writer import ResponsesWriter
+from antiphon.wires.responses.writer import ResponsesWriter, write_reply
 from antiphon.wires.sse import SSESplitter
 
 
@@ -23,16 +24,16 @@ class ResponsesCodec:
     stream_type = "text/event-stream"
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
-        return request.read_request(document, model, stream)
+        return read_request(document, model, stream)
 
-    def write_request(self, asked: Request, target: Target) -> Written:
-        return request.write_request(asked, target)
+    def write_request(self, request: Request, target: Target) -> Written:
+        return write_request(request, target)
 
     def read_reply(self, body: bytes) -> Reply:
-        return answer.read_reply(body)
+        return read_reply(body)
 
-    def write_reply(self, reply: Reply, asked: Request) -> bytes:
-        return writer.write_reply(reply, asked)
+    def write_reply(self, reply: Reply, request: Request) -> bytes:
+        return write_reply(reply, request)
 
     def splitter(self) -> SSESplitter:
         return SSESplitter()
@@ -40,5 +41,5 @@ class ResponsesCodec:
     def reader(self) -> ResponsesReader:
         return ResponsesReader()
 
-    def writer(self, asked: Request) -> ResponsesWriter:
-        return ResponsesWriter(asked)
+    def writer(self, request: Request) -> ResponsesWriter:
+        return ResponsesWriter(request)

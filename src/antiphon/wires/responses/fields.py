@@ -4,6 +4,7 @@ where a type is wrong.
 Only what the gateway must know is typed deeply; tools and input items pass unread where wire and target agree.
 """
 
+import json
 from typing import Any, TypeVar
 
 import msgspec
@@ -68,6 +69,17 @@ class Fields(msgspec.Struct, kw_only=True):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     service_tier: str | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encoded(value: Any) -> bytes:
+    """Return JSON; the quick encoder cannot write integers beyond 64 bits, which callers may send."""
+    try:
+        return _encode(value)
+    except OverflowError:
+        return json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def typed(value: Any, kind: type[T], at: str) -> T:

@@ -11,6 +11,7 @@ import msgspec
 
 from antiphon.wires.neutral import Grown, Marked, Opened, Thinking
 from antiphon.wires.responses.content import OutputText, RefusalText, is_native, write_citation
+from antiphon.wires.responses.fields import encoded
 from antiphon.wires.responses.items import SummaryText, custom_input
 from antiphon.wires.responses.seal import CallMark, seal, seal_mark
 
@@ -27,7 +28,7 @@ class Frames:
 
     def frame(self, kind: str, members: dict[str, Any]) -> bytes:
         """Return an event of ``kind``."""
-        data = _encode({"type": kind, **members, "sequence_number": self.number})
+        data = encoded({"type": kind, **members, "sequence_number": self.number})
         self.number += 1
         return b"event: %b\ndata: %b\n\n" % (kind.encode(), data)
 
@@ -145,7 +146,7 @@ class MessageItem(Item):
         if not event.logprobs:
             return self.frames.delta(self.head, event.text, _TEXT_TAIL)
         self._logprobs += event.logprobs
-        tail = b',"logprobs":%b%b' % (_encode(event.logprobs), _TAIL)
+        tail = b',"logprobs":%b%b' % (encoded(event.logprobs), _TAIL)
         return self.frames.delta(self.head, event.text, tail)
 
     def mark(self, event: Marked) -> bytes:

@@ -2,13 +2,11 @@
 
 from typing import Any
 
-import msgspec
-
 from antiphon.errors import BadRequest
 from antiphon.types import Target
 from antiphon.wires.codec import Written
 from antiphon.wires.neutral import Format, Message, Reasoning, Request, Text, Thinking
-from antiphon.wires.responses.fields import Fields, FormatField, ReasoningField, typed
+from antiphon.wires.responses.fields import Fields, FormatField, ReasoningField, encoded, typed
 from antiphon.wires.responses.items import read_items, write_items
 from antiphon.wires.responses.seal import WIRE
 from antiphon.wires.responses.thread import Joined, unknown_previous
@@ -168,7 +166,7 @@ def write_request(request: Request, target: Target) -> Written:
         dropped.append("name")
     if not request.extras.get("background"):  # which works on what is stored
         body.setdefault("store", False)  # nobody asked this provider to keep it
-    return Written(msgspec.json.encode(body), tuple(dropped))
+    return Written(encoded(body), tuple(dropped))
 
 
 def _write_tools(request: Request, body: dict[str, Any]) -> None:
@@ -242,7 +240,7 @@ def _effort(budget: int | None) -> str | None:
 
 
 def _is_ours(part: Any) -> bool:
-    return isinstance(part, Thinking) and part.wire == WIRE
+    return isinstance(part, Thinking) and part.wire == WIRE and bool(part.signature)
 
 
 def _write_extras(request: Request, body: dict[str, Any], dropped: list[str]) -> None:

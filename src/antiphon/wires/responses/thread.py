@@ -13,6 +13,7 @@ import msgspec
 
 from antiphon.clock import new_id
 from antiphon.errors import BadRequest, NotFound
+from antiphon.wires.responses.fields import encoded
 
 PAGE_DEFAULT = 20
 PAGE_LIMIT = 100
@@ -49,7 +50,7 @@ class Turn(msgspec.Struct, frozen=True, eq=False):
 
     def encode(self) -> bytes:
         """Return the bytes to store."""
-        return msgspec.json.encode(self)
+        return encoded(self)
 
 
 _decode = msgspec.json.Decoder(Turn).decode
@@ -112,7 +113,7 @@ class Thread:
             "last_id": shown[-1]["id"] if shown else None,
             "has_more": start + limit < len(items),
         }
-        return msgspec.json.encode(page)
+        return encoded(page)
 
 
 def _after(items: list[dict[str, Any]], after: str) -> int:

@@ -9,7 +9,7 @@ from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.responses import usage as usages
 from antiphon.wires.responses.answer import Reported, excerpt, read_answer, read_whole, reported
-from antiphon.wires.responses.fields import Fields, wrong_type
+from antiphon.wires.responses.fields import Fields, encoded, wrong_type
 from antiphon.wires.responses.frame import NOTHING, StreamEvent, read_frame
 from antiphon.wires.responses.growth import Frames
 from antiphon.wires.responses.output import head
@@ -68,7 +68,7 @@ class Responses:
         if _SEALED in body and type(given) is list:
             kept = [item for item in given if not _is_sealed(item)]
             if len(kept) < len(given):
-                body = msgspec.json.encode({**envelope.document, "input": kept})
+                body = encoded({**envelope.document, "input": kept})
         if target.model != envelope.model:
             body = bodies.replace(body, "model", msgspec.json.encode(target.model))
         return Encoded(body)
@@ -87,7 +87,7 @@ class Responses:
         document = envelope.document
         tools = document.get("tools")
         total = text_bytes(document.get("instructions")) + _texts_bytes(document.get("input"))
-        return total + (len(msgspec.json.encode(tools)) if tools else 0)
+        return total + (len(encoded(tools)) if tools else 0)
 
     def error_body(self, error: CallError) -> bytes:
         """Return OpenAI's error object for any error of ours."""

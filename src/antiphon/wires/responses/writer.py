@@ -30,10 +30,9 @@ from antiphon.wires.neutral import (
     Used,
 )
 from antiphon.wires.responses.answer import Skeleton, error_of, outcome
+from antiphon.wires.responses.fields import encoded
 from antiphon.wires.responses.growth import ITEMS, CustomCallItem, Frames, Item, MarkItem, MessageItem
 from antiphon.wires.responses.tools import custom_names
-
-_encode = msgspec.json.Encoder().encode
 
 
 class ResponsesWriter:
@@ -75,7 +74,7 @@ class ResponsesWriter:
         frames = b""
         if self._started:
             if self._item is not None:
-                self._output.append(_encode(self._item.result("incomplete")))
+                self._output.append(encoded(self._item.result("incomplete")))
             self.response = self._skeleton.write("failed", self._output, self._usage, error=error_of(error))
             frames = self._frames.frame("response.failed", {"response": msgspec.Raw(self.response)})
         return frames + error_frame(error, self._frames)
@@ -148,7 +147,7 @@ class ResponsesWriter:
         return frames
 
     def _done(self, item: Item, status: str) -> bytes:
-        data = _encode(item.result(status))
+        data = encoded(item.result(status))
         self._output.append(data)
         members = {"output_index": self._index, "item": msgspec.Raw(data)}
         self._index += 1

@@ -1,0 +1,778 @@
+"""Answers of the Responses wire: whole ones and streams, read and written, for every order of events and every cut."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openai.types.responses import Response, ResponseStreamEvent
+from pydantic import TypeAdapter
+
+from antiphon.errors import BadAnswer
+from antiphon.types import Usage
+from antiphon.wires.neutral import (
+    Choice,
+    Closed,
+    Ended,
+    Event,
+    Failed,
+    Finish,
+    Grown,
+    Marked,
+    Message,
+    Opened,
+    Refusal,
+    Reply,
+    Request,
+    Start,
+    Text,
+    Thinking,
+    ToolCall,
+    Used,
+)
+from antiphon.wires.responses import ResponsesCodec
+from antiphon.wires.sse import SSESplitter, data_of
+
+CODEC = ResponsesCodec()
+REQUEST = Request(model="m", messages=(Message("user", (Text("Hi"),)),))
+URL_CITATION = {"type": "url_citation", "url": "https://h", "title": "T", "start_index": 0, "end_index": 2}
+EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
+
+
+def frames(*events: dict[str, Any]) -> list[bytes]:
+    return [
+        b"event: %b\ndata: %b\n\n" % (str(event.get("type")).encode(), json.dumps(event).encode()) for event in events
+    ]
+
+
+def read(all_frames: Iterable[bytes]) -> list[Event]:
+    reader = CODEC.reader()
+    return [event for frame in all_frames for event in reader.read(frame)] + reader.close()
+
+
+def written(events: Iterable[Event], request: Request = REQUEST) -> bytes:
+    writer = CODEC.writer(request)
+    return b"".join(writer.write(event) for event in events)
+
+
+def decoded(stream: bytes) -> list[dict[str, Any]]:
+    return [json.loads(data_of(frame) or b"") for frame in SSESplitter().feed(stream)]
+
+
+# Whole answers
+
+
+def response(*output: dict[str, Any], **more: Any) -> bytes:
+    return json.dumps(
+        {
+            "id": "resp_1",
+            "object": "response",
+            "created_at": 1741476542,
+            "status": "completed",
+            "error": None,
+            "incomplete_details": None,
+            "model": "gpt-x",
+            "output": output,
+            "usage": {
+                "input_tokens": 328,
+                "input_tokens_details": {"cached_tokens": 128},
+                "output_tokens": 52,
+                "output_tokens_details": {"reasoning_tokens": 32},
+                "total_tokens": 380,
+            },
+            **more,
+        }
+    ).encode()
+
+
+def message(*contents: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "type": "message",
+        "id": "msg_1",
+        "status": "completed",
+        "role": "assistant",
+        "content": contents,
+        **more,
+    }
+
+
+def text(words: str, **more: Any) -> dict[str, Any]:
+    return {"type": "output_text", "text": words, "annotations": [], **more}
+
+
+def test_read_a_whole_answer() -> None:
+    token = {"token": "Hi", "logprob": -0.5, "bytes": [72, 105], "top_logprobs": []}
+    body = response(
+        {
+            "type": "reasoning",
+            "id": "rs_1",
+            "summary": [{"type": "summary_text", "text": "A"}, {"type": "summary_text", "text": "B"}],
+            "encrypted_content": "gAAAA",
+        },
+        {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {}},
+        message(text("Hi", annotations=[URL_CITATION], logprobs=[token])),
+        {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "look", "arguments": '{"a":"ü"}'},
+        {"type": "function_call", "id": "fc_2", "call_id": "c2", "name": "now", "arguments": ""},
+    )
+    parts = (
+        Thinking("A\n\nB", "gAAAA", id="rs_1", wire="responses"),
+        Text("Hi", citations=(URL_CITATION,)),
+        ToolCall("c1", "look", '{"a":"ü"}'),
+        ToolCall("c2", "now", "{}"),
+    )
+    assert CODEC.read_reply(body) == Reply(
+        id="resp_1",
+        model="gpt-x",
+        choices=(Choice(parts, Finish("tool_calls"), {"content": [token]}),),
+        usage=Usage(input=200, cache_read=128, output=20, reasoning=32),
+        created=1741476542,
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({}, "stop"),
+        ({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}, "length"),
+        ({"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}, "content_filter"),
+        ({"status": "incomplete"}, "length"),
+    ],
+)
+def test_finish_reasons(more: dict[str, Any], reason: str) -> None:
+    reply = CODEC.read_reply(response(message(text("x")), **more))
+    assert reply.choices[0].finish == Finish(reason)  # type: ignore[arg-type]
+
+
+def test_a_refusal() -> None:
+    reply = CODEC.read_reply(response(message({"type": "refusal", "refusal": "No."})))
+    assert reply.choices == (Choice((Refusal("No."),), Finish("refusal")),)
+
+
+def test_an_empty_reasoning_item_is_nothing() -> None:
+    reply = CODEC.read_reply(response({"type": "reasoning", "id": "rs_1", "summary": []}, message(text("x"))))
+    assert reply.choices[0].parts == (Text("x"),)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"[]",
+        b'{"object":"response"}',
+        b'{"error":{"message":"no","code":"server_error"}}',
+        b'{"error":"no","output":[]}',
+        response(status="failed", error={"code": "server_error", "message": "no"}),
+        response({"type": "message", "content": 3}),
+        response({"type": "function_call", "name": "x"}),
+        response({"type": "reasoning", "encrypted_content": "antiphon.1.x"}),
+        response("x"),  # type: ignore[arg-type]
+        b'{"output":[\xff]}',
+        b"[" * 5000,
+    ],
+)
+def test_what_is_no_answer(body: bytes) -> None:
+    with pytest.raises(BadAnswer):
+        CODEC.read_reply(body)
+
+
+TOKENS = ({"token": "Hi", "logprob": -0.5, "bytes": [72, 105], "top_logprobs": []},)
+REPLY = Reply(
+    id="resp_1",
+    model="gpt-x",
+    choices=(
+        Choice(
+            (
+                Thinking("Hm", "c2ln", wire="anthropic"),
+                Thinking(redacted="ZW5j", wire="anthropic"),
+                Text("Hi", citations=(URL_CITATION,)),
+                Text(" there"),
+                ToolCall("c1", "look", '{"a":1}', "thought"),
+                ToolCall("c2", "now"),
+            ),
+            Finish("tool_calls"),
+            {"content": list(TOKENS)},
+        ),
+    ),
+    usage=Usage(input=200, cache_read=128, cache_write=7, audio_input=3, output=20, reasoning=32, audio_output=1),
+    created=1741476542,
+)
+
+
+def test_write_a_whole_answer() -> None:
+    body = CODEC.write_reply(REPLY, REQUEST)
+    answer = json.loads(body)
+    assert [item["type"] for item in answer["output"]] == [
+        "reasoning",
+        "reasoning",
+        "message",
+        "function_call",
+        "reasoning",
+        "function_call",
+    ]
+    assert [item["id"] for item in answer["output"]] == ["rs_100", "rs_101", "msg_102", "fc_103", "rs_104", "fc_105"]
+    assert answer["output"][2]["content"] == [
+        {"type": "output_text", "text": "Hi", "annotations": [URL_CITATION], "logprobs": list(TOKENS)},
+        {"type": "output_text", "text": " there", "annotations": [], "logprobs": []},
+    ]
+    assert (answer["id"], answer["created_at"], answer["status"]) == ("resp_1", 1741476542, "completed")
+    assert answer["usage"]["input_tokens"] == 338
+    assert answer["usage"]["total_tokens"] == 391
+    assert Response.model_validate(answer, strict=True).output_text == "Hi there"
+    assert CODEC.read_reply(body) == REPLY
+
+
+def test_echo() -> None:
+    asked = {
+        "model": "alias",
+        "input": "Hi",
+        "instructions": "Be brief.",
+        "tools": [{"type": "function", "name": "a", "parameters": None, "defer_loading": True}],
+        "tool_choice": "auto",
+        "text": {"verbosity": "low"},
+        "reasoning": {"effort": "low"},
+        "metadata": {"a": "b"},
+        "store": False,
+        "max_output_tokens": 99,
+        "user": None,
+    }
+    answer = json.loads(CODEC.write_reply(REPLY, CODEC.read_request(asked, "alias", False)))
+    for name in ("instructions", "tools", "tool_choice", "metadata", "store", "max_output_tokens", "user"):
+        assert answer[name] == asked[name]
+    assert answer["text"] == {"format": {"type": "text"}, "verbosity": "low"}
+    assert answer["reasoning"] == {"effort": "low", "summary": None}
+    assert answer["model"] == "gpt-x"
+
+
+def test_ids_are_of_this_wire_and_never_twice() -> None:
+    reply = msgspec.structs.replace(REPLY, id="msg_01abc")
+    one, two = (json.loads(CODEC.write_reply(reply, REQUEST)) for _ in range(2))
+    assert one["id"].startswith("resp_")
+    assert one["id"] != two["id"]
+    assert not {item["id"] for item in one["output"]} & {item["id"] for item in two["output"]}
+
+
+@pytest.mark.parametrize(
+    ("finish", "refused", "status", "details"),
+    [
+        ("stop", False, "completed", None),
+        ("tool_calls", False, "completed", None),
+        ("length", False, "incomplete", {"reason": "max_output_tokens"}),
+        ("content_filter", False, "incomplete", {"reason": "content_filter"}),
+        ("refusal", True, "completed", None),
+        ("refusal", False, "incomplete", {"reason": "content_filter"}),
+        ("pause", False, "incomplete", None),
+    ],
+)
+def test_status(finish: Any, refused: bool, status: str, details: Any) -> None:
+    part: Any = Refusal("No.") if refused else Text("Well")
+    reply = Reply(id="x", model="m", choices=(Choice((part,), Finish(finish)),))
+    answer = json.loads(CODEC.write_reply(reply, REQUEST))
+    assert (answer["status"], answer["incomplete_details"]) == (status, details)
+    assert answer["output"][0]["status"] == status
+    assert (answer["completed_at"] is None) == (status != "completed")
+
+
+@pytest.mark.parametrize(
+    ("cited", "expected"),
+    [
+        (
+            {"type": "web_search_result_location", "url": "https://h", "title": "T", "cited_text": "x"},
+            {"type": "url_citation", "url": "https://h", "title": "T", "start_index": 0, "end_index": 5},
+        ),
+        (
+            {"type": "char_location", "document_title": "D", "cited_text": "x", "start_char_index": 3},
+            {"type": "file_citation", "file_id": "", "filename": "D", "index": 5, "start_char_index": 3},
+        ),
+        (URL_CITATION, URL_CITATION),
+    ],
+)
+def test_citations(cited: dict[str, Any], expected: dict[str, Any]) -> None:
+    events = [Opened(0, "text"), Grown(0, "He"), Marked(0, citation=cited), Grown(0, "llo"), Closed(0)]
+    said = decoded(written([Start("resp_1", "m"), *events, Finish("stop"), Ended()]))
+    (added,) = (event for event in said if event["type"] == "response.output_text.annotation.added")
+    assert expected.items() <= added["annotation"].items()
+    assert (added["item_id"], added["content_index"], added["annotation_index"]) == ("msg_100", 0, 0)
+    assert said[-1]["response"]["output"][0]["content"][0]["annotations"] == [added["annotation"]]
+    EVENTS.validate_python(added)
+
+
+# Streams
+
+CREATED = {"type": "response.created", "sequence_number": 0, "response": {"id": "resp_1", "model": "gpt-x"}}
+
+
+def placed(kind: str, index: int = 0, **more: Any) -> dict[str, Any]:
+    return {"type": f"response.{kind}", "item_id": "x", "output_index": index, **more}
+
+
+def completed(*output: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "response.completed", "response": json.loads(response(*output, **more))}
+
+
+USED = Used(Usage(input=200, cache_read=128, output=20, reasoning=32))
+
+
+def test_read_a_stream_as_openai_sends_it() -> None:
+    reasoning = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAA"}
+    call = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "look", "arguments": ""}
+    token = {"token": "Hi", "logprob": -0.5, "top_logprobs": []}
+    events = read(
+        frames(
+            CREATED,
+            {**CREATED, "type": "response.in_progress"},
+            placed("output_item.added", item={"type": "reasoning", "id": "rs_1", "summary": []}),
+            placed("reasoning_summary_part.added", summary_index=0, part={"type": "summary_text", "text": ""}),
+            placed("reasoning_summary_text.delta", summary_index=0, delta="A", obfuscation="zz"),
+            placed("reasoning_summary_text.done", summary_index=0, text="A"),
+            placed("reasoning_summary_text.delta", summary_index=1, delta="B"),
+            placed("output_item.done", item=reasoning),
+            placed("output_item.added", 1, item=message()),
+            placed("content_part.added", 1, content_index=0, part=text("")),
+            placed("output_text.delta", 1, content_index=0, delta="Hi", logprobs=[token]),
+            placed("output_text.annotation.added", 1, content_index=0, annotation_index=0, annotation=URL_CITATION),
+            placed("output_text.done", 1, content_index=0, text="Hi"),
+            placed("content_part.done", 1, content_index=0, part=text("Hi", annotations=[URL_CITATION])),
+            placed("output_item.done", 1, item=message(text("Hi", annotations=[URL_CITATION]))),
+            placed("output_item.added", 2, item=call),
+            placed("function_call_arguments.delta", 2, delta='{"a"'),
+            placed("function_call_arguments.delta", 2, delta=":1}"),
+            placed("function_call_arguments.done", 2, arguments='{"a":1}'),
+            placed("output_item.done", 2, item={**call, "arguments": '{"a":1}'}),
+            completed(reasoning, message(text("Hi", annotations=[URL_CITATION])), {**call, "arguments": '{"a":1}'}),
+        )
+    )
+    assert events == [
+        Start("resp_1", "gpt-x"),
+        Opened(0, "thinking", id="rs_1"),
+        Grown(0, "A"),
+        Grown(0, "\n\n"),
+        Grown(0, "B"),
+        Marked(0, signature="gAAAA", wire="responses"),
+        Closed(0),
+        Opened(1, "text"),
+        Grown(1, "Hi", (token,)),
+        Marked(1, citation=URL_CITATION),
+        Closed(1),
+        Opened(2, "tool", id="c1", name="look"),
+        Grown(2, '{"a"'),
+        Grown(2, ":1}"),
+        Closed(2),
+        USED,
+        Finish("tool_calls"),
+        Ended(),
+    ]
+
+
+def test_what_was_not_streamed_is_made_up_for() -> None:
+    """Servers that leave out events: only done items, only half a text, only the terminal event."""
+    call = {"type": "function_call", "call_id": "c1", "name": "look", "arguments": '{"a":1}'}
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "A"}]}
+    item = message(text("Hello", annotations=[URL_CITATION]))
+    events = read(
+        frames(
+            CREATED,
+            placed("output_item.done", 0, item=thought),
+            placed("output_text.delta", 1, content_index=0, delta="Hel"),
+            placed("output_item.done", 1, item=item),
+            completed(thought, item, call),
+        )
+    )
+    assert events == [
+        Start("resp_1", "gpt-x"),
+        Opened(0, "thinking", id="rs_1"),
+        Grown(0, "A"),
+        Closed(0),
+        Opened(1, "text"),
+        Grown(1, "Hel"),
+        Grown(1, "lo"),
+        Marked(1, citation=URL_CITATION),
+        Closed(1),
+        Opened(2, "tool", id="c1", name="look"),
+        Grown(2, '{"a":1}'),
+        Closed(2),
+        USED,
+        Finish("tool_calls"),
+        Ended(),
+    ]
+
+
+def test_items_that_grow_side_by_side_come_one_after_the_other() -> None:
+    def call(index: int, arguments: str) -> dict[str, Any]:
+        return {"type": "function_call", "call_id": f"c{index}", "name": "look", "arguments": arguments}
+
+    events = read(
+        frames(
+            CREATED,
+            placed("output_item.added", 0, item=call(0, "")),
+            placed("output_item.added", 1, item=call(1, "")),
+            placed("function_call_arguments.delta", 1, delta="[1"),
+            placed("function_call_arguments.delta", 0, delta="[0]"),
+            placed("output_item.done", 0, item=call(0, "[0]")),
+            placed("function_call_arguments.delta", 1, delta="]"),
+            placed("output_item.done", 1, item=call(1, "[1]")),
+            completed(call(0, "[0]"), call(1, "[1]")),
+        )
+    )
+    assert events[1:-3] == [
+        Opened(0, "tool", id="c0", name="look"),
+        Grown(0, "[0]"),
+        Closed(0),
+        Opened(1, "tool", id="c1", name="look"),
+        Grown(1, "[1"),
+        Grown(1, "]"),
+        Closed(1),
+    ]
+
+
+def test_open_reasoning_text_and_custom_calls() -> None:
+    item = {"type": "custom_tool_call", "call_id": "c1", "name": "patch", "input": ""}
+    done = {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "A"}]}
+    events = read(
+        frames(
+            CREATED,
+            placed("output_item.added", 0, item={"type": "reasoning", "id": "rs_1"}),
+            placed("reasoning_text.delta", 0, content_index=0, delta="A"),
+            placed("output_item.done", 0, item=done),
+            placed("output_item.added", 1, item=item),
+            placed("custom_tool_call_input.delta", 1, delta='say "'),
+            placed("custom_tool_call_input.delta", 1, delta='ü"\n'),
+            placed("custom_tool_call_input.done", 1, input='say "ü"\n'),
+            placed("output_item.done", 1, item={**item, "input": 'say "ü"\n'}),
+            completed(),
+        )
+    )
+    assert events[1:4] == [Opened(0, "thinking", id="rs_1"), Grown(0, "A"), Closed(0)]
+    arguments = "".join(event.text for event in events if isinstance(event, Grown) and event.index == 1)
+    assert json.loads(arguments) == {"input": 'say "ü"\n'}
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (
+            {
+                "type": "response.failed",
+                "response": {"status": "failed", "error": {"code": "rate_limit_exceeded", "message": "slow"}},
+            },
+            Failed("slow", 429),
+        ),
+        ({"type": "response.failed", "response": {}}, Failed("the response failed")),
+        ({"type": "error", "code": "server_error", "message": "no", "param": None}, Failed("no", 500)),
+        (
+            {"type": "error", "error": {"type": "too_many", "code": "insufficient_quota", "message": "no"}},
+            Failed("no", 429),
+        ),
+        ({"error": {"message": "odd"}}, Failed("odd")),
+        ({"error": "odd"}, Failed("odd")),
+    ],
+)
+def test_failures_inside_a_stream(event: dict[str, Any], expected: Failed) -> None:
+    assert read(frames(CREATED, event, completed()))[1:] == [expected]
+
+
+def test_incomplete() -> None:
+    event = completed(status="incomplete", incomplete_details={"reason": "max_output_tokens"})
+    events = read(frames(CREATED, {**event, "type": "response.incomplete"}))
+    assert events[-2:] == [Finish("length"), Ended()]
+
+
+def test_what_ends_without_its_terminal_event_has_no_finish() -> None:
+    events = read(frames(CREATED, placed("output_text.delta", content_index=0, delta="Hel")))
+    assert events == [Start("resp_1", "gpt-x"), Opened(0, "text"), Grown(0, "Hel")]
+
+
+def test_comments_and_unknown_events_are_nothing() -> None:
+    odd = [b": ping\n\n", b"event: x\n\n", b"data: [DONE]\n\n"]
+    odd += frames(placed("shell_call_output_content.delta", delta={"stdout": "x"}), {"type": "response.new_thing"})
+    assert read(odd) == []
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"data: {\n\n",
+        b"data: []\n\n",
+        b"data: \xff\n\n",
+        b'data: {"type":3}\n\n',
+        b'data: {"type":"response.completed"}\n\n',
+        b'data: {"type":"response.output_item.done","output_index":0,"item":{"type":"message"}}\n\n',
+        b'data: {"type":"response.output_item.added","output_index":"x"}\n\n',
+        b'data: {"type":"response.output_item.added"}\n\n',
+        b"data: " + b'{"item":' + b"[" * 3000 + b"]" * 3000 + b"}\n\n",
+    ],
+)
+def test_frames_that_are_not_of_this_wire(frame: bytes) -> None:
+    with pytest.raises(BadAnswer):
+        CODEC.reader().read(frame)
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+WORDS = st.text("abc_", min_size=1, max_size=5)
+PIECES = st.lists(TEXTS, min_size=1, max_size=4)
+
+
+def _text_block(index: int, pieces: list[str], citation: bool) -> list[Event]:
+    marks = [Marked(index, citation=URL_CITATION)] if citation else []
+    return [Opened(index, "text"), *(Grown(index, piece) for piece in pieces), *marks, Closed(index)]
+
+
+def _refusal_block(index: int, pieces: list[str], _: bool) -> list[Event]:
+    return [Opened(index, "refusal"), *(Grown(index, piece) for piece in pieces), Closed(index)]
+
+
+def _tool_block(index: int, pieces: list[str], signed: bool) -> list[Event]:
+    arguments = json.dumps(pieces, ensure_ascii=False)
+    middle = len(arguments) // 2
+    grown = [Grown(index, arguments[:middle]), Grown(index, arguments[middle:])]
+    marks = [Marked(index, signature="thought")] if signed else []
+    return [Opened(index, "tool", id=f"call_{index}", name=pieces[0]), *grown, *marks, Closed(index)]
+
+
+def _thinking_block(index: int, pieces: list[str], signed: bool) -> list[Event]:
+    wire = "anthropic" if len(pieces) % 2 else "responses"
+    marks = [Marked(index, signature="sig", wire=wire)] if signed else []
+    return [Opened(index, "thinking"), *(Grown(index, piece) for piece in pieces), *marks, Closed(index)]
+
+
+BLOCKS = st.lists(
+    st.tuples(st.sampled_from([_text_block, _refusal_block, _tool_block, _thinking_block]), PIECES, st.booleans()),
+    max_size=5,
+)
+FINISHES = st.sampled_from(["stop", "length", "content_filter"])
+
+
+def _stream(blocks: Any, reason: Any) -> list[Event]:
+    events: list[Event] = [Start("resp_1", "m")]
+    for index, (make, pieces, flag) in enumerate(blocks):
+        events += make(index, pieces, flag)
+    return [*events, Finish(reason), Used(Usage(input=3, output=4)), Ended()]
+
+
+def _normal(events: list[Event]) -> list[Event]:
+    """What is the same answer: ids of thinking are the wire's own, a finish follows from what was said, usage goes
+    before it."""
+    kinds = [event.kind for event in events if isinstance(event, Opened)]
+    implied: Any = "tool_calls" if "tool" in kinds else "refusal" if "refusal" in kinds else "stop"
+    normal: list[Event] = []
+    for event in events:
+        if isinstance(event, Opened) and event.kind == "thinking":
+            event = Opened(event.index, "thinking")
+        elif isinstance(event, Finish) and event.reason in ("stop", "tool_calls", "refusal"):
+            event = Finish(implied)
+        normal.append(event)
+    return sorted(normal, key=lambda event: isinstance(event, Finish | Ended) + isinstance(event, Ended))
+
+
+@given(BLOCKS, FINISHES)
+def test_what_is_written_is_read_back(blocks: Any, reason: Any) -> None:
+    events = _stream(blocks, reason)
+    assert _normal(read(SSESplitter().feed(written(events)))) == _normal(events)
+
+
+@given(BLOCKS, FINISHES, st.lists(st.integers(1, 60), min_size=1, max_size=30))
+def test_any_split_of_the_bytes_gives_the_same_events(blocks: Any, reason: Any, sizes: list[int]) -> None:
+    stream = written(_stream(blocks, reason))
+    splitter, reader, found, at, turn = CODEC.splitter(), CODEC.reader(), [], 0, 0
+    while at < len(stream):
+        size = sizes[turn % len(sizes)]
+        found += [event for frame in splitter.feed(stream[at : at + size]) for event in reader.read(frame)]
+        at, turn = at + size, turn + 1
+    assert not splitter.rest
+    assert found == read(SSESplitter().feed(stream))
+
+
+@given(BLOCKS, FINISHES)
+def test_invariants_of_a_written_stream(blocks: Any, reason: Any) -> None:
+    """Numbers without a gap, one start, one end, every item and part opened once and closed once, ids that agree."""
+    said = decoded(written(_stream(blocks, reason)))
+    for event in said:
+        EVENTS.validate_python(event)
+    kinds = [event["type"] for event in said]
+    assert [event["sequence_number"] for event in said] == list(range(len(said)))
+    assert kinds[:2] == ["response.created", "response.in_progress"]
+    terminal = {"length": "response.incomplete", "content_filter": "response.incomplete"}.get(
+        reason, "response.completed"
+    )
+    assert kinds[-1] == terminal
+    assert kinds.count(terminal) == 1
+    final = said[-1]["response"]
+    assert final["usage"]["total_tokens"] == 7
+    items = [event for event in said if event["type"] == "response.output_item.done"]
+    assert [event["item"] for event in items] == final["output"]
+    opened: dict[int, str] = {}
+    texts: dict[tuple[int, int], str] = {}
+    for event in said:
+        kind = event["type"].removeprefix("response.")
+        if kind == "output_item.added":
+            assert event["output_index"] == len(opened)
+            opened[event["output_index"]] = event["item"]["id"]
+        elif kind == "output_item.done":
+            assert event["item"]["id"] == opened[event["output_index"]]
+            assert event["item"]["status"] != "in_progress"
+        elif "item_id" in event:
+            assert event["item_id"] == opened[event["output_index"]]
+            key = event["output_index"], event.get("content_index", event.get("summary_index", 0))
+            if kind.endswith(".delta"):
+                texts[key] = texts.get(key, "") + event["delta"]
+            elif kind.endswith("text.done"):
+                assert event["text"] == texts[key]
+            elif kind == "refusal.done":
+                assert event["refusal"] == texts[key]
+            elif kind == "function_call_arguments.done":
+                assert event["arguments"] == texts[key]
+                json.loads(event["arguments"])
+    count = kinds.count
+    assert count("response.output_item.added") == count("response.output_item.done") == len(opened)
+    assert count("response.content_part.added") == count("response.content_part.done")
+    assert count("response.reasoning_summary_part.added") == count("response.reasoning_summary_part.done")
+
+
+@given(BLOCKS, FINISHES)
+def test_a_whole_answer_is_what_its_stream_ends_with(blocks: Any, reason: Any) -> None:
+    events = _stream(blocks, reason)
+    final = decoded(written(events))[-1]["response"]
+    reply = CODEC.read_reply(json.dumps(final).encode())
+    again = json.loads(CODEC.write_reply(reply, REQUEST))
+    assert [item["type"] for item in again["output"]] == [item["type"] for item in final["output"]]
+    assert again["usage"] == final["usage"]
+    assert again["incomplete_details"] == final["incomplete_details"]
+
+
+def test_events_of_a_second_choice_and_after_the_end_are_left_out() -> None:
+    writer = CODEC.writer(REQUEST)
+    events: list[Event] = [
+        Start("resp_1", "m"),
+        Opened(0, "text"),
+        Grown(0, "a"),
+        Closed(0),
+        Opened(0, "text", choice=1),
+        Grown(0, "b", choice=1),
+        Closed(0, choice=1),
+        Finish("stop"),
+        Finish("length", choice=1),
+        Ended(),
+    ]
+    final = decoded(b"".join(writer.write(event) for event in events))[-1]
+    assert final["type"] == "response.completed"
+    assert [item["content"][0]["text"] for item in final["response"]["output"]] == ["a"]
+    assert writer.write(Ended()) == b""
+
+
+def test_a_failed_event_is_admitted() -> None:
+    said = decoded(written([Start("resp_1", "m"), Failed("no", 429)]))
+    assert [event["type"] for event in said[-2:]] == ["response.failed", "error"]
+    assert said[-2]["response"]["error"] == {"code": "rate_limit_exceeded", "message": "no"}
+    assert said[-1]["error"]["message"] == said[-1]["message"] == "no"
+
+
+KEYS = st.sampled_from(
+    [
+        "type",
+        "id",
+        "call_id",
+        "name",
+        "content",
+        "text",
+        "summary",
+        "arguments",
+        "refusal",
+        "annotations",
+        "encrypted_content",
+        "output",
+        "usage",
+        "status",
+        "error",
+        "model",
+        "incomplete_details",
+        "input",
+        "logprobs",
+    ]
+)
+JSON = st.recursive(
+    st.one_of(st.none(), st.integers(), st.just(2**70), TEXTS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=10,
+)
+ITEMS = st.builds(
+    lambda kind, rest: {**rest, "type": kind},
+    st.sampled_from(["message", "reasoning", "function_call", "custom_tool_call", "output_text", "refusal"]),
+    st.dictionaries(KEYS, JSON, max_size=4),
+)
+ODD = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(
+            [
+                "response.created",
+                "response.completed",
+                "response.failed",
+                "error",
+                "response.output_item.added",
+                "response.output_item.done",
+                "response.content_part.added",
+                "response.content_part.done",
+                "response.output_text.delta",
+                "response.output_text.done",
+                "response.output_text.annotation.added",
+                "response.refusal.delta",
+                "response.refusal.done",
+                "response.function_call_arguments.delta",
+                "response.function_call_arguments.done",
+                "response.custom_tool_call_input.delta",
+                "response.custom_tool_call_input.done",
+                "response.reasoning_summary_text.delta",
+                "response.reasoning_text.delta",
+            ]
+        )
+    },
+    optional={
+        "output_index": st.integers(0, 2),
+        "content_index": st.integers(0, 1),
+        "delta": TEXTS | JSON,
+        "text": TEXTS | JSON,
+        "arguments": TEXTS | JSON,
+        "input": TEXTS | JSON,
+        "item": ITEMS | JSON,
+        "part": ITEMS | JSON,
+        "annotation": JSON,
+        "logprobs": JSON,
+        "error": JSON,
+        "response": st.fixed_dictionaries({}, optional={"output": st.lists(ITEMS | JSON, max_size=2), "usage": JSON}),
+    },
+)
+
+
+@settings(max_examples=400)
+@given(st.lists(ODD, max_size=8))
+def test_any_events_are_read_in_order_or_refused(events: list[dict[str, Any]]) -> None:
+    """Whatever comes: one clean error, or blocks that open, grow and close one at a time, and can be written."""
+    reader, writer, found = CODEC.reader(), CODEC.writer(REQUEST), []
+    try:
+        for frame in frames(*events):
+            found += reader.read(frame)
+    except BadAnswer:
+        return
+    current = None
+    for number, event in enumerate(found):
+        writer.write(event)
+        assert isinstance(event, Start) == (number == 0) or isinstance(event, Failed)
+        if isinstance(event, Opened):
+            assert current is None
+            current = event.index
+        elif isinstance(event, Grown | Marked | Closed):
+            assert event.index == current
+            current = None if isinstance(event, Closed) else current
+        elif isinstance(event, Finish):
+            assert current is None
+
+
+@given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_body_is_read_or_refused(body: bytes) -> None:
+    try:
+        reply = CODEC.read_reply(body)
+    except BadAnswer as error:
+        assert error.message
+    else:
+        assert json.loads(CODEC.write_reply(reply, REQUEST))["object"] == "response"

@@ -1,0 +1,383 @@
+"""The Responses wire as pass-through: what is checked and changed of requests, what is seen in answers."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from antiphon.errors import (
+    BadAnswer,
+    BadRequest,
+    CallError,
+    Forbidden,
+    ModelNotFound,
+    RateLimited,
+    TooLarge,
+    Truncated,
+    Unauthorized,
+    Unavailable,
+    UpstreamStatus,
+    UpstreamTimeout,
+)
+from antiphon.types import Origin, Price, Target, Usage
+from antiphon.wires.neutral import Thinking
+from antiphon.wires.responses import Responses
+from antiphon.wires.responses import usage as usages
+from antiphon.wires.responses.seal import seal
+from antiphon.wires.sse import data_of
+
+WIRE = Responses()
+
+
+def target(model: str = "up") -> Target:
+    return Target("p/" + model, "p", model, "kind", "responses", Origin("http", "h", 80), {})
+
+
+def body(**fields: Any) -> bytes:
+    return json.dumps({"model": "m", "input": "Hi", **fields}).encode()
+
+
+def frame(**event: Any) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (str(event.get("type")).encode(), json.dumps(event).encode())
+
+
+@pytest.mark.parametrize(
+    ("sent", "param"),
+    [
+        (b'{"input":"x"}', "model"),
+        (body(model=3), "model"),
+        (body(model=""), "model"),
+        (body(model="a\nb"), "model"),
+        (body(model="x" * 257), "model"),
+        (b'{"model":"m"}', "input"),
+        (body(input=[]), "input"),
+        (body(input=""), "input"),
+        (body(input=3), "input"),
+        (body(input=["x"]), "input[0]"),
+        (body(instructions=["x"]), "instructions"),
+        (body(stream="yes"), "stream"),
+        (body(temperature="hot"), "temperature"),
+        (body(max_output_tokens=1.5), "max_output_tokens"),
+        (body(tools={}), "tools"),
+        (body(tools=["x"]), "tools[0]"),
+        (body(tool_choice=3), "tool_choice"),
+        (body(metadata="x"), "metadata"),
+        (body(text={"format": {}}), "text.format.type"),
+        (body(reasoning={"effort": 3}), "reasoning.effort"),
+        (body(previous_response_id=3), "previous_response_id"),
+        (body(include="x"), "include"),
+    ],
+)
+def test_wrong_types_name_the_field(sent: bytes, param: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        WIRE.peek(sent)
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize("sent", [b"", b"[]", b'{"model":"m","model":"n","input":"x"}', b'{"model":NaN}', b"\xff"])
+def test_what_is_no_usable_json(sent: bytes) -> None:
+    with pytest.raises(BadRequest):
+        WIRE.peek(sent)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"input": None, "previous_response_id": "resp_1"},
+        {"input": None, "conversation": "conv_1"},
+        {"input": None, "prompt": {"id": "pmpt_1"}},
+        {"input": [{"type": "some_day"}], "tools": [{"type": "some_day"}], "new": {"x": 1}, "reasoning": {"new": 1}},
+    ],
+)
+def test_what_is_not_known_passes(fields: dict[str, Any]) -> None:
+    envelope = WIRE.peek(body(**fields, stream=True))
+    assert (envelope.model, envelope.stream, envelope.choices) == ("m", True, 1)
+
+
+def test_only_the_model_changes() -> None:
+    sent = b'{ "input" : "\\"model\\":\\"m\\"" ,"model":  "m","zz":[1.0, 2e3] , "metadata":{"model":"m"}}\n'
+    envelope = WIRE.peek(sent)
+    assert WIRE.encode(sent, envelope, target("m")).body == sent
+    encoded = WIRE.encode(sent, envelope, target("up")).body
+    assert encoded == sent.replace(b'"model":  "m"', b'"model":  "up"')
+
+
+def test_what_another_wire_signed_does_not_reach_this_one() -> None:
+    sealed = {"type": "reasoning", "id": "rs_1", "encrypted_content": seal(Thinking("A", "s", wire="anthropic"))}
+    own = {"type": "reasoning", "id": "rs_2", "encrypted_content": "gAAAA"}
+    said = {"role": "user", "content": "the word antiphon.1. itself", "big": 2**70}
+    sent = body(input=[said, sealed, own])
+    encoded = WIRE.encode(sent, WIRE.peek(sent), target()).body
+    assert json.loads(encoded) == {"model": "up", "input": [said, own]}
+    for quoted in (body(input="antiphon.1."), body(input=[said, own])):
+        assert WIRE.encode(quoted, WIRE.peek(quoted), target("m")).body == quoted
+
+
+INVOICES = [
+    # API reference, "The response object": a plain answer, one with a cached prompt, one that reasoned.
+    (
+        {"input_tokens": 36, "output_tokens": 87, "total_tokens": 123},
+        Usage(input=36, output=87),
+        36 * 5 + 87 * 40,
+    ),
+    (
+        {
+            "input_tokens": 2006,
+            "input_tokens_details": {"cached_tokens": 1920, "cache_write_tokens": 0},
+            "output_tokens": 300,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": 2306,
+        },
+        Usage(input=86, cache_read=1920, output=300),
+        86 * 5 + 1920 * 1 + 300 * 40,
+    ),
+    (
+        {
+            "input_tokens": 2000,
+            "input_tokens_details": {"cached_tokens": 500, "cache_write_tokens": 1000},
+            "output_tokens": 1186,
+            "output_tokens_details": {"reasoning_tokens": 1024},
+            "total_tokens": 3186,
+        },
+        Usage(input=500, cache_read=500, cache_write=1000, output=162, reasoning=1024),
+        500 * 5 + 500 * 1 + 1000 * 6 + 1186 * 40,
+    ),
+]
+
+
+@pytest.mark.parametrize(("raw", "buckets", "cost"), INVOICES)
+def test_golden_invoices(raw: dict[str, Any], buckets: Usage, cost: int) -> None:
+    answer = json.dumps({"object": "response", "output": [], "usage": raw}).encode()
+    assert WIRE.whole(answer).usage == buckets
+    assert buckets.total == raw["total_tokens"]
+    price = Price("v", input=5, cache_read=1, cache_write=6, output=40, reasoning=40)
+    assert price.cost(buckets) == cost
+    again = usages.write(buckets)
+    assert again is not None
+    assert usages.read(json.dumps(again).encode()) == buckets
+    assert {name: again[name] for name in raw if not name.endswith("details")} == {
+        name: value for name, value in raw.items() if not name.endswith("details")
+    }
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"null",
+        b"3",
+        b"{}",
+        b'{"input_tokens":-1}',
+        b'{"input_tokens":1,"input_tokens_details":{"cached_tokens":2}}',
+        b'{"input_tokens":1,"output_tokens":1,"output_tokens_details":{"reasoning_tokens":2}}',
+        b'{"input_tokens":99999999999}',
+        b'{"input_tokens":1e400}',
+        b'{"input_tokens":"\xff"}',
+    ],
+)
+def test_impossible_usage_is_none(raw: bytes) -> None:
+    assert usages.read(raw) is None
+
+
+BUCKETS = st.integers(0, 1_000_000)
+
+
+@given(st.builds(Usage, *(BUCKETS for _ in range(8))))
+def test_usage_comes_back_whole(usage: Usage) -> None:
+    again = usages.write(usage)
+    assert again is not None
+    assert again["total_tokens"] == usage.total
+    assert usages.read(json.dumps(again).encode()) == usage
+
+
+def test_a_whole_answer() -> None:
+    output = [
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "ab"}]},
+        {"type": "message", "content": [{"type": "output_text", "text": "über"}, {"type": "refusal", "refusal": "no"}]},
+        {"type": "function_call", "name": "f", "arguments": "{}"},
+        {"type": "some_day", "content": 3},
+    ]
+    whole = WIRE.whole(json.dumps({"object": "response", "status": "completed", "output": output}).encode())
+    assert whole.output_bytes == 2 + 5 + 2 + 3
+    assert whole.usage is None
+    queued = WIRE.whole(b'{"object":"response","status":"queued","output":[]}')
+    assert queued.output_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "match"),
+    [
+        (b"<html>", "not valid JSON"),
+        (b'{"object":"list","data":[]}', "without `output`"),
+        (b'{"error":{"message":"broke","code":"server_error"}}', "broke"),
+        (b'{"status":"failed","output":[],"error":{"code":"server_error","message":"broke"}}', "broke"),
+        (b'{"status":"failed","output":[]}', "failed"),
+        (b'{"object":"error","message":"broke"}', "broke"),
+    ],
+)
+def test_an_error_with_status_200_is_no_answer(answer: bytes, match: str) -> None:
+    with pytest.raises(BadAnswer, match=match):
+        WIRE.whole(answer)
+
+
+CREATED = frame(type="response.created", response={"id": "resp_1", "status": "in_progress", "output": []})
+PREAMBLE = [
+    CREATED,
+    b": ping\n\n",
+    frame(type="response.queued", response={}),
+    frame(type="response.in_progress", response={}),
+    frame(type="response.output_item.added", item={"type": "reasoning", "id": "rs_1", "summary": []}),
+    frame(type="response.reasoning_summary_part.added", part={"type": "summary_text", "text": ""}),
+    frame(type="response.output_item.added", item={"type": "message", "content": []}),
+    frame(type="response.content_part.added", part={"type": "output_text", "text": ""}),
+]
+DONE = frame(
+    type="response.completed",
+    response={"id": "resp_1", "status": "completed", "output": [], "usage": {"input_tokens": 3, "output_tokens": 4}},
+)
+
+
+@pytest.mark.parametrize(
+    ("event", "size"),
+    [
+        (frame(type="response.output_text.delta", delta="über"), 5),
+        (frame(type="response.reasoning_summary_text.delta", delta="x"), 1),
+        (frame(type="response.function_call_arguments.delta", delta="{"), 1),
+        (frame(type="response.refusal.delta", delta="No"), 2),
+        (frame(type="response.output_item.added", item={"type": "function_call", "name": "f"}), 0),
+        (frame(type="response.output_item.added", item={"type": "web_search_call"}), 0),
+        (frame(type="response.web_search_call.searching"), 0),
+        (frame(type="response.shell_call_output_content.delta", delta={"stdout": "x"}), 0),
+        (DONE, 0),
+        (frame(type="response.incomplete", response={"output": []}), 0),
+    ],
+)
+def test_the_first_real_output_commits(event: bytes, size: int) -> None:
+    watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
+    for shown in PREAMBLE:
+        assert watch.frame(shown) == shown
+        assert not watch.committed
+    assert watch.frame(event) == event
+    assert watch.committed
+    assert watch.output_bytes == size
+
+
+def test_the_terminal_event_is_the_end() -> None:
+    watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
+    for shown in (*PREAMBLE, frame(type="response.output_text.delta", delta="Hi")):
+        watch.frame(shown)
+    assert not watch.complete
+    assert watch.frame(DONE) == DONE
+    assert watch.ended
+    assert watch.complete
+    assert watch.usage == Usage(input=3, output=4)
+    assert json.loads(watch.response)["id"] == "resp_1"
+    assert WIRE.end_frame == b""
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (frame(type="response.failed", response={"status": "failed", "error": {"code": "x", "message": "no"}}), "no"),
+        (frame(type="response.failed", response={}), "the response failed"),
+        (frame(type="error", code="server_error", message="no", param=None), "no"),
+        (frame(type="error", error={"type": "x", "code": "y", "message": "no"}), "no"),
+        (b'data: {"error":{"message":"no"}}\n\n', "no"),
+        (b'data: {"error":"no"}\n\n', "no"),
+    ],
+)
+def test_an_error_inside_the_stream(event: bytes, words: str) -> None:
+    watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
+    watch.frame(CREATED)
+    assert watch.frame(event) == event
+    assert watch.error is not None
+    assert watch.error.message.endswith(words)
+    assert not watch.complete
+
+
+@pytest.mark.parametrize(
+    "event", [b"data: {\n\n", b"data: 3\n\n", b"data: \xff\n\n", b'data: {"type":"response.completed"}\n\n']
+)
+def test_frames_that_are_not_of_this_wire(event: bytes) -> None:
+    with pytest.raises(BadAnswer):
+        WIRE.watch(WIRE.peek(body(stream=True)), False).frame(event)
+
+
+@settings(max_examples=200)
+@given(
+    st.fixed_dictionaries(
+        {
+            "type": st.sampled_from(
+                ["response.completed", "response.failed", "error", "response.output_item.added", "x"]
+            )
+        },
+        optional={
+            name: st.none() | st.integers() | st.text(max_size=3) | st.dictionaries(st.text("ab"), st.integers())
+            for name in ("delta", "item", "response", "error", "code", "message", "output_index")
+        },
+    )
+)
+def test_any_event_is_watched_or_refused(event: dict[str, Any]) -> None:
+    watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
+    try:
+        assert watch.frame(frame(**event))
+    except BadAnswer as error:
+        assert error.message
+
+
+def test_input_is_counted() -> None:
+    items = [
+        {"role": "user", "content": "über"},
+        {"role": "user", "content": [{"type": "input_text", "text": "abc"}, {"type": "input_image", "image_url": "x"}]},
+        {"type": "function_call", "arguments": "{}"},
+        {"type": "function_call_output", "output": "abcd"},
+        {"type": "custom_tool_call", "input": "ab"},
+    ]
+    assert WIRE.input_bytes(WIRE.peek(body(input=items, instructions="x"))) == 1 + 5 + 3 + 2 + 4 + 2
+    tools = [{"type": "function", "name": "f", "parameters": {"maximum": 2**70}}]
+    assert WIRE.input_bytes(WIRE.peek(body(tools=tools))) > 2 + len(str(2**70))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (BadRequest("x", param="input"), "invalid_request_error"),
+        (Unauthorized("x"), "authentication_error"),
+        (Forbidden("x"), "permission_error"),
+        (ModelNotFound("x", param="model"), "invalid_request_error"),
+        (TooLarge("x"), "invalid_request_error"),
+        (RateLimited("x", status=429, body=b"", headers=()), "rate_limit_error"),
+        (UpstreamStatus("x", status=529, body=b"", headers=()), "upstream_error"),
+        (Unavailable("x"), "service_unavailable_error"),
+        (UpstreamTimeout("x", phase="idle"), "timeout_error"),
+        (Truncated("x"), "upstream_error"),
+    ],
+)
+def test_errors_in_openais_shape(error: CallError, kind: str) -> None:
+    told = json.loads(WIRE.error_body(error))["error"]
+    assert told == {"message": "x", "type": kind, "param": error.param, "code": error.code}
+    event = json.loads(data_of(WIRE.error_frame(error)) or b"")
+    assert event == {
+        "type": "error",
+        "code": error.code,
+        "message": "x",
+        "param": error.param,
+        "error": told,
+        "sequence_number": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b'{"error":{"message":"no such thing","type":"x"}}', "no such thing"),
+        (b'{"error":"plain"}', "plain"),
+        (b'{"object":"error","message":"vllm"}', "vllm"),
+        (b"<html>", "'<html>'"),
+        (b"{}", "'{}'"),
+        (b"x" * 300, "'" + "x" * 200 + "'…"),
+    ],
+)
+def test_a_refusals_words(answer: bytes, words: str) -> None:
+    assert WIRE.refusal(answer) == words
