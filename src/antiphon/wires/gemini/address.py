@@ -30,7 +30,9 @@ class Address(msgspec.Struct, frozen=True):
 
 
 def read_address(tail: str, query: str) -> Address:
-    """Read the path behind ``/v1beta/``, still percent-encoded, and the query without its question mark.
+    """Read the path behind the version, still percent-encoded, and the query without its question mark.
+
+    Clients name the version ``/v1beta/`` or ``/v1/``; the official one took the second in its version 3.
 
     Raises :class:`~antiphon.errors.Unauthorized` for a key in the query, :class:`~antiphon.errors.NotFound` for
     another path, and :class:`~antiphon.errors.BadRequest` for a stream in the form of a JSON array, which is not

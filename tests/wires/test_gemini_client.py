@@ -1,0 +1,270 @@
+"""The official google-genai client against this wire's own words: what it sends is read, what is written it reads."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from google import genai
+from google.genai import errors, types
+
+from antiphon.errors import CallError, ModelNotFound, RateLimited, Truncated, Unauthorized
+from antiphon.types import Origin, Target, Usage
+from antiphon.wires.gemini import CountTokens, EmbedBatch, Gemini, Generate, read_address
+from antiphon.wires.neutral import (
+    Choice,
+    Closed,
+    Ended,
+    Event,
+    Finish,
+    Grown,
+    Image,
+    Marked,
+    Opened,
+    Reply,
+    Request,
+    Start,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    Used,
+)
+
+CODEC = Gemini()
+WIRES: dict[str, Any] = {wire.operation: wire for wire in (Generate(), CountTokens(), EmbedBatch())}
+TARGET = Target("p/up", "p", "up", "kind", "openai", Origin("http", "h", 80), {})
+USAGE = Usage(input=20, cache_read=10, output=12, reasoning=20)
+
+
+class Served:
+    """What the server answers next, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.replies: list[Reply | list[Event | CallError | bytes] | CallError | bytes] = []
+        self.requests: list[Request] = []
+        self.keys: list[str | None] = []
+
+    def client(self) -> genai.Client:
+        once = types.HttpRetryOptions(attempts=1)
+        return genai.Client(api_key="ap-key", http_options=types.HttpOptions(base_url=self.url, retry_options=once))
+
+    def answer(self, path: str, body: bytes) -> tuple[int, str, Iterator[bytes]]:
+        version, _, rest = path[1:].partition("/")
+        assert version in ("v1", "v1beta")
+        tail, _, query = rest.partition("?")
+        address = read_address(tail, query)
+        envelope = WIRES[address.operation].peek(body, address.model, address.stream)
+        reply = self.replies.pop(0)
+        if isinstance(reply, CallError):
+            raise reply
+        if isinstance(reply, bytes):
+            return 200, "application/json", iter([reply])
+        request = CODEC.read_request(envelope.document, address.model, address.stream)
+        CODEC.write_request(request, TARGET)
+        self.requests.append(request)
+        if isinstance(reply, Reply):
+            return 200, "application/json", iter([CODEC.write_reply(reply, request)])
+        return 200, "text/event-stream", self.frames(reply, request)
+
+    def frames(self, events: list[Event | CallError | bytes], request: Request) -> Iterator[bytes]:
+        writer = CODEC.writer(request)
+        for event in events:
+            if isinstance(event, bytes):
+                yield event
+            elif isinstance(event, CallError):
+                yield writer.fail(event)
+            else:
+                yield writer.write(event)
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    state = Served()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            state.keys.append(self.headers["x-goog-api-key"])
+            body = self.rfile.read(int(self.headers["content-length"]))
+            try:
+                status, kind, pieces = state.answer(self.path, body)
+            except CallError as error:
+                status, kind, pieces = error.status, "application/json", iter([WIRES["generate"].error_body(error)])
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.end_headers()
+            for piece in pieces:
+                self.wfile.write(piece)
+                self.wfile.flush()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield state
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def reply(*parts: Any, finish: Any = "stop") -> Reply:
+    return Reply(id="r1", model="served", choices=(Choice(tuple(parts), Finish(finish)),), usage=USAGE)
+
+
+def test_a_whole_answer(served: Served) -> None:
+    served.replies.append(
+        reply(Thinking("Hm.", "c2ln", wire="anthropic"), Text("Grüße"), ToolCall("c1", "f", '{"a": [1]}'))
+    )
+    config = types.GenerateContentConfig(
+        system_instruction="Be brief.",
+        temperature=0.5,
+        top_k=40,
+        max_output_tokens=64,
+        stop_sequences=["END"],
+        candidate_count=1,
+        seed=3,
+        response_mime_type="application/json",
+        response_json_schema={"type": "object"},
+        thinking_config=types.ThinkingConfig(thinking_level=types.ThinkingLevel.LOW, include_thoughts=True),
+        tool_config=types.ToolConfig(
+            function_calling_config=types.FunctionCallingConfig(
+                mode=types.FunctionCallingConfigMode.ANY, allowed_function_names=["f"]
+            )
+        ),
+        tools=[types.Tool(function_declarations=[types.FunctionDeclaration(name="f", parameters_json_schema={
+            "type": "object", "properties": {"snake_case": {"type": "array"}}})])],
+    )  # fmt: skip
+    image = types.Part.from_bytes(data=b"\x89PNG", mime_type="image/png")
+    with served.client() as client:
+        answer = client.models.generate_content(model="openai/gpt-4o", contents=["What?", image], config=config)
+    assert served.keys == ["ap-key"]
+    asked = served.requests[0]
+    assert asked.model == "openai/gpt-4o"
+    assert asked.system == (Text("Be brief."),)
+    assert asked.messages[0].parts == (Text("What?"), Image(data="iVBORw==", media_type="image/png"))
+    assert (asked.top_k, asked.max_tokens, asked.stop, asked.seed) == (40, 64, ("END",), 3)
+    assert asked.tools[0].schema == {"type": "object", "properties": {"snake_case": {"type": "array"}}}
+    assert asked.tool_choice is not None
+    assert asked.tool_choice.names == ("f",)
+    assert asked.reasoning is not None
+    assert (asked.reasoning.effort, asked.reasoning.summary) == ("low", "auto")
+    assert asked.format is not None
+    parts = answer.parts or []
+    assert (parts[0].text, parts[0].thought, parts[1].text) == ("Hm.", True, "Grüße")
+    assert answer.function_calls == [types.FunctionCall(id="c1", name="f", args={"a": [1]})]
+    assert answer.usage_metadata is not None
+    assert answer.usage_metadata.total_token_count == USAGE.total
+    assert answer.usage_metadata.thoughts_token_count == 20
+    assert answer.candidates
+    assert answer.candidates[0].finish_reason == types.FinishReason.STOP
+    assert (answer.response_id, answer.model_version) == ("r1", "served")
+
+
+def events(*inner: Event, finish: Any = "stop") -> list[Any]:
+    return [Start("r1", "served"), *inner, Finish(finish), Used(USAGE), Ended()]
+
+
+def test_a_tool_conversation_in_a_chat_keeps_every_signature(served: Served) -> None:
+    heartbeat = WIRES["generate"].heartbeat
+    served.replies += [
+        [heartbeat, *events(
+            Opened(0, "thinking"), Grown(0, "Let me "), Grown(0, "see"), Marked(0, signature="c2ln", wire="anthropic"),
+            Closed(0), Opened(1, "text"), Grown(1, "Loo"), Grown(1, "king."), Closed(1),
+            Opened(2, "tool", "c1", "f"), Grown(2, '{"ci'), Grown(2, 'ty":"Köln"}'),
+            Marked(2, signature="QUJDRA==", wire="gemini"), Closed(2), finish="tool_calls"), heartbeat],
+        events(Opened(0, "text"), Grown(0, "Sunny."), Closed(0)),
+        reply(Text("Bye.")),
+    ]  # fmt: skip
+    with served.client() as client:
+        chat = client.chats.create(model="m")
+        chunks = list(chat.send_message_stream("Weather?"))
+        calls = [call for chunk in chunks for call in chunk.function_calls or []]
+        assert [(call.id, call.name, call.args) for call in calls] == [("c1", "f", {"city": "Köln"})]
+        assert chunks[-1].usage_metadata is not None
+        result = types.Part(function_response=types.FunctionResponse(id="c1", name="f", response={"output": "sun"}))
+        assert "".join(chunk.text or "" for chunk in chat.send_message_stream(result)) == "Sunny."
+        assert chat.send_message("Thanks").text == "Bye."
+    again = served.requests[2].messages
+    assert again[1].parts == (
+        Thinking("Let me see", "c2ln", wire="anthropic"),
+        Text("Looking."),
+        ToolCall("c1", "f", '{"city":"Köln"}', "QUJDRA=="),
+    )
+    assert again[2].parts == (ToolResult("c1", (Text("sun"),), name="f"),)
+    assert again[3].parts == (Text("Sunny."),)
+    assert again[4].parts == (Text("Thanks"),)
+
+
+def test_a_blocked_answer_and_one_without_words(served: Served) -> None:
+    served.replies += [reply(finish="content_filter"), events(finish="length")]
+    with served.client() as client:
+        blocked = client.models.generate_content(model="m", contents="x")
+        assert blocked.candidates
+        assert blocked.candidates[0].finish_reason == types.FinishReason.SAFETY
+        chunks = list(client.models.generate_content_stream(model="m", contents="x"))
+        assert chunks[-1].candidates
+        assert chunks[-1].candidates[0].finish_reason == types.FinishReason.MAX_TOKENS
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "status"),
+    [
+        (Unauthorized("No such key."), errors.ClientError, "UNAUTHENTICATED"),
+        (ModelNotFound("No such model."), errors.ClientError, "NOT_FOUND"),
+        (RateLimited("Slow down.", status=429, body=b"", headers=()), errors.ClientError, "RESOURCE_EXHAUSTED"),
+        (CallError("Broke.", status=503), errors.ServerError, "UNAVAILABLE"),
+    ],
+)
+def test_errors_are_the_clients_own(served: Served, error: CallError, kind: type[errors.APIError], status: str) -> None:
+    served.replies += [error, error]
+    with served.client() as client:
+        with pytest.raises(kind) as caught:
+            client.models.generate_content(model="m", contents="x")
+        assert (caught.value.code, caught.value.status, caught.value.message) == (error.status, status, error.message)
+        with pytest.raises(kind) as caught:
+            list(client.models.generate_content_stream(model="m", contents="x"))
+        assert caught.value.status == status
+
+
+def test_a_break_in_a_stream_is_an_error_of_the_client(served: Served) -> None:
+    broken: list[Any] = [Start("r", "m"), Opened(0, "text"), Grown(0, "half"), Truncated("It broke off.")]
+    served.replies.append(broken)
+    with served.client() as client:
+        stream = client.models.generate_content_stream(model="m", contents="x")
+        assert next(stream).text == "half"
+        with pytest.raises(errors.ServerError, match="It broke off"):
+            next(stream)
+
+
+def test_counting_and_embedding(served: Served) -> None:
+    served.replies += [b'{"totalTokens":31}', b'{"embeddings":[{"values":[0.5]},{"values":[1]}]}']
+    with served.client() as client:
+        assert client.models.count_tokens(model="m", contents="x").total_tokens == 31
+        embedded = client.models.embed_content(
+            model="gemini-embedding-001", contents=["a", "b"], config=types.EmbedContentConfig(output_dimensionality=1)
+        )
+        assert [vector.values for vector in embedded.embeddings or []] == [[0.5], [1.0]]
+
+
+def test_what_we_write_is_what_the_client_would_send() -> None:
+    request = CODEC.read_request(
+        {
+            "contents": [{"role": "user", "parts": [{"text": "x"}]}],
+            "tools": [{"functionDeclarations": [{"name": "f", "parametersJsonSchema": {"type": "object"}}]}],
+            "toolConfig": {"functionCallingConfig": {"mode": "VALIDATED"}},
+            "generationConfig": {"topK": 3, "thinkingConfig": {"thinkingBudget": 128}, "responseLogprobs": True},
+        },
+        "m",
+        False,
+    )
+    body = json.loads(CODEC.write_request(request, TARGET).body)
+    assert types.ToolConfig.model_validate(body["toolConfig"])
+    assert types.GenerationConfig.model_validate(body["generationConfig"]).top_k == 3
+    assert [types.Tool.model_validate(tool) for tool in body["tools"]]
+    assert [types.Content.model_validate(content) for content in body["contents"]]
