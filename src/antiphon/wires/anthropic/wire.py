@@ -68,9 +68,9 @@ class Anthropic:
     heartbeat = PING
     forwards = frozenset((b"anthropic-version", b"anthropic-beta"))
     """Request headers of a caller that go to a provider of this same wire, unchanged."""
-    requires = ((b"anthropic-version", b"2023-06-01"),)
+    requires: tuple[tuple[bytes, bytes], ...] = ((b"anthropic-version", b"2023-06-01"),)
     """Request headers that a provider of this wire must get, where no caller's stand in their place."""
-    shows = (b"request-id", b"anthropic-ratelimit-", b"retry-after")
+    shows: tuple[bytes, ...] = (b"request-id", b"anthropic-ratelimit-", b"retry-after")
     """Names, or beginnings of names, of a provider's headers that a caller of this wire may see."""
     request_id = b"request-id"
     """The header that names a call on this wire."""
