@@ -15,6 +15,7 @@ from antiphon.wires.responses.growth import Frames
 from antiphon.wires.responses.output import head
 from antiphon.wires.responses.seal import TAG
 from antiphon.wires.responses.writer import error_frame
+from antiphon.wires.sse import SSESplitter, comment
 from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
 
 _MODEL_LIMIT = 256
@@ -40,9 +41,14 @@ class Responses:
     """POST /v1/responses; see :class:`antiphon.wires.wire.Wire`."""
 
     operation = "responses"
-    streams = True
     end_frame = b""
     """The terminal event is the end; nothing follows it."""
+    stream_type = "text/event-stream"
+    heartbeat = comment(b"keep-alive")
+    forwards: frozenset[bytes] = frozenset()
+    requires: tuple[tuple[bytes, bytes], ...] = ()
+    shows: tuple[bytes, ...] = (b"x-request-id", b"x-ratelimit-", b"openai-")
+    request_id = b"x-request-id"
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`; model and stream stand in the body on this wire."""
@@ -81,6 +87,9 @@ class Responses:
 
     def watch(self, envelope: Envelope, hides_usage: bool) -> "ResponsesWatch":
         return ResponsesWatch()
+
+    def splitter(self) -> SSESplitter:
+        return SSESplitter()
 
     def input_bytes(self, envelope: Envelope) -> int:
         """See :meth:`antiphon.wires.wire.Wire.input_bytes`."""
