@@ -11,7 +11,8 @@ from antiphon.catalog.address import parse_address
 from antiphon.catalog.check import check
 from antiphon.catalog.detect import key_from
 from antiphon.catalog.document import Document, dotted, parse
-from antiphon.catalog.kinds import load_kinds
+from antiphon.catalog.kinds import Kind, load_kinds
+from antiphon.catalog.longtail import Tail, row, tail
 from antiphon.catalog.prices import config_version, filled
 from antiphon.catalog.provider import Provider
 from antiphon.catalog.routes import Route, split_target
@@ -77,6 +78,8 @@ def _settings(block: SettingsBlock) -> Settings:
         on_journal_full=block.on_journal_full,
         timeouts=_timeouts(block.timeouts, Timeouts()),
         ca_file=block.tls.ca_file,
+        longtail_workers=block.longtail.workers,
+        longtail_in_flight=block.longtail.in_flight,
     )
 
 
@@ -88,8 +91,10 @@ def _provider(
     name: str, block: ProviderBlock, timeouts: Timeouts, document: Document, environ: Mapping[str, str]
 ) -> Provider:
     path = ("providers", name)
-    kind = load_kinds()[block.kind or name]
-    address = parse_address(block.base_url) if block.base_url else kind.address
+    named = block.kind or name
+    through = row(block.via, named)
+    kind = through or load_kinds()[named]
+    address = parse_address(block.base_url) if block.base_url and not through else kind.address
     assert address is not None
     credential, key_source = block.api_key, _place(document, (*path, "api_key"))
     if credential is None:
@@ -109,7 +114,14 @@ def _provider(
         headers=tuple((header.lower(), value) for header, value in block.headers.items()),
         timeouts=_timeouts(block.timeouts, timeouts),
         models=tuple(block.models),
+        tail=_tail(through, block),
     )
+
+
+def _tail(kind: Kind | None, block: ProviderBlock) -> Tail | None:
+    if kind is None:
+        return None
+    return tail(kind, block.via, block.base_url, block.api_version, block.headers, block.params)
 
 
 def _route(name: str, block: ModelBlock) -> Route:

@@ -15,6 +15,7 @@ from antiphon.catalog.document import Document, Path, dotted, nearest
 from antiphon.catalog.explain import explain, found
 from antiphon.catalog.facts import load_facts
 from antiphon.catalog.kinds import Kind, later_kinds, load_kinds
+from antiphon.catalog.longtail import OWN_PARAMS, VIAS, check_base_url, known, row
 from antiphon.catalog.routes import loop, split_target
 from antiphon.catalog.schema import File, ModelBlock, ProviderBlock, SettingsBlock
 
@@ -22,15 +23,14 @@ LATER: Mapping[tuple[str, ...], str] = {
     ("database",): "a database other than the SQLite file in `data`",
     ("redis",): "Redis",
     ("panels",): "panels",
-    ("providers", "*", "via"): "`via`",
     ("providers", "*", "region"): "`region`",
     ("models", "*", "on_break"): "`on_break`",
 }
 LATER_STRATEGIES = ("fastest", "cheapest", "least-busy")
 EMPTY_IS_A_MAPPING: frozenset[tuple[str, ...]] = frozenset(
     (
-        *(("server",), ("timeouts",), ("tls",), ("providers",), ("models",)),
-        *(("providers", "*"), ("providers", "*", "timeouts")),
+        *(("server",), ("timeouts",), ("tls",), ("longtail",), ("providers",), ("models",)),
+        *(("providers", "*"), ("providers", "*", "timeouts"), ("providers", "*", "params")),
     )
 )
 """Where a key with nothing behind it is an empty mapping; anywhere else it is a fault."""
@@ -105,10 +105,10 @@ class _Check:
         for path, parent in _matches(self._values, ("providers", "*")):
             name, value = str(path[-1]), parent[str(path[-1])]
             kind = value.get("kind", name) if isinstance(value, dict) else name
-            if isinstance(kind, str) and kind in later_kinds():
-                self._fault(
-                    path, f"the kind `{kind}` is not available in this version", "docs/providers.md lists kinds"
-                )
+            through = isinstance(value, dict) and "via" in value
+            if isinstance(kind, str) and kind in later_kinds() and not through:
+                hint = "add `via: litellm`" if kind in known().providers else "docs/providers.md lists kinds"
+                self._fault(path, f"the kind `{kind}` is not available in this version", hint)
         for pattern, what in LATER.items():
             for path, parent in _matches(self._values, pattern):
                 if not self._document.is_faulty(path):
@@ -166,7 +166,11 @@ class _Check:
             self._fault(path, "a provider's name has letters, digits, `.`, `_` and `-` only, and no `/`")
         raw = value if isinstance(value, dict) else {}
         kind = self._kind(path, name, raw)
-        if kind is not None:
+        if kind is not None and row(raw.get("via"), kind.name) is not None:
+            self._through(path, raw, kind)
+        elif kind is not None:
+            if "params" in raw:
+                self._fault((*path, "params"), "parameters go with `via: litellm` only", "remove them, or add it")
             self._provider_address(path, raw, kind)
             self._provider_key(path, raw, kind)
             versioned = (*path, "api_version")
@@ -182,7 +186,12 @@ class _Check:
         if given is not None and not isinstance(given, str):
             return None
         wanted = given or name
-        if (kind := self._kinds.get(wanted)) is not None:
+        through = row(raw.get("via"), wanted)
+        if through is not None and through.name not in known().providers | VIAS.keys():
+            hint = nearest(wanted, known().providers) or "docs/longtail.md says where to find its names"
+            self._fault((*path, "kind") if given else path, f"LiteLLM has no provider `{wanted}`", hint)
+            return None
+        if (kind := through or self._kinds.get(wanted)) is not None:
             return kind
         where = (*path, "kind") if given else path
         if given:
@@ -191,6 +200,19 @@ class _Check:
             hint = nearest(wanted, self._kinds) or "add `kind: openai-compatible` and a `base_url`"
             self._fault(where, f"`{wanted}` is not a kind, so the provider needs a `kind`", hint)
         return None
+
+    def _through(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
+        """Check what LiteLLM will be told; whether its provider needs a key or an address, only it knows."""
+        base_url, params = raw.get("base_url"), raw.get("params")
+        if isinstance(base_url, str) and base_url and not self._document.is_faulty((*path, "base_url")):
+            try:
+                check_base_url(base_url)
+            except ValueError as error:
+                self._fault((*path, "base_url"), f"the address {error}")
+        for name in params if isinstance(params, dict) else ():
+            if (hint := OWN_PARAMS.get(str(name))) is not None:
+                self._fault((*path, "params", name), "is not a parameter to give here", hint)
+        self._provider_headers(path, raw, kind)
 
     def _provider_address(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
         where = (*path, "base_url")

@@ -55,6 +55,11 @@ def _provider(provider: Provider, source: Callable[[str], str]) -> Iterator[Sett
         yield setting("api_version", provider.api_version)
     for name, _ in provider.headers:
         yield Setting((*above, "headers", name), HIDDEN, source(f"{at}.headers"))
+    if (tail := provider.tail) is not None:
+        yield setting("via", tail.via)
+        for name in sorted(tail.params):
+            if (origin := source(f"{at}.params.{name}")) != "default":
+                yield Setting((*above, "params", name), HIDDEN, origin)
     if provider.models:
         yield setting("models", list(provider.models))
     for key in Timeouts.__struct_fields__:

@@ -8,6 +8,7 @@ import msgspec
 from antiphon.catalog.address import Address
 from antiphon.catalog.facts import ModelFacts, load_facts
 from antiphon.catalog.kinds import Kind
+from antiphon.catalog.longtail import Tail
 from antiphon.types import Price, Secret, Target, Timeouts
 
 
@@ -24,6 +25,8 @@ class Provider(msgspec.Struct, frozen=True, eq=False):
     headers: tuple[tuple[str, str], ...] = ()
     timeouts: Timeouts = Timeouts()
     models: tuple[str, ...] = ()
+    tail: Tail | None = None
+    """What LiteLLM is told, where the provider is reached through it."""
 
     def __repr__(self) -> str:
         # Header values may be credentials too.
@@ -31,8 +34,8 @@ class Provider(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def base_url(self) -> str:
-        """The address with its path prefix, as a URL."""
-        return str(self.address)
+        """The address with its path prefix, as a URL; through LiteLLM: the one it is told, if any."""
+        return str(self.address) if self.tail is None else self.tail.base_url
 
     @property
     def key_state(self) -> str:
@@ -69,7 +72,7 @@ class Provider(msgspec.Struct, frozen=True, eq=False):
             wire=self.kind.wire,
             origin=self.address.origin,
             urls=self._urls(model),
-            headers=self.headers,
+            headers=self.headers if self.tail is None else self.tail.headers(model),
             auth=self.kind.auth if self.credential is not None else None,
             credential=self.credential,
             price=price,

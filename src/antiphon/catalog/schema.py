@@ -74,6 +74,8 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, le=86_400, allow_inf_nan=False)]
 Port = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=65_535)]
 Weight = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=1_000_000)]
+Workers = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=64)]
+InFlight = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=10_000)]
 SecretText = Annotated[Secret, PlainValidator(_secret), WithJsonSchema({"type": "string", "minLength": 1})]
 Dollars = Annotated[int, PlainValidator(_dollars), WithJsonSchema({"type": "number", "minimum": 0})]
 
@@ -136,6 +138,18 @@ class TlsBlock(Block):
     ca_file: Text | None = Field(default=None, description="A PEM file of authorities to trust beside the system's.")
 
 
+class LongtailBlock(Block):
+    """The process of LiteLLM, for providers with `via: litellm` ([longtail.md](longtail.md))."""
+
+    workers: Workers = Field(
+        default=Settings().longtail_workers, description="Processes, started when a call first needs one."
+    )
+    in_flight: InFlight = Field(
+        default=Settings().longtail_in_flight,
+        description="Calls at once per process; more are answered with 503 and `Retry-After`.",
+    )
+
+
 class ProviderBlock(Block):
     """An account: a kind, credentials and an address, under a name."""
 
@@ -149,6 +163,14 @@ class ProviderBlock(Block):
         description="The credential; write `${NAME}`. Default: the kind's usual variable, unless `base_url` is given.",
     )
     api_version: Name | None = Field(default=None, description="The API version, for kinds that have one.")
+    via: Literal["litellm"] | None = Field(
+        default=None,
+        description="`litellm`: reached through it; `kind` is then its name for the provider. See"
+        " [longtail.md](longtail.md).",
+    )
+    params: dict[str, Any] = Field(
+        default={}, description="With `via`: more parameters for every call, verbatim; values are secret."
+    )
     headers: dict[str, Text] = Field(default={}, description="More headers for every request; values are secret.")
     timeouts: TimeoutsBlock = Field(
         default=TimeoutsBlock(), description="Deadlines for this provider; what is absent is taken from `timeouts`."
@@ -212,6 +234,7 @@ class SettingsBlock(Block):
     )
     timeouts: TimeoutsBlock = Field(default=TimeoutsBlock(), description="Deadlines of a call, in seconds.")
     tls: TlsBlock = Field(default=TlsBlock(), description="How providers' certificates are checked.")
+    longtail: LongtailBlock = Field(default=LongtailBlock(), description="The process of LiteLLM.")
     sim: Flag = Field(default=True, description="Whether the simulator answers as `sim/…`.")
 
 

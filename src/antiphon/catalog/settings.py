@@ -13,7 +13,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Everything in a configuration that is not a provider or a model.
 
     ``body_limit`` and ``journal_cap`` are bytes, ``heartbeat`` and ``drain`` seconds. ``ca_file`` names a PEM file of
-    authorities that are trusted beside the system's.
+    authorities that are trusted beside the system's. LiteLLM runs in ``longtail_workers`` processes, each of which is
+    given at most ``longtail_in_flight`` calls at once.
     """
 
     host: str = "127.0.0.1"
@@ -28,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True):
     on_journal_full: Literal["refuse", "serve"] = "refuse"
     timeouts: Timeouts = Timeouts()
     ca_file: str | None = None
+    longtail_workers: int = 1
+    longtail_in_flight: int = 64
 
 
 SHOWN_AT = {
@@ -42,5 +45,7 @@ SHOWN_AT = {
     "journal_cap": "journal_cap",
     "on_journal_full": "on_journal_full",
     "ca_file": "tls.ca_file",
+    "longtail_workers": "longtail.workers",
+    "longtail_in_flight": "longtail.in_flight",
 }
 """Each setting but the timeouts, and where a file gives it."""
