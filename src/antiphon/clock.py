@@ -3,12 +3,15 @@
 What belongs here: reading clocks and making ids. What does not: timers and timeouts, which belong to whoever waits.
 """
 
-import random
+import os
 import time
+from random import Random
 
 monotonic = time.monotonic
 """Seconds on a clock that never goes back; the only clock that deadlines may use."""
 
+_random = Random()
+os.register_at_fork(after_in_child=_random.seed)
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
 
@@ -21,9 +24,9 @@ def now_us() -> int:
 def new_id(prefix: str) -> str:
     """Return ``prefix_`` and 26 characters that sort by creation time: 48 bits of milliseconds, 80 random bits.
 
-    An id is unique, not secret: its bits come from the standard generator, which is seeded by the operating system and
+    An id is unique, not secret: its bits come from a generator of our own, which is seeded by the operating system and
     again after a fork, because asking the operating system each time costs more than all the rest of a call's record.
     """
-    value = (time.time_ns() // 1_000_000 << 80) | random.getrandbits(80)
+    value = (time.time_ns() // 1_000_000 << 80) | _random.getrandbits(80)
     pairs = _PAIRS
     return f"{prefix}_" + "".join([pairs[(value >> shift) & 1023] for shift in range(120, -10, -10)])

@@ -15,7 +15,7 @@ from antiphon.wires.sse import SSESplitter
 class OpenAICodec:
     """POST /v1/chat/completions, in both directions."""
 
-    wire = "openai"
+    wire = reply.WIRE
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request.request(document, model, stream)

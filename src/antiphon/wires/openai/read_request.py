@@ -22,6 +22,7 @@ from antiphon.wires.neutral import (
     ToolChoice,
     ToolResult,
 )
+from antiphon.wires.openai.reply import WIRE
 
 _KNOWN = frozenset(
     (
@@ -139,7 +140,7 @@ def _thinking(message: dict[str, Any]) -> list[Thinking]:
             if isinstance(block, dict)
         ]
     text = message.get("reasoning_content") or message.get("reasoning")
-    return [Thinking(text=text, wire="openai")] if isinstance(text, str) else []
+    return [Thinking(text=text, wire=WIRE)] if isinstance(text, str) else []
 
 
 def _tool_call(call: Any, where: str) -> ToolCall:
@@ -249,7 +250,7 @@ def data_url(url: str) -> tuple[str, str]:
 def _tool(tool: dict[str, Any], where: str) -> Tool:
     function = tool.get("function")
     if tool.get("type") != "function" or not isinstance(function, dict):
-        return Tool(str(tool.get("type") or "tool"), builtin=tool, wire="openai")
+        return Tool(str(tool.get("type") or "tool"), builtin=tool, wire=WIRE)
     if not isinstance(function.get("name"), str):
         raise BadRequest(f"`{where}.function.name` must be a string.", param=f"{where}.function.name")
     schema = function.get("parameters")

@@ -19,6 +19,8 @@ from antiphon.wires.neutral import (
 )
 from antiphon.wires.openai import usage as usages
 
+WIRE = "openai"
+"""The name of this wire in neutral values."""
 FINISH_REASONS: dict[str, FinishReason] = {
     "stop": "stop",
     "length": "length",
@@ -95,7 +97,7 @@ def _read_choice(choice: _Choice) -> Choice:
     parts: list[Part] = []
     reasoning = message.reasoning_content or message.reasoning
     if isinstance(reasoning, str):
-        parts.append(Thinking(text=reasoning, wire="openai"))
+        parts.append(Thinking(text=reasoning, wire=WIRE))
     if text := _text(message.content):
         parts.append(Text(text, citations=tuple(message.annotations or ())))
     if message.refusal:

@@ -28,6 +28,7 @@ from antiphon.wires.neutral import (
     ToolChoice,
     ToolResult,
 )
+from antiphon.wires.openai.reply import WIRE
 
 _EFFORTS = ((1024, "low"), (8192, "medium"))
 """Tokens of thinking up to which an effort is the nearest; more is ``high``."""
@@ -121,7 +122,7 @@ def _assistant(message: Message, dropped: list[str]) -> list[dict[str, Any]]:
         turn["tool_calls"] = calls
     elif turn["content"] is None and not refusals:
         turn["content"] = ""
-    own = [part.text for part in message.parts if isinstance(part, Thinking) and part.wire == "openai" and part.text]
+    own = [part.text for part in message.parts if isinstance(part, Thinking) and part.wire == WIRE and part.text]
     if own:
         turn["reasoning_content"] = "".join(own)
     return [turn]
@@ -178,7 +179,7 @@ def _file(part: File) -> dict[str, Any]:
 
 def _tool(tool: Tool) -> dict[str, Any]:
     if tool.builtin is not None:
-        if tool.wire == "openai":
+        if tool.wire == WIRE:
             return tool.builtin
         raise BadRequest(f"The built-in tool {tool.name!r} exists only at its own provider.", param="tools")
     function: dict[str, Any] = {"name": tool.name}
