@@ -326,6 +326,14 @@ def test_any_event_is_watched_or_refused(event: dict[str, Any]) -> None:
         assert error.message
 
 
+def test_frames_are_cut_and_silence_is_no_event() -> None:
+    splitter, watch = WIRE.splitter(), WIRE.watch(WIRE.peek(body(stream=True)), False)
+    assert splitter.feed(CREATED + WIRE.heartbeat + DONE[:10]) == [CREATED, WIRE.heartbeat]
+    assert splitter.feed(DONE[10:]) == [DONE]
+    assert watch.frame(WIRE.heartbeat) == WIRE.heartbeat
+    assert not watch.committed
+
+
 def test_input_is_counted() -> None:
     items = [
         {"role": "user", "content": "über"},
