@@ -1,25 +1,27 @@
-"""What Converse has no field for: where it goes, by the family that a model id names.
+"""What models of a family take, and where what Converse has no field for goes, by the family that a model id names.
 
 Converse passes ``additionalModelRequestFields`` to the model as they are: their spelling is the model's. A model id is
-``[region.]vendor.model``, alone or at the end of an ARN; the longest prefix in the table below tells the family. An id
-that names none (an application inference profile, an imported model) has the first row: only what Converse itself has.
+``[region.]vendor.model``, alone or at the end of an ARN. The longest prefix in the table below tells the family; what a
+generation of Claude takes is told where the Messages wire has it. An id that names no family (an application inference
+profile, an imported model) gets only what Converse itself has.
 
-Sources: Bedrock user guide, "Inference request parameters"; "Extended thinking" and "Adaptive thinking" (Claude); Nova
-user guide, "Complete request schema" and "Extended thinking"; API reference, "OutputConfig".
+Sources, as of November 2026: Bedrock user guide, "Inference request parameters", "Structured outputs" (models) and
+"Extended thinking"; Nova user guides, "Complete request schema" and "Extended thinking"; API reference, "OutputConfig".
 """
 
-from typing import Literal
+from functools import lru_cache
 
 import msgspec
 
-Path = tuple[str, ...]
-Thinking = Literal["", "budget", "adaptive", "both"]
+from antiphon.wires.anthropic.generations import Generation, generation_of
 
-_MORE = "additionalModelRequestFields"
+Path = tuple[str, ...]
+
+MORE = "additionalModelRequestFields"
 
 
 class Family(msgspec.Struct, frozen=True):
-    """How models of one family take what tunes them. Every field defaults to what is safe for an unknown model."""
+    """What models of one family take. Every field defaults to what is safe for an unknown model."""
 
     top_k: Path = ()
     effort: Path = ()
@@ -27,70 +29,61 @@ class Family(msgspec.Struct, frozen=True):
     """Effort in OpenAI's words to the family's own; a word that is missing cannot be said."""
     beside_effort: tuple[tuple[Path, str], ...] = ()
     """What must be said together with an effort."""
-    thinking: Thinking = ""
-    """Which of Claude's forms of ``thinking`` the models take: a budget in tokens, adaptive, or both."""
-    sampling: bool = True
-    """Takes temperature, top_p and top_k at all."""
-    both_samplers: bool = True
-    """Takes temperature and top_p together."""
+    structured: bool = False
+    """Takes ``outputConfig.textFormat`` and strict tools."""
+    claude: Generation | None = None
+    """Set for Claude: which form of thinking and which sampling its generation takes."""
     signed_by: frozenset[str] = frozenset({"bedrock"})
     """Wires whose thinking signatures these models accept: Claude's are the same on every platform."""
 
 
-_CLAUDE_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
-_THREE_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
-
+_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 _PLAIN = Family()
+_OPEN = Family(structured=True)
 _CLAUDE = Family(
-    top_k=(_MORE, "top_k"),
-    effort=("outputConfig", "effort"),
-    efforts=_CLAUDE_EFFORTS,
-    thinking="adaptive",
-    sampling=False,
-    signed_by=frozenset({"bedrock", "anthropic"}),
+    top_k=(MORE, "top_k"), effort=("outputConfig", "effort"), signed_by=frozenset({"bedrock", "anthropic"})
 )
-_CLAUDE_4_6 = msgspec.structs.replace(_CLAUDE, thinking="both", sampling=True, both_samplers=False)
-_CLAUDE_4_5 = msgspec.structs.replace(_CLAUDE_4_6, thinking="budget", effort=())
-_CLAUDE_4 = msgspec.structs.replace(_CLAUDE_4_5, both_samplers=True)
-_CLAUDE_3 = msgspec.structs.replace(_CLAUDE_4, thinking="")
-_NOVA = Family(
-    top_k=(_MORE, "inferenceConfig", "topK"),
-    effort=(_MORE, "reasoningConfig", "maxReasoningEffort"),
-    efforts=_THREE_EFFORTS,
-    beside_effort=(((_MORE, "reasoningConfig", "type"), "enabled"),),
-)
+_CLAUDE_PREFIX = "anthropic."
+_NOVA = Family(top_k=(MORE, "inferenceConfig", "topK"))
 
 FAMILIES: dict[str, Family] = {
-    "": _PLAIN,
-    "anthropic.": _CLAUDE,
-    "anthropic.claude-opus-4-6": _CLAUDE_4_6,
-    "anthropic.claude-sonnet-4-6": _CLAUDE_4_6,
-    "anthropic.claude-opus-4-5": _CLAUDE_4_5,
-    "anthropic.claude-sonnet-4-5": _CLAUDE_4_5,
-    "anthropic.claude-haiku-4-5": _CLAUDE_4_5,
-    "anthropic.claude-opus-4-1": _CLAUDE_4_5,
-    "anthropic.claude-opus-4-2": _CLAUDE_4,
-    "anthropic.claude-sonnet-4-2": _CLAUDE_4,
-    "anthropic.claude-3-7": _CLAUDE_4,
-    "anthropic.claude-3": _CLAUDE_3,
-    "amazon.nova-2": _NOVA,
-    "amazon.nova": msgspec.structs.replace(_NOVA, effort=()),
-    "openai.": Family(effort=(_MORE, "reasoning_effort"), efforts=_THREE_EFFORTS),
-    "mistral.": Family(top_k=(_MORE, "top_k")),
-    "cohere.": Family(top_k=(_MORE, "k")),
+    _CLAUDE_PREFIX: _CLAUDE,
+    "amazon.nova": _NOVA,
+    "amazon.nova-2": msgspec.structs.replace(
+        _NOVA,
+        effort=(MORE, "reasoningConfig", "maxReasoningEffort"),
+        efforts=_EFFORTS,
+        beside_effort=(((MORE, "reasoningConfig", "type"), "enabled"),),
+    ),
+    "openai.": Family(effort=(MORE, "reasoning_effort"), efforts=_EFFORTS, structured=True),
+    "mistral.": Family(top_k=(MORE, "top_k")),
+    "mistral.magistral": _OPEN,
+    "mistral.ministral": _OPEN,
+    "mistral.mistral-large-3": _OPEN,
+    "mistral.voxtral": _OPEN,
+    "cohere.": Family(top_k=(MORE, "k")),
+    "deepseek.v3": _OPEN,
+    "google.gemma-3": _OPEN,
+    "minimax.": _OPEN,
+    "moonshot.": _OPEN,
+    "moonshotai.": _OPEN,
+    "nvidia.nemotron": _OPEN,
+    "qwen.qwen3": _OPEN,
 }
-"""Prefix of a model id to its family. ``anthropic.claude-opus-4-2`` begins the dated ids of Opus 4 itself."""
+"""Prefix of a model id to its family."""
 
-BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384, "xhigh": 32_768, "max": 32_768}
-"""Effort to tokens of thinking, for models that take a budget only."""
-LEAST_BUDGET = 1024
 _LONGEST = max(map(len, FAMILIES))
 
 
+@lru_cache(maxsize=256)
 def family_of(model: str) -> Family:
-    """Return the family a model id, inference profile id or ARN names."""
+    """Return the family that a model id, inference profile id or ARN names."""
     name = model.rpartition("/")[2]
-    return _match(name) or _match(name.partition(".")[2]) or _PLAIN
+    family = _match(name) or _match(name.partition(".")[2]) or _PLAIN
+    if family is not _CLAUDE:
+        return family
+    generation = generation_of(name)
+    return msgspec.structs.replace(family, claude=generation, structured=generation.structured)
 
 
 def _match(name: str) -> Family | None:

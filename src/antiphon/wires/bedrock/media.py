@@ -5,7 +5,9 @@ A source is bytes in base64 or an object in S3; Converse fetches nothing else.
 
 import base64
 import re
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from antiphon.errors import BadRequest
 from antiphon.wires.neutral import Audio, File, Image
@@ -24,6 +26,7 @@ DOCUMENTS = {
     "text/html": "html",
     "text/plain": "txt",
     "text/markdown": "md",
+    "application/json": "txt",
 }
 VIDEOS = {
     "video/x-matroska": "mkv",
@@ -52,7 +55,10 @@ SOUNDS = {
     "audio/wave": "wav",
 }
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9\s\-()\[\]]+")
+_DATA_URL = re.compile(r"data:([^;,]*)(?:;[^;,]*)*;base64,", re.IGNORECASE)
+_S3 = "s3://"
 _NAME_LIMIT = 200
+_Part = TypeVar("_Part", Image, File, Audio)
 
 
 def _inverse(table: dict[str, str]) -> dict[str, str]:
@@ -72,16 +78,17 @@ SOUND_TYPES = _inverse(SOUNDS) | {
 
 def image(part: Image, where: str) -> dict[str, Any]:
     """Return an image block; raises :class:`BadRequest` for a format or a place Converse cannot take it from."""
-    return {"image": _media(part, IMAGES, "image", where)}
+    return {"image": _media(_inlined(part), IMAGES, "image", where)}
 
 
 def sound(part: Audio, where: str) -> dict[str, Any]:
     """Return an audio block; raises as :func:`image`."""
-    return {"audio": _media(part, SOUNDS, "sound", where)}
+    return {"audio": _media(_inlined(part), SOUNDS, "sound", where)}
 
 
 def file(part: File, where: str, names: set[str]) -> dict[str, Any]:
     """Return a document or video block; ``names`` are the document names already used. Raises as :func:`image`."""
+    part = _inlined(part)
     if part.media_type in VIDEOS:
         return {"video": _media(part, VIDEOS, "video", where)}
     if part.text:
@@ -96,25 +103,39 @@ def file(part: File, where: str, names: set[str]) -> dict[str, Any]:
 
 
 def _media(part: Image | File | Audio, table: dict[str, str], what: str, where: str) -> dict[str, Any]:
-    if part.url.startswith("s3://"):
+    if part.url.startswith(_S3):
         source: dict[str, Any] = {"s3Location": {"uri": part.url}}
-        word = table.get(part.media_type) or part.url.rpartition(".")[2].lower()
-        if word not in table.values():
-            raise BadRequest(
-                f"The {what} at {where} needs a media type or a file ending to tell its format.", param=where
-            )
-        return {"format": word, "source": source}
-    if not part.data:
+    elif part.data:
+        source = {"bytes": part.data}
+    else:
         raise BadRequest(
-            f"The {what} at {where} is given by reference; this target takes base64 data or an s3:// address only.",
+            f"The {what} at `{where}` is given by reference; this target takes base64 data or an s3:// address only.",
             param=where,
         )
-    if (word := table.get(part.media_type.partition(";")[0].strip().lower(), "")) == "":
-        raise BadRequest(
-            f"The {what} at {where} has the type {part.media_type!r}; this target takes {', '.join(table)}.",
-            param=where,
-        )
-    return {"format": word, "source": {"bytes": part.data}}
+    return {"format": _word(part, table, what, where), "source": source}
+
+
+def _word(part: Image | File | Audio, table: dict[str, str], what: str, where: str) -> str:
+    """Return Converse's word for a part's format: by its media type, or the ending of its name where it has none."""
+    kind = part.media_type.partition(";")[0].strip().lower()
+    if kind in table:
+        return table[kind]
+    if not kind:
+        ending = (part.url or getattr(part, "name", "")).rpartition(".")[2].lower()
+        if ending in table.values():
+            return ending
+    elif kind.startswith("text/") and table is DOCUMENTS:
+        return "txt"
+    told = f"has the type {kind!r}" if kind else "has no media type"
+    raise BadRequest(f"The {what} at `{where}` {told}; this target takes {', '.join(table)}.", param=where)
+
+
+def _inlined(part: _Part) -> _Part:
+    """Return a part with the content of a data URL as its data."""
+    given = part.data or part.url
+    if (inline := _DATA_URL.match(given)) is None:
+        return part
+    return msgspec.structs.replace(part, data=given[inline.end() :], url="", media_type=inline[1].lower())
 
 
 def _name(name: str, names: set[str]) -> str:

@@ -1,7 +1,9 @@
 """Messages and parts of the neutral form as Converse has them.
 
-Converse wants roles that alternate and content that is not empty: messages of one role in a row become one, and empty
-texts are left out. Reasoning is sent only to models that can check its signature (see ``families``).
+Converse wants roles that alternate and content that is not empty: messages of one role in a row become one, and blank
+texts are left out. Results of tools come first in theirs. Reasoning is sent only to models that can check its signature
+(see ``families``). System messages in the middle of a conversation keep their place where the model knows such, and
+join the system prompt elsewhere.
 """
 
 import hashlib
@@ -9,43 +11,58 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from antiphon.errors import BadRequest
 from antiphon.wires.bedrock import citations, media
-from antiphon.wires.bedrock.families import Family
+from antiphon.wires.bedrock.draft import Draft
 from antiphon.wires.bedrock.jsontext import raw_object
 from antiphon.wires.neutral import Audio, File, Image, Message, Part, Refusal, Text, Thinking, ToolCall, ToolResult
 
 Block = dict[str, Any]
 
+WIRE = "bedrock"
 _TOOL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 _TTLS = ("5m", "1h")
-WIRE = "bedrock"
 
 
-class MessageWriter:
-    """Writes the messages of one request; document names must differ all over it."""
+class Turns:
+    """Gathers messages; raises :class:`~antiphon.errors.BadRequest` for a part that Converse cannot have."""
 
-    def __init__(self, family: Family) -> None:
-        self._family = family
-        self._names: set[str] = set()
+    __slots__ = ("_draft", "_names", "messages", "system")
 
-    def messages(self, messages: Iterable[Message]) -> list[dict[str, Any]]:
-        """Return Converse's messages; raises :class:`BadRequest` for a part the target cannot have."""
-        written: list[dict[str, Any]] = []
-        for at, message in enumerate(messages):
-            blocks = self._blocks(message.parts, f"messages.{at}.content")
-            if not blocks:
-                continue
-            if written and written[-1]["role"] == message.role:
-                written[-1]["content"] += blocks
-            else:
-                written.append({"role": message.role, "content": blocks})
-        return written
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._names: set[str] = set()  # of documents, which must differ all over a request
+        self.messages: list[dict[str, Any]] = []
+        self.system: list[Block] = []
+
+    def add(self, message: Message, where: str) -> None:
+        """Take one message."""
+        if message.name:
+            self._draft.drop("name")
+        blocks = self._blocks(message.parts, where)
+        if message.role == "system":
+            self._add_system(blocks)
+        elif blocks:
+            self._add_turn(message.role, blocks)
+
+    def _add_system(self, blocks: list[Block]) -> None:
+        claude = self._draft.family.claude
+        last = self.messages[-1]["role"] if self.messages else ""
+        if blocks and claude is not None and claude.system_turns and last == "user":
+            self.messages.append({"role": "system", "content": blocks})
+        else:
+            self.system += blocks
+
+    def _add_turn(self, role: str, blocks: list[Block]) -> None:
+        if self.messages and self.messages[-1]["role"] == role:
+            blocks = self.messages.pop()["content"] + blocks
+        if role == "user" and any("toolResult" in block for block in blocks):
+            blocks = _results_first(blocks)
+        self.messages.append({"role": role, "content": blocks})
 
     def _blocks(self, parts: Iterable[Part], where: str) -> list[Block]:
         blocks: list[Block] = []
         for at, part in enumerate(parts):
-            made = _WRITERS[type(part)](self, part, f"{where}.{at}")
+            made = _WRITERS[type(part)](self, part, f"{where}[{at}]")
             if made is None:
                 continue
             blocks.append(made)
@@ -54,12 +71,14 @@ class MessageWriter:
         return blocks
 
     def text(self, part: Text, where: str) -> Block | None:
-        return cited(part) if part.text else None
+        return cited(part) if part.text.strip() else None
 
     def refusal(self, part: Refusal, where: str) -> Block | None:
-        return {"text": part.text} if part.text else None
+        return {"text": part.text} if part.text.strip() else None
 
     def image(self, part: Image, where: str) -> Block:
+        if part.detail not in ("", "auto"):
+            self._draft.drop("detail")
         return media.image(part, where)
 
     def file(self, part: File, where: str) -> Block:
@@ -71,34 +90,45 @@ class MessageWriter:
     def thinking(self, part: Thinking, where: str) -> Block | None:
         if part.redacted:
             return {"reasoningContent": {"redactedContent": part.redacted}} if part.wire == WIRE else None
-        if part.wire not in self._family.signed_by or not (part.signature or part.wire == WIRE):
+        if part.wire not in self._draft.family.signed_by or not (part.signature or part.wire == WIRE):
             return None
         # A block may come with a signature alone; it must go back with its text, which is then empty.
         return thought(part.text, part.signature) if part.text or part.signature else None
 
     def tool_call(self, part: ToolCall, where: str) -> Block:
-        tool_input = raw_object(part.arguments, where)
-        return {"toolUse": {"toolUseId": tool_id(part.id), "name": part.name, "input": tool_input}}
+        return {"toolUse": {"toolUseId": tool_id(part.id), "name": part.name, "input": raw_object(part.arguments)}}
 
     def tool_result(self, part: ToolResult, where: str) -> Block:
-        # A result without content is refused, and so is an empty text.
-        content = [block for block in self._blocks(part.parts, where) if "cachePoint" not in block] or [{"json": {}}]
-        result: Block = {"toolUseId": tool_id(part.id), "content": content}
+        # A result without content is refused, and so is a blank text.
+        content = [block for block in self._blocks(part.parts, f"{where}.content") if "cachePoint" not in block]
+        result: Block = {"toolUseId": tool_id(part.id), "content": content or [{"json": {}}]}
         if part.error:
             result["status"] = "error"
         return {"toolResult": result}
 
 
-_WRITERS: dict[type, Callable[[MessageWriter, Any, str], Block | None]] = {
-    Text: MessageWriter.text,
-    Refusal: MessageWriter.refusal,
-    Image: MessageWriter.image,
-    File: MessageWriter.file,
-    Audio: MessageWriter.sound,
-    Thinking: MessageWriter.thinking,
-    ToolCall: MessageWriter.tool_call,
-    ToolResult: MessageWriter.tool_result,
+_WRITERS: dict[type, Callable[[Turns, Any, str], Block | None]] = {
+    Text: Turns.text,
+    Refusal: Turns.refusal,
+    Image: Turns.image,
+    File: Turns.file,
+    Audio: Turns.sound,
+    Thinking: Turns.thinking,
+    ToolCall: Turns.tool_call,
+    ToolResult: Turns.tool_result,
 }
+
+
+def _results_first(blocks: list[Block]) -> list[Block]:
+    """Return blocks with the results of tools first; a cache point stays behind the block it stands behind."""
+    results: list[Block] = []
+    others: list[Block] = []
+    place = others
+    for block in blocks:
+        if "cachePoint" not in block:
+            place = results if "toolResult" in block else others
+        place.append(block)
+    return results + others
 
 
 def cited(part: Text) -> Block:
@@ -128,12 +158,3 @@ def tool_id(identifier: str) -> str:
     if _TOOL_ID.fullmatch(identifier):
         return identifier
     return "tool_" + hashlib.sha256(identifier.encode("utf-8", "replace")).hexdigest()[:40]
-
-
-def check_tool_name(name: str, where: str) -> str:
-    """Return a tool's name; raises :class:`BadRequest` where Converse does not allow it."""
-    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name):
-        raise BadRequest(
-            f"The tool name {name!r} must be 1 to 64 letters, digits, `_` or `-` for this target.", param=where
-        )
-    return name

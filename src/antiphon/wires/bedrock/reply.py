@@ -12,7 +12,7 @@ from antiphon.errors import BadAnswer
 from antiphon.wires.anthropic.carried import Carried, pack
 from antiphon.wires.bedrock import citations, media, stops, usage
 from antiphon.wires.bedrock.errors import excerpt
-from antiphon.wires.bedrock.jsontext import body_of
+from antiphon.wires.bedrock.jsontext import encode, raw_object
 from antiphon.wires.bedrock.messages_out import Block, cited, thought
 from antiphon.wires.bedrock.schema import CitationsContent, Media, Reasoning
 from antiphon.wires.neutral import (
@@ -122,7 +122,7 @@ def write(reply: Reply, request: Request) -> bytes:
     """Return the answer as AWS's clients expect it; its latency is not known here and told as 0."""
     choice = reply.choices[0]
     content = [block for part in choice.parts for block in _blocks(part)]
-    return body_of(
+    return encode(
         {
             "output": {"message": {"role": "assistant", "content": content}},
             **stops.write(choice.finish),
@@ -141,7 +141,7 @@ def _blocks(part: Part) -> list[Block]:
         case Thinking():
             return [_thought(part)]
         case ToolCall():
-            call = {"toolUse": {"toolUseId": part.id, "name": part.name, "input": _input(part.arguments)}}
+            call = {"toolUse": {"toolUseId": part.id, "name": part.name, "input": raw_object(part.arguments)}}
             return [call, carried_call(part.id, part.signature)] if part.signature else [call]
         case Image():
             return [media.image(part, "output")]
@@ -160,12 +160,3 @@ def _thought(part: Thinking) -> Block:
 def carried_call(call: str, signature: str) -> Block:
     """Return a block that carries a tool call's signature to the next turn; Converse has no place for one."""
     return thought("", pack(Carried(signature=signature, call=call)))
-
-
-def _input(arguments: str) -> msgspec.Raw:
-    """Return a model's arguments as they came; a model may break off in the middle of them."""
-    try:
-        msgspec.json.decode(arguments)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return msgspec.Raw(msgspec.json.encode({"INVALID_JSON": arguments} if arguments.strip() else {}))
-    return msgspec.Raw(arguments.encode())

@@ -1,0 +1,88 @@
+"""Tools and the choice among them, as Converse has them (API reference, "ToolConfiguration").
+
+There is no choice *none* here: without tool calls in the conversation the tools are left out, which says the same. With
+them Converse wants the tools to be named, so they stay (or are named from the calls), and the choice is reported.
+"""
+
+import re
+from typing import Any
+
+from antiphon.errors import BadRequest
+from antiphon.wires.anthropic.schema import fit
+from antiphon.wires.bedrock.draft import Draft
+from antiphon.wires.bedrock.messages_out import WIRE, cache_point
+from antiphon.wires.neutral import Request, Tool, ToolCall, ToolChoice
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_NO_ARGUMENTS = {"type": "object", "properties": {}}
+
+
+def write(draft: Draft, request: Request) -> None:
+    """Write ``toolConfig``; raises :class:`BadRequest` for a tool that Converse cannot have."""
+    choice = request.tool_choice
+    tools = request.tools
+    none = not tools or (choice is not None and choice.mode == "none")
+    if none:
+        called = {part.name: None for message in request.messages for part in message.parts if type(part) is ToolCall}
+        if not called:
+            return
+        tools = tools or tuple(Tool(name) for name in called)
+        draft.drop("tool_choice")
+    elif choice is not None and choice.mode == "required" and choice.names:
+        tools = tuple(tool for tool in tools if tool.name in choice.names)
+    written: list[dict[str, Any]] = []
+    for at, tool in enumerate(tools):
+        written.append(_tool(draft, tool, f"tools[{at}]"))
+        if tool.cache is not None:
+            written.append(cache_point(tool.cache))
+    if not written:
+        return
+    draft.out["toolConfig"] = {"tools": written}
+    if choice is not None and not none:
+        draft.out["toolConfig"]["toolChoice"] = _choice(choice)
+    if request.parallel_tool_calls is False:
+        draft.drop("parallel_tool_calls")
+
+
+def _choice(choice: ToolChoice) -> dict[str, Any]:
+    if choice.mode == "tool":
+        return {"tool": {"name": choice.names[0]}}
+    return {"auto": {}} if choice.mode == "auto" else {"any": {}}
+
+
+def _tool(draft: Draft, tool: Tool, where: str) -> dict[str, Any]:
+    if tool.builtin is not None:
+        if tool.wire != WIRE:
+            raise BadRequest(
+                f"`{where}` is a built-in tool of another provider, which the provider of this model does not have. "
+                "Leave it out, or give a function in its place.",
+                param=where,
+            )
+        return tool.builtin
+    if not _NAME.fullmatch(tool.name):
+        raise BadRequest(
+            f"`{where}.name` is {tool.name!r}; the model's provider takes 1 to 64 letters, digits, `_` and `-`.",
+            param=f"{where}.name",
+        )
+    spec: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        spec["description"] = tool.description
+    schema = _schema(tool, where)
+    if tool.strict:
+        fitted = fit(schema) if draft.family.structured else None
+        if fitted is None or fitted.told:
+            draft.drop("strict")
+        else:
+            schema, spec["strict"] = fitted.schema, True
+    spec["inputSchema"] = {"json": schema}
+    return {"toolSpec": spec}
+
+
+def _schema(tool: Tool, where: str) -> dict[str, Any]:
+    if not tool.schema:
+        return _NO_ARGUMENTS
+    kind = tool.schema.get("type", "object")
+    if kind != "object":
+        field = f"{where}.parameters.type"
+        raise BadRequest(f"`{field}` is {kind!r}; a tool's arguments are one `object`.", param=field)
+    return {"type": "object", **tool.schema}

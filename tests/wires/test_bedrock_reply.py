@@ -1,0 +1,568 @@
+"""Converse answers and streams, to and from the neutral form; botocore's own parser reads what we write."""
+
+import base64
+import contextlib
+import json
+from itertools import pairwise
+
+import botocore.session
+import msgspec
+import pytest
+from botocore.eventstream import EventStreamBuffer
+from botocore.parsers import create_parser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antiphon.errors import BadAnswer, RateLimited, Truncated
+from antiphon.types import Usage
+from antiphon.wires.anthropic.carried import Carried, pack
+from antiphon.wires.aws.eventstream import MessageReader, encode, header_block
+from antiphon.wires.bedrock import BedrockCodec, frames
+from antiphon.wires.neutral import (
+    Choice,
+    Closed,
+    Ended,
+    Failed,
+    Finish,
+    Grown,
+    Image,
+    Marked,
+    Message,
+    Opened,
+    Refusal,
+    Reply,
+    Request,
+    Start,
+    Text,
+    Thinking,
+    ToolCall,
+    Used,
+)
+
+CODEC = BedrockCodec()
+REQUEST = Request(model="m", messages=(Message("user", (Text("Hi"),)),))
+SERVICE = botocore.session.get_session().get_service_model("bedrock-runtime")
+USED = {
+    "inputTokens": 30,
+    "outputTokens": 8,
+    "totalTokens": 138,
+    "cacheReadInputTokens": 100,
+    "cacheWriteInputTokens": 0,
+}
+USAGE = Usage(input=30, cache_read=100, output=8)
+
+
+def answered(*blocks, stop="end_turn", **more):
+    return msgspec.json.encode(
+        {
+            "output": {"message": {"role": "assistant", "content": list(blocks)}},
+            "stopReason": stop,
+            "usage": USED,
+            "metrics": {"latencyMs": 712},
+            **more,
+        }
+    )
+
+
+def reply(*parts, finish=None, usage=USAGE):
+    return Reply(id="", model="", choices=(Choice(parts, finish or Finish("stop")),), usage=usage)
+
+
+def as_botocore_reads_it(body):
+    parser = create_parser("rest-json")
+    parsed = parser.parse(
+        {"status_code": 200, "headers": {}, "body": body}, SERVICE.operation_model("Converse").output_shape
+    )
+    parsed.pop("ResponseMetadata")
+    return parsed
+
+
+# --- whole answers ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("block", "part"),
+    [
+        ({"text": "Hello"}, Text("Hello")),
+        ({"toolUse": {"toolUseId": "t", "name": "f", "input": {}}}, ToolCall("t", "f")),
+        (
+            {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "sig"}}},
+            Thinking("hm", "sig", wire="bedrock"),
+        ),
+        ({"reasoningContent": {"redactedContent": "QUJD"}}, Thinking(redacted="QUJD", wire="bedrock")),
+        (
+            {"citationsContent": {"content": [{"text": "so"}], "citations": [
+                {"title": "D", "sourceContent": [{"text": "x"}],
+                 "location": {"documentChar": {"documentIndex": 0, "start": 1, "end": 2}}}]}},
+            Text("so", citations=({"type": "char_location", "cited_text": "x", "document_index": 0,
+                                   "start_char_index": 1, "end_char_index": 2, "document_title": "D"},)),
+        ),
+        ({"image": {"format": "png", "source": {"bytes": "QUJD"}}}, Image(data="QUJD", media_type="image/png")),
+    ],
+)  # fmt: skip
+def test_a_block_of_an_answer_is_the_same_part_both_ways(block, part):
+    called = type(part) is ToolCall
+    finish, stop = (Finish("tool_calls"), "tool_use") if called else (Finish("stop"), "end_turn")
+    assert CODEC.read_reply(answered(block, stop=stop)) == reply(part, finish=finish)
+    written = msgspec.json.decode(CODEC.write_reply(reply(part, finish=finish), REQUEST))
+    assert written == msgspec.json.decode(answered(block, stop=stop, metrics={"latencyMs": 0}))
+
+
+def test_arguments_stay_as_they_came():
+    body = (
+        b'{"output":{"message":{"content":[{"toolUse":{"toolUseId":"t","name":"f","input":{ "n" : 1.0, "b":%d }}}]}},'
+        % (10**30)
+        + b'"stopReason":"tool_use"}'
+    )
+    (part,) = CODEC.read_reply(body).choices[0].parts
+    assert part.arguments == '{ "n" : 1.0, "b":%d }' % 10**30  # noqa: UP031
+    assert part.arguments.encode() in CODEC.write_reply(reply(part), REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("stop", "called", "finish"),
+    [
+        ("end_turn", False, Finish("stop")),
+        ("end_turn", True, Finish("tool_calls")),
+        ("tool_use", True, Finish("tool_calls")),
+        ("tool_use", False, Finish("stop")),
+        ("max_tokens", True, Finish("length")),
+        ("model_context_window_exceeded", False, Finish("length")),
+        ("stop_sequence", False, Finish("stop")),
+        ("guardrail_intervened", False, Finish("content_filter")),
+        ("content_filtered", False, Finish("content_filter")),
+        ("something_new", False, Finish("stop")),
+    ],
+)
+def test_why_it_ended(stop, called, finish):
+    blocks = [{"toolUse": {"toolUseId": "t", "name": "f", "input": {}}}] if called else [{"text": "x"}]
+    assert CODEC.read_reply(answered(*blocks, stop=stop)).choices[0].finish == finish
+
+
+def test_the_stop_sequence_is_told_where_it_was_asked_for():
+    body = answered({"text": "x"}, stop="stop_sequence", additionalModelResponseFields={"stop_sequence": "END"})
+    got = CODEC.read_reply(body)
+    assert got.choices[0].finish == Finish("stop", "END")
+    assert as_botocore_reads_it(CODEC.write_reply(got, REQUEST))["additionalModelResponseFields"] == {
+        "stop_sequence": "END"
+    }
+
+
+@pytest.mark.parametrize("stop", ["malformed_model_output", "malformed_tool_use"])
+def test_broken_output_is_no_answer(stop):
+    with pytest.raises(BadAnswer, match=stop):
+        CODEC.read_reply(answered({"text": "x"}, stop=stop))
+
+
+def test_tools_that_the_provider_ran_are_no_calls():
+    body = answered(
+        {"toolUse": {"toolUseId": "t", "name": "nova_grounding", "input": {}, "type": "server_tool_use"}},
+        {"toolResult": {"toolUseId": "t", "content": [], "type": "nova_grounding_result"}},
+        {"text": "found"},
+    )
+    assert CODEC.read_reply(body) == reply(Text("found"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "stop"),
+    [("stop", "end_turn"), ("length", "max_tokens"), ("tool_calls", "tool_use"), ("content_filter", "content_filtered"),
+     ("refusal", "content_filtered"), ("pause", "end_turn")],
+)  # fmt: skip
+def test_botocore_reads_a_written_answer(reason, stop):
+    parsed = as_botocore_reads_it(
+        CODEC.write_reply(
+            reply(
+                Thinking("hm", "own", wire="gemini"),
+                Text("grüß"),
+                Text(""),
+                Refusal("no"),
+                ToolCall("t", "f", '{"a":'),
+                ToolCall("u", "g", "{}", signature="proof"),
+                finish=Finish(reason),
+                usage=Usage(input=1, audio_input=2, cache_read=4, cache_write=8, output=16, reasoning=32),
+            ),
+            REQUEST,
+        )
+    )
+    assert parsed["stopReason"] == stop
+    assert parsed["usage"] == {
+        "inputTokens": 3, "outputTokens": 48, "totalTokens": 63, "cacheReadInputTokens": 4, "cacheWriteInputTokens": 8,
+    }  # fmt: skip
+    assert parsed["metrics"] == {"latencyMs": 0}
+    assert parsed["output"]["message"]["content"] == [
+        {"reasoningContent": {"reasoningText": {"text": "hm", "signature": pack(Carried("gemini", "own"))}}},
+        {"text": "grüß"},
+        {"text": "no"},
+        {"toolUse": {"toolUseId": "t", "name": "f", "input": {"arguments": '{"a":'}}},
+        {"toolUse": {"toolUseId": "u", "name": "g", "input": {}}},
+        {"reasoningContent": {"reasoningText": {"text": "", "signature": pack(
+            Carried(signature="proof", call="u"))}}},
+    ]  # fmt: skip
+
+
+def test_usage_that_nobody_counted_is_zeros():
+    assert as_botocore_reads_it(CODEC.write_reply(reply(Text("x"), usage=None), REQUEST))["usage"]["totalTokens"] == 0
+
+
+# --- streams ---------------------------------------------------------------------------------------------------------
+
+
+def delta(index, **kind):
+    return frames.event(frames.BLOCK_DELTA, {"contentBlockIndex": index, "delta": kind, "p": "abcdefghijkl"})
+
+
+def tool(index, identifier, name, **more):
+    start = {"toolUse": {"toolUseId": identifier, "name": name, **more}}
+    return frames.event(frames.BLOCK_START, {"contentBlockIndex": index, "start": start})
+
+
+def stop(index):
+    return frames.event(frames.BLOCK_STOP, {"contentBlockIndex": index})
+
+
+BEGIN = frames.event(frames.MESSAGE_START, {"role": "assistant", "p": "abc"})
+META = frames.event(frames.METADATA, {"usage": USED, "metrics": {"latencyMs": 900}, "trace": {}})
+
+
+def end(reason="end_turn", **more):
+    return frames.event(frames.MESSAGE_STOP, {"stopReason": reason, **more})
+
+
+def events_of(*sent, reader=None):
+    reader = reader or CODEC.reader()
+    return [event for frame in sent for event in reader.read(frame)] + reader.close()
+
+
+# As Claude streams a thought, words and two calls: text and reasoning have no contentBlockStart.
+GOLDEN = [
+    BEGIN,
+    delta(0, reasoningContent={"text": "Let me"}),
+    delta(0, reasoningContent={"text": " see."}),
+    delta(0, reasoningContent={"signature": "EqQB"}),
+    stop(0),
+    delta(1, reasoningContent={"redactedContent": "QUJD"}),
+    stop(1),
+    delta(2, text="I will "),
+    delta(2, text="look.😀"),
+    stop(2),
+    tool(3, "tooluse_1", "get_weather"),
+    delta(3, toolUse={"input": ""}),
+    delta(3, toolUse={"input": '{"city"'}),
+    delta(3, toolUse={"input": ':"Zürich"}'}),
+    stop(3),
+    tool(4, "tooluse_2", "now"),
+    stop(4),
+    end("tool_use"),
+    META,
+]
+EVENTS = [
+    Start("", ""),
+    Opened(0, "thinking"),
+    Grown(0, "Let me"),
+    Grown(0, " see."),
+    Marked(0, signature="EqQB", wire="bedrock"),
+    Closed(0),
+    Opened(1, "thinking"),
+    Marked(1, redacted="QUJD", wire="bedrock"),
+    Closed(1),
+    Opened(2, "text"),
+    Grown(2, "I will "),
+    Grown(2, "look.😀"),
+    Closed(2),
+    Opened(3, "tool", "tooluse_1", "get_weather"),
+    Grown(3, '{"city"'),
+    Grown(3, ':"Zürich"}'),
+    Closed(3),
+    Opened(4, "tool", "tooluse_2", "now"),
+    Grown(4, "{}"),
+    Closed(4),
+    Finish("tool_calls"),
+    Used(USAGE),
+    Ended(),
+]
+
+
+def test_a_stream_is_read():
+    assert events_of(*GOLDEN) == EVENTS
+
+
+def test_a_stream_is_written_as_the_provider_would():
+    writer = CODEC.writer(REQUEST)
+    written = b"".join(writer.write(event) for event in EVENTS)
+    reader = MessageReader()
+    got = [reader.read(frame) for frame in CODEC.splitter().feed(written)]
+    kinds = [message.text(":event-type") for message in got]
+    assert kinds[:3] == ["messageStart", "contentBlockDelta", "contentBlockDelta"]
+    assert kinds[-2:] == ["messageStop", "metadata"]
+    assert kinds.count("contentBlockStart") == 2  # of the tools
+    assert {message.text(":content-type") for message in got} == {"application/json"}
+    assert events_of(*CODEC.splitter().feed(written)) == EVENTS
+
+
+def as_botocore_streams_it(data):
+    parser = create_parser("rest-json")
+    shape = SERVICE.operation_model("ConverseStream").output_shape.members["stream"]
+    buffer = EventStreamBuffer()
+    buffer.add_data(data)
+    return [parser._event_stream_parser.parse(event.to_response_dict(), shape) for event in buffer]
+
+
+def test_botocore_reads_a_written_stream():
+    writer = CODEC.writer(REQUEST)
+    got = as_botocore_streams_it(b"".join(writer.write(event) for event in EVENTS))
+    assert [next(iter(event)) for event in got].count("contentBlockStop") == 5
+    assert got[0] == {"messageStart": {"role": "assistant"}}
+    text = "".join(event["contentBlockDelta"]["delta"].get("text", "") for event in got if "contentBlockDelta" in event)
+    assert text == "I will look.😀"
+    redacted = [event["contentBlockDelta"]["delta"] for event in got if "contentBlockDelta" in event][3]
+    assert redacted == {"reasoningContent": {"redactedContent": b"ABC"}}
+    assert got[-1]["metadata"]["usage"] == USED
+
+
+def test_a_stream_with_usage_before_the_finish_ends_with_it():
+    writer = CODEC.writer(REQUEST)
+    written = [
+        writer.write(event)
+        for event in (Start("id", "m", Usage(input=9)), Used(USAGE), Finish("stop", "END"), Ended(), Ended())
+    ]
+    assert written[1] == written[4] == b""
+    got = as_botocore_streams_it(b"".join(written))
+    assert got[1] == {
+        "messageStop": {"stopReason": "stop_sequence", "additionalModelResponseFields": {"stop_sequence": "END"}}
+    }
+    assert got[2]["metadata"]["usage"] == USED
+
+
+def test_a_citation_is_written_and_read():
+    location = {"type": "page_location", "cited_text": "x", "document_index": 1, "start_page_number": 2,
+                "end_page_number": 3, "document_title": "D"}  # fmt: skip
+    events = [Start("", ""), Opened(0, "text"), Grown(0, "so"), Marked(0, citation=location, wire="bedrock"), Closed(0),
+              Finish("stop"), Ended()]  # fmt: skip
+    writer = CODEC.writer(REQUEST)
+    written = b"".join(writer.write(event) for event in events)
+    cited = as_botocore_streams_it(written)[2]["contentBlockDelta"]["delta"]["citation"]
+    assert cited["location"] == {"documentPage": {"documentIndex": 1, "start": 2, "end": 3}}
+    assert [event for event in events_of(*CODEC.splitter().feed(written)) if type(event) is not Used] == events
+
+
+def test_signatures_of_other_wires_are_carried():
+    events = [
+        Start("", ""),
+        Opened(0, "thinking"),
+        Grown(0, "hm"),
+        Marked(0, signature="own", wire="gemini"),
+        Marked(0, redacted="sealed", wire="gemini"),
+        Closed(0),
+        Opened(1, "tool", "t", "f"),
+        Grown(1, "{}"),
+        Marked(1, signature="proof", wire="gemini"),
+        Closed(1),
+        Finish("tool_calls"),
+        Ended(),
+    ]
+    writer = CODEC.writer(REQUEST)
+    got = as_botocore_streams_it(b"".join(writer.write(event) for event in events))
+    deltas = [event["contentBlockDelta"] for event in got if "contentBlockDelta" in event]
+    assert [(one["contentBlockIndex"], one["delta"]) for one in deltas] == [
+        (0, {"reasoningContent": {"text": "hm"}}),
+        (0, {"reasoningContent": {"signature": pack(Carried("gemini", "own", "sealed"))}}),
+        (1, {"toolUse": {"input": "{}"}}),
+        (2, {"reasoningContent": {"signature": pack(Carried("gemini", "proof", id="t", call="t"))}}),
+    ]
+    stops = [event["contentBlockStop"]["contentBlockIndex"] for event in got if "contentBlockStop" in event]
+    assert stops == [0, 1, 2]
+
+
+def test_a_refusal_is_text_and_further_choices_have_no_place():
+    writer = CODEC.writer(REQUEST)
+    written = b"".join(
+        writer.write(event)
+        for event in (Opened(0, "refusal"), Grown(0, "no"), Opened(0, "text", choice=1), Grown(0, "b", choice=1),
+                      Closed(0, choice=1), Finish("stop", choice=1), Closed(0), Finish("refusal"))
+    )  # fmt: skip
+    got = as_botocore_streams_it(written)
+    assert [next(iter(event)) for event in got] == ["contentBlockDelta", "contentBlockStop", "messageStop"]
+    assert got[0]["contentBlockDelta"]["delta"] == {"text": "no"}
+
+
+def test_a_block_without_content_takes_no_number():
+    writer = CODEC.writer(REQUEST)
+    written = b"".join(
+        writer.write(event) for event in (Opened(0, "text"), Closed(0), Opened(1, "text"), Grown(1, "x"), Closed(1))
+    )
+    assert as_botocore_streams_it(written)[0]["contentBlockDelta"]["contentBlockIndex"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("throttlingException", 429), ("validationException", 400), ("internalServerException", 500),
+     ("serviceUnavailableException", 503), ("modelStreamErrorException", 502), ("unknownException", 502)],
+)  # fmt: skip
+def test_an_exception_is_a_failure(name, status):
+    assert events_of(frames.exception(name, "too many")) == [Failed(f"{name}: too many", status)]
+
+
+def test_a_break_is_an_exception():
+    writer = CODEC.writer(REQUEST)
+    for written, name in (
+        (writer.fail(Truncated("cut short")), "modelStreamErrorException"),
+        (writer.fail(RateLimited("cut short", status=429, body=b"", headers=())), "throttlingException"),
+        (writer.write(Failed("cut short", 400)), "validationException"),
+        (writer.write(Failed("cut short")), "modelStreamErrorException"),
+    ):
+        buffer = EventStreamBuffer()
+        buffer.add_data(written)
+        (event,) = buffer
+        parsed = event.to_response_dict()
+        assert parsed["status_code"] == 400  # what makes the client raise
+        assert parsed["headers"][":exception-type"] == name
+        assert json.loads(parsed["body"]) == {"message": "cut short"}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [delta(0, toolUse={"input": "{}"})],  # input without the tool
+        [delta(0, text="a"), delta(0, toolUse={"input": "{}"})],  # two kinds in one block
+        [tool(0, "t", "f"), delta(0, text="a")],
+        [delta(1, text="a"), stop(1), delta(0, text="b")],  # back to a closed block
+        [delta(0, text="a"), delta(1, text="b"), delta(0, text="c")],
+        [end(), delta(0, text="a")],  # content after the end
+        [end("malformed_tool_use")],
+        [delta(0, image={"source": {"bytes": "QQ=="}})],
+        [frames.event(frames.BLOCK_START, {"contentBlockIndex": 0, "start": {"image": {"format": "png"}}})],
+        [frames.event(frames.BLOCK_DELTA, {"delta": {"text": "a"}})],
+        [frames.event(frames.BLOCK_DELTA, {"contentBlockIndex": 0, "delta": {"text": 1}})],
+        [encode(frames.BLOCK_DELTA, b"{")],
+        [encode(frames.BLOCK_DELTA, b"[" * 9999)],
+        [b"data: hello\n\n"],
+    ],
+)  # fmt: skip
+def test_what_converse_forbids_is_a_bad_answer(sent):
+    with pytest.raises(BadAnswer):
+        events_of(*sent)
+
+
+def test_what_converse_allows():
+    news = encode(header_block([(":event-type", "news"), (":message-type", "event")]), b"{}")
+    server = tool(0, "t", "nova_grounding", type="server_tool_use")
+    result = frames.event(frames.BLOCK_START, {"contentBlockIndex": 1, "start": {"toolResult": {"toolUseId": "t"}}})
+    assert events_of(
+        BEGIN, news, server, delta(0, toolUse={"input": "{}"}), stop(0), result, delta(1, toolResult=[{"text": "x"}]),
+        stop(1), stop(2), delta(3, text=""), delta(3, text="a"), delta(3, text=""), delta(4, text="b"),
+        end("tool_use"), META,
+    ) == [
+        Start("", ""), Opened(0, "text"), Grown(0, "a"), Closed(0), Opened(1, "text"), Grown(1, "b"), Closed(1),
+        Finish("stop"), Used(USAGE), Ended(),
+    ]  # fmt: skip
+
+
+def test_a_stream_cut_short_has_no_finish_and_no_end():
+    reader = CODEC.reader()
+    got = events_of(BEGIN, delta(0, text="a"), reader=reader)
+    assert got == [Start("", ""), Opened(0, "text"), Grown(0, "a"), Closed(0)]
+    assert reader.close() == []
+
+
+# --- properties ------------------------------------------------------------------------------------------------------
+
+pieces = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=6)
+names = st.from_regex(r"\A[a-zA-Z0-9_-]{1,12}\Z")
+
+
+def cut(text, places):
+    marks = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
+    return [text[a:b] for a, b in pairwise(marks) if a < b]
+
+
+texts = st.lists(pieces, min_size=1, max_size=3).map(lambda grown: ("text", "", "", grown, []))
+thoughts = st.tuples(st.lists(pieces, min_size=1, max_size=3), pieces).map(
+    lambda drawn: ("thinking", "", "", drawn[0], [Marked(0, signature=drawn[1], wire="bedrock")])
+)
+redacted = st.binary(min_size=1, max_size=9).map(
+    lambda data: ("thinking", "", "", [], [Marked(0, redacted=base64.b64encode(data).decode(), wire="bedrock")])
+)
+calls = st.tuples(
+    names,
+    names,
+    st.dictionaries(pieces, pieces | st.integers(-9, 9) | st.none(), max_size=3),
+    st.lists(st.integers(0, 99), max_size=3),
+).map(lambda drawn: ("tool", drawn[0], drawn[1], cut(json.dumps(drawn[2], ensure_ascii=False), drawn[3]), []))
+usages = st.builds(Usage, input=st.integers(0, 9), cache_read=st.integers(0, 9), output=st.integers(0, 9))
+
+
+@st.composite
+def streams(draw):
+    made = [Start("", "")]
+    blocks = draw(st.lists(texts | thoughts | redacted | calls, max_size=5))
+    for index, (kind, identifier, name, grown, marks) in enumerate(blocks):
+        made.append(Opened(index, kind, identifier, name))
+        made += [Grown(index, text) for text in grown]
+        made += [msgspec.structs.replace(mark, index=index) for mark in marks]
+        made.append(Closed(index))
+    called = any(kind == "tool" for kind, *_ in blocks)
+    made.append(Finish(draw(st.sampled_from(["tool_calls" if called else "stop", "length", "content_filter"]))))
+    return [*made, Used(draw(usages)), Ended()]
+
+
+@given(streams(), st.lists(st.integers(0, 3000), max_size=8))
+def test_what_is_written_is_read_as_the_same_over_any_split(events, cuts):
+    writer = CODEC.writer(REQUEST)
+    data = b"".join(writer.write(event) for event in events)
+    places = [0, *sorted(min(place, len(data)) for place in cuts), len(data)]
+    splitter, reader = CODEC.splitter(), CODEC.reader()
+    got = [event for a, b in pairwise(places) for frame in splitter.feed(data[a:b]) for event in reader.read(frame)]
+    assert got + reader.close() == events
+    assert not splitter.rest
+    as_botocore_streams_it(data)
+
+
+kinds = st.sampled_from([frames.MESSAGE_START, frames.BLOCK_START, frames.BLOCK_DELTA, frames.BLOCK_STOP,
+                         frames.MESSAGE_STOP, frames.METADATA])  # fmt: skip
+payloads = st.fixed_dictionaries(
+    {},
+    optional={
+        "contentBlockIndex": st.integers(0, 3),
+        "start": st.sampled_from([{}, {"toolUse": {"toolUseId": "t", "name": "f"}}, {"toolResult": {}}]),
+        "delta": st.sampled_from(
+            [{}, {"text": "a"}, {"text": ""}, {"toolUse": {"input": "{}"}}, {"reasoningContent": {"text": "a"}},
+             {"reasoningContent": {}}, {"reasoningContent": {"signature": "s"}}, {"citation": {}}]
+        ),
+        "stopReason": st.sampled_from(["end_turn", "tool_use", "x", "malformed_tool_use"]),
+        "usage": st.sampled_from([{}, None, USED, {"inputTokens": -1, "outputTokens": 2}]),
+    },
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(kinds, payloads), max_size=12))
+def test_whatever_comes_blocks_are_opened_once_closed_once_and_in_order(sent):
+    reader, got = CODEC.reader(), []
+    with contextlib.suppress(BadAnswer):
+        for block, payload in sent:
+            got += reader.read(frames.event(block, payload))
+    got += reader.close()
+    is_open, following = None, 0
+    for event in got:
+        if type(event) is Opened:
+            assert is_open is None
+            assert event.index == following
+            is_open, following = event.index, following + 1
+        elif type(event) in (Grown, Marked):
+            assert event.index == is_open
+        elif type(event) is Closed:
+            assert event.index == is_open
+            is_open = None
+        elif type(event) is Finish:
+            assert is_open is None
+    assert is_open is None
+
+
+@given(st.binary(max_size=60), kinds)
+def test_nothing_crashes_the_decoders(data, block):
+    for attempt in (CODEC.read_reply, CODEC.reader().read, CODEC.splitter().feed):
+        with contextlib.suppress(BadAnswer):
+            attempt(data)
+    with contextlib.suppress(BadAnswer):
+        CODEC.reader().read(encode(block, data))
+    with contextlib.suppress(BadAnswer):
+        CODEC.reader().read(encode(data, b"{}"))
