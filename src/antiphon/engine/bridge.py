@@ -104,10 +104,16 @@ class Translation:
         self._near_codec = near_codec
         self._far_codec = far_codec
         self._envelope = envelope
-        self._request = near_codec.read_request(envelope.document, envelope.model, envelope.stream)
+        try:
+            self._request = near_codec.read_request(envelope.document, envelope.model, envelope.stream)
+        except OverflowError:
+            raise _too_large() from None
 
     def encode(self, body: bytes, target: Target) -> bytes:
-        written = self._far_codec.write_request(self._request, target)
+        try:
+            written = self._far_codec.write_request(self._request, target)
+        except OverflowError:
+            raise _too_large() from None
         self.dropped = written.dropped
         return written.body
 
@@ -127,6 +133,10 @@ class Translation:
     def admit(self, watch: Watch, error: CallError) -> bytes:
         assert isinstance(watch, TranslatingWatch)
         return watch.writer.fail(error)
+
+
+def _too_large() -> BadRequest:
+    return BadRequest("The body has an integer beyond 64 bits, which cannot be translated for this target.")
 
 
 class TranslatingWatch:

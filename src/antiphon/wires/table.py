@@ -12,11 +12,16 @@ WIRES = {
     "chat": "antiphon.wires.openai:Chat",
     "completions": "antiphon.wires.openai:Completions",
     "embeddings": "antiphon.wires.openai:Embeddings",
+    "responses": "antiphon.wires.responses:Responses",
+    "messages": "antiphon.wires.anthropic:Messages",
+    "count_tokens": "antiphon.wires.anthropic:CountTokens",
 }
 """Operation to the wire it is called on."""
 
 CODECS = {
     "chat": "antiphon.wires.openai.codec:OpenAICodec",
+    "responses": "antiphon.wires.responses:ResponsesCodec",
+    "messages": "antiphon.wires.anthropic:AnthropicCodec",
 }
 """Operations that ask for generation: each can be answered by a target that offers any other of them."""
 

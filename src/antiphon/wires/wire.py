@@ -1,5 +1,6 @@
 """The shape of a wire: what the engine asks of every codec. Nothing here does I/O."""
 
+import json
 from typing import Any, Protocol
 
 import msgspec
@@ -124,6 +125,14 @@ BYTES_PER_TOKEN = 4
 def counted(input_bytes: int, output_bytes: int) -> Usage:
     """Return usage that we counted ourselves, because the provider did not say."""
     return Usage(input=-(-input_bytes // BYTES_PER_TOKEN), output=-(-output_bytes // BYTES_PER_TOKEN), estimated=True)
+
+
+def json_bytes(value: object) -> int:
+    """Return the size of a value as JSON, whatever the size of its integers."""
+    try:
+        return len(msgspec.json.encode(value))
+    except OverflowError:
+        return len(json.dumps(value))
 
 
 def text_bytes(text: object) -> int:

@@ -12,7 +12,7 @@ from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.openai import usage as usages
 from antiphon.wires.sse import SSESplitter, comment, data_of, frame_of
-from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
+from antiphon.wires.wire import Encoded, Envelope, Whole, json_bytes, text_bytes
 
 _UNSET = msgspec.UNSET
 _NULL_USAGE = b',"usage":null'
@@ -198,7 +198,7 @@ class Chat(OpenAI):
     def input_bytes(self, envelope: Envelope) -> int:
         total = sum(_content_bytes(message.get("content")) for message in envelope.document["messages"])
         tools = envelope.document.get("tools")
-        return total + (len(msgspec.json.encode(tools)) if tools else 0)
+        return total + (json_bytes(tools) if tools else 0)
 
 
 class Completions(OpenAI):
