@@ -511,7 +511,7 @@ def test_thinking_asked_for(config: dict[str, Any], expected: Reasoning) -> None
 def test_thinking_in_the_models_own_words(model: str, reasoning: Reasoning, expected: Any, dropped: bool) -> None:
     body, out = written(Request(model="m", messages=(USER,), reasoning=reasoning), model)
     assert body.get("generationConfig", {}).get("thinkingConfig") == expected
-    assert ("reasoning_effort" in out.dropped) is dropped
+    assert ("reasoning" in out.dropped) is dropped
 
 
 def test_what_only_tunes_is_left_out_by_name() -> None:

@@ -144,23 +144,40 @@ def test_a_stream_that_is_cut_short_has_no_finish() -> None:
     assert not any(isinstance(event, Finish | Ended) for event in events)
     assert read() == []
     half = read(frame({"text": "a"}, finish="STOP"), frame({"text": "b"}, index=1))
-    assert not any(isinstance(event, Finish | Ended) for event in half)
+    assert [event for event in half if isinstance(event, Finish | Ended)] == [Finish("stop")]
 
 
-def test_words_behind_a_finish_reason_are_not_lost() -> None:
-    events = read(frame({"text": "a"}, finish="STOP"), frame({"text": "b"}, finish="MAX_TOKENS"))
-    assert events[1:] == [Opened(0, "text"), Grown(0, "a"), Grown(0, "b"), Closed(0), Finish("length"), Ended()]
+def test_words_behind_a_finish_reason_are_no_silent_loss() -> None:
+    first = frame({"text": "a"}, finish="STOP")
+    events = read(first, frame({"text": ""}, finish="STOP"), frame(finish="STOP"))
+    assert events[1:] == [Opened(0, "text"), Grown(0, "a"), Closed(0), Finish("stop"), Ended()]
+    assert read(first, frame({"text": "b"}))[-1] == Failed(
+        "The provider went on with an answer behind its finish reason.", 502
+    )
+
+
+def test_a_stream_that_breaks_has_told_what_it_gave() -> None:
+    usage = {"promptTokenCount": 4, "candidatesTokenCount": 2, "totalTokenCount": 6}
+    early = {"promptTokenCount": 4, "totalTokenCount": 4}
+    events = read(frame({"text": "a"}, usageMetadata=early), frame({"text": "b"}, usageMetadata=usage),
+                  frame({"text": "c"}, usageMetadata=usage))  # fmt: skip
+    assert [event for event in events if isinstance(event, Used)] == [Used(Usage(input=4, output=2))]
+    assert events[0] == Start("r1", "g", Usage(input=4))
 
 
 def test_a_blocked_prompt_in_a_stream() -> None:
     events = read(frame_of(b'{"promptFeedback":{"blockReason":"SAFETY"},"responseId":"r"}'))
     assert events == [Start("r", ""), Finish("content_filter"), Ended()]
+    late = read(
+        frame({"text": "a"}), frame_of(b'{"promptFeedback":{"blockReason":"X"},"usageMetadata":{"promptTokenCount":1}}')
+    )
+    assert late[2:] == [Grown(0, "a"), Closed(0), Finish("content_filter"), Used(Usage(input=1)), Ended()]
 
 
 def test_errors_in_a_stream() -> None:
     failed = frame_of(b'{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}')
     reader = CODEC.reader()
-    assert reader.read(failed) == [Failed("The provider reported an error: overloaded", 503)]
+    assert reader.read(failed) == [Failed("overloaded", 503)]
     assert reader.read(frame({"text": "late"})) == []
     assert reader.close() == []
     malformed = frame(finish="MALFORMED_FUNCTION_CALL", finishMessage="f(")

@@ -193,6 +193,7 @@ def test_a_stream_is_complete_when_every_candidate_has_finished() -> None:
     done = watch(*frames)
     assert (done.complete, done.ended, done.output_bytes) == (True, False, 5)
     assert done.usage == Usage(input=4, output=2)
+    assert watch(*frames[:2]).usage == Usage(input=4, output=1, estimated=True)
 
 
 def test_each_candidate_must_finish() -> None:

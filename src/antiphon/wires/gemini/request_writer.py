@@ -155,7 +155,7 @@ def _thinking(reasoning: Reasoning | None, model: str, dropped: dict[str, None])
         level = _LEVELS.get(effort, "high")
         config["thinkingLevel"] = "low" if level == "minimal" and _NO_MINIMAL.search(model) else level
         if effort == "none":  # these models always think a little
-            dropped["reasoning_effort"] = None
+            dropped["reasoning"] = None
     if reasoning.summary or reasoning.adaptive or reasoning.budget:
         config["includeThoughts"] = True
     return config or None

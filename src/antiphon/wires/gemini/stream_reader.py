@@ -1,7 +1,7 @@
 """Chunks of a streamed answer read into events (API reference, "models.streamGenerateContent").
 
-Every chunk is a small answer. A finish reason is held back until the end: it may come with the last words or behind
-them, and nothing on this wire says that a stream is over.
+Every chunk is a small answer. Nothing on this wire says that a stream is over: its end follows the last finish reason.
+Each chunk may count the tokens so far, so that a stream that breaks is billed for what it gave.
 """
 
 from typing import Literal
@@ -17,69 +17,89 @@ from antiphon.wires.gemini.logprobs import read_logprobs
 from antiphon.wires.gemini.reply import code_text
 from antiphon.wires.gemini.shape import UNSET, Answer, Candidate, FunctionCall, Part, arguments, blocked, read_answer
 from antiphon.wires.gemini.signature import WIRE, unseal
-from antiphon.wires.neutral import Closed, Ended, Event, Failed, Finish, Grown, Marked, Opened, Start, Used
+from antiphon.wires.neutral import (
+    Closed,
+    Ended,
+    Event,
+    Failed,
+    Finish,
+    FinishReason,
+    Grown,
+    Marked,
+    Opened,
+    Start,
+    Used,
+)
 from antiphon.wires.sse import data_of
 
-_UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED")
+_UNFINISHED = "FINISH_REASON_UNSPECIFIED"
+_EMPTY = Part(text="")
 
 
 class StreamReader:
     """Reads one stream; see :class:`antiphon.wires.codec.EventReader`."""
 
-    __slots__ = ("_choices", "_failed", "_started", "_usage")
+    __slots__ = ("_choices", "_over", "_started", "_usage")
 
     def __init__(self) -> None:
         self._choices: dict[int, _Choice] = {}
-        self._usage: bytes | None = None
+        self._usage = b""
         self._started = False
-        self._failed = False
+        self._over = False
 
     def read(self, frame: bytes) -> list[Event]:
         """See :meth:`antiphon.wires.codec.EventReader.read`."""
         data = data_of(frame)
-        if data is None or self._failed or not data.strip():
+        if data is None or self._over or not data.strip():
             return []
         chunk = read_answer(data)
-        events: list[Event] = []
         if chunk.error is not None:
-            message = f"The provider reported an error: {failure.message_of(chunk.error)}"
-            return self._fail(message, failure.status_of(chunk.error))
-        if chunk.usage_metadata is not UNSET:
-            self._usage = bytes(chunk.usage_metadata)
+            return self._fail(failure.message_of(chunk.error), failure.status_of(chunk.error))
+        events: list[Event] = []
+        usage = self._counted(chunk)
         if not self._started:
-            events.append(self._start(chunk))
-        if (reason := blocked(chunk)) is not None:
-            self._choice(0).finish = reason
+            self._started = True
+            events.append(Start(chunk.response_id or new_id("gen"), chunk.model_version or "", usage))
+        refused = over = blocked(chunk) is not None
+        if refused:
+            self._refuse(events)
         for candidate in chunk.candidates or ():
             choice = self._choice(candidate.index or 0)
             try:
                 choice.read(candidate, events)
             except BadAnswer as error:
                 return [*events, *self._fail(error.message, error.status)]
-        return events
+            over = over or choice.finished
+        if usage is not None and (over or usage.total_output):
+            events.append(Used(usage))
+        return [*events, Ended()] if refused else events
 
     def close(self) -> list[Event]:
-        """See :meth:`antiphon.wires.codec.EventReader.close`; without a finish of every choice, none of any."""
-        if not self._started or self._failed:
+        """See :meth:`antiphon.wires.codec.EventReader.close`; a stream that was cut short has no end."""
+        if not self._started or self._over:
             return []
         events: list[Event] = []
-        choices = self._choices.values()
-        for choice in choices:
+        for choice in self._choices.values():
             choice.shut(events)
-        if not choices or any(choice.finish is None for choice in choices):
-            return events
-        events += [Finish(choice.reason, choice=index) for index, choice in self._choices.items()]
-        if (usage := self._counted()) is not None:
-            events.append(Used(usage))
-        events.append(Ended())
+        if self._choices and all(choice.finished for choice in self._choices.values()):
+            events.append(Ended())
+        self._over = True
         return events
 
-    def _start(self, chunk: Answer) -> Start:
-        self._started = True
-        return Start(chunk.response_id or new_id("gen"), chunk.model_version or "", self._counted())
+    def _counted(self, chunk: Answer) -> Usage | None:
+        """Return the usage where it is new."""
+        raw = b"" if chunk.usage_metadata is UNSET else bytes(chunk.usage_metadata)
+        if not raw or raw == self._usage:
+            return None
+        self._usage = raw
+        return usages.read(raw)
 
-    def _counted(self) -> Usage | None:
-        return None if self._usage is None else usages.read(self._usage)
+    def _refuse(self, events: list[Event]) -> None:
+        """The prompt was blocked: nothing more comes, of any candidate."""
+        self._over = True
+        self._choice(0)
+        for choice in self._choices.values():
+            choice.finish("content_filter", events)
 
     def _choice(self, index: int) -> "_Choice":
         choice = self._choices.get(index)
@@ -88,14 +108,14 @@ class StreamReader:
         return choice
 
     def _fail(self, message: str, status: int) -> list[Event]:
-        self._failed = True
+        self._over = True
         return [Failed(message, status)]
 
 
 class _Choice:
     """What is known of one candidate."""
 
-    __slots__ = ("_block", "_citations", "_index", "_open", "_text", "called", "finish", "message")
+    __slots__ = ("_block", "_called", "_citations", "_index", "_open", "_text", "finished")
 
     def __init__(self, index: int) -> None:
         self._index = index
@@ -103,16 +123,15 @@ class _Choice:
         self._open: Literal["", "text", "thinking"] = ""
         self._text: list[str] = []
         self._citations: Candidate | None = None
-        self.called = False
-        self.finish: str | None = None
-        self.message: str | None = None
-
-    @property
-    def reason(self) -> Literal["stop", "length", "tool_calls", "content_filter", "refusal", "pause"]:
-        return read_finish(self.finish or "", self.message, called=self.called)
+        self._called = False
+        self.finished = False
 
     def read(self, candidate: Candidate, events: list[Event]) -> None:
         """Add the events of one chunk's candidate; raises :class:`BadAnswer` where the model failed."""
+        if self.finished:
+            if candidate.content is not None and any(part != _EMPTY for part in candidate.content.parts or ()):
+                raise BadAnswer("The provider went on with an answer behind its finish reason.")
+            return
         tokens = tuple(read_logprobs(candidate.logprobs_result)) if candidate.logprobs_result is not None else ()
         content = candidate.content
         for part in (content.parts if content is not None else None) or ():
@@ -124,9 +143,16 @@ class _Choice:
                 self._sign(part, events)
         if candidate.grounding_metadata is not None or candidate.citation_metadata is not None:
             self._citations = candidate
-        if candidate.finish_reason not in _UNFINISHED:
-            self.finish, self.message = candidate.finish_reason, candidate.finish_message
-            _ = self.reason  # raises where the model failed
+        if candidate.finish_reason and candidate.finish_reason != _UNFINISHED:
+            reason = read_finish(candidate.finish_reason, candidate.finish_message, called=self._called)
+            self.finish(reason, events)
+
+    def finish(self, reason: FinishReason, events: list[Event]) -> None:
+        """Close what is open and say why this choice ended, once."""
+        if not self.finished:
+            self.finished = True
+            self.shut(events)
+            events.append(Finish(reason, choice=self._index))
 
     def _words(
         self, part: Part, tokens: tuple[dict[str, object], ...], events: list[Event]
@@ -161,7 +187,7 @@ class _Choice:
     def _call(self, call: FunctionCall, signature: str, events: list[Event]) -> None:
         said = arguments(call)
         self._end(events)
-        self.called = True
+        self._called = True
         self._block += 1
         at, index = self._block, self._index
         events.append(Opened(at, "tool", call.id or new_id("call"), call.name, index))
@@ -191,7 +217,7 @@ class _Choice:
             events.append(Closed(self._block, self._index))
 
     def shut(self, events: list[Event]) -> None:
-        """Tell the citations, which come at the very end, and close what is open."""
+        """Tell the citations, which come with the last words, and close what is open."""
         if (cited := self._citations) is not None:
             self._citations = None
             found = read_citations(cited.grounding_metadata, cited.citation_metadata, "".join(self._text))

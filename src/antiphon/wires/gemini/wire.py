@@ -13,7 +13,7 @@ from antiphon.wires.gemini.jsontext import dump
 from antiphon.wires.gemini.shape import UNSET, Answer, Candidate, Part, blocked, read_answer
 from antiphon.wires.gemini.signature import SEALED, unsealed
 from antiphon.wires.sse import SSESplitter, data_of
-from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
+from antiphon.wires.wire import Encoded, Envelope, Whole, counted, text_bytes
 
 _MODEL_LIMIT = 256
 _UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED")
@@ -117,8 +117,11 @@ class StreamWatch:
 
     @property
     def usage(self) -> Usage | None:
-        """What the last chunk that counted said; every chunk does, so only the last is read."""
-        return None if self._usage is None else usages.read(self._usage)
+        """What the last chunk that counted said; the first ones may not count the words that came with them."""
+        usage = None if self._usage is None else usages.read(self._usage)
+        if usage is None or usage.total_output or not self.output_bytes:
+            return usage
+        return msgspec.structs.replace(usage, output=counted(0, self.output_bytes).output, estimated=True)
 
     def frame(self, frame: bytes) -> bytes:
         data = data_of(frame)
