@@ -191,10 +191,9 @@ class _Choice:
         self._block += 1
         at, index = self._block, self._index
         events.append(Opened(at, "tool", call.id or new_id("call"), call.name, index))
-        events.append(Grown(at, said, choice=index))
-        if signature:
+        if signature:  # before the arguments: some wires must write it ahead of the call
             events.append(Marked(at, signature=signature, wire=WIRE, choice=index))
-        events.append(Closed(at, index))
+        events += [Grown(at, said, choice=index), Closed(at, index)]
 
     def _sign(self, part: Part, events: list[Event]) -> None:
         """A signature ends the thought it belongs to; one on other words is a thought without words behind them."""

@@ -30,7 +30,7 @@ class Operation:
     """What fills silence: the official client reads a comment as a broken answer, and an empty line as nothing."""
     forwards: frozenset[bytes] = frozenset()
     requires: tuple[tuple[bytes, bytes], ...] = ()
-    shows = (b"x-gemini-",)
+    shows: tuple[bytes, ...] = (b"x-gemini-",)
     request_id = b"x-request-id"
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
@@ -52,6 +52,9 @@ class Operation:
 
     def splitter(self) -> SSESplitter:
         return SSESplitter()
+
+    def error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
+        return []
 
     def error_body(self, error: CallError) -> bytes:
         return failure.error_body(error)
