@@ -183,6 +183,9 @@ def test_results_without_ids_find_their_calls_in_order() -> None:
         ToolResult(calls[2].id, (Text('{"a":1}'),), name="f"),
         ToolResult(calls[1].id, (), name="g"),
     )
+    mixed = [{"functionCall": {"name": "f"}}, {"functionCall": {"name": "f", "id": "call_1"}}]
+    made = read([{"parts": [{"text": "x"}]}, {"role": "model", "parts": mixed}]).messages[1].parts
+    assert [part.id for part in made if isinstance(part, ToolCall)] == ["call_2", "call_1"]
     with pytest.raises(BadRequest, match="no functionCall before it"):
         read([{"parts": [{"functionResponse": {"name": "f", "response": {}}}]}])
 

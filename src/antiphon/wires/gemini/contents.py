@@ -28,10 +28,13 @@ class Contents:
         self.extras: dict[str, Any] = {}
         self._waiting: dict[str, deque[str]] = {}
         self._calls = 0
+        self._taken: set[str] = set()
 
     def read(self, contents: list[Content]) -> tuple[Message, ...]:
         """Return the messages; raises :class:`~antiphon.errors.BadRequest` naming the field at fault."""
         messages: list[Message] = []
+        parts_of_all = [part for content in contents for part in content.parts or ()]
+        self._taken = {part.function_call.id for part in parts_of_all if part.function_call is not None}
         for index, content in enumerate(contents):
             at = f"contents[{index}]"
             if content.role not in _ROLES:
@@ -69,8 +72,10 @@ class Contents:
         raise BadRequest(f"`{at}` holds none of {known}.", param=at)
 
     def _call(self, call: FunctionCall, signature: str) -> ToolCall:
-        self._calls += 1
-        name = call.id or f"call_{self._calls}"
+        name = call.id
+        while not name or (name is not call.id and name in self._taken):
+            self._calls += 1
+            name = f"call_{self._calls}"
         self._waiting.setdefault(call.name, deque()).append(name)
         return ToolCall(name, call.name, dump_text(call.args) if call.args else "{}", signature)
 
