@@ -322,6 +322,20 @@ def test_a_thread_is_refused_as_the_api_refuses_it(read: Any) -> None:
             [{"role": "user", "content": [{"type": "tool_use", "id": "t", "name": "n", "input": []}]}],
             "messages[0].content[0].input",
         ),
+        (
+            [{"role": "user", "content": [{"type": "tool_use", "id": "t", "name": "n", "input": {}}]}],
+            "messages[0].content[0]",
+        ),
+        ([{"role": "assistant", "content": [{"type": "tool_result", "tool_use_id": "t"}]}], "messages[0].content[0]"),
+        (
+            [
+                {
+                    "role": "system",
+                    "content": [{"type": "text", "text": "x"}, {"type": "redacted_thinking", "data": "x"}],
+                }
+            ],
+            "messages[0].content[1]",
+        ),
     ],
 )
 def test_messages_at_fault_are_named(read: Any, messages: Any, param: str) -> None:

@@ -77,6 +77,7 @@ def test_one_of_becomes_any_of() -> None:
         {"$ref": "https://x/schema.json"},
         {"$ref": "#"},
         {"$ref": 5},
+        {"$ref": ""},
         {
             "$ref": "#/$defs/a",
             "$defs": {"a": {"items": {"$ref": "#/$defs/b"}}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}},

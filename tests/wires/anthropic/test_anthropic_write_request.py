@@ -334,6 +334,19 @@ def test_tools_that_cannot_be_are_named(ask: Any, write: Any, tool: Tool, param:
     assert caught.value.param == param
 
 
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        (Message("assistant", (ToolCall("a", "web.search"),)), "messages[0].content[0].name"),
+        (Message("system", (Text("x"), Image(url="https://x/a.png"))), "messages[0].content"),
+    ],
+)
+def test_messages_that_cannot_be_are_named(ask: Any, write: Any, message: Message, param: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        write(ask(messages=(message, Message("user", (Text("x"),)))))
+    assert caught.value.param == param
+
+
 def test_own_built_in_tools_and_servers_go_as_they_came(ask: Any, write: Any) -> None:
     search = {"type": "web_search_20260318", "name": "web_search", "max_uses": 3}
     server = {"type": "url", "url": "https://x/mcp", "name": "docs"}

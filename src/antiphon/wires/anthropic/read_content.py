@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import msgspec
 
@@ -25,7 +25,7 @@ def messages_of(raw: list[Any]) -> tuple[Message, ...]:
         messages = msgspec.convert(raw, list[shape.Message])
     except msgspec.ValidationError as error:
         raise _unreadable(str(error)) from None
-    return tuple(_message(message) for message in messages)
+    return tuple(_message(message, f"messages[{place}]") for place, message in enumerate(messages))
 
 
 def _unreadable(problem: str) -> BadRequest:
@@ -40,10 +40,27 @@ def _unreadable(problem: str) -> BadRequest:
     )
 
 
-def _message(message: shape.Message) -> Message:
+_NOT_IN: dict[str, tuple[type[Any], ...]] = {
+    "user": (shape.ToolUseBlock, shape.ThinkingBlock, shape.RedactedBlock),
+    "assistant": (shape.ToolResultBlock,),
+    "system": tuple(kind for kind in get_args(shape.Block) if kind is not shape.TextBlock),
+}
+"""Whose turn cannot hold which blocks."""
+
+
+def _check_place(message: shape.Message, path: str) -> None:
+    for place, block in enumerate(message.content):
+        if type(block) in _NOT_IN[message.role]:
+            where = f"{path}.content[{place}]"
+            kind = cast(Any, block).__struct_config__.tag
+            raise BadRequest(f"`{where}` is a {kind} block, which a {message.role} message cannot hold.", param=where)
+
+
+def _message(message: shape.Message, path: str) -> Message:
     content = message.content
     if type(content) is str:
         return Message(message.role, (Text(content),))
+    _check_place(message, path)
     blocks = cast(list[shape.Block], content)
     signatures = _call_signatures(blocks)
     parts: list[Part] = []

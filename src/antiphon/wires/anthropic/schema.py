@@ -110,17 +110,18 @@ def _refers_to_itself(schema: dict[str, Any]) -> bool:
         definitions = schema.get(where)
         if type(definitions) is dict:
             edges |= {f"#/{where}/{name}": _references(part, outside=False) for name, part in definitions.items()}
-    open_refs, done = ["#"], set[str]()
+    open_refs: list[str | None] = ["#"]
     path: list[str] = []
+    done: set[str] = set()
     while open_refs:
         ref = open_refs.pop()
-        if ref == "":
+        if ref is None:  # everything below the last one on the path was followed
             done.add(path.pop())
         elif ref in path:
             return True
         elif ref not in done:
             path.append(ref)
-            open_refs += ["", *edges.get(ref, ())]
+            open_refs += [None, *edges.get(ref, ())]
     return False
 
 

@@ -115,6 +115,9 @@ class Anthropic:
         tools = document.get("tools")
         return size + (len(msgspec.json.encode(tools)) if tools else 0)
 
+    def error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
+        return []
+
     def error_body(self, error: CallError) -> bytes:
         return errors.error_body(error)
 

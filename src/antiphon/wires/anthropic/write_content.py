@@ -32,6 +32,7 @@ Dropped: TypeAlias = dict[str, None]
 _IMAGES = frozenset(("image/jpeg", "image/png", "image/gif", "image/webp"))
 _PDF = "application/pdf"
 _TOOL_ID = re.compile(r"[a-zA-Z0-9_-]{1,256}")
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _DATA_URL = re.compile(r"data:([^;,]*)(?:;[^;,]*)*;base64,", re.IGNORECASE)
 
 
@@ -56,11 +57,13 @@ class Turns:
             for block in block_of(part, f"{path}[{place}]", self.dropped)
         ]
         if message.role == "system":
-            self._add_system(blocks)
+            self._add_system(blocks, path)
         elif blocks:
             self._add_turn(message.role, blocks)
 
-    def _add_system(self, blocks: list[dict[str, Any]]) -> None:
+    def _add_system(self, blocks: list[dict[str, Any]], path: str) -> None:
+        if any(block["type"] != "text" for block in blocks):
+            raise BadRequest(f"`{path}` is a system message with more than text; say the rest as the user.", param=path)
         last = self.messages[-1]["role"] if self.messages else ""
         if blocks and self._generation.system_turns and last == "user":
             self.messages.append({"role": "system", "content": blocks})
@@ -164,7 +167,17 @@ def _thinking(part: Thinking, path: str, dropped: Dropped) -> list[dict[str, Any
 
 
 def _tool_call(part: ToolCall, path: str, dropped: Dropped) -> list[dict[str, Any]]:
+    check_name(part.name, path)
     return [{"type": "tool_use", "id": tool_id(part.id), "name": part.name, "input": input_of(part.arguments)}]
+
+
+def check_name(name: str, path: str) -> None:
+    """Raise where a tool's name has characters that this wire does not take."""
+    if not _TOOL_NAME.fullmatch(name):
+        raise BadRequest(
+            f"`{path}.name` is {name!r}; the model's provider takes 1 to 128 letters, digits, `_` and `-`.",
+            param=f"{path}.name",
+        )
 
 
 def tool_id(known: str) -> str:

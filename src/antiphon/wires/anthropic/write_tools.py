@@ -1,16 +1,14 @@
 """Neutral tools and the choice among them, to a request."""
 
-import re
 from typing import Any
 
 from antiphon.errors import BadRequest
 from antiphon.wires.anthropic.generations import Generation
 from antiphon.wires.anthropic.read_content import WIRE
 from antiphon.wires.anthropic.schema import fit
-from antiphon.wires.anthropic.write_content import Dropped
+from antiphon.wires.anthropic.write_content import Dropped, check_name
 from antiphon.wires.neutral import Message, Request, Tool, ToolCall
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 _NOT_AT_TOP = ("anyOf", "oneOf", "allOf")
 _MODES = {"auto": "auto", "none": "none", "required": "any", "tool": "tool"}
@@ -48,11 +46,7 @@ def _builtin(tool: Tool, path: str, tools: list[dict[str, Any]], servers: list[d
 
 
 def _tool(tool: Tool, path: str, generation: Generation, dropped: Dropped) -> dict[str, Any]:
-    if not _NAME.fullmatch(tool.name):
-        raise BadRequest(
-            f"`{path}.name` is {tool.name!r}; the model's provider takes 1 to 128 letters, digits, `_` and `-`.",
-            param=f"{path}.name",
-        )
+    check_name(tool.name, path)
     schema = _schema(tool, path)
     written: dict[str, Any] = {"name": tool.name}
     if tool.description:
