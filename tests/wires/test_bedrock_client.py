@@ -24,7 +24,7 @@ from antiphon.errors import (
 )
 from antiphon.types import Secret, Usage
 from antiphon.wires.aws.sigv4 import Signer
-from antiphon.wires.bedrock import BedrockCodec, Converse, error_headers, path
+from antiphon.wires.bedrock import BedrockCodec, Converse, path
 from antiphon.wires.neutral import (
     Choice,
     Closed,
@@ -78,14 +78,14 @@ class Provider:
         except CallError as error:
             return (
                 error.status,
-                [("content-type", "application/json"), *decoded(error_headers(error))],
+                [("content-type", "application/json"), *decoded(WIRE.error_headers(error))],
                 WIRE.error_body(error),
             )
         if isinstance(answer, Reply):
             return 200, [("content-type", "application/json")], CODEC.write_reply(answer, request)
         writer = CODEC.writer(request)
         frames = [writer.fail(part) if isinstance(part, CallError) else writer.write(part) for part in answer]
-        return 200, [("content-type", CODEC.stream_type)], b"".join(frames)
+        return 200, [("content-type", WIRE.stream_type)], b"".join(frames)
 
 
 def decoded(headers):
@@ -351,7 +351,7 @@ def test_errors_have_the_clients_own_classes(provider, error, name):
 
 
 def test_a_wrong_request_is_a_validation_error(provider):
-    with client_of(provider) as client, pytest.raises(ClientError, match="ValidationException.*at least one message"):
+    with client_of(provider) as client, pytest.raises(ClientError, match=r"ValidationException.*at least one message"):
         client.converse(modelId=MODEL, messages=[])
     assert provider.requests == []
 

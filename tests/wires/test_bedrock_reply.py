@@ -17,8 +17,9 @@ from antiphon.errors import BadAnswer, RateLimited, Truncated
 from antiphon.types import Usage
 from antiphon.wires.anthropic.carried import Carried, pack
 from antiphon.wires.aws.eventstream import MessageReader, encode, header_block
-from antiphon.wires.bedrock import BedrockCodec, frames
+from antiphon.wires.bedrock import BedrockCodec, citations, frames
 from antiphon.wires.neutral import (
+    Audio,
     Choice,
     Closed,
     Ended,
@@ -198,6 +199,47 @@ def test_botocore_reads_a_written_answer(reason, stop):
         {"reasoningContent": {"reasoningText": {"text": "", "signature": pack(
             Carried(signature="proof", call="u"))}}},
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("part", [Image(url="https://example.org/a.png"), Audio(data="AA==", media_type="audio/midi")])
+def test_an_answer_that_this_wire_cannot_tell_is_a_bad_answer(part):
+    with pytest.raises(BadAnswer, match="cannot be told"):
+        CODEC.write_reply(reply(part), REQUEST)
+
+
+def test_sound_is_told():
+    written = CODEC.write_reply(reply(Audio(data="AA==", media_type="audio/wav")), REQUEST)
+    assert msgspec.json.decode(written)["output"]["message"]["content"] == [
+        {"audio": {"format": "wav", "source": {"bytes": "AA=="}}}
+    ]
+
+
+PLACES = [
+    ({"documentChunk": {"documentIndex": 2, "start": 0, "end": 1}},
+     {"type": "content_block_location", "document_index": 2, "start_block_index": 0, "end_block_index": 1}),
+    ({"searchResultLocation": {"searchResultIndex": 1, "start": 0, "end": 1}},
+     {"type": "search_result_location", "search_result_index": 1, "start_block_index": 0, "end_block_index": 1}),
+    ({"web": {"url": "https://a"}}, {"type": "web_search_result_location", "url": "https://a"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("location", "told"), PLACES)
+def test_citations_both_ways(location, told):
+    citation = {"title": "T", "source": "S", "sourceContent": [{"text": "x"}], "location": location}
+    title = "document_title" if "document_index" in told else "title"
+    travelling = citations.read(citation)
+    assert travelling == {**told, title: "T", "source": "S", "cited_text": "x"}
+    assert citations.write(travelling) == citation
+
+
+shapes = st.none() | st.just("x") | st.just([{"text": 1}, 2]) | st.just({"web": 1}) | st.just({})
+members = st.sampled_from(["title", "source", "sourceContent", "location", "type", "url"])
+
+
+@given(st.dictionaries(members, shapes, max_size=5))
+def test_citations_of_any_shape_travel(citation):
+    assert type(citations.read(citation)["type"]) is str
+    citations.write(citation)
 
 
 def test_usage_that_nobody_counted_is_zeros():
@@ -429,6 +471,7 @@ def test_a_break_is_an_exception():
         [delta(0, text="a"), delta(1, text="b"), delta(0, text="c")],
         [end(), delta(0, text="a")],  # content after the end
         [end("malformed_tool_use")],
+        [end(), end()],
         [delta(0, image={"source": {"bytes": "QQ=="}})],
         [frames.event(frames.BLOCK_START, {"contentBlockIndex": 0, "start": {"image": {"format": "png"}}})],
         [frames.event(frames.BLOCK_DELTA, {"delta": {"text": "a"}})],
@@ -439,6 +482,12 @@ def test_a_break_is_an_exception():
     ],
 )  # fmt: skip
 def test_what_converse_forbids_is_a_bad_answer(sent):
+    with pytest.raises(BadAnswer):
+        events_of(BEGIN, *sent)
+
+
+@pytest.mark.parametrize("sent", [[delta(0, text="a")], [tool(0, "t", "f")], [end()], [BEGIN, BEGIN]])
+def test_a_message_begins_once_and_first(sent):
     with pytest.raises(BadAnswer):
         events_of(*sent)
 
@@ -455,6 +504,11 @@ def test_what_converse_allows():
         Start("", ""), Opened(0, "text"), Grown(0, "a"), Closed(0), Opened(1, "text"), Grown(1, "b"), Closed(1),
         Finish("stop"), Used(USAGE), Ended(),
     ]  # fmt: skip
+
+
+def test_a_stream_whose_usage_is_missing_ends_all_the_same():
+    assert events_of(BEGIN, delta(0, text="a"), end())[-2:] == [Finish("stop"), Ended()]
+    assert events_of(*GOLDEN).count(Ended()) == 1
 
 
 def test_a_stream_cut_short_has_no_finish_and_no_end():
@@ -536,11 +590,14 @@ payloads = st.fixed_dictionaries(
 
 @given(st.lists(st.tuples(kinds, payloads), max_size=12))
 def test_whatever_comes_blocks_are_opened_once_closed_once_and_in_order(sent):
-    reader, got = CODEC.reader(), []
+    reader = CODEC.reader()
+    got = reader.read(BEGIN)
     with contextlib.suppress(BadAnswer):
         for block, payload in sent:
             got += reader.read(frames.event(block, payload))
     got += reader.close()
+    assert [type(event) for event in got].count(Start) == 1
+    assert [type(event) for event in got].count(Finish) <= 1
     is_open, following = None, 0
     for event in got:
         if type(event) is Opened:

@@ -212,6 +212,23 @@ def test_an_id_that_converse_does_not_take_is_the_same_digest_in_call_and_result
     assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", identifier)
 
 
+def test_what_only_some_wires_can_say_of_a_part_is_named():
+    image = Message("user", (Image(data=PNG, media_type="image/png", detail="low"), Text("x")))
+    assert write(messages=[image])[1] == ("detail",)
+
+
+def test_a_blank_system_text_is_left_out():
+    body, _ = write(system=(Text(" "), Text("s", cache={"type": "ephemeral", "ttl": "5m"})))
+    assert body["system"] == [{"text": "s"}, {"cachePoint": {"type": "default", "ttl": "5m"}}]
+
+
+def test_a_limit_that_is_not_enforced_is_told_and_named():
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}}
+    body, dropped = write(format=Format("schema", schema))
+    assert "minimum: 1" in body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"]
+    assert dropped == ("format.minimum",)
+
+
 @pytest.mark.parametrize(
     "part",
     [
@@ -574,6 +591,10 @@ def test_metadata_and_user():
          {"thinking": {"type": "enabled", "budget_tokens": 4000}}, ("temperature", "top_k")),
         (CLAUDE, Reasoning(effort="none"), {}, None, ()),
         (CLAUDE, Reasoning(summary="auto"), {}, None, ()),
+        ("anthropic.claude-opus-5-0", Reasoning(effort="none"), {}, {"thinking": {"type": "disabled"}}, ()),
+        ("anthropic.claude-sonnet-5-5", Reasoning(effort="none"), {}, {"thinking": {"type": "between_tools"}}, ()),
+        ("anthropic.claude-opus-5-5", Reasoning(effort="none"), {}, {"effort": "low"}, ("reasoning",)),
+        (CLAUDE_46, Reasoning(adaptive=True), {}, {"thinking": {"type": "adaptive"}}, ()),
         # adaptive
         (CLAUDE_46, Reasoning(adaptive=True, effort="high"), {},
          {"thinking": {"type": "adaptive"}, "effort": "high"}, ()),

@@ -8,8 +8,7 @@ Facts are from the Amazon Bedrock API reference (Converse, ConverseStream, and t
 """
 
 from antiphon.wires.bedrock.codec import BedrockCodec
-from antiphon.wires.bedrock.errors import error_headers
 from antiphon.wires.bedrock.paths import path
 from antiphon.wires.bedrock.wire import Converse
 
-__all__ = ["BedrockCodec", "Converse", "error_headers", "path"]
+__all__ = ["BedrockCodec", "Converse", "path"]

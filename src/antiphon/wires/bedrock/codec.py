@@ -15,7 +15,6 @@ class BedrockCodec:
     """Translates Converse requests, replies and streams; holds nothing."""
 
     wire = "bedrock"
-    stream_type = "application/vnd.amazon.eventstream"
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         """See :func:`request_in.read`."""

@@ -82,7 +82,9 @@ def type_of(error: CallError) -> str:
 
 
 def error_headers(error: CallError) -> list[tuple[bytes, bytes]]:
-    """Return the headers that name an error's type, for the answer that carries :func:`error_body`."""
+    """Return the header that names an error's type; none where the provider's own is passed on with the error."""
+    if isinstance(error, UpstreamStatus) and any(name == _ERROR_TYPE for name, _ in error.headers):
+        return []
     return [(_ERROR_TYPE, type_of(error).encode("latin-1"))]
 
 

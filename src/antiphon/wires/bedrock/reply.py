@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.errors import BadAnswer
+from antiphon.errors import BadAnswer, BadRequest
 from antiphon.wires.anthropic.carried import Carried, pack
 from antiphon.wires.bedrock import citations, media, stops, usage
 from antiphon.wires.bedrock.errors import excerpt
@@ -143,10 +143,17 @@ def _blocks(part: Part) -> list[Block]:
         case ToolCall():
             call = {"toolUse": {"toolUseId": part.id, "name": part.name, "input": raw_object(part.arguments)}}
             return [call, carried_call(part.id, part.signature)] if part.signature else [call]
-        case Image():
-            return [media.image(part, "output")]
-        case Audio() | File() | ToolResult():
+        case Image() | Audio():
+            return [_shown(part)]
+        case File() | ToolResult():
             return []
+
+
+def _shown(part: Image | Audio) -> Block:
+    try:
+        return media.image(part, "output") if isinstance(part, Image) else media.sound(part, "output")
+    except BadRequest as error:
+        raise BadAnswer(f"The answer cannot be told on the caller's wire. {error.message}") from None
 
 
 def _thought(part: Thinking) -> Block:

@@ -17,7 +17,19 @@ from antiphon.wires.neutral import Closed, Ended, Event, Failed, Grown, Marked, 
 class ConverseReader:
     """Reads one streamed answer; see ``codec.EventReader``. Blocks are numbered anew, one open at a time."""
 
-    __slots__ = ("_called", "_empty", "_index", "_kind", "_messages", "_next", "_open", "_skipped", "_stopped")
+    __slots__ = (
+        "_called",
+        "_empty",
+        "_ended",
+        "_index",
+        "_kind",
+        "_messages",
+        "_next",
+        "_open",
+        "_skipped",
+        "_started",
+        "_stopped",
+    )
 
     def __init__(self) -> None:
         self._messages = MessageReader()
@@ -27,7 +39,7 @@ class ConverseReader:
         self._next = 0
         self._empty = True
         self._called = False
-        self._stopped = False
+        self._started = self._stopped = self._ended = False
         self._skipped: int | None = None
 
     def read(self, frame: bytes) -> list[Event]:
@@ -41,10 +53,17 @@ class ConverseReader:
         return [] if take is None else take(self, payload)
 
     def close(self) -> list[Event]:
-        """Return the closing of a block left open."""
-        return self._close()
+        """Return the closing of a block left open, and the end where only the usage is missing."""
+        events = self._close()
+        if self._stopped and not self._ended:
+            self._ended = True
+            events.append(Ended())
+        return events
 
     def message_start(self, payload: Any) -> list[Event]:
+        if self._started:
+            raise BadAnswer("The provider began the message twice.")
+        self._started = True
         return [Start("", "")]
 
     def block_start(self, payload: events.BlockStart) -> list[Event]:
@@ -81,14 +100,17 @@ class ConverseReader:
         return self._close() if index == self._open else []  # a block without content is never opened
 
     def message_stop(self, payload: events.MessageStop) -> list[Event]:
-        self._stopped = True
         sequence = stop_sequence(payload.additional_model_response_fields)
-        return [*self._close(), stops.read(payload.stop_reason, sequence, self._called)]
+        finish = stops.read(payload.stop_reason, sequence, self._called)
+        self._check_within()
+        self._stopped = True
+        return [*self._close(), finish]
 
     def metadata(self, payload: events.Metadata) -> list[Event]:
         counted = usage.read(payload.usage)
         found: list[Event] = [Used(counted)] if counted is not None else []
-        if self._stopped:
+        if self._stopped and not self._ended:
+            self._ended = True
             found.append(Ended())
         return found
 
@@ -122,14 +144,17 @@ class ConverseReader:
         return self._opened(index, kind)
 
     def _opened(self, index: int, kind: Any, identifier: str = "", name: str = "") -> list[Event]:
-        if self._stopped:
-            raise BadAnswer("The provider sent content after the end of the message.")
-        before = self._close()
+        self._check_within()
         if index < self._next:
             raise BadAnswer(f"The provider came back to block {index} after block {self._next - 1}.")
+        before = self._close()
         self._open, self._kind, self._next, self._empty = index, kind, index + 1, True
         self._index += 1
         return [*before, Opened(self._index, kind, identifier, name)]
+
+    def _check_within(self) -> None:
+        if not self._started or self._stopped:
+            raise BadAnswer("The provider sent content outside of the message: before its start or after its end.")
 
     def _close(self) -> list[Event]:
         if self._open is None:

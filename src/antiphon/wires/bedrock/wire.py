@@ -9,7 +9,7 @@ from antiphon.errors import BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.anthropic.carried import MARK, unpack
-from antiphon.wires.aws.eventstream import MessageReader
+from antiphon.wires.aws.eventstream import EventStreamSplitter, MessageReader
 from antiphon.wires.bedrock import errors, reply, usage
 from antiphon.wires.bedrock.events import Delta, decode
 from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
@@ -58,9 +58,15 @@ class Converse:
     """POST /model/{modelId}/converse and /converse-stream; the model and whether to stream stand in the path."""
 
     operation = "converse"
-    streams = True
     end_frame = b""
     """Nothing ends a stream but its last event."""
+    stream_type = "application/vnd.amazon.eventstream"
+    heartbeat = b""
+    """Every frame of this wire is an event to its clients, so that silence stays silence."""
+    forwards: frozenset[bytes] = frozenset()
+    requires: tuple[tuple[bytes, bytes], ...] = ()
+    shows: tuple[bytes, ...] = (b"x-amzn-requestid", b"x-amzn-errortype", b"retry-after")
+    request_id = b"x-amzn-requestid"
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`."""
@@ -103,11 +109,17 @@ class Converse:
     def watch(self, envelope: Envelope, hides_usage: bool) -> "ConverseWatch":
         return ConverseWatch()
 
+    def splitter(self) -> EventStreamSplitter:
+        return EventStreamSplitter()
+
     def input_bytes(self, envelope: Envelope) -> int:
         document = envelope.document
         total = sum(_texts(message.get("content")) for message in document.get("messages") or ())
         tools = document.get("toolConfig")
         return total + _texts(document.get("system")) + (len(msgspec.json.encode(tools)) if tools else 0)
+
+    def error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
+        return errors.error_headers(error)
 
     def error_body(self, error: CallError) -> bytes:
         return errors.error_body(error)
