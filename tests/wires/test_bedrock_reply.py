@@ -415,6 +415,13 @@ def test_signatures_of_other_wires_are_carried():
     assert stops == [0, 1, 2]
 
 
+def test_thinking_that_nobody_signed_is_marked_so_that_no_provider_is_shown_it():
+    writer = CODEC.writer(REQUEST)
+    events = [Start("", ""), Opened(0, "thinking"), Grown(0, "hm"), Closed(0), Finish("stop"), Ended()]
+    got = as_botocore_streams_it(b"".join(writer.write(event) for event in events))
+    assert got[2]["contentBlockDelta"]["delta"] == {"reasoningContent": {"signature": pack(Carried())}}
+
+
 def test_a_refusal_is_text_and_further_choices_have_no_place():
     writer = CODEC.writer(REQUEST)
     written = b"".join(

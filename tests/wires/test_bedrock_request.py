@@ -675,6 +675,12 @@ def test_signatures_of_other_wires_come_back_to_them():
     )
 
 
+def test_thinking_that_nobody_signed_goes_to_nobody():
+    (part,) = read_parts({"reasoningContent": {"reasoningText": {"text": "hm", "signature": pack(Carried())}}})
+    assert part == Thinking("hm")
+    assert content_of(part, Text("end")) == [{"text": "end"}]
+
+
 def test_what_only_this_wire_has_is_told_by_its_place():
     got = read(
         {

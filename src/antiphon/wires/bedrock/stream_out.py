@@ -15,7 +15,7 @@ from antiphon.wires.neutral import Closed, Ended, Event, Failed, Finish, Grown, 
 class ConverseWriter:
     """Writes one streamed answer; see ``codec.EventWriter``. Only the first choice has a place here."""
 
-    __slots__ = ("_carried", "_finished", "_id", "_index", "_kind", "_shown", "_usage")
+    __slots__ = ("_carried", "_finished", "_id", "_index", "_kind", "_shown", "_signed", "_usage")
 
     def __init__(self) -> None:
         self._index = -1
@@ -23,6 +23,7 @@ class ConverseWriter:
         self._id = ""
         self._shown = False  # whether the open block was begun on the wire
         self._carried: Carried | None = None
+        self._signed = False
         self._finished = False
         self._usage: Usage | None = None
 
@@ -41,7 +42,7 @@ class ConverseWriter:
         return frames.event(frames.MESSAGE_START, {"role": "assistant"})
 
     def opened(self, event: Opened) -> bytes:
-        self._kind, self._id, self._shown, self._carried = event.kind, event.id, False, None
+        self._kind, self._id, self._shown, self._carried, self._signed = event.kind, event.id, False, None, False
         if event.kind != "tool":
             return b""  # begun by its first delta
         self._begin()
@@ -55,6 +56,7 @@ class ConverseWriter:
         if event.citation is not None:
             return self._delta({"citation": citations.write(event.citation)})
         if self._kind == "thinking" and event.wire == WIRE:
+            self._signed = True
             name = "redactedContent" if event.redacted else "signature"
             return self._delta({"reasoningContent": {name: event.redacted or event.signature}})
         old = self._carried or Carried()
@@ -67,6 +69,8 @@ class ConverseWriter:
     def closed(self, event: Closed) -> bytes:
         carried, self._carried = self._carried, None
         out = b""
+        if carried is None and self._kind == "thinking" and self._shown and not self._signed:
+            carried = Carried()  # nobody's, so that no provider is shown it in a later turn
         if carried is not None and not carried.call:
             out = self._delta({"reasoningContent": {"signature": pack(carried)}})
         if self._shown:
