@@ -3,13 +3,13 @@
 import asyncio
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from antiphon.catalog import Catalog
 from antiphon.engine import pipeline
 from antiphon.engine.call import Answer, Call
 from antiphon.telemetry import Telemetry
-from antiphon.transport import Transport
+from antiphon.transport import Supervisor, Transport
 from antiphon.transport.head import build_head
 from antiphon.types import Target
 from antiphon.wires.wire import Wire
@@ -24,8 +24,15 @@ TRANSPORTS = {
     "http": "antiphon.transport.http:HttpTransport",
     "https": "antiphon.transport.http:HttpTransport",
     "sim": "antiphon.sim.transport:SimTransport",
+    "longtail": "antiphon.longtail.transport:LongtailTransport",
 }
 """Origin scheme to the transport that goes there; schemes with the same entry share one."""
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "http": ("ca_file",),
+    "https": ("ca_file",),
+    "longtail": ("data", "ca_file", "longtail_workers", "longtail_in_flight"),
+}
+"""Origin scheme to the settings that its transport is made with."""
 
 Forwarded: TypeAlias = tuple[tuple[bytes, bytes], ...]
 USER_AGENT = "antiphon"
@@ -86,9 +93,14 @@ class Runtime:
         transport = self._transports.get(where)
         if transport is None:
             module, _, name = where.partition(":")
-            options = {"ca_file": self.catalog.settings.ca_file} if scheme in ("http", "https") else {}
+            options = {name: getattr(self.catalog.settings, name) for name in OPTIONS.get(scheme, ())}
             transport = self._transports[where] = getattr(import_module(module), name)(**options)
         return transport
+
+    def health(self) -> dict[str, Any]:
+        """Return what transports that look after processes of their own say of them; empty while none is in use."""
+        found: dict[str, object] = {scheme: self._transports.get(where) for scheme, where in TRANSPORTS.items()}
+        return {scheme: each.health() for scheme, each in found.items() if isinstance(each, Supervisor)}
 
     def head(self, target: Target, operation: str, wire: Wire, forwarded: Forwarded) -> bytes:
         """Return the request head for an operation that a target offers, with the caller's headers that go on."""

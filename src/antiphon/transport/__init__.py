@@ -7,6 +7,6 @@ Anything with ``send`` and ``close`` is a transport: the HTTP/1.1 client of this
 Choose one by the scheme of the origin.
 """
 
-from antiphon.transport.seam import Headers, Request, Response, Transport
+from antiphon.transport.seam import Headers, Request, Response, Supervisor, Transport
 
-__all__ = ["Headers", "Request", "Response", "Transport"]
+__all__ = ["Headers", "Request", "Response", "Supervisor", "Transport"]

@@ -1,6 +1,6 @@
 """The shape of a transport: what every implementation takes and gives."""
 
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -68,3 +68,11 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Close every connection."""
+
+
+@runtime_checkable
+class Supervisor(Protocol):
+    """A transport that looks after processes of its own."""
+
+    def health(self) -> dict[str, Any]:
+        """Return how they are, for people and monitors; without waiting."""

@@ -1,0 +1,100 @@
+"""The transport to LiteLLM: HTTP over a worker's Unix socket, behind the same seam as any other."""
+
+from typing import Any
+
+from antiphon.errors import ConnectFailed, Disconnected, TransportMisuse
+from antiphon.longtail.slot import Pace, Slot
+from antiphon.longtail.supervisor import Supervisor
+from antiphon.transport.http import HttpTransport
+from antiphon.transport.seam import Headers, Request, Response
+
+SECRET_HEADER = b"x-longtail-secret"
+
+
+class LongtailTransport:
+    """Sends requests to LiteLLM, which is started with the first one. Making a transport does no I/O.
+
+    ``data`` is the gateway's data directory, ``ca_file`` names authorities (PEM) to trust beside the usual ones,
+    ``longtail_workers`` is how many processes share the calls, ``longtail_in_flight`` how many calls each takes at
+    once.
+    """
+
+    def __init__(
+        self,
+        *,
+        data: str,
+        ca_file: str | None = None,
+        longtail_workers: int = 1,
+        longtail_in_flight: int = 64,
+        pace: Pace | None = None,
+    ) -> None:
+        self._supervisor = Supervisor(data, ca_file, longtail_workers, longtail_in_flight, pace or Pace())
+        self._http = HttpTransport(environ={})
+
+    async def send(self, request: Request, connect_timeout: float) -> "LongtailResponse":
+        """See :meth:`antiphon.transport.seam.Transport.send`; the first call also waits for LiteLLM's start.
+
+        Raises :class:`~antiphon.errors.UpstreamStatus` (503) where LiteLLM has as many calls as it may.
+        """
+        if request.bound_to is not None and request.bound_to != request.origin:
+            raise TransportMisuse(
+                f"The credential of this request is bound to {request.bound_to}; it is not sent to {request.origin}."
+            )
+        slot, process = await self._supervisor.take()
+        head = b"%b%b: %b\r\n" % (request.head, SECRET_HEADER, process.secret.encode())
+        try:
+            response = await self._http.send(Request(slot.origin, head, request.body, slot.origin), connect_timeout)
+        except BaseException as error:
+            slot.in_flight -= 1
+            if isinstance(error, ConnectFailed | Disconnected):
+                raise Disconnected("LiteLLM's process ended during the call; another is being started.") from None
+            raise
+        return LongtailResponse(response, slot)
+
+    def health(self) -> dict[str, Any]:
+        """Return how LiteLLM's processes are."""
+        return self._supervisor.health()
+
+    async def close(self) -> None:
+        """End LiteLLM's processes and every connection to them."""
+        await self._http.close()
+        await self._supervisor.close()
+
+
+class LongtailResponse:
+    """An answer of a worker; letting it go makes room for another call."""
+
+    __slots__ = ("_inner", "_slot", "headers", "status")
+
+    def __init__(self, inner: Response, slot: Slot) -> None:
+        self.status = inner.status
+        self.headers: Headers = inner.headers
+        self._inner = inner
+        self._slot: Slot | None = slot
+
+    async def chunk(self) -> bytes | None:
+        """See :meth:`antiphon.transport.seam.Response.chunk`."""
+        return await self._inner.chunk()
+
+    async def read(self, cap: int) -> bytes:
+        """See :meth:`antiphon.transport.seam.Response.read`."""
+        return await self._inner.read(cap)
+
+    def nudge(self) -> None:
+        """See :meth:`antiphon.transport.seam.Response.nudge`."""
+        self._inner.nudge()
+
+    def finish(self) -> None:
+        """See :meth:`antiphon.transport.seam.Response.finish`."""
+        self._inner.finish()
+        self._release()
+
+    def close(self) -> None:
+        """See :meth:`antiphon.transport.seam.Response.close`."""
+        self._inner.close()
+        self._release()
+
+    def _release(self) -> None:
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            slot.in_flight -= 1
