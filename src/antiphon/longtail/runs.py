@@ -117,6 +117,7 @@ def _tidy(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def summary(run: Run) -> dict[str, Any]:
-    """Return an entry for people and programs."""
-    return {"pid": run.pid, "workers": list(run.workers)}
+def summary(path: Path, run: Run) -> dict[str, Any]:
+    """Return an entry for people and programs: who supervises, which workers, where their logs are."""
+    logs = sorted(str(log) for log in path.parent.glob(f"{path.stem}-*.log"))
+    return {"pid": run.pid, "workers": list(run.workers), "logs": logs}
