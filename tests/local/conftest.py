@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from antiphon.local.transport import LocalTransport
 from local.made import SIZE, Model, onnx_folder, static_folder
@@ -37,9 +38,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory, mini: Model, static: Model
     }
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def transport(folders: dict[str, Model]) -> AsyncIterator[LocalTransport]:
-    """One provider with every layout; its worker ends with the test."""
+    """One provider with every layout; its worker ends with the file's last test."""
     made = LocalTransport({"local": {name: str(model.folder) for name, model in folders.items()}})
     yield made
     await made.close()

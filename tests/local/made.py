@@ -99,6 +99,36 @@ def onnx_folder(
     return Model(folder, vectors)
 
 
+def holed_folder(folder: Path) -> Model:
+    """A model that fails on the word ``boom``: its tokenizer has a number for it, its table has no row."""
+    made = onnx_folder(folder)
+    words = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    words.add_tokens(["boom"])
+    words.save(str(folder / "tokenizer.json"))
+    return made
+
+
+def heavy_folder(folder: Path, width: int = 1536, layers: int = 40) -> Model:
+    """A model with so many products of matrices that a batch takes about a second."""
+    made = onnx_folder(folder)
+    graph = onnx.load(str(folder / "model.onnx")).graph
+    rng = numpy.random.default_rng(9)
+    wide, square, narrow = ((SIZE, width), (width, width), (width, SIZE))
+    weights = {name: rng.normal(size=shape) / 40 for name, shape in (("a", wide), ("b", square), ("c", narrow))}
+    graph.initializer.extend(
+        numpy_helper.from_array(value.astype(numpy.float32), name) for name, value in weights.items()
+    )
+    graph.node[-1].output[0] = "step0"
+    names = ["a", *["b"] * layers, "c"]
+    for at, name in enumerate(names):
+        output = "out" if at == len(names) - 1 else f"step{at + 1}"
+        graph.node.append(helper.make_node("MatMul", [f"step{at}", name], [output]))
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(folder / "model.onnx")
+    )
+    return made
+
+
 def static_folder(folder: Path, *, seed: int = 2, config: dict[str, Any] | None = None) -> Model:
     vectors = table(seed)
     model = StaticModel(vectors, tokenizer(framed=False), config=config, normalize=True, max_length=LONGEST)

@@ -10,6 +10,7 @@ import pytest
 from antiphon.local.transport import LocalTransport
 from local.made import LONGEST, SIZE, Model, ask, unit
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 TEXT = "w3 w7 w7 w41"
 
 

@@ -20,12 +20,12 @@ _QUICK = 4096
 class LocalTransport:
     """Answers embeddings requests inside the machine; the host of an origin is the provider's name.
 
-    ``models`` are, by provider, the names of its models with the folder or the hub's name of each. Every provider also
-    has the hashing embedder, as ``hash-<dimensions>``. The models of one provider share one worker process.
+    ``local_models`` are, by provider, the names of its models with the folder or the hub's name of each. Every provider
+    also has the hashing embedder, as ``hash-<dimensions>``. The models of one provider share one worker process.
     """
 
-    def __init__(self, models: Mapping[str, Mapping[str, str]] | None = None) -> None:
-        self._models = {name: dict(sources) for name, sources in (models or {}).items()}
+    def __init__(self, local_models: Mapping[str, Mapping[str, str]] | None = None) -> None:
+        self._models = {name: dict(sources) for name, sources in (local_models or {}).items()}
         self._hashing = HashEmbedder()
         self._groups: dict[str, Group] = {}
 
