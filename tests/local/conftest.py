@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from antiphon.local.transport import LocalTransport
-from local.made import SIZE, Model, onnx_folder, static_folder
+from local.made import SIZE, Configured, Model, onnx_folder, static_folder
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +38,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory, mini: Model, static: Model
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def transport(folders: dict[str, Model]) -> AsyncIterator[LocalTransport]:
+async def transport(folders: dict[str, Model]) -> AsyncIterator[Configured]:
     """One provider with every layout; its worker ends with the file's last test."""
-    made = LocalTransport({"local": {name: str(model.folder) for name, model in folders.items()}})
+    made = Configured({"local": {name: str(model.folder) for name, model in folders.items()}})
     yield made
     await made.close()

@@ -14,6 +14,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
+from antiphon.catalog.local import headers_of
 from antiphon.local.transport import LocalTransport
 from antiphon.transport.head import build_head
 from antiphon.transport.seam import Request
@@ -141,6 +142,14 @@ def write(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value))
 
 
+class Configured(LocalTransport):
+    """A transport, and the models that a configuration would have: provider to name to folder."""
+
+    def __init__(self, models: dict[str, dict[str, str]] | None = None) -> None:
+        super().__init__()
+        self.models = models or {}
+
+
 class Answer(NamedTuple):
     status: int
     headers: dict[bytes, bytes]
@@ -157,14 +166,14 @@ class Answer(NamedTuple):
         return self.json["error"]
 
 
-async def ask(transport: LocalTransport, model: str, texts: Any, *, provider: str = "local", **fields: Any) -> Answer:
+async def ask(transport: Configured, model: str, texts: Any, *, provider: str = "local", **fields: Any) -> Answer:
     """Send one embeddings request through the seam, as the engine does."""
     body = msgspec.json.encode({"model": model, "input": texts, **fields})
     return await send(transport, body, provider=provider)
 
 
 async def send(
-    transport: LocalTransport,
+    transport: Configured,
     body: bytes,
     *,
     provider: str = "local",
@@ -172,7 +181,8 @@ async def send(
     method: str = "POST",
 ) -> Answer:
     origin = Origin("local", provider, 0)
-    response = await transport.send(Request(origin, build_head(method, path, [], origin), body, origin), 5)
+    head = build_head(method, path, headers_of(transport.models.get(provider, {})), origin)
+    response = await transport.send(Request(origin, head, body, origin), 5)
     answer = await response.read(2**30)
     response.close()
     return Answer(response.status, dict(response.headers), msgspec.json.decode(answer))

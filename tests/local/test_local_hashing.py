@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.local.hashing import MOST_WORDS, HashEmbedder, words
+from antiphon.catalog.local import HASH_CONTEXT
+from antiphon.local.hashing import HashEmbedder, words
 from antiphon.local.request import MOST_CHARACTERS
-from antiphon.local.transport import LocalTransport
-from local.made import ask
+from local.made import Configured, ask
 
 TEXTS = ["The quick brown fox", "naïve café ﬁne", "机器学习很有趣", "x" * 200, " ", "one one one two", "a_b-c (d) 🦊"]
 GOLDEN = "f1e6bac4bfb93bdd74499ed8c08096f95d0d189b8700d7c0cea61a01d2748245"
@@ -73,7 +73,7 @@ def test_every_text_has_a_unit_vector(text: str, size: int):
 
 
 async def test_the_answer_has_openais_shape():
-    answer = await ask(LocalTransport(), "hash-256", ["One two, three", "four"])
+    answer = await ask(Configured(), "hash-256", ["One two, three", "four"])
     assert answer.status == 200
     assert answer.json["object"] == "list"
     assert answer.json["model"] == "hash-256"
@@ -82,7 +82,7 @@ async def test_the_answer_has_openais_shape():
 
 
 async def test_any_size_by_name_or_by_dimensions():
-    transport = LocalTransport()
+    transport = Configured()
     for name, size in (("hash-1", 1), ("hash-300", 300), ("hash-8192", 8192)):
         assert (await ask(transport, name, "hello")).vectors.shape == (1, size)
     by_name = await ask(transport, "hash-64", "hello")
@@ -93,12 +93,12 @@ async def test_any_size_by_name_or_by_dimensions():
 
 @pytest.mark.parametrize("name", ["hash-0", "hash-8193", "hash-064", "hash-", "hash-1e3", "hash-99999"])
 async def test_other_names_are_unknown(name: str):
-    answer = await ask(LocalTransport(), name, "hello")
+    answer = await ask(Configured(), name, "hello")
     assert (answer.status, answer.error["code"]) == (404, "model_not_found")
 
 
 async def test_a_long_text_in_a_thread_gives_what_a_short_one_gives():
-    transport = LocalTransport()
+    transport = Configured()
     text = "some words over again " * 5000
     alone = (await ask(transport, "hash-256", "some words over again")).json["data"][0]["embedding"]
     long = await ask(transport, "hash-256", [text, "some words over again"], encoding_format="float")
@@ -108,15 +108,15 @@ async def test_a_long_text_in_a_thread_gives_what_a_short_one_gives():
 
 
 async def test_what_is_too_long_is_refused():
-    answer = await ask(LocalTransport(), "hash-256", ["fine", "a " * (MOST_WORDS + 1)])
+    answer = await ask(Configured(), "hash-256", ["fine", "a " * (HASH_CONTEXT + 1)])
     assert (answer.status, answer.error["code"]) == (400, "context_length_exceeded")
     assert "input[1]" in answer.error["message"]
-    answer = await ask(LocalTransport(), "hash-256", ["x" * (MOST_CHARACTERS // 2 + 1)] * 2)
+    answer = await ask(Configured(), "hash-256", ["x" * (MOST_CHARACTERS // 2 + 1)] * 2)
     assert (answer.status, answer.error["param"]) == (400, "input")
 
 
 async def test_base64_holds_the_same_numbers():
-    packed = await ask(LocalTransport(), "hash-16", "hello", encoding_format="base64")
+    packed = await ask(Configured(), "hash-16", "hello", encoding_format="base64")
     raw = base64.b64decode(packed.json["data"][0]["embedding"])
     assert raw == HashEmbedder().embed(words("hello"), 16).tobytes()
     assert hashlib.sha256(raw).hexdigest() != hashlib.sha256(bytes(64)).hexdigest()

@@ -6,8 +6,7 @@ import msgspec
 import pytest
 
 from antiphon.local.request import MOST_TEXTS
-from antiphon.local.transport import LocalTransport
-from local.made import ask, send
+from local.made import Configured, ask, send
 
 KINDS = {400: "invalid_request_error", 404: "invalid_request_error"}
 
@@ -32,7 +31,7 @@ KINDS = {400: "invalid_request_error", 404: "invalid_request_error"}
     ],
 )
 async def test_bad_requests(fields: dict[str, Any], param: str | None):
-    answer = await send(LocalTransport(), msgspec.json.encode({"model": "hash-256", **fields}))
+    answer = await send(Configured(), msgspec.json.encode({"model": "hash-256", **fields}))
     assert answer.status == 400
     assert answer.error["type"] == KINDS[400]
     assert answer.error["param"] == param
@@ -41,16 +40,16 @@ async def test_bad_requests(fields: dict[str, Any], param: str | None):
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 5000])
 async def test_bodies_that_are_no_requests(body: bytes):
-    assert (await send(LocalTransport(), body)).status == 400
+    assert (await send(Configured(), body)).status == 400
 
 
 async def test_token_ids_are_told_from_other_faults():
-    answer = await ask(LocalTransport(), "hash-256", [[1, 2]])
+    answer = await ask(Configured(), "hash-256", [[1, 2]])
     assert answer.error["code"] == "tokens_not_supported"
 
 
 async def test_an_unknown_model_names_those_there_are():
-    transport = LocalTransport({"own": {"small": "/nowhere", "large": "/nowhere"}})
+    transport = Configured({"own": {"small": "/nowhere", "large": "/nowhere"}})
     answer = await ask(transport, "medium", "x", provider="own")
     assert (answer.status, answer.error["code"], answer.error["param"]) == (404, "model_not_found", "model")
     for name in ("own", "medium", "small", "large", "hash-256"):
@@ -61,5 +60,5 @@ async def test_an_unknown_model_names_those_there_are():
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/v1/embeddings"), ("POST", "/v1/chat/completions")])
 async def test_nothing_but_embeddings(method: str, path: str):
-    answer = await send(LocalTransport(), b"{}", method=method, path=path)
+    answer = await send(Configured(), b"{}", method=method, path=path)
     assert (answer.status, answer.error["code"]) == (404, "not_found")

@@ -15,14 +15,13 @@ import pytest
 
 from antiphon.local.group import Bounds, Group
 from antiphon.local.request import Refused
-from antiphon.local.transport import LocalTransport
 from living import eventually
-from local.made import Model, ask, heavy_folder, holed_folder, write
+from local.made import Configured, Model, ask, heavy_folder, holed_folder, write
 
 
 @pytest.fixture
-async def transport(mini: Model, static: Model) -> AsyncIterator[LocalTransport]:
-    made = LocalTransport({"local": {"mini": str(mini.folder), "static": str(static.folder)}})
+async def transport(mini: Model, static: Model) -> AsyncIterator[Configured]:
+    made = Configured({"local": {"mini": str(mini.folder), "static": str(static.folder)}})
     yield made
     await made.close()
 
@@ -39,7 +38,7 @@ def pid_of(group: Group) -> int:
     return group.worker_pid
 
 
-async def test_there_is_no_worker_before_it_is_needed_and_none_after(transport: LocalTransport):
+async def test_there_is_no_worker_before_it_is_needed_and_none_after(transport: Configured):
     await ask(transport, "hash-256", "hello")
     assert transport.group("local").worker_pid is None
     await ask(transport, "mini", "w1")
@@ -57,7 +56,7 @@ async def test_an_idle_worker_ends_and_the_next_call_starts_another(group: Group
     assert (await group.embed(str(mini.folder), ["w1"])).tokens == 3
 
 
-async def test_a_worker_killed_between_calls_costs_no_call(transport: LocalTransport, mini: Model):
+async def test_a_worker_killed_between_calls_costs_no_call(transport: Configured, mini: Model):
     await ask(transport, "mini", "w1")
     first = pid_of(transport.group("local"))
     os.kill(first, signal.SIGKILL)
@@ -66,7 +65,7 @@ async def test_a_worker_killed_between_calls_costs_no_call(transport: LocalTrans
     assert pid_of(transport.group("local")) != first
 
 
-async def test_a_call_that_keeps_killing_the_worker_is_told_and_the_next_is_served(transport: LocalTransport):
+async def test_a_call_that_keeps_killing_the_worker_is_told_and_the_next_is_served(transport: Configured):
     group = transport.group("local")
 
     async def kill() -> None:
@@ -85,7 +84,7 @@ async def test_a_call_that_keeps_killing_the_worker_is_told_and_the_next_is_serv
 
 
 async def test_a_text_the_model_fails_on_harms_its_own_call_only(tmp_path: Path):
-    transport = LocalTransport({"local": {"holed": str(holed_folder(tmp_path).folder)}})
+    transport = Configured({"local": {"holed": str(holed_folder(tmp_path).folder)}})
     texts = ["w1", "w2 w3", "w1 boom", "w4", "w5 w6"] * 4
     answers = await asyncio.gather(*(ask(transport, "holed", text) for text in texts))
     await transport.close()
@@ -137,7 +136,7 @@ async def test_closing_refuses_those_who_wait(mini: Model):
 
 
 async def test_the_loop_goes_on_while_a_model_works(tmp_path: Path):
-    transport = LocalTransport({"local": {"heavy": str(heavy_folder(tmp_path).folder)}})
+    transport = Configured({"local": {"heavy": str(heavy_folder(tmp_path).folder)}})
     await ask(transport, "heavy", "w1")
     gaps = []
 
@@ -161,7 +160,7 @@ async def test_the_loop_goes_on_while_a_model_works(tmp_path: Path):
 
 
 async def test_a_long_text_does_not_hold_up_the_loop_either():
-    transport = LocalTransport()
+    transport = Configured()
     texts = [" ".join(f"word{at * 7919 % 10007}of{at}" for at in range(start, start + 20_000)) for start in (0, 20_000)]
     turns = 0
 
@@ -179,7 +178,7 @@ async def test_a_long_text_does_not_hold_up_the_loop_either():
 
 
 async def test_without_the_extra_the_answer_says_what_to_install(
-    tmp_path: Path, transport: LocalTransport, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, transport: Configured, monkeypatch: pytest.MonkeyPatch
 ):
     for name in ("fastembed", "model2vec"):
         (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError('there is no {name}')\n")
@@ -208,7 +207,7 @@ async def test_a_broken_model_is_told_with_its_reason_but_not_its_place(tmp_path
 
     folder = onnx_folder(tmp_path / "model").folder
     break_it(folder)
-    transport = LocalTransport({"local": {"broken": str(folder)}})
+    transport = Configured({"local": {"broken": str(folder)}})
     answer = await ask(transport, "broken", "w1")
     await transport.close()
     assert (answer.status, answer.error["code"]) == (500, "model_broken")
@@ -228,7 +227,7 @@ async def test_a_name_of_the_hub_is_loaded_from_its_cache(
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     names = {name: f"somebody/{name}" for name in ("mini", "static", "absent")}
-    transport = LocalTransport({"local": names})
+    transport = Configured({"local": names})
     answers = {name: await ask(transport, name, "w1 w2") for name in names}
     await transport.close()
     numpy.testing.assert_allclose(answers["mini"].vectors, [mini.mean("w1 w2")], atol=1e-6)
@@ -238,11 +237,10 @@ async def test_a_name_of_the_hub_is_loaded_from_its_cache(
 
 PARENT = """
 import asyncio, sys
-from antiphon.local.transport import LocalTransport
-from local.made import ask
+from local.made import Configured, ask
 
 async def main():
-    transport = LocalTransport({"local": {"mini": sys.argv[1]}})
+    transport = Configured({"local": {"mini": sys.argv[1]}})
     assert (await ask(transport, "mini", "w1")).status == 200
     print(transport.group("local").worker_pid, flush=True)
     await asyncio.sleep(60)
@@ -267,7 +265,7 @@ async def test_the_worker_ends_with_the_gateway_however_that_ends(mini: Model):
 
 
 async def test_a_worker_sees_no_credentials_and_nothing_of_the_working_directory(
-    tmp_path: Path, transport: LocalTransport, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, transport: Configured, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")

@@ -17,7 +17,8 @@ LOW, HIGH = 1 * PER_MILLION, 5 * PER_MILLION
 class ModelFacts(msgspec.Struct, frozen=True, eq=False):
     """What is known of one model. ``None`` is *unknown* everywhere.
 
-    ``context`` and ``max_output`` are tokens, ``until`` the day its provider withdraws it (ISO 8601).
+    ``context`` and ``max_output`` are tokens, ``until`` the day its provider withdraws it (ISO 8601), ``dimensions``
+    the length of its vectors.
     """
 
     operation: str = "chat"
@@ -26,6 +27,7 @@ class ModelFacts(msgspec.Struct, frozen=True, eq=False):
     price: Price | None = None
     capabilities: frozenset[str] | None = None
     until: str | None = None
+    dimensions: int | None = None
 
     @property
     def tier(self) -> str | None:

@@ -1,11 +1,25 @@
-"""Models on this machine, as a configuration names them: a name for each folder or name of the hub."""
+"""Models on this machine, as a configuration names them: a name for each folder or name of the hub.
 
+A request carries the models of its provider, so that the transport needs no configuration of its own. A caller chooses
+among the names and never sees, let alone gives, a place.
+"""
+
+import base64
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
+from antiphon.catalog.address import Address
+from antiphon.catalog.facts import ModelFacts
+from antiphon.types import Price
+
+MODELS_HEADER = "x-local-models"
 MOST_DIMENSIONS = 8192
 """Of the hashing embedder, whose models are ``hash-1`` to ``hash-8192`` without being configured."""
+HASH_CONTEXT = 32_768
+"""Words in one text; a longer one is refused."""
 
 _HASH = re.compile(r"hash-([1-9][0-9]{0,3})")
 
@@ -15,6 +29,27 @@ def hash_size(model: str) -> int | None:
     match = _HASH.fullmatch(model)
     size = int(match[1]) if match else 0
     return size if 0 < size <= MOST_DIMENSIONS else None
+
+
+def facts_of(model: str, price: Price | None) -> ModelFacts:
+    """Return what is known of a model without looking at its files."""
+    size = hash_size(model)
+    return ModelFacts("embeddings", HASH_CONTEXT if size else None, price=price, dimensions=size)
+
+
+def headers_of(models: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the headers of a request to a provider with these models."""
+    return ((MODELS_HEADER, base64.b64encode(msgspec.json.encode(models)).decode()),) if models else ()
+
+
+def models_in(value: bytes) -> dict[str, str]:
+    """Return the models that a header's value carries; none where there is no such header."""
+    return msgspec.json.decode(base64.b64decode(value), type=dict[str, str]) if value else {}
+
+
+def address_of(provider: str, address: Address) -> Address:
+    """Return the address of a provider, which is its name: each has models and processes of its own."""
+    return Address(msgspec.structs.replace(address.origin, host=provider), address.prefix)
 
 
 def problems(models: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ A batch is what has queued up while the one before was embedded; nobody waits fo
 import asyncio
 from collections import deque
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 
@@ -79,6 +80,10 @@ class Group:
     def worker_pid(self) -> int | None:
         """The worker's process, where one runs."""
         return self._worker.pid if self._worker is not None else None
+
+    def health(self) -> dict[str, Any]:
+        """Return how the worker is, for people and monitors."""
+        return {"pid": self.worker_pid, "waiting": len(self._queue), "crashes": self._crashes}
 
     async def embed(self, source: str, texts: list[str]) -> Embedded:
         """Return the vectors of texts by the model at ``source``; raises :class:`Refused`.

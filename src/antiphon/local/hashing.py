@@ -14,9 +14,6 @@ from itertools import chain
 from operator import mul
 from zlib import crc32
 
-MOST_WORDS = 32_768
-"""Words in one text; a longer one is refused."""
-
 _words = re.compile(r"\w{1,64}|[^\w\s]").findall
 _REMEMBERED = 32_768
 _MIX = 0x9E3779B97F4A7C15

@@ -2,17 +2,20 @@
 
 import asyncio
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from sys import byteorder
+from typing import Any
 
-from antiphon.catalog.local import hash_size
+from antiphon.catalog.local import HASH_CONTEXT, MODELS_HEADER, hash_size, models_in
 from antiphon.local.answer import LocalResponse, written
 from antiphon.local.group import Embedded, Group
-from antiphon.local.hashing import MOST_WORDS, HashEmbedder, unit, words
+from antiphon.local.hashing import HashEmbedder, unit, words
 from antiphon.local.request import Asked, Refused, invalid, read
 from antiphon.transport.seam import Request
 
 _PATH = b"/v1/embeddings"
+_MODELS = MODELS_HEADER.encode() + b": "
+_PROVIDERS_KNOWN = 256
 _QUICK = 4096
 """Characters that are hashed in the loop, about a millisecond's work; more goes to a thread."""
 
@@ -20,25 +23,35 @@ _QUICK = 4096
 class LocalTransport:
     """Answers embeddings requests inside the machine; the host of an origin is the provider's name.
 
-    ``local_models`` are, by provider, the names of its models with the folder or the hub's name of each. Every provider
-    also has the hashing embedder, as ``hash-<dimensions>``. The models of one provider share one worker process.
+    A request names the provider's models in a header, see :mod:`antiphon.catalog.local`. Every provider also has the
+    hashing embedder, as ``hash-<dimensions>``. The models of one provider share one worker process.
     """
 
-    def __init__(self, local_models: Mapping[str, Mapping[str, str]] | None = None) -> None:
-        self._models = {name: dict(sources) for name, sources in (local_models or {}).items()}
+    def __init__(self) -> None:
         self._hashing = HashEmbedder()
         self._groups: dict[str, Group] = {}
+        self._sources: dict[bytes, dict[str, str]] = {}
 
     async def send(self, request: Request, connect_timeout: float) -> LocalResponse:
         """Return the whole answer; a refusal is one with an error status and OpenAI's error object."""
-        method, path, _ = request.head[: request.head.index(b"\r\n")].split(b" ", 2)
+        line, *fields = request.head.split(b"\r\n")
+        method, path, _ = line.split(b" ", 2)
         try:
             if method != b"POST" or path != _PATH:
                 problem = f"Local models answer POST {_PATH.decode()} only."
                 raise Refused(404, "not_found", problem)
-            return LocalResponse(200, await self._answer(request.origin.host, read(request.body)))
+            provider, asked = request.origin.host, read(request.body)
+            if (size := hash_size(asked.model)) is not None:
+                body = await self._hashed(asked, size)
+            else:
+                body = await self._embedded(provider, asked, self._models(fields))
+            return LocalResponse(200, body)
         except Refused as refused:
             return LocalResponse.refusal(refused)
+
+    def health(self) -> dict[str, Any]:
+        """Return the worker of each provider that has been called: its process, if one runs, and who waits for it."""
+        return {provider: group.health() for provider, group in self._groups.items()}
 
     async def close(self) -> None:
         """End every worker."""
@@ -52,12 +65,19 @@ class LocalTransport:
             self._groups[provider] = Group()
         return self._groups[provider]
 
-    async def _answer(self, provider: str, asked: Asked) -> bytes:
-        if (size := hash_size(asked.model)) is not None:
-            return await self._hashed(asked, size)
-        sources = self._models.get(provider, {})
-        if (source := sources.get(asked.model)) is None:
-            names = ", ".join(f"`{name}`" for name in (*sources, "hash-256"))
+    def _models(self, fields: list[bytes]) -> dict[str, str]:
+        """Return the provider's models by name; requests of one provider carry the same bytes, which are read once."""
+        value = next((field[len(_MODELS) :] for field in fields if field.startswith(_MODELS)), b"")
+        models = self._sources.get(value)
+        if models is None:
+            if len(self._sources) >= _PROVIDERS_KNOWN:
+                self._sources.clear()
+            models = self._sources[value] = models_in(value)
+        return models
+
+    async def _embedded(self, provider: str, asked: Asked, models: dict[str, str]) -> bytes:
+        if (source := models.get(asked.model)) is None:
+            names = ", ".join(f"`{name}`" for name in (*models, "hash-256"))
             problem = f"The local provider `{provider}` has no model `{asked.model}`; it has {names}."
             raise Refused(404, "model_not_found", f"{problem} Others go into its `models`.", param="model")
         embedded = await self.group(provider).embed(source, asked.texts)
@@ -77,8 +97,8 @@ class LocalTransport:
         vectors, tokens = [], 0
         for number, text in enumerate(texts):
             found = words(text)
-            if len(found) > MOST_WORDS:
-                problem = f"`input[{number}]` has {len(found)} words, and at most {MOST_WORDS} can be read; split it."
+            if len(found) > HASH_CONTEXT:
+                problem = f"`input[{number}]` has {len(found)} words, and at most {HASH_CONTEXT} can be read; split it."
                 raise invalid(problem, "input", "context_length_exceeded")
             vectors.append(self._hashing.embed(found, size))
             tokens += len(found)
