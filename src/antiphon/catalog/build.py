@@ -1,15 +1,15 @@
 """From a checked file to settings, providers and routes. Imported only where a file is read."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from antiphon.catalog.account import Credentials, found_credentials, params_of, signing_of
 from antiphon.catalog.address import parse_address
 from antiphon.catalog.check import check
-from antiphon.catalog.detect import key_from
 from antiphon.catalog.document import Document, dotted, parse
 from antiphon.catalog.kinds import Kind, load_kinds
 from antiphon.catalog.longtail import Tail, row, tail
@@ -19,7 +19,7 @@ from antiphon.catalog.routes import Route, split_target
 from antiphon.catalog.schema import ModelBlock, PriceBlock, ProviderBlock, SettingsBlock, TimeoutsBlock
 from antiphon.catalog.settings import Settings
 from antiphon.errors import ConfigError, Fault
-from antiphon.types import Price, Strategy, Timeouts
+from antiphon.types import Price, Secret, Strategy, Timeouts
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -45,11 +45,9 @@ def build(file: str, environ: Mapping[str, str]) -> Built:
         name: _provider(name, block, settings.timeouts, document, environ) for name, block in checked.providers.items()
     }
     for kind in load_kinds().values():
-        if kind.always and checked.settings.sim and kind.address is not None:
-            providers.setdefault(
-                kind.name,
-                Provider(kind.name, kind, kind.address, "built in", timeouts=settings.timeouts),
-            )
+        address = kind.address() if kind.always and checked.settings.sim else None
+        if address is not None:
+            providers.setdefault(kind.name, Provider(kind.name, kind, address, "built in", timeouts=settings.timeouts))
     if faults:
         raise ConfigError(faults)
     routes = {name: _route(name, block) for name, block in checked.models.items()}
@@ -94,28 +92,43 @@ def _provider(
     named = block.kind or name
     through = row(block.via, named)
     kind = through or load_kinds()[named]
-    address = parse_address(block.base_url) if block.base_url and not through else kind.address
+    params = params_of(kind, _stated(block, kind.params), environ)
+    address = parse_address(block.base_url) if block.base_url and not through else kind.address(params.values)
     assert address is not None
-    credential, key_source = block.api_key, _place(document, (*path, "api_key"))
-    if credential is None:
-        key_source = ""
-        # A key is bound to the address it was made for: one from the environment goes to the kind's own only.
-        if block.base_url is None:
-            credential, variable = key_from(kind, environ, document.faults)
-            key_source = f"environment variable {variable}" if variable else ""
+    credentials = _credentials(block, path, kind, document, environ)
     return Provider(
         name=name,
         kind=kind,
-        address=kind.at(address),
+        address=kind.at(address, params.values),
         source=_place(document, path),
-        credential=credential,
-        key_source=key_source,
-        api_version=block.api_version or kind.api_version,
+        credential=credentials.key,
+        signing=signing_of(kind, params.values, credentials.secrets),
+        key_source=credentials.source,
+        params=params.values,
+        param_sources=params.sources,
         headers=tuple((header.lower(), value) for header, value in block.headers.items()),
         timeouts=_timeouts(block.timeouts, timeouts),
         models=tuple(block.models),
         tail=_tail(through, block),
     )
+
+
+def _credentials(
+    block: ProviderBlock, path: tuple[str, str], kind: Kind, document: Document, environ: Mapping[str, str]
+) -> Credentials:
+    if block.api_key is not None:
+        return Credentials(key=block.api_key, source=_place(document, (*path, "api_key")))
+    secrets: dict[str, Secret] = _stated(block, kind.signing.secrets) if kind.signing else {}
+    if secrets:
+        return Credentials(secrets=secrets, source=_place(document, (*path, next(iter(secrets)))))
+    # A key is bound to the address it was made for: one from the environment goes to the kind's own only.
+    if block.base_url is not None:
+        return Credentials()
+    return found_credentials(kind, environ, document.faults)
+
+
+def _stated(block: ProviderBlock, names: Iterable[str]) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(block, name)) is not None}
 
 
 def _tail(kind: Kind | None, block: ProviderBlock) -> Tail | None:

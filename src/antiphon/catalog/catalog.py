@@ -100,8 +100,9 @@ class Catalog:
         if (route := self._named.get(name)) is not None:
             return self._routed(route, name)
         split = split_target(name)
-        if split is not None and (provider := self.providers.get(split[0])) is not None:
-            return Model(name, (provider.target(split[1]),), (1,))
+        # The model becomes a part of a path at some providers, where a dot segment would change the path.
+        if split is not None and split[1] not in (".", "..") and split[0] in self.providers:
+            return Model(name, (self.providers[split[0]].target(split[1]),), (1,))
         for provider in self.providers.values():
             if provider.bare(name):
                 return Model(name, (provider.target(name),), (1,))

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from antiphon.catalog.address import is_loopback, parse_address
+from antiphon.catalog.account import has_credentials, params_of
+from antiphon.catalog.address import Address, is_loopback, parse_address
 from antiphon.catalog.document import Document, Path, dotted, nearest
 from antiphon.catalog.explain import explain, found
 from antiphon.catalog.facts import load_facts
-from antiphon.catalog.kinds import Kind, later_kinds, load_kinds
+from antiphon.catalog.kinds import PARAMS, SECRETS, Kind, later_kinds, load_kinds, other_names
 from antiphon.catalog.longtail import OWN_PARAMS, VIAS, check_base_url, known, row
 from antiphon.catalog.routes import loop, split_target
 from antiphon.catalog.schema import File, ModelBlock, ProviderBlock, SettingsBlock
@@ -23,7 +24,6 @@ LATER: Mapping[tuple[str, ...], str] = {
     ("database",): "a database other than the SQLite file in `data`",
     ("redis",): "Redis",
     ("panels",): "panels",
-    ("providers", "*", "region"): "`region`",
     ("models", "*", "on_break"): "`on_break`",
 }
 LATER_STRATEGIES = ("fastest", "cheapest", "least-busy")
@@ -172,10 +172,8 @@ class _Check:
             if "params" in raw:
                 self._fault((*path, "params"), "parameters go with `via: litellm` only", "remove them, or add it")
             self._provider_address(path, raw, kind)
+            self._provider_params(path, raw, kind)
             self._provider_key(path, raw, kind)
-            versioned = (*path, "api_version")
-            if "api_version" in raw and not kind.api_version and not self._document.is_faulty(versioned):
-                self._fault(versioned, f"kind `{kind.name}` has no API version", "remove it")
             self._provider_headers(path, raw, kind)
         return block is not None and len(self._document.faults) == before
 
@@ -194,10 +192,11 @@ class _Check:
         if (kind := through or self._kinds.get(wanted)) is not None:
             return kind
         where = (*path, "kind") if given else path
+        same = f"did you mean `{other_names()[wanted]}`?" if wanted in other_names() else nearest(wanted, self._kinds)
         if given:
-            self._fault(where, f"unknown kind `{wanted}`", nearest(wanted, self._kinds) or "see docs/providers.md")
+            self._fault(where, f"unknown kind `{wanted}`", same or "see docs/providers.md")
         else:
-            hint = nearest(wanted, self._kinds) or "add `kind: openai-compatible` and a `base_url`"
+            hint = same or "add `kind: openai-compatible` and a `base_url`"
             self._fault(where, f"`{wanted}` is not a kind, so the provider needs a `kind`", hint)
         return None
 
@@ -212,6 +211,9 @@ class _Check:
         for name in params if isinstance(params, dict) else ():
             if (hint := OWN_PARAMS.get(str(name))) is not None:
                 self._fault((*path, "params", name), "is not a parameter to give here", hint)
+        for name in (PARAMS.keys() | SECRETS.keys()) - {"api_version"}:
+            if name in raw and not self._document.is_faulty((*path, name)):
+                self._fault((*path, name), "is told to LiteLLM under the name it has there", "move it to `params`")
         self._provider_headers(path, raw, kind)
 
     def _provider_address(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
@@ -226,21 +228,55 @@ class _Check:
             except ValueError as error:
                 self._fault(where, f"the address {error}")
 
+    def _provider_params(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
+        """Check what the account says beside its key: only what its kind has, and all that its kind needs."""
+        known = kind.params.keys() | (kind.signing.secrets if kind.signing else {}).keys()
+        given = [name for name in (*PARAMS, *SECRETS) if name in raw and not self._document.is_faulty((*path, name))]
+        for name in given:
+            if name not in known:
+                self._fault((*path, name), f"kind `{kind.name}` has no `{name}`", "remove it")
+        stated = {name: raw[name] for name in given if isinstance(raw[name], str)}
+        values = params_of(kind, stated, self._environ).values
+        for name, value in values.items():
+            if problem := kind.problem(name, value):
+                self._fault((*path, name) if name in stated else path, f"the `{name}` {problem}")
+        missing = kind.needs(self._stated_address(raw)) - values.keys()
+        for name in sorted(name for name in missing if not self._document.is_faulty((*path, name))):
+            variables = kind.params[name].env
+            hint = f", or export {variables[0]}" if variables else ""
+            self._fault(path, f"kind `{kind.name}` needs a `{name}`", f"add it{hint}")
+
+    def _stated_address(self, raw: dict[str, Any]) -> Address | None:
+        try:
+            return parse_address(raw["base_url"]) if isinstance(raw.get("base_url"), str) else None
+        except ValueError:
+            return None
+
     def _provider_key(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
         where = (*path, "api_key")
-        if self._document.is_faulty(where):
+        signing = [name for name in (kind.signing.secrets if kind.signing else ()) if name in raw]
+        if any(self._document.is_faulty((*path, name)) for name in ("api_key", *signing)):
             return
         if "api_key" in raw:
             if kind.key == "none":
                 self._fault(where, f"kind `{kind.name}` takes no key", "remove it")
-            return
-        if kind.key != "required":
-            return
+            elif signing:
+                self._fault(where, f"goes without `{signing[0]}`: requests carry a key or are signed", "remove one")
+        elif signing:
+            for name in kind.signing.required if kind.signing else ():
+                if name not in raw:
+                    self._fault(path, f"needs a `{name}` beside its `{signing[0]}`", "add it")
+        elif kind.key == "required":
+            self._key_from_elsewhere(path, raw, kind)
+
+    def _key_from_elsewhere(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
+        instead = " and ".join(f"`{name}`" for name in kind.signing.required) if kind.signing else ""
+        wanted = f"an `api_key`{f' (or {instead})' if instead else ''}"
         if "base_url" in raw and kind.base_url:
-            problem = "needs an `api_key`: a key from the environment is not sent to an address of your own by itself"
+            problem = f"needs {wanted}: a key from the environment is not sent to an address of your own by itself"
             self._fault(path, problem, f"write `api_key: ${{{kind.env[0]}}}`")
-        elif not any(self._environ.get(variable) for variable in kind.env):
-            self._fault(path, f"needs an `api_key`; {kind.env[0]} is not set either", f"export {kind.env[0]}")
+        elif not has_credentials(kind, self._environ):
+            self._fault(path, f"needs {wanted}; {kind.env[0]} is not set either", f"export {kind.env[0]}")
 
     def _provider_headers(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
         headers = raw.get("headers")

@@ -51,8 +51,11 @@ def _provider(provider: Provider, source: Callable[[str], str]) -> Iterator[Sett
     yield setting("base_url", provider.base_url)
     if provider.credential is not None:
         yield Setting((*above, "api_key"), HIDDEN, provider.key_source)
-    if provider.api_version:
-        yield setting("api_version", provider.api_version)
+    for name in provider.signing.secrets if provider.signing else ():
+        yield Setting((*above, name), HIDDEN, provider.key_source)
+    for name, value in provider.params.items():
+        origin = source(f"{at}.{name}")
+        yield Setting((*above, name), value, _or(origin, provider.param_sources.get(name, provider.source)))
     for name, _ in provider.headers:
         yield Setting((*above, "headers", name), HIDDEN, source(f"{at}.headers"))
     if (tail := provider.tail) is not None:

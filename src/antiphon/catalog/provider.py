@@ -1,15 +1,12 @@
 """A provider: an account of a kind, ready to make targets."""
 
-from collections.abc import Mapping
-from urllib.parse import quote
-
 import msgspec
 
 from antiphon.catalog.address import Address
 from antiphon.catalog.facts import ModelFacts, load_facts
 from antiphon.catalog.kinds import Kind
 from antiphon.catalog.longtail import Tail
-from antiphon.types import Price, Secret, Target, Timeouts
+from antiphon.types import Price, Secret, Signing, Target, Timeouts
 
 
 class Provider(msgspec.Struct, frozen=True, eq=False):
@@ -20,8 +17,10 @@ class Provider(msgspec.Struct, frozen=True, eq=False):
     address: Address
     source: str
     credential: Secret | None = None
+    signing: Signing | None = None
     key_source: str = ""
-    api_version: str = ""
+    params: dict[str, str] = {}
+    param_sources: dict[str, str] = {}
     headers: tuple[tuple[str, str], ...] = ()
     timeouts: Timeouts = Timeouts()
     models: tuple[str, ...] = ()
@@ -40,24 +39,24 @@ class Provider(msgspec.Struct, frozen=True, eq=False):
     @property
     def key_state(self) -> str:
         """``set``, ``missing`` or ``not needed``."""
-        if self.credential is not None:
+        if self.credential is not None or self.signing is not None:
             return "set"
         return "missing" if self.kind.key == "required" else "not needed"
 
     def facts(self, model: str) -> ModelFacts | None:
         """Return what is known of ``model`` here; servers of a kind with a flat price know that of every model."""
-        found = load_facts().get(self.kind.name, model)
+        found = load_facts().get(self.kind.known_as, model)
         if found is None and (price := self.kind.flat_price) is not None:
             return ModelFacts(operation=self.kind.models.get(model, "chat"), price=price)
         return found
 
     def bare(self, model: str) -> bool:
         """Say whether ``model`` alone means this provider's, by its exact name."""
-        return model in self.models or (self.kind.listed and load_facts().knows(self.kind.name, model))
+        return model in self.models or (self.kind.listed and load_facts().knows(self.kind.known_as, model))
 
     def shown(self) -> tuple[str, ...]:
         """Return the models worth showing: those the configuration names, those of the row, those known to exist."""
-        known = load_facts().names(self.kind.name) if self.kind.listed and not self.models else ()
+        known = load_facts().names(self.kind.known_as) if self.kind.listed and not self.models else ()
         return tuple(dict.fromkeys((*self.models, *self.kind.models, *known)))
 
     def target(self, model: str, price: Price | None = None) -> Target:
@@ -71,16 +70,12 @@ class Provider(msgspec.Struct, frozen=True, eq=False):
             kind=self.kind.name,
             wire=self.kind.wire,
             origin=self.address.origin,
-            urls=self._urls(model),
+            urls=self.kind.paths(model, self.params, self.address.prefix),
             headers=self.headers if self.tail is None else self.tail.headers(model),
             auth=self.kind.auth if self.credential is not None else None,
             credential=self.credential,
+            signing=self.signing,
             price=price,
             quirks=self.kind.quirks,
             timeouts=self.timeouts,
         )
-
-    def _urls(self, model: str) -> dict[str, str]:
-        values: Mapping[str, str] = {"model": quote(model, safe=""), "api_version": quote(self.api_version, safe="")}
-        prefix = self.address.prefix
-        return {operation: prefix + path.format_map(values) for operation, path in self.kind.operations.items()}

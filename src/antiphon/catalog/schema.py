@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from antiphon.catalog.document import FromVariable, Written
+from antiphon.catalog.kinds import PARAMS, SECRETS
 from antiphon.catalog.prices import dollars
 from antiphon.catalog.settings import GIB, KIB, MIB, Settings
 from antiphon.types import Secret, Timeouts
@@ -150,6 +151,10 @@ class LongtailBlock(Block):
     )
 
 
+def _of_kinds(name: str) -> str:
+    return f"{(PARAMS.get(name) or SECRETS[name])} For kinds that have one ([providers.md](providers.md))."
+
+
 class ProviderBlock(Block):
     """An account: a kind, credentials and an address, under a name."""
 
@@ -162,7 +167,14 @@ class ProviderBlock(Block):
         default=None,
         description="The credential; write `${NAME}`. Default: the kind's usual variable, unless `base_url` is given.",
     )
-    api_version: Name | None = Field(default=None, description="The API version, for kinds that have one.")
+    api_version: Name | None = Field(default=None, description=_of_kinds("api_version"))
+    region: Name | None = Field(default=None, description=_of_kinds("region"))
+    project: Name | None = Field(default=None, description=_of_kinds("project"))
+    account: Name | None = Field(default=None, description=_of_kinds("account"))
+    account_id: Name | None = Field(default=None, description=_of_kinds("account_id"))
+    access_key: SecretText | None = Field(default=None, description=_of_kinds("access_key"))
+    secret_key: SecretText | None = Field(default=None, description=_of_kinds("secret_key"))
+    session_token: SecretText | None = Field(default=None, description=_of_kinds("session_token"))
     via: Literal["litellm"] | None = Field(
         default=None,
         description="`litellm`: reached through it; `kind` is then its name for the provider. See"

@@ -1,0 +1,88 @@
+"""The words that rows may use, each explained once. A row with any other word does not load."""
+
+from collections.abc import Mapping
+
+QUIRKS: Mapping[str, str] = {
+    "no_stream_usage": "refuses `stream_options`; it sends the usage of a stream in its last chunk unasked",
+    "max_completion_tokens": "wants the limit of a chat answer as `max_completion_tokens`: its reasoning models refuse "
+    "`max_tokens`",
+    "model_in_path": "takes a Messages request with the model in its path, and `anthropic_version` in the body, not "
+    "as a header",
+    "no_structured_output": "has no `outputConfig` with a JSON schema; an answer in a form is asked for by a tool",
+}
+"""What a kind does otherwise than its wire says; the wire's codec acts on the name."""
+
+OPERATIONS: Mapping[str, str] = {
+    "chat": "OpenAI Chat Completions",
+    "responses": "OpenAI Responses",
+    "messages": "Anthropic Messages",
+    "messages.stream": "Anthropic Messages, as a stream",
+    "count_tokens": "Anthropic token counting",
+    "generate": "Gemini generateContent",
+    "generate.stream": "Gemini streamGenerateContent",
+    "gemini_count_tokens": "Gemini countTokens",
+    "gemini_embed": "Gemini embedContent",
+    "gemini_embed_batch": "Gemini batchEmbedContents",
+    "converse": "Bedrock Converse",
+    "converse.stream": "Bedrock ConverseStream",
+    "completions": "OpenAI Completions (legacy)",
+    "embeddings": "OpenAI Embeddings",
+    "rerank": "Rerank, as Cohere and Jina have it",
+    "moderations": "OpenAI Moderations",
+    "images": "OpenAI image generation",
+    "image_edits": "OpenAI image edits",
+    "speech": "OpenAI text to speech",
+    "transcriptions": "OpenAI speech to text",
+    "translations": "OpenAI speech to English text",
+}
+"""What a kind may offer; ``<operation>.stream`` is where a stream is asked for, on wires whose path says so."""
+
+WIRES: Mapping[str, str] = {
+    "openai": "chat",
+    "responses": "responses",
+    "anthropic": "messages",
+    "gemini": "generate",
+    "bedrock": "converse",
+}
+"""Each wire, and the operation by which it generates."""
+
+FEATURES: Mapping[str, str] = {
+    "vision": "images in",
+    "audio": "speech in",
+    "documents": "PDF in",
+    "tools": "tool calls",
+    "json": "answers that follow a JSON schema",
+    "reasoning": "thinking before the answer",
+    "caching": "a cheaper price for input it has seen before",
+    "search": "searches the web by itself",
+    "embeddings": "vectors",
+    "rerank": "sorting by relevance",
+    "images": "images out",
+    "speech": "speech out",
+    "transcription": "text from speech",
+    "moderation": "classes of harm",
+}
+"""What some model of a kind can do, as its documentation says; what one model can is in the facts."""
+
+CERTAINTY: Mapping[str, str] = {
+    "proven": "runs in our own tests",
+    "documented": "taken from its own documentation on the day named",
+    "reported": "taken from other programs' tables of providers; its own documentation was out of reach",
+}
+"""How sure a row is. No row was tried with a paid account."""
+
+PARAMS: Mapping[str, str] = {
+    "api_version": "The API version.",
+    "region": "The region whose servers answer.",
+    "project": "The project that is billed.",
+    "account": "The account's identifier, as its web address has it.",
+    "account_id": "The account's id.",
+}
+"""What an account may need beside its key; filled into its address and paths, percent-encoded."""
+
+SECRETS: Mapping[str, str] = {
+    "access_key": "The id of the key that signs requests.",
+    "secret_key": "The key that signs requests.",
+    "session_token": "The session the signing key belongs to, for keys that expire.",
+}
+"""What requests may be signed with instead of carrying a key."""
