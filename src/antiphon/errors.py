@@ -200,8 +200,9 @@ class UpstreamStatus(UpstreamError):
         super().__init__(message, status=status, **more)
         self.body = body
         self.headers = tuple(headers)
-        # 408, 409, 425, 429 and every 5xx may pass; any other 4xx says the request itself is at fault.
-        self.retryable = status in (408, 409, 425, 429) or status >= 500
+        # 408, 409, 424 (a model behind the provider failed), 425, 429 and every 5xx may pass; any other 4xx says that
+        # the request itself is at fault.
+        self.retryable = status in (408, 409, 424, 425, 429) or status >= 500
 
 
 class RateLimited(UpstreamStatus):

@@ -13,6 +13,7 @@ from antiphon.server.edge import Edge
 from antiphon.server.envelope import answer_to
 from antiphon.server.limits import Limits
 from antiphon.server.listener import Listener, listen
+from antiphon.wires import wire_of
 
 Handler = Callable[["Seen"], Awaitable[None]]
 
@@ -61,7 +62,7 @@ class Application:
                 body = await seen.read()
                 await seen.answer(b"%b %b %b" % (scope["method"].encode(), scope["raw_path"], body))
         except CallError as error:
-            status, headers, body = answer_to(error)
+            status, headers, body = answer_to(error, wire_of("chat"))
             await seen.answer(body, status, headers)
         except asyncio.CancelledError:
             seen.cancelled = True

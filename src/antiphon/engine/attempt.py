@@ -125,6 +125,7 @@ class Attempt:
             operation += ".stream"
         body = way.encode(self._book.call.body, target)
         head = self._run.head(target, operation, way.far, self._book.call.headers if way.verbatim else ())
+        head = self._run.signed(target, operation, head, body)
         return Request(target.origin, head, body, target.origin)
 
     def _late(self, phase: str) -> UpstreamTimeout:

@@ -5,12 +5,14 @@ Both kinds have the same shape, so that an attempt and a stream need not know wh
 
 from typing import Protocol
 
+from msgspec import structs
+
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires.codec import Codec, EventReader, EventWriter
 from antiphon.wires.neutral import Ended, Event, Failed, Finish, Grown, Marked, Opened, Start, Used
 from antiphon.wires.table import codec_of, translations, wire_of
-from antiphon.wires.wire import Envelope, Watch, Whole, Wire, text_bytes
+from antiphon.wires.wire import Envelope, Watch, Whole, Wire, counted, text_bytes
 
 
 class Bridge(Protocol):
@@ -122,9 +124,8 @@ class Translation:
         return found, self._near_codec.write_reply(self._far_codec.read_reply(body), self._request)
 
     def watch(self) -> "TranslatingWatch":
-        return TranslatingWatch(
-            self._far_codec.reader(), self._near_codec.writer(self._request), self._envelope.choices
-        )
+        reader, writer = self._far_codec.reader(), self._near_codec.writer(self._request)
+        return TranslatingWatch(reader, writer, self._envelope.choices, self._near.input_bytes(self._envelope))
 
     def rest(self, watch: Watch) -> bytes:
         assert isinstance(watch, TranslatingWatch)
@@ -142,18 +143,30 @@ def _too_large() -> BadRequest:
 class TranslatingWatch:
     """Reads a target's frames and writes the caller's; see :class:`antiphon.wires.wire.Watch`."""
 
-    __slots__ = ("_choices", "_finished", "_reader", "committed", "ended", "error", "output_bytes", "usage", "writer")
+    __slots__ = (
+        "_begun", "_choices", "_finished", "_input_bytes", "_reader", "_used", "committed", "ended", "error",
+        "output_bytes", "writer",
+    )  # fmt: skip
 
-    def __init__(self, reader: EventReader, writer: EventWriter, choices: int) -> None:
+    def __init__(self, reader: EventReader, writer: EventWriter, choices: int, input_bytes: int) -> None:
         self.committed = False
         self.ended = False
         self.error: CallError | None = None
-        self.usage: Usage | None = None
         self.output_bytes = 0
         self.writer = writer
+        self._begun: Usage | None = None
+        self._used: Usage | None = None
+        self._input_bytes = input_bytes
         self._reader = reader
         self._choices = choices
         self._finished = 0
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider counted; where it told only what went in, what came out is counted by us."""
+        if self._used is not None or self._begun is None:
+            return self._used
+        return structs.replace(self._begun, output=counted(0, self.output_bytes).output, estimated=True)
 
     @property
     def complete(self) -> bool:
@@ -170,6 +183,9 @@ class TranslatingWatch:
         out = []
         for event in events:
             self._note(event)
+            if type(event) is Ended and self._used is None:
+                usage = self.usage or counted(self._input_bytes, self.output_bytes)
+                out.append(self.writer.write(Used(usage)))  # most wires' clients rely on usage being there
             if self.error is None:
                 out.append(self.writer.write(event))
         return out[0] if len(out) == 1 else b"".join(out)
@@ -180,15 +196,16 @@ class TranslatingWatch:
             self.output_bytes += text_bytes(event.text)  # type: ignore[union-attr]
             self.committed = self.committed or bool(event.text)  # type: ignore[union-attr]
         elif kind is Used:
-            self.usage = event.usage  # type: ignore[union-attr]
+            self._used = event.usage  # type: ignore[union-attr]
         elif kind is Start:
-            self.usage = event.usage or self.usage  # type: ignore[union-attr]
+            self._begun = event.usage  # type: ignore[union-attr]
         elif kind is Finish:
             self._finished += 1
             self.committed = True
         elif kind is Ended:
             self.ended = self.committed = True
         elif kind is Failed:
-            self.error = BadAnswer(f"The provider reported an error: {event.message}")  # type: ignore[union-attr]
+            message = f"The provider reported an error: {event.message}"  # type: ignore[union-attr]
+            self.error = BadAnswer(message, status=event.status or None)  # type: ignore[union-attr]
         elif kind is Marked or (kind is Opened and event.kind == "tool"):  # type: ignore[union-attr]
             self.committed = True

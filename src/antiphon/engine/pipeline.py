@@ -1,6 +1,7 @@
 """The life of a call, top to bottom: peek, admit, plan, attempt, settle, answer."""
 
 import asyncio
+import re
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from antiphon.errors import BadRequest, CallError, Forbidden, Unavailable, Upstr
 from antiphon.transport import Headers
 from antiphon.types import PICO, Model, Outcome, Target
 from antiphon.wires import Envelope, wire_of
+from antiphon.wires.wire import Alone
 
 if TYPE_CHECKING:
     from antiphon.engine.runtime import Runtime
@@ -25,7 +27,10 @@ async def ask(run: "Runtime", call: Call) -> Answer:
     """Answer a call; raises :class:`~antiphon.errors.CallError` where no target could."""
     wire = wire_of(call.operation)
     envelope = wire.peek(call.body, call.model, call.stream)
-    plan = routing.plan(_admit(run, call, envelope))
+    model = _admit(run, call, envelope)
+    if isinstance(wire, Alone) and not any(offers(target, call.operation) for target in model.targets):
+        return Answer(200, [(b"content-type", b"application/json")], wire.alone(envelope))
+    plan = routing.plan(_reachable(model, call.operation))
     book = Book(run, call, wire, envelope)
     try:
         attempt = await _attempt_each(run, book, plan)
@@ -52,13 +57,13 @@ def _admit(run: "Runtime", call: Call, envelope: Envelope) -> Model:
             code="model_not_allowed",
             param="model",
         )
-    if call.operation not in model.targets[0].urls:
-        return _reachable(model, call.operation)
     return model
 
 
 def _reachable(model: Model, operation: str) -> Model:
     """Return the model with those of its targets that the operation can reach."""
+    if all(operation in target.urls for target in model.targets):
+        return model
     ways = [
         (target, weight)
         for target, weight in zip_longest(model.targets, model.weights, fillvalue=0)
@@ -105,7 +110,7 @@ def _headers(book: Book, attempt: Attempt) -> Headers:
         kind = wire.stream_type if attempt.stream is not None else "application/json"
         headers = [(b"content-type", kind.encode()), (wire.request_id, call.id.encode())]
         if way.dropped:
-            headers.append((b"x-antiphon-dropped", ", ".join(way.dropped).encode("ascii", "replace")))
+            headers.append((b"x-antiphon-dropped", _listed(way.dropped)))
     headers.append((b"x-antiphon-call-id", call.id.encode()))
     headers.append((b"x-antiphon-target", attempt.target.name.encode()))
     headers.append((b"x-antiphon-attempts", b"%d" % max(1, len(book.attempts) + (attempt.stream is not None))))
@@ -120,6 +125,12 @@ def _headers(book: Book, attempt: Attempt) -> Headers:
         )
     )
     return headers
+
+
+def _listed(names: tuple[str, ...]) -> bytes:
+    """Return names as a header value; they may be fields that a caller made up, of any length and content."""
+    shown = [re.sub(r"[^A-Za-z0-9_.\[\]-]", "?", name[:64]) for name in names[:32]]
+    return ", ".join(shown).encode()
 
 
 def dollars(picodollars: int) -> str:

@@ -9,9 +9,10 @@ from enum import StrEnum
 from antiphon.engine.runtime import Runtime
 from antiphon.errors import CallError, Unauthorized, Unavailable
 from antiphon.server import auth
-from antiphon.server.envelope import Headers, answer_to
+from antiphon.server.envelope import answer_to
 from antiphon.server.exchange import Receive, Scope, Send
 from antiphon.server.routes import Needs, Request, Route, find
+from antiphon.server.shapes import shape_of
 from antiphon.types import Caller
 
 logger = logging.getLogger("antiphon.server")
@@ -45,12 +46,12 @@ class Gateway:
                 raise
             if not error.call_id and self.phase is not Phase.STARTING:
                 self.runtime.telemetry.refuse(error.code)
-            await request.answer(*answer_to(error))
+            await request.answer(*answer_to(error, shape_of(scope["raw_path"])))
         except Exception:
             if request.started:
                 raise
             logger.exception("The gateway failed on %s %s", scope["method"], scope["raw_path"])
-            await request.answer(*_INTERNAL)
+            await request.answer(*answer_to(_INTERNAL, shape_of(scope["raw_path"])))
 
     def _caller(self, route: Route, scope: Scope) -> Caller:
         fields = scope["headers"]
@@ -58,7 +59,7 @@ class Gateway:
             auth.check_local(fields, scope["server"][1])
         if route.needs is Needs.NOTHING:
             return auth.OPEN
-        token = auth.bearer(fields)
+        token = auth.credential(fields)
         if self.phase is Phase.STARTING:
             raise Unavailable("The gateway is starting.", retry_after=1.0)
         if self._open:
@@ -69,4 +70,4 @@ class Gateway:
         return keys.lookup(token)
 
 
-_INTERNAL: tuple[int, Headers, bytes] = answer_to(CallError("The gateway failed. The cause is in its log."))
+_INTERNAL = CallError("The gateway failed. The cause is in its log.")

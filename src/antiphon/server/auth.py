@@ -12,13 +12,15 @@ Fields = Sequence[tuple[bytes, bytes]]
 OPEN = Caller(key_id="", name="open")
 """Whoever calls a gateway with ``auth: open``."""
 
-_CREDENTIALS = frozenset((b"authorization", b"api-key", b"x-api-key", b"proxy-authorization"))
+_CREDENTIALS = frozenset((b"authorization", b"api-key", b"x-api-key", b"x-goog-api-key", b"proxy-authorization"))
 _ORIGIN = re.compile(r"https?://(.+)", re.IGNORECASE)
 _HOW = "send one header field: Authorization: Bearer <key>"
+_PLAIN = frozenset((b"api-key", b"x-api-key", b"x-goog-api-key"))
+"""Header fields in which the clients of other wires send their key, without a scheme before it."""
 
 
-def bearer(fields: Fields) -> bytes:
-    """Return the bearer token of a request.
+def credential(fields: Fields) -> bytes:
+    """Return the key of a request: a bearer token, or the plain value of the header another wire's clients use.
 
     Raises :class:`~antiphon.errors.Unauthorized` where there is none, and :class:`~antiphon.errors.BadRequest` where
     there is more than one credential: two readers of such a request could take it for two different callers.
@@ -26,6 +28,8 @@ def bearer(fields: Fields) -> bytes:
     found = [field for field in fields if field[0] in _CREDENTIALS]
     if len(found) > 1:
         raise BadRequest(f"The request carries {len(found)} credentials; {_HOW}.", code="several_credentials")
+    if found and found[0][0] in _PLAIN and (token := found[0][1].strip(b" \t")):
+        return token
     if not found or found[0][0] != b"authorization":
         raise Unauthorized(f"The request carries no key; {_HOW}.", code="missing_api_key")
     scheme, _, token = found[0][1].strip(b" \t").partition(b" ")

@@ -13,6 +13,8 @@ from antiphon.errors import Forbidden, MethodNotAllowed, NotFound, UnsupportedMe
 from antiphon.server.envelope import Headers
 from antiphon.server.exchange import Receive, Scope, Send
 from antiphon.types import Caller
+from antiphon.wires import wire_of
+from antiphon.wires.gemini.address import read_address
 
 if TYPE_CHECKING:
     from antiphon.engine.stream import Stream
@@ -52,6 +54,19 @@ class Request:
             message = await self._receive()
             parts.append(message["body"])
         return b"".join(parts)
+
+    def forwarded(self, operation: str) -> tuple[tuple[bytes, bytes], ...]:
+        """Return the caller's header fields that go on to a provider of the same wire."""
+        names = wire_of(operation).forwards
+        return tuple(pair for pair in self.scope["headers"] if pair[0] in names) if names else ()
+
+    async def ask(self, call: Call) -> None:
+        """Have a call answered and send what comes."""
+        answer = await self.gateway.runtime.ask(call)
+        if answer.stream is not None:
+            await self.stream(answer.status, answer.headers + _STREAMED, answer.stream)
+        else:
+            await self.answer(answer.status, answer.headers, answer.body or b"")
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole answer."""
@@ -94,13 +109,29 @@ class Route(NamedTuple):
 def _asks(operation: str) -> Handler:
     async def handler(request: Request) -> None:
         body = await request.body()
-        answer = await request.gateway.runtime.ask(Call(operation, body, request.caller))
-        if answer.stream is not None:
-            await request.stream(answer.status, answer.headers + _STREAMED, answer.stream)
-        else:
-            await request.answer(answer.status, answer.headers, answer.body or b"")
+        await request.ask(Call(operation, body, request.caller, request.forwarded(operation)))
 
     return handler
+
+
+async def _gemini(request: Request) -> None:
+    query = request.scope["query_string"].decode("latin-1")
+    address = read_address("models/" + request.argument.decode("latin-1"), query)
+    body = await request.body()
+    call = Call(address.operation, body, request.caller, model=address.model, stream=address.stream)
+    await request.ask(call)
+
+
+async def _converse(request: Request) -> None:
+    name, _, last = request.argument.rpartition(b"/")
+    if last not in _CONVERSE or not name or b"/" in name:
+        raise NotFound("There is nothing here; expected /model/{modelId}/converse or /converse-stream.")
+    model = unquote_to_bytes(name).decode("utf-8", "replace")
+    body = await request.body()
+    await request.ask(Call("converse", body, request.caller, model=model, stream=_CONVERSE[last]))
+
+
+_CONVERSE = {b"converse": False, b"converse-stream": True}
 
 
 async def _models(request: Request) -> None:
@@ -130,6 +161,7 @@ async def _ready(request: Request) -> None:
     recording = not gateway.runtime.refuses_records
     ready = gateway.phase == "ready" and recording
     detail = {"status": gateway.phase.value, "records": "kept" if recording else "refused"}
+    detail |= gateway.runtime.health()
     await request.answer(200 if ready else 503, _JSON, msgspec.json.encode(detail))
 
 
@@ -146,6 +178,12 @@ ROUTES = (
     Route("POST", b"/v1/chat/completions", Needs.KEY, _asks("chat")),
     Route("POST", b"/v1/completions", Needs.KEY, _asks("completions")),
     Route("POST", b"/v1/embeddings", Needs.KEY, _asks("embeddings")),
+    Route("POST", b"/v1/responses", Needs.KEY, _asks("responses")),
+    Route("POST", b"/v1/messages", Needs.KEY, _asks("messages")),
+    Route("POST", b"/v1/messages/count_tokens", Needs.KEY, _asks("count_tokens")),
+    Route("POST", b"/v1beta/models/{}", Needs.KEY, _gemini),
+    Route("POST", b"/v1/models/{}", Needs.KEY, _gemini),
+    Route("POST", b"/model/{}", Needs.KEY, _converse),
     Route("GET", b"/v1/models", Needs.KEY, _models),
     Route("GET", b"/v1/models/{}", Needs.KEY, _one_model),
     Route("GET", b"/metrics", Needs.KEY, _metrics),
@@ -170,7 +208,7 @@ def find(method: str, path: bytes) -> tuple[Route, bytes]:
         if method == route.method or (method == "HEAD" and route.method == "GET"):
             return route, rest
     if matching:
-        allowed = [method for route, _ in matching for method in _methods(route)]
+        allowed = sorted({method for route, _ in matching for method in _methods(route)})
         raise MethodNotAllowed(f"{method} is not possible here; {', '.join(allowed)} is.", allowed=allowed)
     shown = path[:100].decode("ascii", "replace")
     raise NotFound(f"There is nothing at {shown}. The API is under /v1, for example /v1/chat/completions.")

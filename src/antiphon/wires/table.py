@@ -15,6 +15,11 @@ WIRES = {
     "responses": "antiphon.wires.responses:Responses",
     "messages": "antiphon.wires.anthropic:Messages",
     "count_tokens": "antiphon.wires.anthropic:CountTokens",
+    "generate": "antiphon.wires.gemini:Generate",
+    "gemini_count_tokens": "antiphon.wires.gemini:CountTokens",
+    "gemini_embed": "antiphon.wires.gemini:Embed",
+    "gemini_embed_batch": "antiphon.wires.gemini:EmbedBatch",
+    "converse": "antiphon.wires.bedrock:Converse",
 }
 """Operation to the wire it is called on."""
 
@@ -22,6 +27,8 @@ CODECS = {
     "chat": "antiphon.wires.openai.codec:OpenAICodec",
     "responses": "antiphon.wires.responses:ResponsesCodec",
     "messages": "antiphon.wires.anthropic:AnthropicCodec",
+    "generate": "antiphon.wires.gemini:Gemini",
+    "converse": "antiphon.wires.bedrock:BedrockCodec",
 }
 """Operations that ask for generation: each can be answered by a target that offers any other of them."""
 

@@ -1,7 +1,7 @@
 """The shape of a wire: what the engine asks of every codec. Nothing here does I/O."""
 
 import json
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -39,14 +39,25 @@ class Whole(msgspec.Struct, frozen=True, eq=False):
 class Watch(Protocol):
     """Looks at the frames of one streamed answer as they pass."""
 
-    committed: bool
-    """The first real output (text, reasoning, a tool call, a finish reason) was seen."""
-    ended: bool
-    """The wire's own end marker was seen."""
-    error: CallError | None
-    """The provider reported an error inside the stream."""
-    usage: Usage | None
-    output_bytes: int
+    @property
+    def committed(self) -> bool:
+        """The first real output (text, reasoning, a tool call, a finish reason) was seen."""
+
+    @property
+    def ended(self) -> bool:
+        """The wire's own end marker was seen."""
+
+    @property
+    def error(self) -> CallError | None:
+        """The error that the provider reported inside the stream."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider counted, as far as it said."""
+
+    @property
+    def output_bytes(self) -> int:
+        """How much was produced, for counting tokens ourselves."""
 
     @property
     def complete(self) -> bool:
@@ -111,11 +122,22 @@ class Wire(Protocol):
     def error_body(self, error: CallError) -> bytes:
         """Return an error in this wire's shape."""
 
+    def error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
+        """Return the headers that an error answer has on this wire, beside its content type."""
+
     def error_frame(self, error: CallError) -> bytes:
         """Return the frame that admits, in this wire's shape, that a stream broke."""
 
     def refusal(self, body: bytes) -> str:
         """Return the message of a provider's error body, or ``""``."""
+
+
+@runtime_checkable
+class Alone(Protocol):
+    """A wire whose answer we can give ourselves where no target offers the operation, such as a count of tokens."""
+
+    def alone(self, envelope: Envelope) -> bytes:
+        """Return the body of the answer."""
 
 
 BYTES_PER_TOKEN = 4

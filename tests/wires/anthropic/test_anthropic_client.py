@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         self.model.headers.append({name.lower(): value for name, value in self.headers.items()})
         try:
             if self.path.startswith("/v1/messages/count_tokens"):
-                self._send(200, "application/json", COUNT.counted(COUNT.peek(body)))
+                self._send(200, "application/json", COUNT.alone(COUNT.peek(body)))
             else:
                 self._answer(body)
         except CallError as error:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
-from antiphon.types import Secret
+from antiphon.types import Secret, Signing
 
 Header = tuple[str, str]
 
@@ -85,6 +85,13 @@ class Signer:
         token = self._session_token.reveal() if self._session_token else ""
         place = f"{self._region}/{self._service}"
         return _signed(method, path, query, headers, body, self._access_key, token, place, stamp, self._key)
+
+
+def signer(signing: Signing) -> Signer:
+    """Return the signer of a target; ``signing`` holds region and service, access key, secret key and session token."""
+    params, secrets = signing.params, signing.secrets
+    access_key = secrets["access_key"].reveal()
+    return Signer(access_key, secrets["secret_key"], secrets.get("session_token"), params["region"], params["service"])
 
 
 def canonical_path(path: str) -> str:

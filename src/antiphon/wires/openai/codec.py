@@ -27,7 +27,7 @@ class OpenAICodec:
         return reply.read(body)
 
     def write_reply(self, reply_: Reply, request: Request) -> bytes:
-        return reply.write(reply_)
+        return reply.write(reply_, request.model)
 
     def splitter(self) -> SSESplitter:
         return SSESplitter()

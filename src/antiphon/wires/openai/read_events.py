@@ -60,7 +60,7 @@ class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     id: str | None = None
     model: str | None = None
-    usage: msgspec.Raw | None = None
+    usage: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     error: Any = None
 
 
@@ -111,7 +111,7 @@ class Reader:
             events.append(Start(chunk.id or "", chunk.model or ""))
         for choice in chunk.choices or ():
             self._choice(choice, events)
-        if chunk.usage is not None and (usage := usages.read(bytes(chunk.usage))) is not None:
+        if chunk.usage is not msgspec.UNSET and (usage := usages.read(bytes(chunk.usage))) is not None:
             events.append(Used(usage))
         return events
 

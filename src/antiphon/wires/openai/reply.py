@@ -70,7 +70,7 @@ class _Completion(msgspec.Struct):
     id: str | None = None
     model: str | None = None
     created: int | float | None = None
-    usage: msgspec.Raw | None = None
+    usage: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 _decode = msgspec.json.Decoder(_Completion).decode
@@ -88,7 +88,7 @@ def read(body: bytes) -> Reply:
         model=answer.model or "",
         created=int(answer.created or 0),
         choices=tuple(_read_choice(choice) for choice in choices),
-        usage=usages.read(bytes(answer.usage)) if answer.usage is not None else None,
+        usage=usages.read(bytes(answer.usage)) if answer.usage is not msgspec.UNSET else None,
     )
 
 
@@ -130,13 +130,13 @@ def signature_of(extra: Any) -> str:
     return str(google.get("thought_signature") or "") if isinstance(google, dict) else ""
 
 
-def write(reply: Reply) -> bytes:
-    """Write a whole answer."""
+def write(reply: Reply, model: str) -> bytes:
+    """Write a whole answer; ``model`` is what was asked for, where the provider names none."""
     body: dict[str, Any] = {
         "id": reply.id,
         "object": "chat.completion",
         "created": reply.created,
-        "model": reply.model,
+        "model": reply.model or model,
         "choices": [_write_choice(i, choice) for i, choice in enumerate(reply.choices)],
     }
     if reply.usage is not None:

@@ -113,7 +113,7 @@ class OpenAI:
     heartbeat = comment(b"keep-alive")
     forwards: frozenset[bytes] = frozenset()
     requires: tuple[tuple[bytes, bytes], ...] = ()
-    shows = (b"x-request-id", b"x-ratelimit-", b"openai-")
+    shows: tuple[bytes, ...] = (b"x-request-id", b"x-ratelimit-", b"openai-")
     request_id = b"x-request-id"
 
     def __init__(self) -> None:
@@ -169,6 +169,9 @@ class OpenAI:
 
     def input_bytes(self, envelope: Envelope) -> int:
         raise NotImplementedError
+
+    def error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
+        return []
 
     def error_body(self, error: CallError) -> bytes:
         return error_object(error)

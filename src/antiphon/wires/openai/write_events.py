@@ -32,10 +32,11 @@ _FIELDS = {"text": b"content", "thinking": b"reasoning_content", "refusal": b"re
 class Writer:
     """See :class:`antiphon.wires.codec.EventWriter`. ``created`` is seconds since the epoch."""
 
-    __slots__ = ("_calls", "_created", "_kinds", "_prefix", "_roles", "_thinking", "_usage", "_wants_usage")
+    __slots__ = ("_calls", "_created", "_kinds", "_model", "_prefix", "_roles", "_thinking", "_usage", "_wants_usage")
 
     def __init__(self, request: Request, created: int, wants_usage: bool) -> None:
         self._created = created
+        self._model = request.model
         self._wants_usage = wants_usage
         self._prefix = b""
         self._usage: Usage | None = None
@@ -63,7 +64,7 @@ class Writer:
         self._prefix = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":' % (
             _encode(event.id),
             self._created,
-            _encode(event.model),
+            _encode(event.model or self._model),
         )
         self._usage = event.usage
         return self._role(0)

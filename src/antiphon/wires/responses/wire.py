@@ -98,6 +98,9 @@ class Responses:
         total = text_bytes(document.get("instructions")) + _texts_bytes(document.get("input"))
         return total + (len(encoded(tools)) if tools else 0)
 
+    def error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
+        return []
+
     def error_body(self, error: CallError) -> bytes:
         """Return OpenAI's error object for any error of ours."""
         return msgspec.json.encode(
