@@ -81,9 +81,9 @@ def test_a_good_file_is_fine(antiphon, tmp_path: Path):
     (tmp_path / "antiphon.yaml").write_text(FINE, "utf-8")
     result = antiphon("config", "check", OPENAI_API_KEY="hunter2")
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == "antiphon.yaml: fine; 2 providers (openai, sim), 2 models\n"
+    assert result.stdout == "antiphon.yaml: fine; 3 providers (openai, sim, local), 2 models\n"
     report = json.loads(antiphon("config", "check", "--json", OPENAI_API_KEY="hunter2").stdout)
-    assert report == {"ok": True, "file": "antiphon.yaml", "providers": ["openai", "sim"], "models": ["smart", "new"]}
+    assert report == {"ok": True, "file": "antiphon.yaml", "providers": ["openai", "sim", "local"], "models": ["smart", "new"]}
 
 
 def test_show_says_where_values_come_from_and_hides_secrets(antiphon, tmp_path: Path):

@@ -31,7 +31,7 @@ models:
 
 def test_the_example_of_the_design_loads_and_resolves(files):
     catalog = files.load(DESIGN)
-    assert list(catalog.providers) == ["openai", "azure-eu", "ollama", "sim"]
+    assert list(catalog.providers) == ["openai", "azure-eu", "ollama", "sim", "local"]
     model = catalog.resolve("best")
     assert model.name == "best"
     assert model.strategy is Strategy.WEIGHTED
@@ -106,7 +106,7 @@ def test_variables_defaults_and_dollars(files):
     settings = catalog.settings
     assert (settings.port, settings.heartbeat, settings.host) == (7777, 2.5, "::1")
     assert (settings.data, settings.durability) == ("/srv/x/$HOME/a-b", "disk")
-    assert not catalog.providers
+    assert list(catalog.providers) == ["local"]
 
 
 def test_text_that_looks_like_something_else_stays_text(files):
@@ -152,7 +152,7 @@ def test_sizes(files, text: str, size: int):
 def test_an_empty_file_is_all_defaults(files):
     for text in ("", "# nothing\n", "providers:\nmodels:\nserver:\n"):
         catalog = files.load(text)
-        assert list(catalog.providers) == ["sim"]
+        assert list(catalog.providers) == ["sim", "local"]
         assert catalog.settings.port == 7777
 
 

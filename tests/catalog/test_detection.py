@@ -23,9 +23,9 @@ def closed_port():
         yield bound.getsockname()[1]
 
 
-def test_with_nothing_around_there_is_the_simulator(detected):
+def test_with_nothing_around_there_is_what_is_built_in(detected):
     catalog = detected()
-    assert list(catalog.providers) == ["sim"]
+    assert list(catalog.providers) == ["sim", "local"]
     assert catalog.file is None
     assert catalog.settings.auth == "keys"
     assert catalog.resolve("sim/echo").targets[0].origin.scheme == "sim"
@@ -33,7 +33,7 @@ def test_with_nothing_around_there_is_the_simulator(detected):
 
 def test_keys_in_the_environment_are_providers(detected):
     catalog = detected(MISTRAL_API_KEY="m", OPENAI_API_KEY="o", XAI_API_KEY="", UNRELATED="x")
-    assert list(catalog.providers) == ["openai", "mistral", "sim"]
+    assert list(catalog.providers) == ["openai", "mistral", "sim", "local"]
     provider = catalog.providers["openai"]
     assert provider.source == provider.key_source == "environment variable OPENAI_API_KEY"
     assert provider.key_state == "set"
@@ -107,7 +107,7 @@ def test_a_variable_that_cannot_be_used_is_a_fault(detected, name: str, value: s
 
 def test_a_server_that_listens_is_found(detected, open_port: int, closed_port: int):
     catalog = detected({"lmstudio": open_port, "vllm": closed_port})
-    assert list(catalog.providers) == ["lmstudio", "sim"]
+    assert list(catalog.providers) == ["lmstudio", "sim", "local"]
     provider = catalog.providers["lmstudio"]
     assert provider.source == f"listening on 127.0.0.1:{open_port}"
     target = catalog.resolve("lmstudio/qwen:7b").targets[0]
@@ -132,4 +132,4 @@ def test_the_usual_ports():
 def test_a_file_is_the_whole_truth(files, open_port: int):
     files.path.write_text("version: 1\n", "utf-8")
     catalog = load(str(files.path), {"OPENAI_API_KEY": "k"}, probes={"ollama": open_port})
-    assert list(catalog.providers) == ["sim"]
+    assert list(catalog.providers) == ["sim", "local"]

@@ -12,6 +12,7 @@ from antiphon.catalog.address import parse_address
 from antiphon.catalog.check import check
 from antiphon.catalog.document import Document, dotted, parse
 from antiphon.catalog.kinds import Kind, load_kinds
+from antiphon.catalog.local import address_of, placed
 from antiphon.catalog.longtail import Tail, row, tail
 from antiphon.catalog.prices import config_version, filled
 from antiphon.catalog.provider import Provider
@@ -45,8 +46,8 @@ def build(file: str, environ: Mapping[str, str]) -> Built:
         name: _provider(name, block, settings.timeouts, document, environ) for name, block in checked.providers.items()
     }
     for kind in load_kinds().values():
-        address = kind.address() if kind.always and checked.settings.sim else None
-        if address is not None:
+        on = kind.always and (not kind.switch or getattr(checked.settings, kind.switch))
+        if on and (address := kind.address()) is not None:
             providers.setdefault(kind.name, Provider(kind.name, kind, address, "built in", timeouts=settings.timeouts))
     if faults:
         raise ConfigError(faults)
@@ -99,7 +100,7 @@ def _provider(
     return Provider(
         name=name,
         kind=kind,
-        address=kind.at(address, params.values),
+        address=address_of(name, kind.at(address)) if kind.files else kind.at(address, params.values),
         source=_place(document, path),
         credential=credentials.key,
         signing=signing_of(kind, params.values, credentials.secrets),
@@ -109,6 +110,7 @@ def _provider(
         headers=tuple((header.lower(), value) for header, value in block.headers.items()),
         timeouts=_timeouts(block.timeouts, timeouts),
         models=tuple(block.models),
+        places=placed(block.models) if isinstance(block.models, dict) else {},
         tail=_tail(through, block),
     )
 

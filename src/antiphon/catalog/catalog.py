@@ -166,6 +166,8 @@ class Catalog:
         entry["operation"] = facts.operation
         entry["context"] = facts.context
         entry["max_output"] = facts.max_output
+        if facts.dimensions is not None:
+            entry["dimensions"] = facts.dimensions
         entry["tier"] = facts.tier
         entry["capabilities"] = None if facts.capabilities is None else sorted(facts.capabilities)
         price = facts.price

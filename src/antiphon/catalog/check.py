@@ -16,6 +16,7 @@ from antiphon.catalog.document import Document, Path, dotted, nearest
 from antiphon.catalog.explain import explain, found
 from antiphon.catalog.facts import load_facts
 from antiphon.catalog.kinds import PARAMS, SECRETS, Kind, later_kinds, load_kinds, other_names
+from antiphon.catalog.local import problems
 from antiphon.catalog.longtail import OWN_PARAMS, VIAS, check_base_url, known, row
 from antiphon.catalog.routes import loop, split_target
 from antiphon.catalog.schema import File, ModelBlock, ProviderBlock, SettingsBlock
@@ -175,6 +176,8 @@ class _Check:
             self._provider_params(path, raw, kind)
             self._provider_key(path, raw, kind)
             self._provider_headers(path, raw, kind)
+        if kind is not None:
+            self._provider_models(path, raw, kind)
         return block is not None and len(self._document.faults) == before
 
     def _kind(self, path: Path, name: str, raw: dict[str, Any]) -> Kind | None:
@@ -227,6 +230,19 @@ class _Check:
                 parse_address(given)
             except ValueError as error:
                 self._fault(where, f"the address {error}")
+
+    def _provider_models(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
+        models = raw.get("models")
+        where = (*path, "models")
+        if kind.files and "base_url" in raw:
+            self._fault((*path, "base_url"), f"kind `{kind.name}` has no address", "remove it")
+        if models and isinstance(models, dict) != kind.files:
+            shape = "a mapping of names to folders" if kind.files else "a list of names"
+            self._fault(where, f"kind `{kind.name}` takes {shape} here, found {found(models)}")
+        elif isinstance(models, dict):
+            stated = {name: source for name, source in models.items() if isinstance(source, str)}
+            for name, problem in problems(stated).items():
+                self._fault((*where, name), problem, "docs/local.md says what goes here")
 
     def _provider_params(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
         """Check what the account says beside its key: only what its kind has, and all that its kind needs."""
@@ -365,10 +381,8 @@ class _Check:
     def _providers(self) -> set[str]:
         section = self._values.get("providers")
         names = set(section) if isinstance(section, dict) else set()
-        simulated = self._values.get("sim", True)
-        if simulated is not False:
-            names |= {kind.name for kind in self._kinds.values() if kind.always}
-        return names
+        always = (kind for kind in self._kinds.values() if kind.always)
+        return names | {kind.name for kind in always if self._values.get(kind.switch, True) is not False}
 
     def _provider_hint(self, provider: str) -> str:
         names = self._providers()
@@ -378,7 +392,7 @@ class _Check:
         if kind is None:
             return f"configured: {', '.join(sorted(names))}"
         if kind.always:
-            return "it is switched off by `sim: false`"
+            return f"it is switched off by `{kind.switch}: false`"
         return f"add it under `providers`: `{provider}: {{api_key: ${{{kind.env[0]}}}}}`" if kind.env else "add it"
 
     def _complete(self, text: str) -> str:

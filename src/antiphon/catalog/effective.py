@@ -64,7 +64,7 @@ def _provider(provider: Provider, source: Callable[[str], str]) -> Iterator[Sett
             if (origin := source(f"{at}.params.{name}")) != "default":
                 yield Setting((*above, "params", name), HIDDEN, origin)
     if provider.models:
-        yield setting("models", list(provider.models))
+        yield setting("models", provider.places or list(provider.models))
     for key in Timeouts.__struct_fields__:
         if (origin := source(f"{at}.timeouts.{key}")) != "default":
             yield Setting((*above, "timeouts", key), getattr(provider.timeouts, key), origin)

@@ -52,6 +52,12 @@ def address_of(provider: str, address: Address) -> Address:
     return Address(msgspec.structs.replace(address.origin, host=provider), address.prefix)
 
 
+def placed(models: Mapping[str, str]) -> dict[str, str]:
+    """Return configured models with the folders among them as they are found from any working directory."""
+    folders = {name: Path(source).expanduser() for name, source in models.items()}
+    return {name: str(path.resolve()) if path.is_dir() else models[name] for name, path in folders.items()}
+
+
 def problems(models: Mapping[str, str]) -> dict[str, str]:
     """Return what is wrong with configured models, by name; a name of the hub is looked for when it is first used."""
     found = {}

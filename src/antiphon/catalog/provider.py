@@ -2,6 +2,7 @@
 
 import msgspec
 
+from antiphon.catalog import local
 from antiphon.catalog.address import Address
 from antiphon.catalog.facts import ModelFacts, load_facts
 from antiphon.catalog.kinds import Kind
@@ -24,6 +25,8 @@ class Provider(msgspec.Struct, frozen=True, eq=False):
     headers: tuple[tuple[str, str], ...] = ()
     timeouts: Timeouts = Timeouts()
     models: tuple[str, ...] = ()
+    places: dict[str, str] = {}
+    """Where each model is, for kinds whose models are of this machine."""
     tail: Tail | None = None
     """What LiteLLM is told, where the provider is reached through it."""
 
@@ -45,6 +48,8 @@ class Provider(msgspec.Struct, frozen=True, eq=False):
 
     def facts(self, model: str) -> ModelFacts | None:
         """Return what is known of ``model`` here; servers of a kind with a flat price know that of every model."""
+        if self.kind.files:
+            return local.facts_of(model, self.kind.flat_price)
         found = load_facts().get(self.kind.known_as, model)
         if found is None and (price := self.kind.flat_price) is not None:
             return ModelFacts(operation=self.kind.models.get(model, "chat"), price=price)
@@ -71,7 +76,7 @@ class Provider(msgspec.Struct, frozen=True, eq=False):
             wire=self.kind.wire,
             origin=self.address.origin,
             urls=self.kind.paths(model, self.params, self.address.prefix),
-            headers=self.headers if self.tail is None else self.tail.headers(model),
+            headers=self._headers(model),
             auth=self.kind.auth if self.credential is not None else None,
             credential=self.credential,
             signing=self.signing,
@@ -79,3 +84,8 @@ class Provider(msgspec.Struct, frozen=True, eq=False):
             quirks=self.kind.quirks,
             timeouts=self.timeouts,
         )
+
+    def _headers(self, model: str) -> tuple[tuple[str, str], ...]:
+        if self.tail is not None:
+            return self.tail.headers(model)
+        return self.headers + local.headers_of(self.places)

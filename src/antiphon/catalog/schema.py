@@ -6,7 +6,7 @@ The descriptions are what ``docs/configuration.md`` and the JSON Schema say of e
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, TypeAdapter, WithJsonSchema
 
 from antiphon.catalog.document import FromVariable, Written
 from antiphon.catalog.kinds import PARAMS, SECRETS
@@ -79,6 +79,24 @@ Workers = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=64)]
 InFlight = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=10_000)]
 SecretText = Annotated[Secret, PlainValidator(_secret), WithJsonSchema({"type": "string", "minLength": 1})]
 Dollars = Annotated[int, PlainValidator(_dollars), WithJsonSchema({"type": "number", "minimum": 0})]
+
+
+_LIST = TypeAdapter(list[Name])
+_PLACES = TypeAdapter(dict[Name, Text])
+
+
+def _models(value: Any) -> Any:
+    """Read a list of names, or names each with its place; by two shapes, so that a fault has its own path."""
+    return (_PLACES if isinstance(value, dict) else _LIST).validate_python(value, strict=True)
+
+
+_MODELS_SCHEMA = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 256}},
+        {"type": "object", "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 1024}},
+    ]
+}
+Models = Annotated[list[str] | dict[str, str], PlainValidator(_models), WithJsonSchema(_MODELS_SCHEMA)]
 
 
 def _size_schema(low: int, high: int) -> dict[str, Any]:
@@ -187,7 +205,11 @@ class ProviderBlock(Block):
     timeouts: TimeoutsBlock = Field(
         default=TimeoutsBlock(), description="Deadlines for this provider; what is absent is taken from `timeouts`."
     )
-    models: list[Name] = Field(default=[], description="Names to show and to resolve without `provider/`.")
+    models: Models = Field(
+        default=[],
+        description="Names to show and to resolve without `provider/`; for kind `local` each with its folder, or its"
+        " name at the hub ([local.md](local.md)).",
+    )
 
 
 class TargetBlock(Block):

@@ -63,6 +63,8 @@ class Kind(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     notes: tuple[str, ...] = ()
     probe: int = 0
     always: bool = False
+    switch: str = ""
+    files: bool = False
     detect: bool = True
     listed: bool = True
     facts: str = ""
