@@ -50,8 +50,49 @@ def test_the_sources_are_named():
 
 def test_only_kinds_that_exist_have_facts():
     assert set(RAW["models"]) <= set(load_kinds())
-    for kind in ("openai", "azure", "mistral", "groq", "xai", "deepseek", "together", "fireworks", "openrouter"):
-        assert len(RAW["models"][kind]) >= 8
+    for kind in (
+        "openai",
+        "anthropic",
+        "gemini",
+        "bedrock",
+        "vertex",
+        "azure",
+        "mistral",
+        "cohere",
+        "groq",
+        "openrouter",
+    ):
+        assert len(RAW["models"][kind]) >= 12
+
+
+def test_the_file_stays_small():
+    assert (ROOT / "src/antiphon/catalog/facts.json").stat().st_size < 500_000
+
+
+SERVED = {
+    "chat": {"chat", "messages", "generate", "converse"},
+    "responses": {"responses"},
+    "completions": {"completions"},
+    "embeddings": {"embeddings", "gemini_embed"},
+}
+
+
+@pytest.mark.parametrize("kind", RAW["models"])
+def test_a_known_model_can_be_called_by_some_operation_of_its_kind(kind: str):
+    offered = {operation for row in load_kinds().values() if row.known_as == kind for operation in row.offered()}
+    for name, row in RAW["models"][kind].items():
+        assert SERVED[row.get("op", "chat")] & offered, name
+
+
+def test_every_kind_borrows_its_facts_from_one_that_has_some():
+    borrowed = {kind.facts for kind in load_kinds().values()} - {""}
+    assert borrowed <= set(RAW["models"])
+    assert not borrowed & {kind.name for kind in load_kinds().values() if kind.facts}
+
+
+def test_a_row_names_a_model_for_its_page():
+    for kind in load_kinds().values():
+        assert kind.sample or kind.models or next(load_facts().names(kind.known_as), ""), kind.name
 
 
 def test_every_number_is_a_whole_one_and_not_negative():
@@ -63,7 +104,7 @@ def test_every_number_is_a_whole_one_and_not_negative():
                 assert all(type(amount) is int and amount >= 0 for amount in price.values()), (kind, name)
             for key in ("context", "output"):
                 assert key not in row or (type(row[key]) is int and row[key] > 0), (kind, name)
-            assert row.get("op", "chat") in ("chat", "completions", "embeddings")
+            assert row.get("op", "chat") in ("chat", "responses", "completions", "embeddings")
 
 
 def test_every_row_decodes():
@@ -84,6 +125,14 @@ def test_well_known_models():
     small = facts.get("openai", "text-embedding-3-small")
     assert small is not None
     assert (small.operation, small.price and small.price.input) == ("embeddings", 20_000)
+    claude = facts.get("anthropic", "claude-haiku-4-5")
+    assert claude is not None
+    assert claude.price == filled(
+        {"input": 1_000_000, "cache_read": 100_000, "cache_write": 1_250_000, "output": 5_000_000}, "litellm-1.109.1"
+    )
+    codex = facts.get("openai", "gpt-5-codex")
+    assert codex is not None
+    assert codex.operation == "responses"
     assert facts.get("openai", "no-such-model") is None
     assert facts.get("no-such-kind", "gpt-4o") is None
 
