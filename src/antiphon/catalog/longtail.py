@@ -57,6 +57,8 @@ class Known(msgspec.Struct, frozen=True):
     """LiteLLM's own names of its providers, and the version they were read from."""
 
     litellm: str
+    bare: dict[str, str]
+    """Beginnings of names that belong to one maker: LiteLLM forgets whose a bare name is when a model is retired."""
     providers: frozenset[str]
 
 
@@ -91,7 +93,11 @@ class Tail(msgspec.Struct, frozen=True, eq=False):
 
     def headers(self, model: str) -> tuple[tuple[str, str], ...]:
         """Return the header that tells LiteLLM's process which model is meant, and with which parameters."""
-        envelope = msgspec.json.encode({"model": self.prefix + model, "params": self.params})
+        prefix = self.prefix
+        if not prefix and "/" not in model:
+            owner = next((owner for start, owner in known().bare.items() if model.startswith(start)), "")
+            prefix = f"{owner}/" if owner else ""
+        envelope = msgspec.json.encode({"model": prefix + model, "params": self.params})
         return ((CALL_HEADER, base64.b64encode(envelope).decode("ascii")),)
 
 

@@ -17,6 +17,7 @@ import hmac
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -86,14 +87,16 @@ class Operation(NamedTuple):
 
     function: str
     fields: frozenset[str]
+    forced: dict[str, Any] = FORCED
 
 
-def _operation(function: str, fields: str) -> Operation:
-    return Operation(function, frozenset(fields.split()))
+def _operation(function: str, fields: str, **forced: Any) -> Operation:
+    return Operation(function, frozenset(fields.split()), FORCED | forced)
 
 
 OPERATIONS = {
-    "/v1/chat/completions": _operation("acompletion", f"{_CHAT} {_SAMPLING}"),
+    # A tool of type `mcp` in a caller's body is the provider's to run, never LiteLLM's.
+    "/v1/chat/completions": _operation("acompletion", f"{_CHAT} {_SAMPLING}", _skip_mcp_handler=True),
     "/v1/completions": _operation("atext_completion", f"{_TEXT} {_SAMPLING}"),
     "/v1/embeddings": _operation("aembedding", "input dimensions encoding_format user"),
     "/v1/rerank": _operation(
@@ -118,6 +121,9 @@ KINDS = {
     503: "service_unavailable_error",
     504: "timeout_error",
 }
+COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens")
+OWN_WORDS = re.compile(r"^(litellm\.)?\w+(Error|Exception): (\w+Error: )*")
+"""What LiteLLM puts before a provider's message: class names, which are the error's ``code`` already."""
 PASSING = ("x-request-id", "retry-after")
 PASSING_PREFIXES = ("x-ratelimit-",)
 PROVIDER_PREFIX = "llm_provider-"
@@ -198,11 +204,33 @@ def load(config: Config) -> Any:
     for name in ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router", "httpx", "botocore"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
         logging.getLogger(name).handlers.clear()
+    unwrap_extra_body(litellm)
     if config.ca_file is not None:
         litellm.ssl_verify = trust(config)
     for operation in OPERATIONS.values():
         getattr(litellm, operation.function)  # found lazily; the first call should not pay for it
     return litellm
+
+
+def unwrap_extra_body(litellm: Any) -> None:
+    """Have a body's further fields stand in the provider's body here too, where LiteLLM would send their wrapping.
+
+    Only where what is changed is the body itself, and last: anywhere earlier a caller's field could steer the call.
+    """
+    messages, converse = litellm.AnthropicConfig, litellm.AmazonConverseConfig
+    transform, prepare = messages.transform_request, converse._prepare_request_params
+
+    def transformed(self: Any, *args: Any, **more: Any) -> dict[str, Any]:
+        body = transform(self, *args, **more)
+        extra = body.pop("extra_body", None) or {}
+        return {**body, **extra}
+
+    def prepared(self: Any, optional_params: dict[str, Any], *args: Any, **more: Any) -> Any:
+        extra = optional_params.pop("extra_body", None) or {}
+        inference, additional, *rest = prepare(self, optional_params, *args, **more)
+        return inference, {**additional, **extra}, *rest
+
+    messages.transform_request, converse._prepare_request_params = transformed, prepared
 
 
 def trust(config: Config) -> str:
@@ -233,7 +261,7 @@ class Call:
         self.params = params
         fields = {name: value for name, value in body.items() if name in operation.fields and value is not None}
         other = {name: value for name, value in body.items() if name not in operation.fields | OWN_FIELDS}
-        self.arguments: dict[str, Any] = {**params, **fields, **FORCED, "model": model}
+        self.arguments: dict[str, Any] = {**params, **fields, **operation.forced, "model": model}
         if self.key:
             self.arguments["api_key"] = self.key
         if other:
@@ -241,7 +269,7 @@ class Call:
 
     def clean(self, text: str) -> str:
         """Return a message without LiteLLM's traceback and without any credential of this call."""
-        text = text.partition("\nTraceback (most recent call last)")[0].strip()
+        text = OWN_WORDS.sub("", text.partition("\nTraceback (most recent call last)")[0]).strip()
         for secret in sorted(secrets(self.params) | {self.key}, key=len, reverse=True):
             if len(secret) >= 8:
                 text = text.replace(secret, "…")
@@ -260,9 +288,7 @@ def described(error: Exception, call: Call | None) -> tuple[int, dict[str, str],
     """Return status, headers and OpenAI's error object for what LiteLLM raised."""
     name = type(error).__name__
     response = getattr(error, "response", None)
-    status = STATUSES.get(name) or int(getattr(error, "status_code", 0) or 500)
-    if not 400 <= status <= 599:
-        status = 500
+    status = STATUSES.get(name) or provider_status(error) or 500
     text = str(getattr(error, "message", "") or error)
     known = type(error).__module__.partition(".")[0] in ("litellm", "openai", __name__)
     message = (call.clean(text) if call else text) if known else f"LiteLLM failed with {name}."
@@ -270,6 +296,17 @@ def described(error: Exception, call: Call | None) -> tuple[int, dict[str, str],
     kind = KINDS.get(status, "invalid_request_error" if status < 500 else "api_error")
     body = {"message": message, "type": kind, "param": getattr(error, "param", None), "code": name}
     return status, passing(given), {"error": body}
+
+
+def provider_status(error: BaseException | None) -> int:
+    """Return the status that the provider answered with; LiteLLM's classes round some of them (529 becomes 500)."""
+    found = 0
+    while error is not None:
+        status = getattr(error, "status_code", None)
+        if isinstance(status, int) and 400 <= status <= 599:
+            found = status
+        error = error.__cause__ or error.__context__
+    return found
 
 
 def passing(headers: Any) -> dict[str, str]:
@@ -289,11 +326,23 @@ def document(answer: Any) -> dict[str, Any]:
     plain: dict[str, Any] = (
         answer.model_dump(mode="json", exclude_none=True) if hasattr(answer, "model_dump") else dict(answer)
     )
+    if not any((plain.get("usage") or {}).get(count) for count in COUNTS):
+        # LiteLLM writes zeros where the provider counted nothing.
+        plain.pop("usage", None)
     for choice in plain.get("choices") or ():
         choice.setdefault("finish_reason", None)
+        tidy(choice)
         if (message := choice.get("message")) is not None:
             message.setdefault("content", None)
+            tidy(message)
     return plain
+
+
+def tidy(part: dict[str, Any]) -> None:
+    """Leave out LiteLLM's own field for what a provider said beside the wire, where it said nothing."""
+    said = part.get("provider_specific_fields")
+    if isinstance(said, dict) and all(value is None for value in said.values()):
+        del part["provider_specific_fields"]
 
 
 def encode(value: Any) -> bytes:
@@ -402,7 +451,9 @@ async def frames(call: Call, first: Any, answer: Any) -> AsyncIterator[bytes]:
         if first is not None:
             yield b"data: " + encode(document(first)) + b"\n\n"
         async for chunk in answer:
-            yield b"data: " + encode(document(chunk)) + b"\n\n"
+            said = document(chunk)
+            if said.get("choices") or "usage" in said:
+                yield b"data: " + encode(said) + b"\n\n"
     except Exception as error:  # noqa: BLE001 (see above)
         _, _, body = described(error, call)
         log.info("a stream broke (%s)", type(error).__name__)

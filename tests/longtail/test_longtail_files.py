@@ -1,0 +1,81 @@
+"""What is shipped: a lock without addresses, and tables that agree with the LiteLLM it pins."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from antiphon.catalog import longtail as rows
+from antiphon.longtail import transport, worker
+from antiphon.longtail.caplog import CappedLog
+from antiphon.longtail.environment import REQUIREMENTS, WORKER, Environment, environment
+
+LOCK = REQUIREMENTS.read_text("utf-8")
+PINS = dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^\s;]+)", LOCK, re.MULTILINE))
+
+
+def test_the_lock_names_no_address_and_every_pin_has_hashes():
+    assert "://" not in LOCK
+    assert "--index" not in LOCK
+    entries = re.split(r"\n(?=\S)", LOCK.strip())
+    assert len(entries) == len(PINS) > 40
+    for entry in entries:
+        assert "--hash=sha256:" in entry, entry
+
+
+def test_litellm_is_none_of_the_bad_versions():
+    version = tuple(map(int, PINS["litellm"].split(".")))
+    assert version >= (1, 84, 0)
+    assert version not in ((1, 82, 7), (1, 82, 8))
+
+
+def test_the_names_of_providers_are_those_of_the_pinned_litellm(installed: Environment):
+    program = (
+        "import os; os.environ['LITELLM_LOCAL_MODEL_COST_MAP'] = 'True'; import litellm\n"
+        "print(*sorted(str(getattr(each, 'value', each)) for each in litellm.provider_list))"
+    )
+    command = [str(installed.python), "-I", "-c", program]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
+    assert rows.known().litellm == PINS["litellm"] == installed.version
+    assert rows.known().providers == frozenset(printed.split())
+    assert set(rows.known().bare.values()) <= rows.known().providers
+
+
+def test_what_is_named_on_both_sides_has_one_name():
+    assert worker.CALL_HEADER == rows.CALL_HEADER
+    assert worker.SECRET_HEADER.encode() == transport.SECRET_HEADER
+    assert {f"/v1{path}" for path in rows.VIAS["litellm"].operations.values()} == set(worker.OPERATIONS)
+
+
+def test_the_worker_imports_nothing_of_ours():
+    tree = ast.parse(WORKER.read_text("utf-8"))
+    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not {module for module in modules if module.partition(".")[0] in ("antiphon", "")}
+
+
+def test_nothing_else_imports_litellm():
+    source = Path(rows.__file__).parents[1]
+    importing = re.compile(r"^\s*(import|from) litellm", re.MULTILINE)
+    assert [path for path in source.rglob("*.py") if importing.search(path.read_text("utf-8"))] == [WORKER]
+
+
+def test_another_lock_is_another_environment(tmp_path: Path):
+    found = environment(tmp_path)
+    assert found.folder.parent == tmp_path / "venv"
+    assert found.version == PINS["litellm"]
+    assert not found.installed
+
+
+@pytest.mark.parametrize("piece", [1, 700, 5000])
+def test_a_log_keeps_its_size(tmp_path: Path, piece: int):
+    log = CappedLog(tmp_path / "run" / "x.log", limit=2000)
+    for number in range(3000 // min(piece, 500)):
+        log.write(bytes([65 + number % 26]) * piece)
+    log.close()
+    sizes = {path.name: path.stat().st_size for path in (tmp_path / "run").iterdir()}
+    assert set(sizes) == {"x.log", "x.log.1"}
+    assert all(0 < size <= 2000 for size in sizes.values())
+    assert (tmp_path / "run" / "x.log").stat().st_mode & 0o777 == 0o600
