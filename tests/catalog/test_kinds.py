@@ -1,163 +1,154 @@
-"""Every provider kind: what it sends where, for a sample model and each operation."""
+"""Every provider kind: what it sends where, for a sample model and each operation, as its fixture says."""
+
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from antiphon.catalog import load
-from antiphon.catalog.kinds import load_kinds, parse_kinds
+from antiphon.catalog import Catalog, load
+from antiphon.catalog.kinds import FEATURES, OPERATIONS, PARAMS, QUIRKS, SECRETS, Kind, load_kinds, parse_kinds
+from antiphon.catalog.schema import ProviderBlock
+from antiphon.engine.runtime import Runtime
+from antiphon.types import Target
+from antiphon.wires import wire_of
+from antiphon.wires.table import WIRES
 
-BEARER = ("authorization", "Bearer ")
-
-# kind -> (environment, sample model, origin, credential header, path of each operation)
-FIXTURES = {
-    "openai": (
-        {"OPENAI_API_KEY": "k"},
-        "gpt-4o-mini",
-        "https://api.openai.com:443",
-        BEARER,
-        {"chat": "/v1/chat/completions", "completions": "/v1/completions", "embeddings": "/v1/embeddings"},
-    ),
-    "azure": (
-        {"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": "https://acme.openai.azure.com/"},
-        "my gpt/4o?",
-        "https://acme.openai.azure.com:443",
-        ("api-key", ""),
-        {
-            "chat": "/openai/deployments/my%20gpt%2F4o%3F/chat/completions?api-version=2024-10-21",
-            "completions": "/openai/deployments/my%20gpt%2F4o%3F/completions?api-version=2024-10-21",
-            "embeddings": "/openai/deployments/my%20gpt%2F4o%3F/embeddings?api-version=2024-10-21",
-        },
-    ),
-    "groq": (
-        {"GROQ_API_KEY": "k"},
-        "openai/gpt-oss-120b",
-        "https://api.groq.com:443",
-        BEARER,
-        {"chat": "/openai/v1/chat/completions"},
-    ),
-    "mistral": (
-        {"MISTRAL_API_KEY": "k"},
-        "mistral-large-latest",
-        "https://api.mistral.ai:443",
-        BEARER,
-        {"chat": "/v1/chat/completions", "embeddings": "/v1/embeddings"},
-    ),
-    "deepseek": (
-        {"DEEPSEEK_API_KEY": "k"},
-        "deepseek-chat",
-        "https://api.deepseek.com:443",
-        BEARER,
-        {"chat": "/v1/chat/completions"},
-    ),
-    "xai": ({"XAI_API_KEY": "k"}, "grok-4.5", "https://api.x.ai:443", BEARER, {"chat": "/v1/chat/completions"}),
-    "together": (
-        {"TOGETHER_API_KEY": "k"},
-        "meta-llama/Llama-3.3-70B-Instruct-Turbo",
-        "https://api.together.xyz:443",
-        BEARER,
-        {"chat": "/v1/chat/completions", "completions": "/v1/completions", "embeddings": "/v1/embeddings"},
-    ),
-    "fireworks": (
-        {"FIREWORKS_API_KEY": "k"},
-        "accounts/fireworks/models/deepseek-v3",
-        "https://api.fireworks.ai:443",
-        BEARER,
-        {
-            "chat": "/inference/v1/chat/completions",
-            "completions": "/inference/v1/completions",
-            "embeddings": "/inference/v1/embeddings",
-        },
-    ),
-    "openrouter": (
-        {"OPENROUTER_API_KEY": "k"},
-        "meta-llama/llama-3.3-70b-instruct:free",
-        "https://openrouter.ai:443",
-        BEARER,
-        {
-            "chat": "/api/v1/chat/completions",
-            "completions": "/api/v1/completions",
-            "embeddings": "/api/v1/embeddings",
-        },
-    ),
-    "huggingface": (
-        {"HF_TOKEN": "k"},
-        "openai/gpt-oss-120b:groq",
-        "https://router.huggingface.co:443",
-        BEARER,
-        {"chat": "/v1/chat/completions"},
-    ),
-    "openai-compatible": (
-        None,
-        "anything",
-        "http://host.example:9000",
-        BEARER,
-        {"chat": "/v1/chat/completions", "completions": "/v1/completions", "embeddings": "/v1/embeddings"},
-    ),
-    "sim": (
-        {},
-        "echo",
-        "sim://local:0",
-        None,
-        {"chat": "/v1/chat/completions", "completions": "/v1/completions", "embeddings": "/v1/embeddings"},
-    ),
-} | {
-    kind: (
-        {variable: "http://127.0.0.1:4567"},
-        "llama3.2:3b",
-        "http://127.0.0.1:4567",
-        None,
-        {"chat": "/v1/chat/completions", "completions": "/v1/completions", "embeddings": "/v1/embeddings"},
-    )
-    for kind, variable in {
-        "ollama": "OLLAMA_HOST",
-        "lmstudio": "LM_STUDIO_API_BASE",
-        "vllm": "VLLM_API_BASE",
-        "llamacpp": "LLAMACPP_BASE_URL",
-        "localai": "LOCALAI_BASE_URL",
-    }.items()
+FIXTURES = Path(__file__).parent / "fixtures"
+CASES = {
+    f"{path.stem}: {case.get('title', 'sample')}": (path.stem, case)
+    for path in sorted(FIXTURES.glob("*.toml"))
+    for case in tomllib.loads(path.read_text("utf-8"))["cases"]
 }
+EVERY_CALL = {"content-type", "user-agent", "accept-encoding"}
 
 
-def test_every_row_has_a_fixture():
-    assert set(FIXTURES) == set(load_kinds())
+def test_there_is_a_fixture_for_every_row_and_a_row_for_every_fixture():
+    assert {path.stem for path in FIXTURES.iterdir()} == set(load_kinds())
+    assert len(load_kinds()) >= 60
 
 
-@pytest.mark.parametrize("kind", FIXTURES)
-def test_a_row_sends_the_right_thing_to_the_right_place(files, kind: str):
-    environ, model, origin, auth, urls = FIXTURES[kind]
-    if environ is None:
-        text = f"providers: {{{kind}: {{base_url: 'http://host.example:9000', api_key: k}}}}"
-        catalog = files.load(text)
-    else:
-        catalog = load(environ=environ, probes={})
-    target = catalog.resolve(f"{kind}/{model}").targets[0]
-    assert (target.name, target.provider, target.model) == (f"{kind}/{model}", kind, model)
-    assert (target.kind, target.wire) == (kind, "openai")
-    assert str(target.origin) == origin
-    assert target.urls == urls
-    assert target.auth == auth
-    assert (target.credential.reveal() if target.credential else None) == ("k" if auth else None)
+@pytest.mark.parametrize("name", CASES)
+def test_a_row_sends_the_right_thing_to_the_right_place(files: Any, name: str):
+    kind, case = CASES[name]
+    catalog = loaded(files, kind, case)
+    target = catalog.resolve(f"{kind}/{case['model']}").targets[0]
+    assert (target.name, target.provider, target.model) == (f"{kind}/{case['model']}", kind, case["model"])
+    assert (target.kind, target.wire, target.quirks) == (kind, load_kinds()[kind].wire, load_kinds()[kind].quirks)
+    assert calls(catalog, target) == case["calls"]
+    assert signing(target) == case.get("signing", {})
 
 
-def test_quirks_travel_with_the_target():
-    catalog = load(environ={"MISTRAL_API_KEY": "k", "OPENAI_API_KEY": "k"}, probes={})
-    assert catalog.resolve("mistral/x").targets[0].quirks == {"no_stream_usage"}
-    assert catalog.resolve("openai/x").targets[0].quirks == frozenset()
+def loaded(files: Any, kind: str, case: dict[str, Any]) -> Catalog:
+    environ = case.get("environ", {})
+    if "config" not in case:
+        return load(environ=environ, probes={})
+    catalog: Catalog = files.load(f"providers: {{{kind}: {case['config']}}}", environ)
+    return catalog
+
+
+def calls(catalog: Catalog, target: Target) -> dict[str, list[str]]:
+    """Return what goes out for each operation: method and URL, then the headers that not every call has."""
+    runtime = Runtime(catalog)
+    found = {}
+    for operation in target.urls:
+        base = operation.partition(".")[0]
+        wire = wire_of(base if base in WIRES else "chat")
+        first, *lines = runtime.head(target, operation, wire, ()).decode().strip().split("\r\n")
+        method, path, _ = first.split(" ")
+        headers = dict(line.split(": ", 1) for line in lines)
+        url = f"{target.origin.scheme}://{headers.pop('host')}{path}"
+        found[operation] = [f"{method} {url}", *(f"{n}: {v}" for n, v in headers.items() if n not in EVERY_CALL)]
+    return found
+
+
+def signing(target: Target) -> dict[str, str]:
+    if target.signing is None:
+        return {}
+    secrets = {name: secret.reveal() for name, secret in target.signing.secrets.items()}
+    return {"scheme": target.signing.scheme} | target.signing.params | secrets
+
+
+@pytest.mark.parametrize("kind", load_kinds())
+def test_every_operation_and_every_address_of_a_row_is_in_its_fixture(kind: str):
+    row = load_kinds()[kind]
+    cases = [case for name, case in CASES.values() if name == kind]
+    assert {operation for case in cases for operation in case["calls"]} == set(row.offered())
+    urls = {case["calls"][next(iter(case["calls"]))][0].partition(" ")[2] for case in cases}
+    hosts = {other.split("/")[2] for addresses in row.base_urls.values() for other in addresses.values()}
+    assert hosts <= {url.split("/")[2] for url in urls}
+    assert row.signing is None or row.always or any("signing" in case for case in cases)
 
 
 @pytest.mark.parametrize("kind", load_kinds())
 def test_rows_are_whole(kind: str):
     row = load_kinds()[kind]
     assert row.title
-    assert row.docs
-    assert "chat" in row.operations
-    assert row.auth[0] == row.auth[0].lower()
-    assert all(name.isupper() for name in (*row.env, *row.base_url_env, *row.api_version_env))
+    assert row.docs.startswith("https://") or (Path(__file__).resolve().parents[2] / row.docs).is_file()
+    assert row.features or not row.base_url, "what any server can do is not known; what this one can is"
+    assert len(set(row.features)) == len(row.features)
+    assert all(name.isupper() for name in (*row.env, *row.base_url_env))
+    assert all(note.endswith(".") for note in row.notes)
+    for operation in {"embeddings", "rerank", "images", "speech"} & row.offered().keys() if row.features else ():
+        assert operation in row.features
+
+
+def test_every_word_is_used_and_can_be_said():
+    rows = load_kinds().values()
+    assert {feature for row in rows for feature in row.features} == set(FEATURES)
+    assert {operation for row in rows for operation in row.offered()} == set(OPERATIONS)
+    assert {param for row in rows for param in row.params} == set(PARAMS)
+    assert PARAMS.keys() | SECRETS.keys() <= ProviderBlock.model_fields.keys()
+
+
+def test_every_quirk_is_acted_on_and_every_quirk_of_a_row_is_one():
+    wires = Path(__file__).resolve().parents[2] / "src/antiphon/wires"
+    code = "".join(path.read_text("utf-8") for path in wires.rglob("*.py"))
+    for quirk in QUIRKS:
+        assert f'"{quirk}"' in code
+
+
+def test_a_variable_makes_one_provider_only():
+    uses = Counter(
+        name
+        for kind in load_kinds().values()
+        if kind.detect
+        for name in {*(kind.env if kind.key == "required" else ()), *kind.base_url_env}
+    )
+    assert [name for name, count in uses.items() if count > 1] == []
+
+
+def test_other_names_are_nobodys_own():
+    others = [other for kind in load_kinds().values() for other in kind.also]
+    assert len(set(others)) == len(others)
+    assert not set(others) & set(load_kinds())
+
+
+def test_a_port_is_one_server_only():
+    ports = Counter(kind.probe for kind in load_kinds().values() if kind.probe)
+    assert max(ports.values()) == 1
+
+
+def test_quirks_travel_with_the_target():
+    catalog = load(environ={"MISTRAL_API_KEY": "k", "OPENAI_API_KEY": "k"}, probes={})
+    assert catalog.resolve("mistral/x").targets[0].quirks == {"no_stream_usage"}
+    assert catalog.resolve("openai/x").targets[0].quirks == {"max_completion_tokens"}
+
+
+def test_secrets_are_shown_nowhere(files: Any):
+    catalog = files.load("providers: {bedrock: {access_key: AKIDX, secret_key: hidden, region: eu-west-1}}", {})
+    target = catalog.resolve("bedrock/x").targets[0]
+    for shown in (repr(target), repr(target.signing), repr(catalog.providers["bedrock"])):
+        assert "hidden" not in shown
+        assert "AKIDX" not in shown
 
 
 ROW = """
 [kinds.x]
 title = "X"
 docs = "https://x.example"
+checked = "2026-11-20"
 base_url = "https://x.example/v1"
 key = "required"
 env = ["X_KEY"]
@@ -171,15 +162,60 @@ operations = { chat = "/chat" }
         ('title = "X"', 'titel = "X"', "titel|title"),
         ('key = "required"', 'key = "maybe"', "maybe"),
         ('env = ["X_KEY"]', "", "names no environment variable"),
+        ('checked = "2026-11-20"', "", "the day its documentation was read"),
+        ('checked = "2026-11-20"', 'checked = "today"', "today"),
         ('chat = "/chat"', "", "no operation"),
+        ('chat = "/chat"', 'chat = "/chat", talk = "/talk"', "talk"),
+        ('chat = "/chat"', 'messages = "/messages"', "does not offer chat"),
+        ('chat = "/chat"', 'chat = "/chat", "generate.stream" = "/g"', "alone"),
         ('"/chat"', '"chat"', "slash"),
         ('"/chat"', '"/chat?v={api_version}"', "api_version"),
-        ('docs = "https://x.example"', 'docs = ""\nquirks = ["odd"]', "odd"),
+        ('checked = "2026-11-20"', 'checked = "2026-11-20"\nquirks = ["odd"]', "odd"),
+        ('checked = "2026-11-20"', 'checked = "2026-11-20"\nfeatures = ["wings"]', "wings"),
+        ('checked = "2026-11-20"', 'checked = "2026-11-20"\nwire = "telegraph"', "telegraph"),
+        ('checked = "2026-11-20"', 'checked = "2026-11-20"\ncertainty = "hoped"', "hoped"),
+        ('checked = "2026-11-20"', 'checked = "2026-11-20"\nparams.colour = {}', "colour"),
+        ('checked = "2026-11-20"', 'checked = "2026-11-20"\nparams.region = {}', "fills in nowhere"),
+        ('checked = "2026-11-20"', 'checked = "2026-11-20"\nbase_urls.region = { eu = "https://x" }', "no parameter"),
+        ('checked = "2026-11-20"', 'checked = "2026-11-20"\nrooted = { chat = "/c" }', "twice"),
+        ('checked = "2026-11-20"', 'checked = "2026-11-20"\nauth = ["X-Key", ""]', "lower case"),
         ('base_url = "https://x.example/v1"', "", "base_url and prefix"),
+        ('base_url = "https://x.example/v1"', 'base_url = "https://x.example/{model}"', "the model in its address"),
         ('docs = "https://x.example"', 'docs = ""\nprice = { input = "0.00000001" }', "picodollar"),
+        (
+            'key = "required"',
+            'key = "optional"\nsigning = { scheme = "s", params = {}, secrets = {} }',
+            "could do without",
+        ),
     ],
 )
 def test_a_bad_row_does_not_load(old: str, new: str, message: str):
     assert parse_kinds(ROW).kinds["x"].env == ("X_KEY",)
     with pytest.raises(ValueError, match=message):
         parse_kinds(ROW.replace(old, new))
+
+
+def row(text: str) -> Kind:
+    return parse_kinds(ROW.replace('"https://x.example/v1"', text)).kinds["x"]
+
+
+def test_a_parameter_is_percent_encoded_in_a_path_and_plain_in_a_host():
+    kind = row('"https://{region}.x.example/p/{project}"\nparams = { region = {}, project = {} }')
+    address = kind.address({"region": "eu-1", "project": "a b/c"})
+    assert str(address) == "https://eu-1.x.example/p/a%20b%2Fc"
+    assert kind.address({"region": "eu-1"}) is None
+    assert kind.problem("region", "eu-1") == ""
+    for value in ("eu/1", "eu@evil.example", "eu:1", "-eu", "eu ", ""):
+        assert "host" in kind.problem("region", value)
+    for value in ("..", ".", "a\nb", "ä"):
+        assert kind.problem("project", value)
+
+
+def test_a_value_with_an_address_of_another_form():
+    kind = row(
+        '"https://x.example/v1"\nparams.region = { default = "intl" }\nbase_urls.region = { cn = "https://x.cn/a" }'
+    )
+    assert str(kind.address({"region": "intl"})) == "https://x.example/v1"
+    assert str(kind.address({"region": "cn"})) == "https://x.cn/a"
+    assert kind.problem("region", "cn") == ""
+    assert "intl, cn" in kind.problem("region", "mars")
