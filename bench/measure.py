@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -84,6 +84,16 @@ def streams(bench: Bench, subjects: list[Subject]) -> Figures:
         name: {"cpu": median(s[0] for s in taken), "rate": median(s[1] for s in taken)}
         for name, taken in samples.items()
     }
+
+
+def translation(bench: Bench, subjects: list[Subject]) -> Figures:
+    """CPU time of calls that come as chat completions and go to a provider of Anthropic's wire."""
+    figures: Figures = {}
+    for subject in (subject for subject in subjects if subject.name.startswith("antiphon")):
+        over = replace(subject, whole_model="bench-messages", paced_model="bench-messages-paced")
+        whole, chunks = requests(bench, [over])[subject.name], streams(bench, [over])[subject.name]
+        figures[subject.name] = {"cpu": whole["cpu"], "chunk": chunks["cpu"]}
+    return figures
 
 
 def latency(bench: Bench, subjects: list[Subject]) -> Figures:
@@ -190,6 +200,7 @@ def sdk(bench: Bench, subjects: list[Subject]) -> Figures:
 ROWS: dict[str, Callable[[Bench, list[Subject]], Figures]] = {
     "requests": requests,
     "streams": streams,
+    "translation": translation,
     "latency": latency,
     "held": held,
     "ready": ready,
@@ -198,7 +209,7 @@ ROWS: dict[str, Callable[[Bench, list[Subject]], Figures]] = {
 }
 NEXT_TO_NOTHING = 0.03
 SETTLE_LIMIT = 20.0
-LOADED = ("requests", "streams", "latency")
+LOADED = ("requests", "streams", "translation", "latency")
 """Rows that need the subjects to be running."""
 
 

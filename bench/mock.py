@@ -1,6 +1,7 @@
 """A provider that streams: each chunk is a write of its own, paced, on any number of connections.
 
-Run as ``python -m bench.mock --port PORT``. A request whose body names ``bench-hold`` gets one chunk and then silence.
+Run as ``python -m bench.mock --port PORT``. A path of Messages gets that wire's events; a request whose body names
+``bench-hold`` gets one chunk and then silence.
 """
 
 import argparse
@@ -28,6 +29,24 @@ WORD = _frame([{"index": 0, "delta": {"content": " word"}, "logprobs": None, "fi
 STOP = _frame([{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}])
 USAGE = _frame([], usage={"prompt_tokens": 19, "completion_tokens": 200, "total_tokens": 219})
 END = _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+
+
+def _event(data: dict[str, Any]) -> bytes:
+    name = data["type"].encode()
+    return _chunk(b"event: %b\ndata: %b\n\n" % (name, json.dumps(data, separators=(",", ":")).encode()))
+
+
+MESSAGE = {"id": "msg_bench", "type": "message", "role": "assistant", "model": "bench", "content": []}
+BEGIN = _event(
+    {"type": "message_start", "message": {**MESSAGE, "usage": {"input_tokens": 19, "output_tokens": 1}}}
+) + _event({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
+DELTA = _event({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": " word"}})
+FINISH = (
+    _event({"type": "content_block_stop", "index": 0})
+    + _event({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 200}})
+    + _event({"type": "message_stop"})
+    + b"0\r\n\r\n"
+)
 HEALTH = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -66,19 +85,22 @@ class Streamer(asyncio.Protocol):
     def _answer(self, head: bytes, body: bytes) -> None:
         if head.startswith(b"GET"):
             self.transport.write(HEALTH)
+        elif head.startswith(b"POST /v1/messages"):
+            self.transport.write(HEAD + BEGIN + DELTA)
+            self._timer = self._loop.call_later(self._spacing, self._step, self._chunks - 1, FINISH, DELTA)
         elif b"bench-hold" in body:
             self.transport.write(HEAD + WORD)
         else:
             self.transport.write(HEAD + WORD)
             tail = STOP + (USAGE if b"include_usage" in body else b"") + END
-            self._timer = self._loop.call_later(self._spacing, self._step, self._chunks - 1, tail)
+            self._timer = self._loop.call_later(self._spacing, self._step, self._chunks - 1, tail, WORD)
 
-    def _step(self, left: int, tail: bytes) -> None:
+    def _step(self, left: int, tail: bytes, word: bytes) -> None:
         if left == 0:
             self.transport.write(tail)
             return
-        self.transport.write(WORD)
-        self._timer = self._loop.call_later(self._spacing, self._step, left - 1, tail)
+        self.transport.write(word)
+        self._timer = self._loop.call_later(self._spacing, self._step, left - 1, tail, word)
 
 
 async def serve(port: int, chunks: int, spacing: float) -> None:

@@ -25,6 +25,20 @@ REPLY = json.dumps(
     separators=(",", ":"),
 )
 
+MESSAGES_REPLY = json.dumps(
+    {
+        "id": "msg_bench",
+        "type": "message",
+        "role": "assistant",
+        "model": "bench",
+        "content": [{"type": "text", "text": "The quick brown fox jumps over the lazy dog. " * 6}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 19, "output_tokens": 60},
+    },
+    separators=(",", ":"),
+)
+
 # One process without a master, so that one pid holds all of its CPU time.
 CONFIG = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log stderr crit; worker_rlimit_nofile 20000;
@@ -38,7 +52,8 @@ http {{
 """
 
 MOCK = """
-server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 '{reply}'; }} }}
+server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 '{reply}'; }}
+  location /v1/messages {{ return 200 '{messages}'; }} }}
 """
 
 PROXY = """
@@ -59,8 +74,8 @@ def available() -> bool:
 
 
 def start_mock(folder: Path, core: int, port: int) -> Process:
-    """Start the provider: every request is answered with one chat completion."""
-    return _start(folder, core, port, MOCK.format(port=port, reply=REPLY))
+    """Start the provider: every request is answered with one chat completion, or with one message."""
+    return _start(folder, core, port, MOCK.format(port=port, reply=REPLY, messages=MESSAGES_REPLY))
 
 
 def start_proxy(folder: Path, core: int, port: int, whole: int, paced: int) -> Process:

@@ -25,6 +25,18 @@ TARGETS = (
     Target("everything off, CPU per request", 5.0, "{:.1f}× nginx", lambda rows: _ratio(rows, "requests", OFF)),
     Target("everything on, CPU per stream chunk", 2.5, "{:.1f}× nginx", lambda rows: _ratio(rows, "streams", ON)),
     Target(
+        "chat in, messages out, CPU per request",
+        3.0,
+        "{:.1f}× pass-through",
+        lambda rows: rows["translation"][ON]["cpu"] / rows["requests"][ON]["cpu"],
+    ),
+    Target(
+        "chat in, messages out, CPU per stream chunk",
+        40.0,
+        "{:.1f} µs",
+        lambda rows: rows["translation"][ON]["chunk"] * 1e6,
+    ),
+    Target(
         "SDK call in process, synchronous",
         0.15,
         "{:.2f}× openai SDK",

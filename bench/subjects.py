@@ -89,10 +89,14 @@ data: {data}
 providers:
   whole: {{kind: openai, base_url: "http://127.0.0.1:{whole}/v1", api_key: bench}}
   paced: {{kind: openai, base_url: "http://127.0.0.1:{paced}/v1", api_key: bench}}
+  whole-messages: {{kind: anthropic, base_url: "http://127.0.0.1:{whole}", api_key: bench}}
+  paced-messages: {{kind: anthropic, base_url: "http://127.0.0.1:{paced}", api_key: bench}}
 models:
   bench: whole/bench
   bench-paced: paced/bench
   bench-hold: paced/bench-hold
+  bench-messages: whole-messages/bench
+  bench-messages-paced: paced-messages/bench
 """
 
 
