@@ -14,6 +14,8 @@ import numpy
 import openai
 import psutil
 import pytest
+from langchain_openai import OpenAIEmbeddings
+from pydantic import SecretStr
 
 from antiphon import Antiphon, AsyncAntiphon, UpstreamStatus
 from antiphon.catalog import load
@@ -108,6 +110,14 @@ async def test_the_price_is_zero_and_known(client: openai.AsyncOpenAI, gateway: 
     await eventually(lambda: [row for row in gateway.records() if row["id"] == call], 5)
     (row,) = [row for row in gateway.records() if row["id"] == call]
     assert (row["cost"], row["outcome"]) == (0, "success")
+
+
+async def test_langchain_as_the_page_says(gateway: Gateway, mini: Model):
+    made = OpenAIEmbeddings(
+        model="mini", base_url=f"{gateway.url}/v1", api_key=SecretStr(gateway.key), check_embedding_ctx_length=False
+    )
+    vectors = await asyncio.to_thread(made.embed_documents, ["w1 w2", "w3"])
+    numpy.testing.assert_allclose(vectors, [mini.mean("w1 w2"), mini.mean("w3")], atol=1e-6)
 
 
 async def test_64_callers_at_once(client: openai.AsyncOpenAI, mini: Model):
