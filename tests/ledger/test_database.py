@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -53,7 +54,7 @@ def test_the_migrations_make_the_tables_that_queries_use(migrated: Database):
         assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
 
 
-@pytest.mark.parametrize("name", ["calls", "attempts", "keys", "revision", "positions"])
+@pytest.mark.parametrize("name", ["calls", "attempts", "keys", "revision", "positions", "responses"])
 def test_plain_statements_match_the_tables(name: str):
     table = tables.metadata.tables[name]
     names = getattr(columns, name.upper())
@@ -130,9 +131,29 @@ def test_neither_sqlalchemy_nor_alembic_is_loaded_to_start(data: Path):
         "    Keys(database).ensure_admin(sys.argv[2]); database.close()\n"
         "print(sorted({'sqlalchemy', 'alembic'} & set(sys.modules)))"
     )
-    command = [sys.executable, "-c", program, f"sqlite:///{data / 'antiphon.db'}", str(data / "admin.key")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    started = [sys.executable, "-c", program, f"sqlite:///{data / 'antiphon.db'}", str(data / "admin.key")]
+    done = subprocess.run(started, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_database_of_the_first_release_is_brought_to_head(tmp_path: Path):
+    (tmp_path / "antiphon.db").touch()
+    database = Database(f"sqlite:///{tmp_path / 'antiphon.db'}")
+    config = Config()
+    config.set_main_option("script_location", LOCATION)
+    config.set_main_option("path_separator", "os")
+    with database.engine.connect() as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    with database.begin() as transaction:
+        transaction.execute(columns.insert("revision", columns.REVISION), ("keys", 7))
+    assert database.version() == "0001"
+    database.prepare()
+    with database.read() as transaction:
+        assert transaction.execute("SELECT * FROM revision") == [("keys", 7)]
+        assert transaction.execute("SELECT * FROM responses") == []
+    assert database.version() == HEAD
+    database.close()
 
 
 def test_a_newer_schema_is_refused_and_left_alone(database: Database):

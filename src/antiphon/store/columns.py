@@ -28,6 +28,7 @@ ATTEMPTS = ("call_id", "number", "target", "outcome", "status", "error", "first_
 KEYS = ("id", "name", "digest", "models", "created_at", "expires_at", "revoked_at", "admin")
 REVISION = ("name", "value")
 POSITIONS = ("writer", "segment", "offset")
+RESPONSES = ("id", "key_id", "previous", "created", "expires", "data")
 
 
 def select(table: str, columns: tuple[str, ...]) -> str:

@@ -66,4 +66,14 @@ CREATE TABLE positions (
     "offset" BIGINT NOT NULL,
     PRIMARY KEY (writer)
 );
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+CREATE TABLE responses (
+    id TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    expires BIGINT NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (id)
+);
+CREATE INDEX responses_by_expiry ON responses (expires);
+INSERT INTO alembic_version (version_num) VALUES ('0002');

@@ -1,6 +1,6 @@
 """The schema at head, for queries and for checking the migrations. Amounts are picodollars, times microseconds."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
 from antiphon.types import BUCKETS
 
@@ -70,4 +70,17 @@ positions = Table(
     Column("writer", Text, primary_key=True),
     Column("segment", BigInteger, nullable=False),
     Column("offset", BigInteger, nullable=False),
+)
+
+responses = Table(
+    "responses",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    # The last column: whoever follows a conversation back need not read over it.
+    Column("data", LargeBinary, nullable=False),
+    Index("responses_by_expiry", "expires"),
 )
