@@ -16,7 +16,7 @@ from antiphon.engine.call import Answer, Call
 from antiphon.errors import BadRequest, CallError, Forbidden, Unavailable, UpstreamError
 from antiphon.transport import Headers
 from antiphon.types import PICO, Model, Outcome, Target
-from antiphon.wires import Envelope, wire_of
+from antiphon.wires import Envelope, Wire, wire_of
 from antiphon.wires.wire import Alone
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ async def ask(run: "Runtime", call: Call) -> Answer:
     wire = wire_of(call.operation)
     envelope = wire.peek(call.body, call.model, call.stream)
     model = _admit(run, call, envelope)
-    if isinstance(wire, Alone) and not any(offers(target, call.operation) for target in model.targets):
-        return Answer(200, [(b"content-type", b"application/json")], wire.alone(envelope))
-    plan = routing.plan(_reachable(model, call.operation))
+    reachable = _reachable(model, call.operation)
+    if reachable is None:
+        return Answer(200, [(b"content-type", b"application/json")], _alone(wire, envelope, model))
+    plan = routing.plan(reachable)
     book = Book(run, call, wire, envelope)
     try:
         attempt = await _attempt_each(run, book, plan)
@@ -60,9 +61,12 @@ def _admit(run: "Runtime", call: Call, envelope: Envelope) -> Model:
     return model
 
 
-def _reachable(model: Model, operation: str) -> Model:
-    """Return the model with those of its targets that the operation can reach."""
-    if all(operation in target.urls for target in model.targets):
+def _reachable(model: Model, operation: str) -> Model | None:
+    """Return the model with those of its targets that the operation can reach, or ``None`` where it reaches none."""
+    for target in model.targets:
+        if operation not in target.urls:
+            break
+    else:
         return model
     ways = [
         (target, weight)
@@ -70,11 +74,17 @@ def _reachable(model: Model, operation: str) -> Model:
         if isinstance(target, Target) and offers(target, operation)
     ]
     if not ways:
-        raise BadRequest(
-            f"{model.name} does not offer {operation}; choose a model of a provider that does.", param="model"
-        )
+        return None
     targets, weights = zip(*ways, strict=True)
     return structs.replace(model, targets=targets, weights=weights)
+
+
+def _alone(wire: Wire, envelope: Envelope, model: Model) -> bytes:
+    """Answer without a target what needs none; raises :class:`BadRequest` for everything else."""
+    if isinstance(wire, Alone):
+        return wire.alone(envelope)
+    problem = f"{model.name} does not offer {wire.operation}; choose a model of a provider that does."
+    raise BadRequest(problem, param="model")
 
 
 async def _attempt_each(run: "Runtime", book: Book, plan: tuple[Target, ...]) -> Attempt:

@@ -136,8 +136,11 @@ def _span(body: bytes, key: str) -> tuple[int, int]:
 
     One look-alike is the one. Of several, the decoder tells: mark half of them, see whether the member changed.
     """
-    plain, escaped, decoder = _searcher(key)
-    pattern = escaped if b"\\u00" in body else plain
+    quoted, text, plain, escaped, decoder = _searcher(key)
+    spelled = b"\\u00" in body
+    if not spelled and body.count(quoted) == 1 and (only := text.search(body)):
+        return only.span(1)
+    pattern = escaped if spelled else plain
     value = bytes(decoder.decode(body).value)
     spots = [match.end() for match in pattern.finditer(body) if body.startswith(value, match.end())]
     marker = b"null" if value != b"null" else b"0"
@@ -162,12 +165,16 @@ def _mark(body: bytes, spots: list[int], length: int, marker: bytes) -> bytes:
 
 
 @lru_cache(maxsize=16)
-def _searcher(key: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes], Any]:
-    """Return patterns for the member's key, as plain text and with any letter escaped, and a decoder of its value."""
+def _searcher(key: str) -> tuple[bytes, re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes], Any]:
+    """Return the quoted key, patterns for it with a text as its value, alone, and with any letter escaped, and a decoder
+    of its value."""
     letters = "".join(rf"(?:{re.escape(letter)}|\\u(?i:{ord(letter):04x}))" for letter in key)
     struct = msgspec.defstruct("Member", [("value", msgspec.Raw)], rename={"value": key})
+    name = rf'"{re.escape(key)}"\s*:\s*'
     return (
-        re.compile(rf'"{re.escape(key)}"\s*:\s*'.encode()),
+        f'"{key}"'.encode(),
+        re.compile((name + r'("(?:[^"\\]|\\.)*")').encode()),
+        re.compile(name.encode()),
         re.compile(rf'"{letters}"\s*:\s*'.encode()),
         msgspec.json.Decoder(struct),
     )
