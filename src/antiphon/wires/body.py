@@ -166,8 +166,10 @@ def _mark(body: bytes, spots: list[int], length: int, marker: bytes) -> bytes:
 
 @lru_cache(maxsize=16)
 def _searcher(key: str) -> tuple[bytes, re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes], Any]:
-    """Return the quoted key, patterns for it with a text as its value, alone, and with any letter escaped, and a decoder
-    of its value."""
+    """Return what finds a member: its quoted key, three patterns, and a decoder of its value.
+
+    The patterns are the key with a text as its value, the key alone, and the key with any letter written as an escape.
+    """
     letters = "".join(rf"(?:{re.escape(letter)}|\\u(?i:{ord(letter):04x}))" for letter in key)
     struct = msgspec.defstruct("Member", [("value", msgspec.Raw)], rename={"value": key})
     name = rf'"{re.escape(key)}"\s*:\s*'
