@@ -64,7 +64,7 @@ class Far:
         self.open = 0
         self.answers: Callable[[Seen], Reply] = lambda _: reply({"error": {"message": "nothing is set"}}, 500)
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
+        self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
         self.port = 0
 
     async def start(self) -> None:
@@ -74,8 +74,10 @@ class Far:
     async def close(self) -> None:
         assert self._server is not None
         self._server.close()
+        serving = [task for task in self._open.values() if task is not None]
         for writer in list(self._open):
             writer.transport.abort()
+        await asyncio.gather(*serving, return_exceptions=True)
         await self._server.wait_closed()
 
     @property
@@ -87,7 +89,7 @@ class Far:
         return self.seen[-1]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
+        self._open[writer] = asyncio.current_task()
         try:
             while (seen := await _read(reader)) is not None:
                 self.seen.append(seen)
@@ -99,7 +101,7 @@ class Far:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
-            self._open.discard(writer)
+            self._open.pop(writer, None)
             writer.close()
 
     async def _answer(self, answer: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

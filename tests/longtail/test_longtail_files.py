@@ -1,8 +1,10 @@
 """What is shipped: a lock without addresses, and tables that agree with the LiteLLM it pins."""
 
 import ast
+import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,9 @@ from antiphon.catalog import longtail as rows
 from antiphon.longtail import transport, worker
 from antiphon.longtail.caplog import CappedLog
 from antiphon.longtail.environment import REQUIREMENTS, WORKER, Environment, environment
+from antiphon.longtail.slot import Pace
+from living import cli
+from longtail.conftest import SHARED
 
 LOCK = REQUIREMENTS.read_text("utf-8")
 PINS = dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^\s;]+)", LOCK, re.MULTILINE))
@@ -79,3 +84,44 @@ def test_a_log_keeps_its_size(tmp_path: Path, piece: int):
     assert set(sizes) == {"x.log", "x.log.1"}
     assert all(0 < size <= 2000 for size in sizes.values())
     assert (tmp_path / "run" / "x.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_pauses_grow_and_end():
+    pace = Pace(pause=0.5, longest=60.0)
+    assert [pace.rest(failures) for failures in range(1, 6)] == [0.0, 0.5, 1.0, 2.0, 4.0]
+    assert pace.rest(10_000) == 60.0
+
+
+UNUSED = """
+import asyncio, json, sys
+from antiphon.catalog import load
+from antiphon.engine.runtime import Runtime
+async def main():
+    runtime = Runtime(load(sys.argv[1]), data=sys.argv[2])
+    await runtime.start()
+    runtime.catalog.resolve("watsonx/x")
+    loaded = [name for name in sys.modules if name.startswith(("antiphon.longtail", "litellm", "aiohttp"))]
+    print(json.dumps([loaded, runtime.health(), len(asyncio.all_tasks())]))
+    await runtime.close()
+asyncio.run(main())
+"""
+
+
+def test_what_is_configured_but_unused_costs_nothing(tmp_path: Path):
+    config = tmp_path / "antiphon.yaml"
+    config.write_text("providers: {watsonx: {via: litellm}}\n", "utf-8")
+    command = [sys.executable, "-c", UNUSED, str(config), str(tmp_path / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [[], {}, 1]
+    assert not (tmp_path / "data" / "longtail").exists()
+
+
+def test_an_installation_is_made_once(installed: Environment):
+    done = cli("longtail", "install", "--json")
+    assert json.loads(done.stdout) == {
+        "version": installed.version,
+        "folder": str(installed.folder),
+        "installed": False,
+    }
+    assert str(installed.folder).startswith(str(SHARED))
+    assert not done.stderr

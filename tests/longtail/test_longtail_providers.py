@@ -291,7 +291,7 @@ def converse_stream() -> Reply:
 STREAMS: dict[str, Reply] = {
     "openai": OPENAI_STREAM,
     "azure": OPENAI_STREAM,
-    "watsonx": OPENAI_STREAM,
+    "watsonx": events(piece("Hel"), piece("lo"), piece("", "stop", usage=USAGE)),
     "bare claude": CLAUDE_STREAM,
     "bedrock": converse_stream(),
     "ollama": Reply(
@@ -498,6 +498,19 @@ async def test_speech(asker: Asker, fresh: Far):
     assert (fresh.last.body["input"], fresh.last.body["voice"]) == ("Hello", "alloy")
     assert headers[b"content-type"] == b"audio/mpeg"
     assert answer == sound
+
+
+async def test_usage_that_litellm_does_not_find_is_counted_by_us_and_says_so(asker: Asker, fresh: Far):
+    fresh.answers = lambda _: events(piece("Hel"), piece("lo"), piece(None, "stop"))
+    messages = [{"role": "user", "content": "Say it"}]
+    answer = await asker.answer("chat", "openai/gpt-4o-mini", messages=messages, stream=True)
+    assert answer.stream is not None
+    while await answer.stream.next():
+        pass
+    assert answer.record is not None
+    assert answer.record.usage is not None
+    assert answer.record.usage.estimated
+    assert answer.record.usage.output > 0
 
 
 async def test_moderations(asker: Asker, fresh: Far):

@@ -31,6 +31,7 @@ class Process:
     def __init__(self, process: asyncio.subprocess.Process, secret: str, log: CappedLog) -> None:
         self.pid = process.pid
         self.secret = secret
+        self.ended = asyncio.Event()
         self._process = process
         self._log = log
         self._listening = asyncio.ensure_future(self._listen())
@@ -71,6 +72,7 @@ class Process:
     async def wait(self) -> int:
         """Return its exit code, once it has ended and its log is written."""
         code = await self._process.wait()
+        self.ended.set()
         await asyncio.wait((self._listening,), timeout=1.0)
         return code
 

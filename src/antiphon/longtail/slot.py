@@ -14,6 +14,9 @@ from antiphon.longtail.process import Process
 from antiphon.longtail.runs import RunFile
 from antiphon.types import Origin
 
+_NOTICE = 1.0
+"""Seconds."""
+
 
 class State(StrEnum):
     """What a slot is at."""
@@ -76,6 +79,17 @@ class Slot:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         self._set(State.STOPPED)
+
+    async def lost(self, process: Process) -> bool:
+        """Say whether a worker that could not be reached has ended, giving its end a moment to be noticed."""
+        try:
+            async with asyncio.timeout(_NOTICE):
+                await process.ended.wait()
+        except TimeoutError:
+            return False
+        if process is self.process and self.state is State.READY:
+            self._set(State.STARTING)
+        return True
 
     async def _keep(self, runs: RunFile) -> None:
         log = CappedLog(self._log_path)

@@ -29,7 +29,9 @@ class LongtailTransport:
         pace: Pace | None = None,
     ) -> None:
         self._supervisor = Supervisor(data, ca_file, longtail_workers, longtail_in_flight, pace or Pace())
-        self._http = HttpTransport(environ={})
+        # No connection is kept: on a kept one a worker's crash looks like an idle close, after which a request is sent
+        # again, and its provider would be called, and paid, twice.
+        self._http = HttpTransport(environ={}, pool_size=0)
 
     async def send(self, request: Request, connect_timeout: float) -> "LongtailResponse":
         """See :meth:`antiphon.transport.seam.Transport.send`; the first call also waits for LiteLLM's start.
@@ -40,16 +42,24 @@ class LongtailTransport:
             raise TransportMisuse(
                 f"The credential of this request is bound to {request.bound_to}; it is not sent to {request.origin}."
             )
-        slot, process = await self._supervisor.take()
-        head = b"%b%b: %b\r\n" % (request.head, SECRET_HEADER, process.secret.encode())
-        try:
-            response = await self._http.send(Request(slot.origin, head, request.body, slot.origin), connect_timeout)
-        except BaseException as error:
-            slot.in_flight -= 1
-            if isinstance(error, ConnectFailed | Disconnected):
+        while True:
+            slot, process = await self._supervisor.take()
+            head = b"%b%b: %b\r\n" % (request.head, SECRET_HEADER, process.secret.encode())
+            try:
+                response = await self._http.send(Request(slot.origin, head, request.body, slot.origin), connect_timeout)
+            except ConnectFailed:
+                # Where it died just now, nothing was sent: this call goes to another one.
+                slot.in_flight -= 1
+                if not await slot.lost(process):
+                    raise
+                continue
+            except Disconnected:
+                slot.in_flight -= 1
                 raise Disconnected("LiteLLM's process ended during the call; another is being started.") from None
-            raise
-        return LongtailResponse(response, slot)
+            except BaseException:
+                slot.in_flight -= 1
+                raise
+            return LongtailResponse(response, slot)
 
     def health(self) -> dict[str, Any]:
         """Return how LiteLLM's processes are."""
