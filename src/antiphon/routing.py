@@ -4,6 +4,10 @@ What belongs here: turning a model into a plan. What does not: trying them, whic
 """
 
 import random
+from collections.abc import Callable
+from itertools import zip_longest
+
+from msgspec import structs
 
 from antiphon.types import Model, Strategy, Target
 
@@ -22,3 +26,16 @@ def plan(model: Model) -> tuple[Target, ...]:
         first = random.choices(range(len(targets)), weights=model.weights)[0]
         targets = (targets[first], *targets[:first], *targets[first + 1 :])
     return targets[:MAX_ATTEMPTS]
+
+
+def narrowed(model: Model, keep: Callable[[Target], bool]) -> Model | None:
+    """Return the model with those of its targets that ``keep`` says, or ``None`` where it says none."""
+    ways = [
+        (target, weight)
+        for target, weight in zip_longest(model.targets, model.weights, fillvalue=0)
+        if isinstance(target, Target) and keep(target)
+    ]
+    if not ways:
+        return None
+    targets, weights = zip(*ways, strict=True)
+    return structs.replace(model, targets=targets, weights=weights)

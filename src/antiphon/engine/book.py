@@ -11,6 +11,7 @@ from antiphon.types import AttemptRecord, Outcome, Record, Target, Usage
 from antiphon.wires.wire import Envelope, Wire, counted
 
 if TYPE_CHECKING:
+    from antiphon.engine.conversation import Conversation
     from antiphon.engine.runtime import Runtime
 
 _NOTHING = Usage()
@@ -23,13 +24,17 @@ def microseconds(start: float, end: float) -> int:
 class Book:
     """Collects what happens to a call and settles it exactly once."""
 
-    __slots__ = ("_run", "attempts", "call", "envelope", "first_output", "record", "wire")
+    __slots__ = ("_run", "attempts", "call", "conversation", "envelope", "first_output", "record", "wire")
 
-    def __init__(self, run: "Runtime", call: Call, wire: Wire, envelope: Envelope) -> None:
+    def __init__(
+        self, run: "Runtime", call: Call, wire: Wire, envelope: Envelope, conversation: "Conversation | None" = None
+    ) -> None:
         self._run = run
         self.call = call
         self.wire = wire
         self.envelope = envelope
+        self.conversation = conversation
+        """Where the answer is kept, if we keep it."""
         self.attempts: tuple[AttemptRecord, ...] = ()
         self.first_output: float | None = None
         """Monotonic time of the first output shown to the caller."""

@@ -39,6 +39,9 @@ class Bridge(Protocol):
     def rest(self, watch: Watch) -> bytes:
         """Return what the caller is still owed at the end of a complete answer."""
 
+    def response(self, watch: Watch) -> bytes:
+        """Return the whole answer that a stream came to, where the caller's wire has that and it was written here."""
+
     def admit(self, watch: Watch, error: CallError) -> bytes:
         """Return the frames that tell the caller that the stream broke."""
 
@@ -87,6 +90,9 @@ class SameWire:
     def rest(self, watch: Watch) -> bytes:
         return b"" if watch.ended else self.far.end_frame
 
+    def response(self, watch: Watch) -> bytes:
+        return b""
+
     def admit(self, watch: Watch, error: CallError) -> bytes:
         # A provider's own error frame has been passed on and says it already.
         return b"" if error is watch.error else self.far.error_frame(error)
@@ -130,6 +136,10 @@ class Translation:
     def rest(self, watch: Watch) -> bytes:
         assert isinstance(watch, TranslatingWatch)
         return watch.rest()
+
+    def response(self, watch: Watch) -> bytes:
+        assert isinstance(watch, TranslatingWatch)
+        return getattr(watch.writer, "response", b"")
 
     def admit(self, watch: Watch, error: CallError) -> bytes:
         assert isinstance(watch, TranslatingWatch)

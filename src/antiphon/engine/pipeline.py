@@ -2,10 +2,7 @@
 
 import asyncio
 import re
-from itertools import zip_longest
 from typing import TYPE_CHECKING
-
-from msgspec import structs
 
 from antiphon import routing
 from antiphon.clock import monotonic
@@ -22,6 +19,9 @@ from antiphon.wires.wire import Alone
 if TYPE_CHECKING:
     from antiphon.engine.runtime import Runtime
 
+CONVERSING = frozenset(("responses",))
+"""Operations whose answers are kept by whoever gives them, for requests that go on from them."""
+
 
 async def ask(run: "Runtime", call: Call) -> Answer:
     """Answer a call; raises :class:`~antiphon.errors.CallError` where no target could."""
@@ -31,8 +31,13 @@ async def ask(run: "Runtime", call: Call) -> Answer:
     reachable = _reachable(model, call.operation)
     if reachable is None:
         return Answer(200, [(b"content-type", b"application/json")], _alone(wire, envelope, model))
+    conversation = None
+    if call.operation in CONVERSING:
+        from antiphon.engine.conversation import joined
+
+        envelope, reachable, conversation = await joined(run, call, envelope, reachable)
     plan = routing.plan(reachable)
-    book = Book(run, call, wire, envelope)
+    book = Book(run, call, wire, envelope, conversation)
     try:
         attempt = await _attempt_each(run, book, plan)
     except asyncio.CancelledError:
@@ -43,7 +48,10 @@ async def ask(run: "Runtime", call: Call) -> Answer:
     whole = attempt.whole
     usage = whole.usage or book.counted(whole.output_bytes) if whole is not None else None
     await book.settled(Outcome.SUCCESS, attempt.target, usage, status=200)
-    return Answer(200, _headers(book, attempt), attempt.body, record=book.record)
+    headers = _headers(book, attempt)
+    if conversation is not None and not attempt.bridge.verbatim and (lost := await conversation.keep(attempt.body)):
+        headers.append((b"x-antiphon-not-stored", lost.encode()))
+    return Answer(200, headers, attempt.body, record=book.record)
 
 
 def _admit(run: "Runtime", call: Call, envelope: Envelope) -> Model:
@@ -68,15 +76,7 @@ def _reachable(model: Model, operation: str) -> Model | None:
             break
     else:
         return model
-    ways = [
-        (target, weight)
-        for target, weight in zip_longest(model.targets, model.weights, fillvalue=0)
-        if isinstance(target, Target) and offers(target, operation)
-    ]
-    if not ways:
-        return None
-    targets, weights = zip(*ways, strict=True)
-    return structs.replace(model, targets=targets, weights=weights)
+    return routing.narrowed(model, lambda target: offers(target, operation))
 
 
 def _alone(wire: Wire, envelope: Envelope, model: Model) -> bytes:

@@ -17,6 +17,7 @@ from antiphon.types import Target
 from antiphon.wires.wire import Wire
 
 if TYPE_CHECKING:
+    from antiphon.conversations import Conversations
     from antiphon.keys import Keys
     from antiphon.ledger.journal import Journal
     from antiphon.ledger.shipper import Shipper
@@ -65,6 +66,7 @@ class Runtime:
         self.telemetry = Telemetry()
         self.journal: Journal | None = None
         self.keys: Keys | None = None
+        self.conversations: Conversations | None = None
         self._data = Path(data) if data is not None else None
         self._database: Database | None = None
         self._shipper: Shipper | None = None
@@ -84,6 +86,7 @@ class Runtime:
             await asyncio.to_thread(self._open_ledger, self._data)
 
     def _open_ledger(self, data: Path) -> None:
+        from antiphon.conversations import Conversations
         from antiphon.keys import Keys
         from antiphon.ledger.journal import Journal
         from antiphon.ledger.shipper import Shipper
@@ -96,7 +99,9 @@ class Runtime:
         self.keys = Keys(self._database)
         self.keys.refresh()
         self.journal = Journal(data / "journal", settings.durability, settings.journal_cap)
-        self._shipper = Shipper(data / "journal", self._database, journal=self.journal, ticks=[self.keys.refresh])
+        self.conversations = Conversations(self._database)
+        ticks = [self.keys.refresh, self.conversations.sweep]
+        self._shipper = Shipper(data / "journal", self._database, journal=self.journal, ticks=ticks)
         self._shipper.start()
 
     async def ask(self, call: Call) -> Answer:
@@ -159,6 +164,8 @@ class Runtime:
             self.journal.close()
         if self._shipper is not None:
             self._shipper.stop()
+        if self.conversations is not None:
+            self.conversations.close()
         if self._database is not None:
             self._database.close()
 

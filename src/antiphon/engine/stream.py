@@ -8,6 +8,7 @@ from antiphon.engine.book import Book
 from antiphon.errors import BadAnswer, CallError, Cancelled, Truncated, UpstreamError, UpstreamTimeout
 from antiphon.transport import Response
 from antiphon.types import Outcome, Record, Usage
+from antiphon.wires.sse import comment
 
 if TYPE_CHECKING:
     from antiphon.engine.attempt import Attempt
@@ -193,9 +194,18 @@ class Stream:
         self._attempt.note(Outcome.SUCCESS, 200, "")
         try:
             await self._book.settled(Outcome.SUCCESS, target, self._usage(), status=200)
+            await self._keep()
         except CallError as error:
             self._out[-1:] = [self._bridge.admit(self._watch, error)]
         return self._flush()
+
+    async def _keep(self) -> None:
+        """Have the answer kept before its end is shown; where it cannot be, a comment says so."""
+        conversation = self._book.conversation
+        if conversation is not None and (response := self._bridge.response(self._watch)):
+            lost = await conversation.keep(response)
+            if lost:
+                self._out.insert(0, comment(b"not stored: " + lost.encode()))
 
     async def _broken(self, error: CallError) -> bytes:
         """Record the part that came and admit the break."""

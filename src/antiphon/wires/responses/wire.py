@@ -71,7 +71,7 @@ class Responses:
         Reasoning that another wire's provider signed is left out: to this one it is a broken seal, and no answer.
         """
         given = envelope.document.get("input")
-        if _SEALED in body and type(given) is list:
+        if _SEALED in body and isinstance(given, list):
             kept = [item for item in given if not _is_sealed(item)]
             if len(kept) < len(given):
                 body = encoded({**envelope.document, "input": kept})
