@@ -12,10 +12,25 @@ from antiphon.catalog.schema import File, ModelBlock, PriceBlock, ProviderBlock,
 from antiphon.errors import ConfigError
 
 BLOCKS = (File, ModelBlock, PriceBlock, ProviderBlock, ServerBlock, TargetBlock)
-LATER = {"panels", "redis", "via", "region", "on_break"}
+LATER = {"panels", "redis", "on_break"}
 KEYS = sorted({name for block in BLOCKS for name in block.model_fields} | LATER)
 WORDS = ["openai", "sim", "ollama", "sim/echo", "openai/gpt-4o", "weighted", "cheapest", "open", "0.0.0.0", "a", ""]
-WORDS += ["${HOME}", "${NOPE}", "${X:-7}", "$", "http://h", "unix:///x:/v1", "a\nb", "1e400", "\x00", "é", "bedrock"]
+WORDS += [
+    "${HOME}",
+    "${NOPE}",
+    "${X:-7}",
+    "$",
+    "http://h",
+    "unix:///x:/v1",
+    "a\nb",
+    "1e400",
+    "\x00",
+    "é",
+    "bedrock",
+    "vertex",
+    "qwen",
+    "litellm",
+]
 
 scalars = st.one_of(
     st.none(),

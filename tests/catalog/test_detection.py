@@ -6,6 +6,7 @@ import pytest
 
 from antiphon.catalog import load
 from antiphon.catalog.detect import default_probes, listening
+from antiphon.catalog.kinds import load_kinds
 from antiphon.errors import ConfigError
 
 
@@ -79,7 +80,7 @@ def test_addresses_as_servers_have_them(detected, value: str, address: str):
 
 
 def test_a_key_alone_does_not_mean_that_a_local_server_runs(detected):
-    assert "ollama" not in detected(OLLAMA_API_KEY="k").providers
+    assert list(detected(OLLAMA_API_KEY="k").providers) == ["ollama-cloud", "sim", "local"]
     provider = detected(OLLAMA_API_KEY="k", OLLAMA_HOST="https://ollama.example").providers["ollama"]
     assert provider.credential.reveal() == "k"
 
@@ -126,7 +127,66 @@ def test_all_ports_are_tried_at_once(open_port: int, closed_port: int):
 
 
 def test_the_usual_ports():
-    assert default_probes() == {"ollama": 11434, "lmstudio": 1234, "vllm": 8000, "llamacpp": 8080}
+    usual = "ollama=11434 lmstudio=1234 vllm=8000 llamacpp=8080 sglang=30000 jan=1337 docker=12434 xinference=9997"
+    assert [f"{kind}={port}" for kind, port in default_probes().items()] == usual.split()
+
+
+AWS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+
+@pytest.mark.parametrize("missing", [*AWS, "AWS_REGION"])
+def test_keys_that_sign_are_a_provider_when_all_is_there(detected, missing: str):
+    environ = AWS | {"AWS_REGION": "eu-west-1"}
+    provider = detected(**environ).providers["bedrock"]
+    assert provider.key_source == "environment variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"
+    assert provider.param_sources == {"region": "environment variable AWS_REGION"}
+    assert provider.key_state == "set"
+    del environ[missing]
+    assert "bedrock" not in detected(**environ).providers
+
+
+def test_a_key_goes_before_keys_that_sign(detected):
+    catalog = detected(**AWS, AWS_DEFAULT_REGION="us-east-1", AWS_BEARER_TOKEN_BEDROCK="b", AWS_SESSION_TOKEN="s")
+    target = catalog.resolve("bedrock/x").targets[0]
+    assert (target.credential.reveal(), target.signing) == ("b", None)
+
+
+def test_a_provider_with_parameters_is_found_when_they_are_there(detected):
+    assert "vertex" not in detected(GOOGLE_OAUTH_ACCESS_TOKEN="t").providers
+    catalog = detected(GOOGLE_OAUTH_ACCESS_TOKEN="t", GOOGLE_CLOUD_PROJECT="p", GOOGLE_CLOUD_LOCATION="us-central1")
+    assert catalog.providers["vertex"].base_url == "https://us-central1-aiplatform.googleapis.com/v1"
+    assert "cloudflare" not in detected(CLOUDFLARE_API_TOKEN="t").providers
+    assert "cloudflare" in detected(CLOUDFLARE_API_TOKEN="t", CLOUDFLARE_ACCOUNT_ID="a").providers
+
+
+def test_a_parameter_that_cannot_be_used_is_a_fault(detected):
+    with pytest.raises(ConfigError) as caught:
+        detected(**AWS, AWS_REGION="eu-west-1.evil.example/")
+    (fault,) = caught.value.faults
+    assert (fault.file, fault.field) == ("environment", "AWS_REGION")
+    assert "host name" in fault.problem
+
+
+def test_an_account_with_a_key_and_a_bare_host_is_reached_encrypted(detected):
+    provider = detected(DATABRICKS_TOKEN="t", DATABRICKS_HOST="dbc-1.cloud.databricks.com").providers["databricks"]
+    assert provider.base_url == "https://dbc-1.cloud.databricks.com/serving-endpoints"
+
+
+def test_kinds_with_the_variables_of_another_are_not_found_twice(detected):
+    catalog = detected(
+        AZURE_OPENAI_API_KEY="k", AZURE_OPENAI_ENDPOINT="https://a.example", **AWS, AWS_REGION="eu-west-1"
+    )
+    assert list(catalog.providers) == ["azure", "bedrock", "sim", "local"]
+
+
+def test_every_kind_that_can_be_detected_is_found_by_its_first_variables(detected):
+    rows = [kind for kind in load_kinds().values() if kind.detect and kind.key == "required"]
+    assert len(rows) > 60
+    for kind in rows:
+        environ = {kind.env[0]: "k"} | {param.env[0]: "x1" for param in kind.params.values() if param.env}
+        environ |= {kind.base_url_env[0]: "https://h.example"} if kind.base_url_env else {}
+        wanted = [] if not kind.base_url and not kind.base_url_env else [kind.name]
+        assert list(detected(**environ).providers) == [*wanted, "sim", "local"], kind.name
 
 
 def test_a_file_is_the_whole_truth(files, open_port: int):

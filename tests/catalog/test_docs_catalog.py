@@ -1,6 +1,7 @@
 """The generated pages are what their sources say, and the examples in them load."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,14 @@ import pytest
 from antiphon.catalog.kinds import QUIRKS, load_kinds
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "docs/configuration.md", ROOT / "docs/providers.md"]
+PROVIDERS = ROOT / "docs/providers"
+PAGES = [ROOT / "docs/configuration.md", ROOT / "docs/providers.md", *sorted(PROVIDERS.glob("*.md"))]
 BLOCK = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 EXAMPLES = [(page.name, example) for page in PAGES for example in BLOCK.findall(page.read_text("utf-8"))]
+
+
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+ADDRESSES = {name for kind in load_kinds().values() for name in kind.base_url_env}
 
 
 def test_generated_pages_are_up_to_date():
@@ -24,10 +30,42 @@ def test_generated_pages_are_up_to_date():
 
 @pytest.mark.parametrize(("page", "example"), EXAMPLES)
 def test_an_example_of_the_documentation_loads(files, page: str, example: str):
-    assert files.load(example, {"OPENAI_API_KEY": "a", "AZURE_API_KEY": "b", "MY_KEY": "c"}).models(), page
+    environ = {name: "https://host.example" if name in ADDRESSES else "x1" for name in VARIABLE.findall(example)}
+    assert files.load(example, environ).models(), page
 
 
-def test_every_kind_and_every_quirk_is_on_the_page():
+def test_every_kind_has_a_page_and_is_in_the_index_with_every_quirk():
     text = (ROOT / "docs/providers.md").read_text("utf-8")
     for name in (*load_kinds(), *QUIRKS):
         assert f"`{name}`" in text
+    assert {path.stem for path in PROVIDERS.iterdir()} == set(load_kinds())
+
+
+@pytest.mark.parametrize("kind", load_kinds())
+def test_a_page_has_all_of_its_row(kind: str):
+    row = load_kinds()[kind]
+    text = (PROVIDERS / f"{kind}.md").read_text("utf-8")
+    shown = row.env if row.key != "none" else ()
+    shown += tuple(name for param in row.params.values() for name in param.env) + tuple(row.params) + row.features
+    shown += row.base_url_env + tuple(row.offered()) + tuple(row.offered().values()) + tuple(row.quirks)
+    for word in shown:
+        assert f"`{word}`" in text
+    for note in row.notes:
+        assert note in text
+    assert row.checked in text
+
+
+def test_a_page_of_no_kind_is_noticed_and_removed(tmp_path: Path):
+    for part in ("docs", "scripts"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    script, extra = tmp_path / "scripts/docs-catalog", tmp_path / "docs/providers/bygone.md"
+    extra.write_text("# Bygone\n")
+    (tmp_path / "docs/providers/openai.md").write_text("# OpenAI\n")
+    result = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 2
+    assert "docs/providers/openai.md is out of date" in result.stderr
+    assert "docs/providers/bygone.md is out of date" in result.stderr
+    subprocess.run([sys.executable, script], capture_output=True, check=True)
+    assert not extra.exists()
+    subprocess.run([sys.executable, script, "--check"], check=True)

@@ -15,7 +15,7 @@ from antiphon.catalog.address import Address, is_loopback, parse_address
 from antiphon.catalog.document import Document, Path, dotted, nearest
 from antiphon.catalog.explain import explain, found
 from antiphon.catalog.facts import load_facts
-from antiphon.catalog.kinds import PARAMS, SECRETS, Kind, later_kinds, load_kinds, other_names
+from antiphon.catalog.kinds import PARAMS, SECRETS, Kind, load_kinds, other_names
 from antiphon.catalog.local import problems
 from antiphon.catalog.longtail import OWN_PARAMS, VIAS, check_base_url, known, row
 from antiphon.catalog.routes import loop, split_target
@@ -103,13 +103,6 @@ class _Check:
 
     def _later(self) -> None:
         """Refuse what the format has room for, but this version does not do."""
-        for path, parent in _matches(self._values, ("providers", "*")):
-            name, value = str(path[-1]), parent[str(path[-1])]
-            kind = value.get("kind", name) if isinstance(value, dict) else name
-            through = isinstance(value, dict) and "via" in value
-            if isinstance(kind, str) and kind in later_kinds() and not through:
-                hint = "add `via: litellm`" if kind in known().providers else "docs/providers.md lists kinds"
-                self._fault(path, f"the kind `{kind}` is not available in this version", hint)
         for pattern, what in LATER.items():
             for path, parent in _matches(self._values, pattern):
                 if not self._document.is_faulty(path):
@@ -195,13 +188,19 @@ class _Check:
         if (kind := through or self._kinds.get(wanted)) is not None:
             return kind
         where = (*path, "kind") if given else path
-        same = f"did you mean `{other_names()[wanted]}`?" if wanted in other_names() else nearest(wanted, self._kinds)
+        same = self._same(wanted)
         if given:
             self._fault(where, f"unknown kind `{wanted}`", same or "see docs/providers.md")
         else:
             hint = same or "add `kind: openai-compatible` and a `base_url`"
             self._fault(where, f"`{wanted}` is not a kind, so the provider needs a `kind`", hint)
         return None
+
+    def _same(self, wanted: str) -> str:
+        """Return the kind that was probably meant, or the way to one that only LiteLLM has."""
+        if (other := other_names().get(wanted)) is not None:
+            return f"did you mean `{other}`?"
+        return "LiteLLM has it: add `via: litellm`" if wanted in known().providers else nearest(wanted, self._kinds)
 
     def _through(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
         """Check what LiteLLM will be told; whether its provider needs a key or an address, only it knows."""
@@ -371,9 +370,6 @@ class _Check:
         if provider in self._providers():
             return True
         if self._document.is_faulty(("providers", provider)):
-            return False
-        if provider in later_kinds():
-            self._fault(where, f"the provider `{provider}` is not available in this version", "remove the target")
             return False
         self._fault(where, f"unknown provider `{provider}`", self._provider_hint(provider))
         return False

@@ -6,7 +6,7 @@ alone: its address, its headers, its paths. What does not: accounts (``catalog.p
 """
 
 from antiphon.catalog.kinds.kind import Kind, SigningRow
-from antiphon.catalog.kinds.load import Kinds, later_kinds, load_kinds, other_names, parse_kinds
+from antiphon.catalog.kinds.load import Kinds, load_kinds, other_names, parse_kinds
 from antiphon.catalog.kinds.words import CERTAINTY, FEATURES, OPERATIONS, PARAMS, QUIRKS, SECRETS
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "Kind",
     "Kinds",
     "SigningRow",
-    "later_kinds",
     "load_kinds",
     "other_names",
     "parse_kinds",

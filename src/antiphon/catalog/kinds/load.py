@@ -20,10 +20,9 @@ INDEX = "index.toml"
 
 
 class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``index.toml``: the families in order with their headings, and the names that later versions bring."""
+    """``index.toml``: the families, which are files, in order, with their headings."""
 
     families: dict[str, str]
-    later: frozenset[str] = frozenset()
 
 
 class Kinds(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
@@ -48,12 +47,6 @@ def load_kinds() -> Mapping[str, Kind]:
                 raise ValueError(f"kind {name}: is in {found[name].family}.toml already")
             found[name] = kind
     return found
-
-
-@cache
-def later_kinds() -> frozenset[str]:
-    """Return the names of kinds that this version does not have yet."""
-    return load_index().later
 
 
 @cache
