@@ -7,12 +7,13 @@ anything came after the end. Only the connection knows these, so only it decides
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 import httptools
 
 from antiphon.clock import monotonic
-from antiphon.errors import AntiphonError, BadAnswer, Disconnected, Truncated
+from antiphon.errors import AntiphonError, BadAnswer, Disconnected, TransportMisuse, Truncated
 from antiphon.transport.body import decoder_for
 from antiphon.transport.limits import Limits
 from antiphon.transport.response import HttpResponse
@@ -86,6 +87,7 @@ class Connection(asyncio.BufferedProtocol):
         "_tls",
         "_transport",
         "_view",
+        "_writable",
         "_write_paused",
         "idle_since",
         "loop",
@@ -119,6 +121,7 @@ class Connection(asyncio.BufferedProtocol):
         self._partial = b""
         self._paused = False
         self._write_paused = False
+        self._writable: asyncio.Future[None] | None = None
         self._sent_at = 0.0
 
     # What the pool and the transport use.
@@ -134,7 +137,9 @@ class Connection(asyncio.BufferedProtocol):
         if self.reused:
             self._sent_at = monotonic()
         size = len(body)
-        if size > _SLICE:
+        if request.source is not None:
+            await self._stream(head, request.source, request.length, response)
+        elif size > _SLICE:
             await self._upload(head, body, response)
         elif size or head[:4] != b"GET ":
             self._transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, size, body))
@@ -213,6 +218,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._write_paused = False
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
         if self._state in (_HEAD, _BODY):
             self._response.wake()
 
@@ -423,6 +430,54 @@ class Connection(asyncio.BufferedProtocol):
                 self._keep = False
                 return
             write(view[start : start + _SLICE])
+
+    async def _stream(
+        self, head: bytes, source: AsyncIterator[bytes], length: int | None, response: HttpResponse
+    ) -> None:
+        """Write a body as it comes and as fast as it is read; stop where the server has already refused it."""
+        framing = b"transfer-encoding: chunked" if length is None else b"content-length: %d" % length
+        self._transport.write(b"%b%b\r\n\r\n" % (head, framing))
+        pump = self.loop.create_task(self._pump(source, length))
+        pump.add_done_callback(lambda _: response.wake())
+        pump.add_done_callback(_heard)
+        try:
+            while not pump.done() and not _settled(response):
+                await response.wait()
+        except BaseException:
+            pump.cancel()
+            raise
+        if not pump.done():
+            self._keep = False
+            pump.cancel()
+        elif (fault := pump.exception()) is not None:
+            self.abort()
+            raise fault
+
+    async def _pump(self, source: AsyncIterator[bytes], length: int | None) -> None:
+        left = length
+        async for piece in source:
+            if self._state == _LOST:
+                return
+            if left is None:
+                self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b"")
+            elif len(piece) > left:
+                raise TransportMisuse(f"A request body is longer than the {length} bytes that were announced.")
+            else:
+                left -= len(piece)
+                self._transport.write(piece)
+            if self._write_paused:
+                self._writable = self.loop.create_future()
+                await self._writable
+        if left:
+            raise TransportMisuse(f"A request body ended {left} bytes before the length that was announced.")
+        if left is None and self._state != _LOST:
+            self._transport.write(b"0\r\n\r\n")
+
+
+def _heard(pump: asyncio.Task[None]) -> None:
+    """Take what a pump raised after nobody waits for it any more."""
+    if not pump.cancelled():
+        pump.exception()
 
 
 def _settled(response: HttpResponse) -> bool:

@@ -65,7 +65,8 @@ class HttpTransport:
         pool = self._pools.get(origin)
         if pool is None:
             pool = self._new_pool(origin)
-        connection = pool.take()
+        # What a source gave cannot be given again: it goes over a connection that the server cannot have closed yet.
+        connection = pool.take() if request.source is None else None
         if connection is not None:
             try:
                 return await connection.exchange(request)

@@ -1,5 +1,6 @@
 """The shape of a transport: what every implementation takes and gives."""
 
+from collections.abc import AsyncIterator
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
@@ -16,12 +17,18 @@ class Request(msgspec.Struct, frozen=True, eq=False):
     ``head`` is the request line and header lines, each ended by CRLF, without ``content-length``, ``connection`` and
     the blank line: the transport adds those. ``bound_to`` is the origin the credential in ``head`` belongs to; a
     transport refuses to send it anywhere else.
+
+    ``source`` instead of ``body`` gives a body in pieces, as fast as the server takes them; ``length`` is their sum
+    where it is known, and ``None`` sends them chunked. What the source raises ends the exchange and comes out of
+    ``send``. Only transports over HTTP take one.
     """
 
     origin: Origin
     head: bytes
     body: bytes = b""
     bound_to: Origin | None = None
+    source: AsyncIterator[bytes] | None = None
+    length: int | None = None
 
 
 class Response(Protocol):
