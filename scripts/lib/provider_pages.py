@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from antiphon.catalog.facts import load_facts
 from antiphon.catalog.kinds import CERTAINTY, FEATURES, OPERATIONS, PARAMS, QUIRKS, SECRETS, Kind, load_kinds
 from antiphon.catalog.kinds.kind import fields
-from antiphon.catalog.kinds.load import load_index
+from antiphon.catalog.kinds.rows import families
 from antiphon.catalog.kinds.words import WIRES
 from antiphon.catalog.prices import per_million
 
@@ -34,7 +34,7 @@ def index() -> str:
         "of it: requirements, variables, operations with their paths, features, limits, an example.",
         "",
     ]
-    for family, heading in load_index().families.items():
+    for family, heading in families().items():
         lines += [f"## {heading}", "", "| kind | service | operations | found by |", "|---|---|---|---|"]
         lines += [_index_row(kind) for kind in kinds.values() if kind.family == family] + [""]
     lines += [
@@ -135,7 +135,7 @@ def _with_certainty(word: str) -> str:
 
 
 def page(kind: Kind) -> str:
-    family = load_index().families[kind.family]
+    family = families()[kind.family]
     docs = kind.docs if "://" in kind.docs else "../" + kind.docs.removeprefix("docs/")
     lines = [
         f"# {kind.title}",

@@ -1,5 +1,6 @@
 """Every provider kind: what it sends where, for a sample model and each operation, as its fixture says."""
 
+import re
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 import pytest
 
 from antiphon.catalog import Catalog, load
-from antiphon.catalog.kinds import FEATURES, OPERATIONS, PARAMS, QUIRKS, SECRETS, Kind, load_kinds, parse_kinds
+from antiphon.catalog.kinds import FEATURES, OPERATIONS, PARAMS, QUIRKS, SECRETS, Kind, load_kinds
+from antiphon.catalog.kinds.rows import parse_kinds
 from antiphon.catalog.schema import ProviderBlock
 from antiphon.engine.runtime import Runtime
 from antiphon.types import Target
@@ -190,17 +192,17 @@ operations = { chat = "/chat" }
     ],
 )
 def test_a_bad_row_does_not_load(old: str, new: str, message: str):
-    assert parse_kinds(ROW).kinds["x"].env == ("X_KEY",)
+    assert parse_kinds(ROW)["x"].env == ("X_KEY",)
     with pytest.raises(ValueError, match=message):
         parse_kinds(ROW.replace(old, new))
 
 
-def row(text: str) -> Kind:
-    return parse_kinds(ROW.replace('"https://x.example/v1"', text)).kinds["x"]
+def kind_at(text: str) -> Kind:
+    return parse_kinds(ROW.replace('"https://x.example/v1"', text))["x"]
 
 
 def test_a_parameter_is_percent_encoded_in_a_path_and_plain_in_a_host():
-    kind = row('"https://{region}.x.example/p/{project}"\nparams = { region = {}, project = {} }')
+    kind = kind_at('"https://{region}.x.example/p/{project}"\nparams = { region = {}, project = {} }')
     address = kind.address({"region": "eu-1", "project": "a b/c"})
     assert str(address) == "https://eu-1.x.example/p/a%20b%2Fc"
     assert kind.address({"region": "eu-1"}) is None
@@ -212,10 +214,23 @@ def test_a_parameter_is_percent_encoded_in_a_path_and_plain_in_a_host():
 
 
 def test_a_value_with_an_address_of_another_form():
-    kind = row(
+    kind = kind_at(
         '"https://x.example/v1"\nparams.region = { default = "intl" }\nbase_urls.region = { cn = "https://x.cn/a" }'
     )
     assert str(kind.address({"region": "intl"})) == "https://x.example/v1"
     assert str(kind.address({"region": "cn"})) == "https://x.cn/a"
     assert kind.problem("region", "cn") == ""
     assert "intl, cn" in kind.problem("region", "mars")
+
+
+def test_the_row_and_the_fixture_that_contributors_are_shown_fit():
+    text = (Path(__file__).resolve().parents[2] / "CONTRIBUTING.md").read_text("utf-8")
+    row, fixture = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    kind = parse_kinds(row)["acme"]
+    (case,) = tomllib.loads(fixture)["cases"]
+    address = kind.address()
+    assert address is not None
+    paths = kind.paths(case["model"], {}, address.prefix)
+    host = str(address.origin).removesuffix(":443")
+    assert {name: f"POST {host}{path}" for name, path in paths.items()} == {n: c[0] for n, c in case["calls"].items()}
+    assert set(case["environ"]) <= set(kind.env)

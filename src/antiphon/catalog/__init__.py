@@ -1,6 +1,6 @@
 """The catalog: whom to call, under which name, at which address, for which price.
 
-What belongs here: the configuration file and its faults, provider kinds (rows of ``kinds.toml``), what is known of
+What belongs here: the configuration file and its faults, provider kinds (rows of ``kinds``), what is known of
 models (``facts.json``), and resolving a name to targets. What does not: how to speak to a provider (``wires``), sockets
 (``transport``), choosing among targets (``routing``), and any comparison with a provider's name.
 """

@@ -1,12 +1,13 @@
 """Provider kinds: one row of data for each service or server that can be called.
 
-What belongs here: the rows (``*.toml``, one file for each family), the words they may use, and what follows from a row
-alone: its address, its headers, its paths. What does not: accounts (``catalog.provider``), what a model can do or costs
-(``facts.json``), how a wire is spoken (``wires``), and any comparison with a kind's name.
+What belongs here: the rows (``*.toml``, one file for each family, and ``rows.json``, made from them), the words they
+may use, and what follows from a row alone: its address, its headers, its paths. What does not: accounts
+(``catalog.provider``), what a model can do or costs (``facts.json``), how a wire is spoken (``wires``), and any
+comparison with a kind's name.
 """
 
 from antiphon.catalog.kinds.kind import Kind, SigningRow
-from antiphon.catalog.kinds.load import Kinds, load_kinds, other_names, parse_kinds
+from antiphon.catalog.kinds.load import load_kinds, other_names
 from antiphon.catalog.kinds.words import CERTAINTY, FEATURES, OPERATIONS, PARAMS, QUIRKS, SECRETS
 
 __all__ = [
@@ -17,9 +18,7 @@ __all__ = [
     "QUIRKS",
     "SECRETS",
     "Kind",
-    "Kinds",
     "SigningRow",
     "load_kinds",
     "other_names",
-    "parse_kinds",
 ]

@@ -1,141 +1,23 @@
-"""Reading the rows: which files, in which order, and everything that must hold of a row."""
+"""The rows, from ``rows.json``, which ``scripts/docs-catalog`` makes of the TOML files: those take 20 times as long."""
 
-import tomllib
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from antiphon.catalog.kinds.kind import Kind, fields
-from antiphon.catalog.kinds.words import CERTAINTY, FEATURES, OPERATIONS, PARAMS, QUIRKS, SECRETS, WIRES
-
-APART = frozenset(("embeddings", "rerank", "images", "speech", "transcriptions"))
-"""What a kind may offer without generating text."""
+from antiphon.catalog.kinds.kind import Kind
 
 HERE = Path(__file__).parent
-INDEX = "index.toml"
-
-
-class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``index.toml``: the families, which are files, in order, with their headings."""
-
-    families: dict[str, str]
-
-
-class Kinds(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
-    """The rows of one file."""
-
-    kinds: dict[str, Kind]
-
-
-@cache
-def load_index() -> Index:
-    """Return which files there are, and what they are called."""
-    return msgspec.convert(tomllib.loads((HERE / INDEX).read_text("utf-8")), Index)
 
 
 @cache
 def load_kinds() -> Mapping[str, Kind]:
-    """Return the rows by name, in the files' order; raises ``ValueError`` where a row is not whole."""
-    found: dict[str, Kind] = {}
-    for family in load_index().families:
-        for name, kind in parse_kinds((HERE / f"{family}.toml").read_text("utf-8"), family).kinds.items():
-            if name in found:
-                raise ValueError(f"kind {name}: is in {found[name].family}.toml already")
-            found[name] = kind
-    return found
+    """Return the rows by name, in the order of the families and of their files."""
+    return msgspec.json.decode((HERE / "rows.json").read_bytes(), type=dict[str, Kind])
 
 
 @cache
 def other_names() -> Mapping[str, str]:
     """Return what else kinds are called, with their names here."""
     return {other: kind.name for kind in load_kinds().values() for other in kind.also}
-
-
-def parse_kinds(text: str, family: str = "") -> Kinds:
-    """Return the checked rows of ``text``; raises ``ValueError`` (``msgspec.ValidationError``) at the first bad one."""
-    raw: dict[str, Any] = tomllib.loads(text)
-    for name, row in raw.get("kinds", {}).items():
-        row["name"], row["family"] = name, family
-    kinds = msgspec.convert(raw, Kinds)
-    for kind in kinds.kinds.values():
-        for problem in _problems(kind):
-            raise ValueError(f"kind {kind.name}: {problem}")
-    return kinds
-
-
-def _problems(kind: Kind) -> Iterator[str]:
-    yield from _checked(kind)
-    yield from _words(kind)
-    yield from _credentials(kind)
-    yield from _addresses(kind)
-    yield from _paths(kind)
-    _ = kind.flat_price
-
-
-def _checked(kind: Kind) -> Iterator[str]:
-    try:
-        date.fromisoformat(kind.checked)
-    except ValueError:
-        yield f"`checked` must be the day its documentation was read, and is {kind.checked!r}"
-
-
-def _words(kind: Kind) -> Iterator[str]:
-    known = (
-        ("quirks", kind.quirks, QUIRKS),
-        ("features", kind.features, FEATURES),
-        ("operations", (*kind.operations, *kind.rooted), OPERATIONS),
-        ("certainty", (kind.certainty,), CERTAINTY),
-        ("wire", (kind.wire,), WIRES),
-        ("params", kind.params, PARAMS),
-        ("secrets", kind.signing.secrets if kind.signing else (), SECRETS),
-    )
-    for what, used, words in known:
-        if unknown := sorted(set(used) - words.keys()):
-            yield f"unknown {what}: {', '.join(unknown)}"
-
-
-def _credentials(kind: Kind) -> Iterator[str]:
-    if kind.key == "required" and not kind.env:
-        yield "needs a key, but names no environment variable for it"
-    if kind.signing is not None and kind.key != "required":
-        yield "signs requests, but could do without"
-    if kind.auth[0] != kind.auth[0].lower():
-        yield "the header of the key is not in lower case"
-
-
-def _addresses(kind: Kind) -> Iterator[str]:
-    if bool(kind.base_url) == bool(kind.prefix):
-        yield "exactly one of base_url and prefix is needed"
-    example = dict.fromkeys(kind.params, "x")
-    kind.address(example)
-    for name, addresses in kind.base_urls.items():
-        if name not in kind.params:
-            yield f"base_urls names `{name}`, which is no parameter of it"
-        for value in addresses:
-            kind.address(example | {name: value})
-
-
-def _paths(kind: Kind) -> Iterator[str]:
-    if not kind.operations:
-        yield "offers no operation"
-    offered = kind.operations.keys() | kind.rooted.keys()
-    if WIRES.get(kind.wire) not in offered and not offered <= APART:
-        yield f"speaks the wire {kind.wire}, but does not offer {WIRES.get(kind.wire)}"
-    for name in offered:
-        if name.partition(".")[0] not in offered:
-            yield f"offers {name} alone"
-    if twice := kind.operations.keys() & kind.rooted.keys():
-        yield f"offers {', '.join(twice)} twice"
-    for path in (*kind.operations.values(), *kind.rooted.values()):
-        if not path.startswith("/"):
-            yield f"the path {path!r} does not start with a slash"
-    if unknown := kind.needs(None) - kind.params.keys():
-        yield f"fills in {', '.join(sorted(unknown))}, which is no parameter of it"
-    if unused := kind.params.keys() - kind.needs(None) - set(kind.base_urls):
-        yield f"has a parameter {', '.join(sorted(unused))}, which it fills in nowhere"
-    if "model" in fields(kind.base_url):
-        yield "has the model in its address, which is one for all models"
