@@ -70,7 +70,7 @@ def _text(file: str) -> str:
 
 def _settings(block: SettingsBlock) -> Settings:
     return Settings(
-        **block.server.model_dump(),
+        **{**block.server.model_dump(), "prefixes": tuple(block.server.prefixes)},
         data=block.data,
         durability=block.durability,
         journal_cap=block.journal_cap,

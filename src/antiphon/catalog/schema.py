@@ -6,7 +6,16 @@ The descriptions are what ``docs/configuration.md`` and the JSON Schema say of e
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, TypeAdapter, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    WithJsonSchema,
+)
 
 from antiphon.catalog.document import FromVariable, Written
 from antiphon.catalog.kinds import PARAMS, SECRETS
@@ -14,6 +23,7 @@ from antiphon.catalog.prices import dollars
 from antiphon.catalog.settings import GIB, KIB, MIB, Settings
 from antiphon.types import Secret, Timeouts
 
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _SIZE = re.compile(r"([0-9]+) ?(KiB|MiB|GiB)")
 _UNITS = {"KiB": KIB, "MiB": MIB, "GiB": GIB}
 
@@ -61,6 +71,27 @@ def _dollars(value: Any) -> int:
     return dollars(value.text if isinstance(value, Written) else str(value))
 
 
+_OWN_PATHS = ("v1", "v1beta", "model", "metrics", "health")
+"""First segments of the gateway's own paths."""
+
+
+def _prefixes(value: list[str]) -> list[str]:
+    """Check paths under which the API is found again: each unlike our own paths, and none under another."""
+    for prefix in value:
+        segments = prefix.split("/")[1:]
+        if not _PREFIX.fullmatch(prefix) or {".", ".."} & set(segments):
+            raise ValueError(
+                f"`{prefix}` is not a prefix: expected a path such as /api/v1/litellm, which starts with a slash and "
+                "does not end with one, of letters, digits and `-._~`"
+            )
+        if segments[0] in _OWN_PATHS:
+            raise ValueError(f"`{prefix}` begins like the gateway's own /{segments[0]}; begin with another word")
+    for prefix in value:
+        if sum(f"{prefix}/".startswith(f"{other}/") for other in value) > 1:
+            raise ValueError(f"`{prefix}` is there twice or lies under another prefix; paths would mean two things")
+    return value
+
+
 def _target(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
 
@@ -79,6 +110,7 @@ Workers = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=64)]
 InFlight = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=10_000)]
 SecretText = Annotated[Secret, PlainValidator(_secret), WithJsonSchema({"type": "string", "minLength": 1})]
 Dollars = Annotated[int, PlainValidator(_dollars), WithJsonSchema({"type": "number", "minimum": 0})]
+Prefixes = Annotated[list[Name], AfterValidator(_prefixes), Field(max_length=16)]
 
 
 _LIST = TypeAdapter(list[Name])
@@ -137,6 +169,10 @@ class ServerBlock(Block):
     )
     drain: Seconds = Field(
         default=Settings().drain, description="Seconds for open calls to finish when the server stops."
+    )
+    prefixes: Prefixes = Field(
+        default=[],
+        description="Paths under which the whole API is found again, such as `/api/v1/litellm` ([http.md](http.md)).",
     )
 
 

@@ -12,9 +12,10 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 class Settings(msgspec.Struct, frozen=True):
     """Everything in a configuration that is not a provider or a model.
 
-    ``body_limit`` and ``journal_cap`` are bytes, ``heartbeat`` and ``drain`` seconds. ``ca_file`` names a PEM file of
-    authorities that are trusted beside the system's. LiteLLM runs in ``longtail_workers`` processes, each of which is
-    given at most ``longtail_in_flight`` calls at once.
+    Under each of ``prefixes`` the whole API is found once more. ``body_limit`` and ``journal_cap`` are bytes,
+    ``heartbeat`` and ``drain`` seconds. ``ca_file`` names a PEM file of authorities that are trusted beside the
+    system's. LiteLLM runs in ``longtail_workers`` processes, each of which is given at most ``longtail_in_flight``
+    calls at once.
     """
 
     host: str = "127.0.0.1"
@@ -23,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True):
     body_limit: int = 32 * MIB
     heartbeat: float = 10.0
     drain: float = 30.0
+    prefixes: tuple[str, ...] = ()
     data: str = "./data"
     durability: Literal["process", "disk"] = "process"
     journal_cap: int = GIB
@@ -40,6 +42,7 @@ SHOWN_AT = {
     "body_limit": "server.body_limit",
     "heartbeat": "server.heartbeat",
     "drain": "server.drain",
+    "prefixes": "server.prefixes",
     "data": "data",
     "durability": "durability",
     "journal_cap": "journal_cap",

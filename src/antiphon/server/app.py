@@ -4,6 +4,7 @@ Paths are compared as the bytes that came: nothing is decoded or normalised, so 
 """
 
 import logging
+from collections.abc import Sequence
 from enum import StrEnum
 
 from antiphon.engine.runtime import Runtime
@@ -11,9 +12,11 @@ from antiphon.errors import CallError, Unauthorized, Unavailable
 from antiphon.server import auth
 from antiphon.server.envelope import answer_to
 from antiphon.server.exchange import Receive, Scope, Send
+from antiphon.server.prefixes import Prefixes
 from antiphon.server.routes import Needs, Request, Route, find
 from antiphon.server.shapes import shape_of
 from antiphon.types import Caller
+from antiphon.wires import Wire
 
 logger = logging.getLogger("antiphon.server")
 
@@ -29,16 +32,18 @@ class Phase(StrEnum):
 class Gateway:
     """The application over one runtime; the server moves ``phase`` on."""
 
-    def __init__(self, runtime: Runtime, *, open_to_all: bool = False) -> None:
+    def __init__(self, runtime: Runtime, *, open_to_all: bool = False, prefixes: Sequence[str] = ()) -> None:
         self.runtime = runtime
         self.phase = Phase.STARTING
         self._open = open_to_all
+        self._prefixes = Prefixes(prefixes)
+        self._find = self._prefixes.find if prefixes else find
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; only cancellation and a failure after the answer's start get out."""
         request = Request(self, scope, receive, send)
         try:
-            route, request.argument = find(scope["method"], scope["raw_path"])
+            route, request.argument = self._find(scope["method"], scope["raw_path"])
             request.caller = self._caller(route, scope)
             await route.handler(request)
         except CallError as error:
@@ -46,12 +51,15 @@ class Gateway:
                 raise
             if not error.call_id and self.phase is not Phase.STARTING:
                 self.runtime.telemetry.refuse(error.code)
-            await request.answer(*answer_to(error, shape_of(scope["raw_path"])))
+            await request.answer(*answer_to(error, self._shape(scope)))
         except Exception:
             if request.started:
                 raise
             logger.exception("The gateway failed on %s %s", scope["method"], scope["raw_path"])
-            await request.answer(*answer_to(_INTERNAL, shape_of(scope["raw_path"])))
+            await request.answer(*answer_to(_INTERNAL, self._shape(scope)))
+
+    def _shape(self, scope: Scope) -> Wire:
+        return shape_of(self._prefixes.plain(scope["raw_path"]), scope["headers"])
 
     def _caller(self, route: Route, scope: Scope) -> Caller:
         fields = scope["headers"]

@@ -1,6 +1,6 @@
 """The table of routes: path, method, what a caller needs for it, and the handler. Nothing is reachable but these."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -8,8 +8,9 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from antiphon import __version__
-from antiphon.engine.call import Call
-from antiphon.errors import Forbidden, MethodNotAllowed, NotFound, UnsupportedMedia
+from antiphon.engine.call import Answer, Call
+from antiphon.errors import MethodNotAllowed, NotFound, UnsupportedMedia
+from antiphon.server import estimate, listing, relayed, responses, shortcuts
 from antiphon.server.envelope import Headers
 from antiphon.server.exchange import Receive, Scope, Send
 from antiphon.types import Caller
@@ -43,9 +44,7 @@ class Request:
 
     async def body(self) -> bytes:
         """Return the whole body; raises what ``receive`` raises, and ``UnsupportedMedia`` for a content-encoding."""
-        for name, value in self.scope["headers"]:
-            if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
-                raise UnsupportedMedia("Request bodies are read without any content-encoding; send identity.")
+        self.check_coding()
         message = await self._receive()
         if not message["more_body"]:
             return message["body"]  # type: ignore[no-any-return]
@@ -55,6 +54,16 @@ class Request:
             parts.append(message["body"])
         return b"".join(parts)
 
+    def check_coding(self) -> None:
+        """Raise ``UnsupportedMedia`` where the body has a content-encoding."""
+        for name, value in self.scope["headers"]:
+            if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+                raise UnsupportedMedia("Request bodies are read without any content-encoding; send identity.")
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """Return the body in pieces, each of which raises what ``receive`` raises; nothing is read ahead."""
+        return _Pieces(self._receive)
+
     def forwarded(self, operation: str) -> tuple[tuple[bytes, bytes], ...]:
         """Return the caller's header fields that go on to a provider of the same wire."""
         names = wire_of(operation).forwards
@@ -62,7 +71,10 @@ class Request:
 
     async def ask(self, call: Call) -> None:
         """Have a call answered and send what comes."""
-        answer = await self.gateway.runtime.ask(call)
+        await self.give(await self.gateway.runtime.ask(call))
+
+    async def give(self, answer: Answer) -> None:
+        """Send what came of a call."""
         if answer.stream is not None:
             await self.stream(answer.status, answer.headers + _STREAMED, answer.stream)
         else:
@@ -85,6 +97,26 @@ class Request:
             await send({"type": "http.response.body"})
         finally:
             stream.close()
+
+
+class _Pieces:
+    """A body as it comes."""
+
+    __slots__ = ("_more", "_receive")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._more = True
+
+    def __aiter__(self) -> "_Pieces":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._more:
+            raise StopAsyncIteration
+        message = await self._receive()
+        self._more = message["more_body"]
+        return message["body"]  # type: ignore[no-any-return]
 
 
 Handler = Callable[[Request], Awaitable[None]]
@@ -134,24 +166,6 @@ async def _converse(request: Request) -> None:
 _CONVERSE = {b"converse": False, b"converse-stream": True}
 
 
-async def _models(request: Request) -> None:
-    caller = request.caller
-    listed = [entry for entry in request.gateway.runtime.catalog.models() if caller.may_use(entry["id"])]
-    await request.answer(200, _JSON, msgspec.json.encode({"object": "list", "data": listed}))
-
-
-async def _one_model(request: Request) -> None:
-    name = unquote_to_bytes(request.argument).decode("utf-8", "replace")
-    catalog = request.gateway.runtime.catalog
-    model = catalog.resolve(name)
-    if not request.caller.may_use(name):
-        raise Forbidden("This key may not use that model.", code="model_not_allowed", param="model")
-    named = (entry for entry in catalog.models() if entry["id"] == name)
-    # A name that works without being listed, such as provider/model of a model that the catalog has not heard of.
-    unlisted = {"id": name, "object": "model", "created": 0, "owned_by": model.targets[0].provider}
-    await request.answer(200, _JSON, msgspec.json.encode(next(named, unlisted)))
-
-
 async def _live(request: Request) -> None:
     await request.answer(200, _JSON, msgspec.json.encode({"status": "live", "version": __version__}))
 
@@ -177,15 +191,23 @@ async def _door(request: Request) -> None:
 ROUTES = (
     Route("POST", b"/v1/chat/completions", Needs.KEY, _asks("chat")),
     Route("POST", b"/v1/completions", Needs.KEY, _asks("completions")),
-    Route("POST", b"/v1/embeddings", Needs.KEY, _asks("embeddings")),
+    Route("POST", b"/v1/embeddings", Needs.KEY, shortcuts.embeddings),
     Route("POST", b"/v1/responses", Needs.KEY, _asks("responses")),
+    Route("GET", b"/v1/responses/{}", Needs.KEY, responses.show),
+    Route("DELETE", b"/v1/responses/{}", Needs.KEY, responses.delete),
     Route("POST", b"/v1/messages", Needs.KEY, _asks("messages")),
     Route("POST", b"/v1/messages/count_tokens", Needs.KEY, _asks("count_tokens")),
     Route("POST", b"/v1beta/models/{}", Needs.KEY, _gemini),
     Route("POST", b"/v1/models/{}", Needs.KEY, _gemini),
     Route("POST", b"/model/{}", Needs.KEY, _converse),
-    Route("GET", b"/v1/models", Needs.KEY, _models),
-    Route("GET", b"/v1/models/{}", Needs.KEY, _one_model),
+    Route("POST", b"/v1/vision", Needs.KEY, shortcuts.vision),
+    Route("POST", b"/v1/cost/estimate", Needs.KEY, estimate.cost),
+    *(Route(method, path, Needs.KEY, handler) for method, path, handler in relayed.handlers()),
+    Route("GET", b"/v1/models", Needs.KEY, listing.models),
+    Route("GET", b"/v1/models/{}", Needs.KEY, listing.model),
+    Route("GET", b"/v1beta/models", Needs.KEY, listing.gemini_models),
+    Route("GET", b"/v1beta/models/{}", Needs.KEY, listing.gemini_model),
+    Route("GET", b"/v1/providers", Needs.KEY, listing.providers),
     Route("GET", b"/metrics", Needs.KEY, _metrics),
     Route("GET", b"/health/live", Needs.NOTHING, _live),
     Route("GET", b"/health/ready", Needs.NOTHING, _ready),
@@ -212,6 +234,11 @@ def find(method: str, path: bytes) -> tuple[Route, bytes]:
         raise MethodNotAllowed(f"{method} is not possible here; {', '.join(allowed)} is.", allowed=allowed)
     shown = path[:100].decode("ascii", "replace")
     raise NotFound(f"There is nothing at {shown}. The API is under /v1, for example /v1/chat/completions.")
+
+
+def leads(path: bytes) -> bool:
+    """Say whether there is a route for a raw path, for any method."""
+    return any(_rest(route, path) is not None for route in ROUTES)
 
 
 def _methods(route: Route) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ class _Process:
         self._settings = settings
         self._data = Path(settings.data)
         self._runtime = Runtime(catalog, data=settings.data)
-        self._gateway = Gateway(self._runtime, open_to_all=settings.auth == "open")
+        self._gateway = Gateway(self._runtime, open_to_all=settings.auth == "open", prefixes=settings.prefixes)
         edge = Edge(self._gateway, Limits(body=settings.body_limit))
         self._listener = Listener(edge, sockets)
         self._signals = 0

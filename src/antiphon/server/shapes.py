@@ -1,7 +1,8 @@
 """Which wire an address belongs to: its errors have that wire's shape, whatever the request was."""
 
+from collections.abc import Iterable
+
 from antiphon.wires import Wire, wire_of
-from antiphon.wires.gemini.address import METHODS
 
 _PREFIXES = (
     (b"/v1/messages", "messages"),
@@ -18,11 +19,28 @@ _GEMINI_METHODS = (
 )
 
 
-def shape_of(path: bytes) -> Wire:
-    """Return the wire whose clients call this raw path; OpenAI's chat where no other claims it."""
+_CLIENTS = ((b"anthropic-version", "messages"), (b"x-goog-api-client", "generate"), (b"x-goog-api-key", "generate"))
+"""Header fields that only one wire's clients send."""
+_SHARED = b"/v1/models"
+"""Where the clients of several wires ask for models."""
+
+
+def client_of(fields: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the operation whose clients send such header fields; OpenAI's chat where none tells."""
+    names = {name for name, _ in fields}
+    return next((operation for name, operation in _CLIENTS if name in names), "chat")
+
+
+def shape_of(path: bytes, fields: Iterable[tuple[bytes, bytes]] = ()) -> Wire:
+    """Return the wire whose clients call this raw path; OpenAI's chat where no other claims it.
+
+    Where clients of several wires call one path, the header fields tell which it was.
+    """
     for prefix, operation in _PREFIXES:
         if path.startswith(prefix):
             return wire_of(operation)
     if path.startswith(b"/v1/models/") and path.endswith(_GEMINI_METHODS):
         return wire_of("generate")
+    if path == _SHARED or path.startswith(_SHARED + b"/"):
+        return wire_of(client_of(fields))
     return wire_of("chat")

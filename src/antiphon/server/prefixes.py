@@ -1,0 +1,29 @@
+"""The whole API again under further prefixes, for programs whose addresses cannot be changed.
+
+A path under a prefix stands for one of our own: what is left without the prefix, or that behind ``/v1``. What is
+allowed and what runs is decided by that path, exactly as if it had been asked for.
+"""
+
+from collections.abc import Sequence
+
+from antiphon.server.routes import Route, find, leads
+
+
+class Prefixes:
+    """Finds routes for paths with and without a prefix."""
+
+    def __init__(self, prefixes: Sequence[str]) -> None:
+        self._prefixes = tuple(prefix.encode() for prefix in prefixes)
+
+    def find(self, method: str, path: bytes) -> tuple[Route, bytes]:
+        """See :func:`antiphon.server.routes.find`."""
+        return find(method, self.plain(path))
+
+    def plain(self, path: bytes) -> bytes:
+        """Return the path of our own that a path stands for; itself where it has no prefix."""
+        for prefix in self._prefixes:
+            if path.startswith(prefix + b"/"):
+                rest = path[len(prefix) :]
+                versioned = b"/v1" + rest
+                return versioned if not leads(rest) and leads(versioned) else rest
+        return path
