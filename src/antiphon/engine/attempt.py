@@ -92,7 +92,7 @@ class Attempt:
         try:
             self.headers = response.headers
             if response.status != 200:
-                raise await _refused(response, self.bridge)
+                raise await refused(response, self.bridge)
             if self._book.envelope.stream:
                 await self._open(response, due)
                 return
@@ -139,7 +139,7 @@ class Attempt:
         self._book.attempted(self.target, outcome, self.started, status=status, error=error)
 
 
-async def _refused(response: Response, way: Bridge) -> UpstreamError:
+async def refused(response: Response, way: Bridge) -> UpstreamError:
     """Return the error for an answer whose status is not 200, keeping what the provider said.
 
     Its body goes on to the caller only where both speak one wire; otherwise its message does.

@@ -27,7 +27,7 @@ async def ask(run: "Runtime", call: Call) -> Answer:
     """Answer a call; raises :class:`~antiphon.errors.CallError` where no target could."""
     wire = wire_of(call.operation)
     envelope = wire.peek(call.body, call.model, call.stream)
-    model = _admit(run, call, envelope)
+    model = admit(run, call, envelope)
     reachable = _reachable(model, call.operation)
     if reachable is None:
         return Answer(200, [(b"content-type", b"application/json")], _alone(wire, envelope, model))
@@ -44,17 +44,17 @@ async def ask(run: "Runtime", call: Call) -> Answer:
         _settle_cancelled(book, plan)
         raise
     if attempt.stream is not None:
-        return Answer(200, _headers(book, attempt), stream=attempt.stream)
+        return Answer(200, headers_of(book, attempt), stream=attempt.stream)
     whole = attempt.whole
     usage = whole.usage or book.counted(whole.output_bytes) if whole is not None else None
     await book.settled(Outcome.SUCCESS, attempt.target, usage, status=200)
-    headers = _headers(book, attempt)
+    headers = headers_of(book, attempt)
     if conversation is not None and not attempt.bridge.verbatim and (lost := await conversation.keep(attempt.body)):
         headers.append((b"x-antiphon-not-stored", lost.encode()))
     return Answer(200, headers, attempt.body, record=book.record)
 
 
-def _admit(run: "Runtime", call: Call, envelope: Envelope) -> Model:
+def admit(run: "Runtime", call: Call, envelope: Envelope) -> Model:
     """Refuse what may not run, before anything is spent or recorded."""
     if run.refuses_records:
         raise Unavailable("Calls cannot be recorded at the moment, and this gateway is set to refuse them then.")
@@ -110,7 +110,7 @@ def _settle_cancelled(book: Book, plan: tuple[Target, ...]) -> None:
     book.abandon(target, book.counted(0) if target else None)
 
 
-def _headers(book: Book, attempt: Attempt) -> Headers:
+def headers_of(book: Book, attempt: Attempt) -> Headers:
     """Return the provider's headers that may pass, and ours: id, target, attempts, cost, timing."""
     call, wire, way = book.call, book.wire, attempt.bridge
     if way.verbatim:

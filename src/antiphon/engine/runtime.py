@@ -18,6 +18,7 @@ from antiphon.wires.wire import Wire
 
 if TYPE_CHECKING:
     from antiphon.conversations import Conversations
+    from antiphon.engine.relay import Relayed
     from antiphon.keys import Keys
     from antiphon.ledger.journal import Journal
     from antiphon.ledger.shipper import Shipper
@@ -108,6 +109,12 @@ class Runtime:
         """Answer a call; see :func:`antiphon.engine.pipeline.ask`."""
         return await pipeline.ask(self, call)
 
+    async def relay(self, call: "Relayed") -> Answer:
+        """Pass a call of the operations table through; see :func:`antiphon.engine.relay.ask`."""
+        from antiphon.engine import relay
+
+        return await relay.ask(self, call)
+
     def transport(self, scheme: str) -> Transport:
         """Return the transport for an origin's scheme, made on first use."""
         where = TRANSPORTS[scheme]
@@ -171,9 +178,21 @@ class Runtime:
 
 
 def _head(target: Target, operation: str, wire: Wire, forwarded: Forwarded) -> bytes:
+    return head_of("POST", target.urls[operation], target, wire, forwarded)
+
+
+def head_of(
+    method: str,
+    path: str,
+    target: Target,
+    wire: Wire,
+    forwarded: Forwarded = (),
+    content_type: str | bytes = "application/json",
+) -> bytes:
+    """Return the head of a request for ``path`` at a target's origin, with its credential."""
     given = {name for name, _ in forwarded} | {name.lower().encode() for name, _ in target.headers}
     headers: list[tuple[str | bytes, str | bytes]] = [
-        ("content-type", "application/json"),
+        *((("content-type", content_type),) if content_type else ()),
         ("user-agent", USER_AGENT),
         ("accept-encoding", "identity"),
         *target.headers,
@@ -183,4 +202,4 @@ def _head(target: Target, operation: str, wire: Wire, forwarded: Forwarded) -> b
     if target.auth is not None and target.credential:
         name, prefix = target.auth
         headers.append((name, prefix + target.credential.reveal()))
-    return build_head("POST", target.urls[operation], headers, target.origin)
+    return build_head(method, path, headers, target.origin)
