@@ -116,10 +116,23 @@ def _found_by(kind: Kind) -> str:
         return "always there"
     if not kind.detect:
         return "configuration only"
-    names = (*(kind.env if kind.key == "required" else ()), *kind.base_url_env)
-    names += tuple(kind.signing.secrets[name][0] for name in kind.signing.required) if kind.signing else ()
-    found = [f"`{name}`" for name in names] + ([f"port {kind.probe}"] if kind.probe else [])
-    return ", ".join(found) or "configuration only"
+    if kind.key != "required":
+        found = [f"`{name}`" for name in kind.base_url_env] + ([f"port {kind.probe}"] if kind.probe else [])
+        return ", ".join(found) or "configuration only"
+    if not kind.base_url and not kind.base_url_env:
+        return "configuration only"
+    ways = [f"`{name}`" for name in kind.env]
+    ways += (
+        [" and ".join(f"`{kind.signing.secrets[name][0]}`" for name in kind.signing.required)] if kind.signing else []
+    )
+    beside = _beside(kind)
+    return " or ".join(ways) + (f", with {' and '.join(beside)}" if beside else "")
+
+
+def _beside(kind: Kind) -> list[str]:
+    """Return the variables that are needed beside those of the key."""
+    needed = [f"`{param.env[0]}`" for param in kind.params.values() if param.env and not param.default]
+    return needed + ([f"`{kind.base_url_env[0]}`"] if not kind.base_url and kind.base_url_env else [])
 
 
 def _with_quirk(quirk: str) -> str:
@@ -208,8 +221,7 @@ def _detected(kind: Kind) -> str:
         needed = [f"`{kind.env[0]}`" if len(kind.env) == 1 else "one of the key's variables"]
         if kind.signing is not None:
             needed = ["a key, or the keys that sign,"]
-        needed += [f"`{param.env[0]}`" for param in kind.params.values() if param.env and not param.default]
-        needed += [f"`{kind.base_url_env[0]}`"] if not kind.base_url and kind.base_url_env else []
+        needed += _beside(kind)
         ways = [f"{' and '.join(needed)} {'is' if len(needed) == 1 else 'are'} set"]
         ways = ways if kind.base_url or kind.base_url_env else []
     elif kind.detect:
