@@ -31,4 +31,4 @@ def test_every_option_is_documented() -> None:
 
 def test_the_script_shown_is_a_script() -> None:
     example = re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    assert len(parse_script(example[1]).rules) == 4
+    assert len(parse_script(example[1]).rules) == 5

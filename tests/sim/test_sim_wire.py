@@ -198,7 +198,7 @@ async def test_preamble_then_error(hear: Hear) -> None:
     content, proper = decoded((await hear("fault-preamble-error", stream=True)).body)
     assert proper
     assert said(content) == []
-    assert b"\n\n: thinking\n\n" in content
+    assert b"\n\n: still here\n\n" in content
     assert "error" in json.loads(events(content)[-1])
 
 

@@ -45,6 +45,7 @@ class Behaviour(msgspec.Struct, frozen=True):
     bom: int = 0
     comments: int = 0
     dim: int = 256
+    thinking: int = 0
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -101,6 +102,7 @@ OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
     "bom": (_whole(0, 1), "1 begins an event stream with a byte order mark"),
     "comments": (_whole(0, 1), "1 puts a comment before each event of a stream"),
     "dim": (_whole(1, 8192), "dimensions of embeddings, where the request does not say"),
+    "thinking": (_whole(0, 100_000), "tokens of thinking before the answer"),
     "tokens": (_whole(0, 100_000), "length of the answer in tokens"),
     "after": (_whole(0, 10**9), "tokens before the fault; with a status fault, seconds in Retry-After"),
     "retry": (_retry, "Retry-After: seconds, date, past, far, garbage or none"),
@@ -112,7 +114,7 @@ OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
     "reset": (_whole(0, 1), "1 cuts by a reset in place of a close"),
 }
 
-COMMON = ("tps", "first", "head", "split", "eol", "bom", "comments", "dim")
+COMMON = ("tps", "first", "head", "split", "eol", "bom", "comments", "dim", "thinking")
 _LOREM = {"speech": "lorem"}
 
 
@@ -135,10 +137,10 @@ KINDS: dict[str, Kind] = {
     "fault-silence": _fault("reads the request and never answers"),
     "fault-stall": _fault("goes silent after some tokens", "after"),
     "fault-cut": _fault("closes the connection inside an event, after some tokens", "after", "reset"),
-    "fault-cut-clean": _fault("ends in order after some tokens, with no finish reason and no [DONE]", "after"),
+    "fault-cut-clean": _fault("ends in order after some tokens, with no finish reason and no end marker", "after"),
     "fault-cut-at": _fault("closes the connection after an exact number of bytes", "bytes", "reset"),
     "fault-half-close": _fault("closes only its sending side after some tokens", "after"),
-    "fault-no-done": _fault("gives the finish reason, but no [DONE]"),
+    "fault-no-done": _fault("gives the finish reason, but no end marker"),
     "fault-length": _fault("states a wrong Content-Length, also for a stream", "by"),
     "fault-json": _fault("an event, or a body, that is not JSON", "after"),
     "fault-html": _fault("status 200 with an HTML page"),

@@ -1,37 +1,31 @@
 """The brain: from a request to a performance, without a socket and without a clock."""
 
-import base64
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 
-from antiphon.sim import chat, completions, embeddings, faults, text
+from antiphon.errors import CallError, ModelNotFound
+from antiphon.sim import admission, asked, chat, completions, counting, embeddings, faults, routes, saying, strict, text
+from antiphon.sim import spoiled as spoiling
 from antiphon.sim.behaviour import KINDS, PREFIX, Behaviour, UnknownBehaviour, parse
-from antiphon.sim.fabricate import fabricated
+from antiphon.sim.dialect import OPENAI, Dialect, dialect_of
 from antiphon.sim.performance import Performance
 from antiphon.sim.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Refused, inputs
+from antiphon.sim.routes import Route
 from antiphon.sim.script import Rule, Script
-from antiphon.sim.speech import Envelope, Said, ToolCall, limited, usage
+from antiphon.sim.speech import Envelope, Said, buckets, numbers, usage
+from antiphon.sim.translated import Answer, Spoken, whole
 from antiphon.transport.seam import Headers
+from antiphon.wires.table import codec_of, wire_of
 
 _encode = msgspec.json.encode
 _replace = msgspec.structs.replace
 _KNOWN_NAMES = 1024
-# An answer is made in one go, and in the gateway's own process: none may hold up the others for long.
-_MOST_CHARACTERS = 64 * 2**20
 _MOST_LOGPROBS = 100_000
-_UNKNOWN_FIELDS = b',"x_sim" : {"kept": [1.50, 1e2, -0.0, 123456789012345678901234567890, "\\u00e9\\/", null ] }'
-_BAD_USAGE = {
-    "negative": b'{"prompt_tokens":-5,"completion_tokens":-7,"total_tokens":-12}',
-    "huge": b'{"prompt_tokens":9e99,"completion_tokens":99999999999999999999999,"total_tokens":1}',
-    "nan": b'{"prompt_tokens":NaN,"completion_tokens":Infinity,"total_tokens":NaN}',
-    "text": b'{"prompt_tokens":"many","completion_tokens":[],"total_tokens":{}}',
-    "null": b"null",
-}
 
 
 class Brain:
@@ -48,35 +42,119 @@ class Brain:
         self._chance = random.Random(seed)
         self._behaviours: dict[str, Behaviour] = {}
 
-    def perform(self, method: bytes, path: bytes, body: bytes, now: int) -> Performance:
-        """Return the answer to one request; ``now`` is seconds since the epoch. Never raises for what a caller sent."""
-        headers: Headers = [(b"x-request-id", b"req_%032x" % self._ids.getrandbits(128))]
-        operation = _OPERATIONS.get(path) or _operation(path)
-        if operation is None:
+    def perform(
+        self, method: bytes, path: bytes, body: bytes, now: int, sent: Mapping[bytes, bytes] | None = None
+    ) -> Performance:
+        """Return the answer to one request; ``now`` is seconds since the epoch. Never raises for what a caller sent.
+
+        ``sent`` are the request's header fields, names in lower case; ``None`` leaves them unchecked.
+        """
+        route = _ROUTES.get(path) or routes.find(path)
+        dialect = dialect_of(route.operation) if route is not None else OPENAI
+        headers: Headers = [(dialect.request_id, b"req_%032x" % self._ids.getrandbits(128))]
+        if route is None:
             return self._elsewhere(method, path, headers)
         if method != b"POST":
-            return _refusal(405, f"{_shown(path)} takes POST only.", headers, code="method_not_allowed")
+            return _refusal(dialect, 405, f"{_shown(path)} takes POST only.", headers, code="method_not_allowed")
+        operation = _OPERATIONS.get(route.operation)
+        if operation is None:
+            return self._translated(route, dialect, body, headers, now, sent)
         request: Any = None
         try:
             request = operation.decoder.decode(body)
             answer = operation.answer(self, request, body, headers, now)
         except Refused as error:
-            answer = _refusal(400, str(error), headers, param=error.param)
+            answer = _refusal(dialect, 400, str(error), headers, param=error.param)
         except UnknownBehaviour as error:
-            answer = _refusal(404, str(error), headers, code="model_not_found", param="model")
+            answer = _refusal(dialect, 404, str(error), headers, code="model_not_found", param="model")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            answer = _refusal(400, f"The body is not a request of this kind: {error}", headers)
-        answer.operation = operation.name
+            answer = _refusal(dialect, 400, f"The body is not a request of this kind: {error}", headers)
+        answer.operation = route.operation
         answer.model = request.model if request is not None else ""
         return answer
+
+    def _translated(
+        self,
+        route: Route,
+        dialect: Dialect,
+        body: bytes,
+        headers: Headers,
+        now: int,
+        sent: Mapping[bytes, bytes] | None,
+    ) -> Performance:
+        """Answer on a wire that is read and written by its own codec."""
+        try:
+            if sent is not None:
+                admission.admit(route, sent)
+            envelope = wire_of(route.operation).peek(body, route.model, route.stream)
+            if route.operation in _GENERATING:
+                answer = self._generated(
+                    route, dialect, envelope.document, envelope.model, envelope.stream, body, headers, now
+                )
+            else:
+                behaviour = self._behaviour(envelope.model)
+                if instead := faults.INSTEAD.get(behaviour.fault):
+                    answer = instead(dialect, behaviour, headers, now)
+                else:
+                    made = counting.answer(route, envelope.document, behaviour.dim)
+                    answer = faults.whole(made, 0, headers, behaviour, dialect)
+            answer.model = envelope.model
+        except CallError as error:
+            answer = _refused(dialect, error, headers)
+        except Refused as error:
+            answer = _refusal(dialect, 400, str(error), headers, param=error.param)
+        except UnknownBehaviour as error:
+            answer = _refused(dialect, ModelNotFound(str(error), param="model"), headers)
+        answer.operation = route.operation
+        return answer
+
+    def _generated(
+        self,
+        route: Route,
+        dialect: Dialect,
+        document: dict[str, Any],
+        model: str,
+        stream: bool,
+        body: bytes,
+        headers: Headers,
+        now: int,
+    ) -> Performance:
+        codec = codec_of(route.operation)
+        request = codec.read_request(document, model, stream)
+        strict.check(route.operation, document, request, codec.wire)
+        question = asked.of_request(request)
+        behaviour, rule = self._directed(model, question.message, question.after_tool)
+        if instead := faults.INSTEAD.get(behaviour.fault):
+            return instead(dialect, behaviour, headers, now)
+        said = saying.said(question, behaviour, rule, body)
+        choices = [said] * saying.copies(question.copies, said)
+        tokens = sum([choice.tokens() for choice in choices])
+        counted = numbers(question.prompt, tokens, _thought(choices), rule.usage if rule is not None else None)
+        change = spoiling.change(behaviour)
+        if not stream and behaviour.fault == "cut-clean":
+            choices = [Said(choice.text[: behaviour.after * text.PIECE]) for choice in choices]
+        answer = Answer(
+            operation=route.operation,
+            codec=codec,
+            request=request,
+            choices=choices,
+            usage=buckets(counted),
+            digits=f"{self._ids.getrandbits(128):032x}",
+            created=now,
+        )
+        if stream:
+            return faults.stream(Spoken(answer, dialect, change), headers, behaviour, dialect)
+        made = whole(answer)
+        return faults.whole(made if change is None else change(made), tokens, headers, behaviour, dialect)
 
     def _elsewhere(self, method: bytes, path: bytes, headers: Headers) -> Performance:
         _, found, name = path.partition(b"?")[0].partition(b"/models")
         if not found:
-            known = ", ".join(f"/v1{route.decode()}" for route in (*_ROUTES, b"/models"))
-            return _refusal(404, f"There is nothing at {_shown(path)}; known: {known}", headers, code="not_found")
+            known = ", ".join(routes.KNOWN)
+            told = f"There is nothing at {_shown(path)}; known: {known}"
+            return _refusal(OPENAI, 404, told, headers, code="not_found")
         if method not in (b"GET", b"HEAD"):
-            return _refusal(405, "The list of models takes GET only.", headers, code="method_not_allowed")
+            return _refusal(OPENAI, 405, "The list of models takes GET only.", headers, code="method_not_allowed")
         return self._models(unquote(name.removeprefix(b"/")), headers)
 
     def _models(self, name: str, headers: Headers) -> Performance:
@@ -86,7 +164,7 @@ class Brain:
         try:
             self._behaviour(name)
         except UnknownBehaviour as error:
-            return _refusal(404, str(error), headers, code="model_not_found", param="model")
+            return _refusal(OPENAI, 404, str(error), headers, code="model_not_found", param="model")
         return faults.document(200, _encode({"id": name, "object": "model", "created": 0, "owned_by": "sim"}), headers)
 
     def _behaviour(self, model: str) -> Behaviour:
@@ -119,43 +197,34 @@ class Brain:
         return behaviour, rule
 
     def _chat(self, request: ChatRequest, body: bytes, headers: Headers, now: int) -> Performance:
-        if not request.messages:
-            raise Refused("'messages' must not be empty.", "messages")
-        message = _last_user_message(request)
-        after_tool = request.messages[-1].role == "tool"
-        behaviour, rule = self._directed(request.model, message, after_tool)
+        question = asked.of_chat(request)
+        behaviour, rule = self._directed(request.model, question.message, question.after_tool)
         if instead := faults.INSTEAD.get(behaviour.fault):
-            return instead(behaviour, headers, now)
-        said = _called(request, rule, message, after_tool)
-        if said is None:
-            words = rule.reply if rule is not None else None
-            if words is None:
-                words = _formed(request, _SPEECH[behaviour.speech](behaviour, message, body))
-            most = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
-            said = _limited(words, behaviour, request.stop, most)
-        choices = [said] * _copies(request.n, said)
-        prompt = 3 + sum([item.tokens() for item in request.messages])
-        return self._staged(chat, request, choices, prompt, behaviour, rule, headers, now)
+            return instead(OPENAI, behaviour, headers, now)
+        said = saying.said(question, behaviour, rule, body)
+        choices = [said] * saying.copies(request.n, said)
+        return self._staged(chat, request, choices, question.prompt, behaviour, rule, headers, now)
 
     def _completion(self, request: CompletionRequest, body: bytes, headers: Headers, now: int) -> Performance:
         prompts = inputs("" if request.prompt is None else request.prompt, "prompt")
         last = prompts[-1]
         behaviour, rule = self._directed(request.model, last if isinstance(last, str) else "", False)
         if instead := faults.INSTEAD.get(behaviour.fault):
-            return instead(behaviour, headers, now)
+            return instead(OPENAI, behaviour, headers, now)
         choices: list[Said] = []
         size = 0
         for prompt in prompts:
             shown = prompt if isinstance(prompt, str) else " ".join(map(str, prompt))
             words = rule.reply if rule is not None else None
             if words is None:
-                words = _SPEECH[behaviour.speech](behaviour, shown, body)
-            said = _limited(words, behaviour, request.stop, request.max_tokens)
+                words = saying.SPEECH[behaviour.speech](behaviour, shown, body)
+            stop = (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
+            said = saying.bounded(words, behaviour, stop, request.max_tokens)
             if request.echo:
                 said.text = shown + said.text
-            choices += [said] * _copies(request.n, said)
+            choices += [said] * saying.copies(request.n, said)
             size += len(said.text) * (request.n or 1)
-            if size > _MOST_CHARACTERS:
+            if size > saying.MOST_CHARACTERS:
                 raise Refused("the answer would be too long; ask for fewer prompts or a smaller 'n'.", "prompt")
         counted = sum(text.count(prompt) if isinstance(prompt, str) else len(prompt) for prompt in prompts)
         return self._staged(completions, request, choices, counted, behaviour, rule, headers, now)
@@ -164,7 +233,7 @@ class Brain:
         first = request.input if isinstance(request.input, str) else ""
         behaviour, _ = self._directed(request.model, first, False)
         if instead := faults.INSTEAD.get(behaviour.fault):
-            return instead(behaviour, headers, now)
+            return instead(OPENAI, behaviour, headers, now)
         size = embeddings.tokens(request)
         counted = _spoiled(embeddings.usage_of(size), behaviour)
         answer = embeddings.whole(request, _encode(request.model), behaviour.dim, counted)
@@ -181,13 +250,15 @@ class Brain:
         headers: Headers,
         now: int,
     ) -> Performance:
-        extra = _UNKNOWN_FIELDS if behaviour.speech == "mirror" else b""
+        extra = spoiling.UNKNOWN_FIELDS if behaviour.speech == "mirror" else b""
         prefix = "chatcmpl-" if shape is chat else "cmpl-"
         envelope = Envelope(f"{prefix}{self._ids.getrandbits(116):029x}", now, _encode(request.model), extra)
         tokens = sum([choice.tokens() for choice in choices])
         if request.logprobs and tokens > _MOST_LOGPROBS:
             raise Refused(f"'logprobs' are given for at most {_MOST_LOGPROBS} tokens.", "logprobs")
-        counted = _spoiled(usage(prompt, tokens, rule.usage if rule is not None else None), behaviour)
+        counted = _spoiled(
+            usage(numbers(prompt, tokens, _thought(choices), rule.usage if rule is not None else None)), behaviour
+        )
         if not request.stream:
             if behaviour.fault == "cut-clean":
                 choices = [Said(choice.text[: behaviour.after * text.PIECE], finish=None) for choice in choices]
@@ -199,36 +270,23 @@ class Brain:
 
 
 class _Operation(msgspec.Struct, frozen=True, eq=False):
-    name: str
     decoder: Any
     answer: Callable[[Brain, Any, bytes, Headers, int], Performance]
 
 
-_ROUTES = {
-    b"/chat/completions": _Operation("chat", msgspec.json.Decoder(ChatRequest), Brain._chat),
-    b"/completions": _Operation("completions", msgspec.json.Decoder(CompletionRequest), Brain._completion),
-    b"/embeddings": _Operation("embeddings", msgspec.json.Decoder(EmbeddingRequest), Brain._embedding),
+_OPERATIONS = {
+    "chat": _Operation(msgspec.json.Decoder(ChatRequest), Brain._chat),
+    "completions": _Operation(msgspec.json.Decoder(CompletionRequest), Brain._completion),
+    "embeddings": _Operation(msgspec.json.Decoder(EmbeddingRequest), Brain._embedding),
 }
-_OPERATIONS = {b"/v1" + route: operation for route, operation in _ROUTES.items()}
+_GENERATING = frozenset({"responses", "messages", "generate", "converse"})
+_ROUTES = {path: Route(name) for path, name in ((b"/v1/chat/completions", "chat"), (b"/v1/embeddings", "embeddings"))}
+"""The paths that are asked for most, without a search."""
 
-
-def _operation(path: bytes) -> _Operation | None:
-    path = path.partition(b"?")[0]
-    for route, operation in _ROUTES.items():
-        if path.endswith(route):
-            return operation
-    return None
-
-
-_SPEECH: dict[str, Callable[[Behaviour, str, bytes], str]] = {
-    "echo": lambda behaviour, message, body: message,
-    "lorem": lambda behaviour, message, body: text.lorem(behaviour.tokens),
-    "mirror": lambda behaviour, message, body: base64.b64encode(body).decode(),
-}
 
 _USAGE_FAULTS: dict[str, Callable[[Behaviour], bytes]] = {
     "no-usage": lambda behaviour: b"",
-    "bad-usage": lambda behaviour: _BAD_USAGE[behaviour.kind],
+    "bad-usage": lambda behaviour: spoiling.OPENAI[behaviour.kind],
 }
 
 
@@ -237,57 +295,8 @@ def _spoiled(counted: bytes, behaviour: Behaviour) -> bytes:
     return spoiling(behaviour) if spoiling is not None else counted
 
 
-def _limited(words: str, behaviour: Behaviour, stop: str | list[str] | None, most: int | None) -> Said:
-    if behaviour.speech == "mirror":
-        return Said(words, whole=True)
-    return limited(words, stop, most)
-
-
-def _last_user_message(request: ChatRequest) -> str:
-    for message in reversed(request.messages):
-        if message.role == "user":
-            return message.words()
-    return request.messages[-1].words()
-
-
-def _called(request: ChatRequest, rule: Rule | None, message: str, after_tool: bool) -> Said | None:
-    """Return the tool calls which the script or the request's ``tool_choice`` asks for."""
-    if rule is not None:
-        if rule.tools and not after_tool:
-            return Said(tools=rule.tools, finish="tool_calls")
-        if rule.reply is not None:
-            return None
-    choice = request.tool_choice
-    if choice in (None, "none", "auto"):
-        return None
-    offered = {tool.function.name: tool.function for tool in request.tools or () if tool.function is not None}
-    named = choice.get("function") if isinstance(choice, dict) else None
-    name = named.get("name") if isinstance(named, dict) else next(iter(offered), None)
-    if not isinstance(name, str) or name not in offered:
-        raise Refused("'tool_choice' asks for a function that is not in 'tools'.", "tool_choice")
-    arguments = fabricated(offered[name].parameters, message)
-    return Said(tools=(ToolCall(name, arguments),), finish="tool_calls")
-
-
-def _formed(request: ChatRequest, words: str) -> str:
-    """Return what was said in the form which the request's ``response_format`` asks for."""
-    form = request.response_format
-    if form is None or form.type == "text":
-        return words
-    if form.type == "json_object":
-        return _encode({"text": words}).decode()
-    if form.type != "json_schema" or form.json_schema is None:
-        raise Refused("'response_format' must be text, json_object or json_schema with its schema.", "response_format")
-    return fabricated(form.json_schema.schema, words)
-
-
-def _copies(n: int | None, said: Said) -> int:
-    copies = 1 if n is None else n
-    if not 1 <= copies <= 128:
-        raise Refused("'n' must be from 1 to 128.", "n")
-    if copies * len(said.text) > _MOST_CHARACTERS:
-        raise Refused("the answer would be too long; ask for a smaller 'n'.", "n")
-    return copies
+def _thought(choices: list[Said]) -> int:
+    return sum([choice.thinking_tokens() for choice in choices])
 
 
 def _shown(path: bytes) -> str:
@@ -295,6 +304,12 @@ def _shown(path: bytes) -> str:
 
 
 def _refusal(
-    status: int, message: str, headers: Headers, code: str | None = None, param: str | None = None
+    dialect: Dialect, status: int, message: str, headers: Headers, code: str | None = None, param: str | None = None
 ) -> Performance:
-    return faults.document(status, faults.error(message, "invalid_request_error", code, param), headers)
+    body = dialect.error(status, message, "invalid_request_error", code, param)
+    return faults.document(status, body, headers + dialect.error_headers(status))
+
+
+def _refused(dialect: Dialect, error: CallError, headers: Headers) -> Performance:
+    body = dialect.error(error.status, error.message, error.kind, error.code, error.param)
+    return faults.document(error.status, body, headers + dialect.error_headers(error.status))

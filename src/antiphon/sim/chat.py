@@ -21,7 +21,7 @@ def whole(said: list[Said], envelope: Envelope, usage: bytes, logprobs: bool) ->
             "index": index,
             "message": _message(choice, envelope, index),
             "logprobs": {"content": [_logprob(piece) for piece in choice.pieces()]} if logprobs else None,
-            "finish_reason": choice.finish,
+            "finish_reason": _reason(choice),
         }
         for index, choice in enumerate(said)
     ]
@@ -51,17 +51,29 @@ def frames(said: list[Said], envelope: Envelope, usage: bytes, logprobs: bool) -
         closing = b',"logprobs":null,"finish_reason":null}' + after
         if choice.tools:
             heads.append(opening + b'{"role":"assistant","content":null}' + closing)
-            tokens.append(_tool_tokens(choice, envelope, index, opening, closing))
+            tokens.append(_thought(choice, _tool_tokens(choice, envelope, index, opening, closing), opening, closing))
         else:
             heads.append(opening + b'{"role":"assistant","content":"","refusal":null}' + closing)
-            tokens.append(_text_tokens(choice, opening, after, logprobs))
-        ends.append(b'%s{},"logprobs":null,"finish_reason":%s}%s' % (opening, _encode(choice.finish), after))
+            tokens.append(_thought(choice, _text_tokens(choice, opening, after, logprobs), opening, closing))
+        ends.append(b'%s{},"logprobs":null,"finish_reason":%s}%s' % (opening, _encode(_reason(choice)), after))
     last = before + b'],"usage":' + usage + envelope.extra + b"}\n\n" if usage else b""
     return Frames(b"".join(heads), interleaved(tokens), b"".join(ends), last)
 
 
+def _reason(choice: Said) -> str | None:
+    return "stop" if choice.finish == "refusal" else choice.finish
+
+
+def _thought(choice: Said, said: Iterator[bytes], opening: bytes, closing: bytes) -> Iterator[bytes]:
+    """Put the thinking before what was said, in the field that servers of this wire have for it."""
+    if not choice.thinking:
+        return said
+    thinking = (opening + _encode({"reasoning_content": piece}) + closing for piece in text.pieces(choice.thinking))
+    return chain(thinking, said)
+
+
 def _text_tokens(choice: Said, opening: bytes, after: bytes, logprobs: bool) -> Iterator[bytes]:
-    opening += b'{"content":'
+    opening += b'{"refusal":' if choice.finish == "refusal" else b'{"content":'
     if logprobs:
         for piece in choice.pieces():
             chances = _encode({"content": [_logprob(piece)]})
@@ -84,10 +96,12 @@ def _tool_tokens(choice: Said, envelope: Envelope, at: int, opening: bytes, clos
 def _message(choice: Said, envelope: Envelope, at: int) -> dict[str, Any]:
     message: dict[str, Any] = {
         "role": "assistant",
-        "content": None if choice.tools else choice.text,
-        "refusal": None,
+        "content": None if choice.tools or choice.finish == "refusal" else choice.text,
+        "refusal": choice.text if choice.finish == "refusal" else None,
         "annotations": [],
     }
+    if choice.thinking:
+        message["reasoning_content"] = choice.thinking
     if choice.tools:
         message["tool_calls"] = [
             {

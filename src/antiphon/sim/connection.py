@@ -9,7 +9,8 @@ import httptools
 import msgspec
 
 from antiphon import clock
-from antiphon.sim.faults import document, error
+from antiphon.sim.dialect import openai_error
+from antiphon.sim.faults import document
 from antiphon.sim.performance import Performance
 from antiphon.sim.served import Served, noted
 from antiphon.sim.stage import Stage
@@ -23,7 +24,7 @@ class Exchange(msgspec.Struct):
 
     path: bytes = b""
     method: bytes = b""
-    authorization: bytes = b""
+    headers: dict[bytes, bytes] = {}
     body: bytes | bytearray = b""
     keep_alive: bool = True
     old: bool = False
@@ -96,9 +97,8 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
-        if name == b"authorization":
-            self._exchange.authorization = value
-        elif name == b"expect" and value.lower() == b"100-continue" and self._task is None and self._transport:
+        self._exchange.headers[name] = value
+        if name == b"expect" and value.lower() == b"100-continue" and self._task is None and self._transport:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
@@ -135,7 +135,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        body = error(message, "invalid_request_error")
+        body = openai_error(status, message, "invalid_request_error")
         transport.write(document(status, body, []).head(b"close") + body)
         transport.close()
 
@@ -151,7 +151,7 @@ class Connection(asyncio.Protocol):
             self._task = None
 
     async def _answer(self, exchange: Exchange, transport: asyncio.Transport) -> None:
-        entry = self.entry = noted(exchange.method, exchange.path, exchange.authorization)
+        entry = self.entry = noted(exchange.method, exchange.path, exchange.headers)
         self.requests += 1
         answer = self._answering(exchange, self, entry)
         entry.operation, entry.model, entry.status = answer.operation, answer.model, answer.status

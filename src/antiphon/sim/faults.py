@@ -7,23 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, repeat
 from typing import TypeAlias
 
-import msgspec
-
 from antiphon.sim.behaviour import Behaviour
-from antiphon.sim.frames import Frames
+from antiphon.sim.dialect import OPENAI, Dialect
+from antiphon.sim.frames import Parts
 from antiphon.sim.performance import End, Performance, Step
 from antiphon.transport.seam import Headers
 
 JSON = (b"content-type", b"application/json")
-EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 _HTML = b"<!DOCTYPE html><html><head><title>502</title></head><body><h1>Bad gateway</h1></body></html>\n"
 _ELSEWHERE = b"http://redirected.invalid/v1/chat/completions"
-_BROKEN_EVENT = b'data: {"id":"chatcmpl-broken","choices":[{"index":0,"delta":{"content":\n\n'
-
-
-def error(message: str, kind: str, code: str | None = None, param: str | None = None) -> bytes:
-    """Return an error in OpenAI's shape, as JSON text."""
-    return msgspec.json.encode({"error": {"message": message, "type": kind, "param": param, "code": code}})
 
 
 def document(status: int, body: bytes, headers: Headers, delay: float = 0.0, tokens: int = 0) -> Performance:
@@ -33,22 +25,24 @@ def document(status: int, body: bytes, headers: Headers, delay: float = 0.0, tok
     )
 
 
-_BROKEN = error("The simulated provider broke.", "server_error", "sim_broken")
+def _broken(dialect: Dialect) -> bytes:
+    return dialect.error(500, "The simulated provider broke.", "server_error", "sim_broken", None)
 
 
 # In place of an answer ------------------------------------------------------------------------------------------------
 
 
-def _status(behaviour: Behaviour, headers: Headers, now: int) -> Performance:
+def _status(dialect: Dialect, behaviour: Behaviour, headers: Headers, now: int) -> Performance:
     status = behaviour.status
     retry = _retry_after(behaviour.retry or (str(behaviour.after) if behaviour.after >= 0 else "none"), now)
     if status == 429:
-        body = error("Rate limit reached for the simulated model.", "rate_limit_error", "rate_limit_exceeded")
+        told = ("Rate limit reached for the simulated model.", "rate_limit_error", "rate_limit_exceeded")
     elif status >= 500:
-        body = error(f"The simulated provider failed with status {status}.", "server_error", "sim_failed")
+        told = (f"The simulated provider failed with status {status}.", "server_error", "sim_failed")
     else:
-        body = error(f"The simulated provider refused with status {status}.", "invalid_request_error", "sim_refused")
-    return document(status, body, headers + ([(b"retry-after", retry)] if retry else []), behaviour.head)
+        told = (f"The simulated provider refused with status {status}.", "invalid_request_error", "sim_refused")
+    headers = headers + dialect.error_headers(status) + ([(b"retry-after", retry)] if retry else [])
+    return document(status, dialect.error(status, *told, None), headers, behaviour.head)
 
 
 _RETRY_DATES = {"date": 5, "past": -3600, "far": 10 * 365 * 86400}
@@ -63,35 +57,35 @@ def _retry_after(retry: str, now: int) -> bytes:
     return _RETRY_WORDS.get(retry, retry.encode())
 
 
-def _reset(behaviour: Behaviour, headers: Headers, now: int) -> Performance:
+def _reset(dialect: Dialect, behaviour: Behaviour, headers: Headers, now: int) -> Performance:
     return Performance(status=0, headers=[], end=End.RESET, delay=behaviour.head)
 
 
-def _silence(behaviour: Behaviour, headers: Headers, now: int) -> Performance:
+def _silence(dialect: Dialect, behaviour: Behaviour, headers: Headers, now: int) -> Performance:
     return Performance(status=0, headers=[], end=End.SILENCE)
 
 
-def _html(behaviour: Behaviour, headers: Headers, now: int) -> Performance:
+def _html(dialect: Dialect, behaviour: Behaviour, headers: Headers, now: int) -> Performance:
     answer = document(200, _HTML, headers, behaviour.head)
     answer.headers[0] = (b"content-type", b"text/html; charset=utf-8")
     return answer
 
 
-def _error_200(behaviour: Behaviour, headers: Headers, now: int) -> Performance:
-    return document(200, _BROKEN, headers, behaviour.head)
+def _error_200(dialect: Dialect, behaviour: Behaviour, headers: Headers, now: int) -> Performance:
+    return document(200, _broken(dialect), headers, behaviour.head)
 
 
-def _empty(behaviour: Behaviour, headers: Headers, now: int) -> Performance:
+def _empty(dialect: Dialect, behaviour: Behaviour, headers: Headers, now: int) -> Performance:
     return Performance(status=204, headers=headers, chunked=False, delay=behaviour.head)
 
 
-def _redirect(behaviour: Behaviour, headers: Headers, now: int) -> Performance:
+def _redirect(dialect: Dialect, behaviour: Behaviour, headers: Headers, now: int) -> Performance:
     answer = document(307, b"", headers, behaviour.head)
     answer.headers.append((b"location", _ELSEWHERE))
     return answer
 
 
-INSTEAD: dict[str, Callable[[Behaviour, Headers, int], Performance]] = {
+INSTEAD: dict[str, Callable[[Dialect, Behaviour, Headers, int], Performance]] = {
     "status": _status,
     "reset": _reset,
     "silence": _silence,
@@ -105,31 +99,31 @@ INSTEAD: dict[str, Callable[[Behaviour, Headers, int], Performance]] = {
 # In a whole answer ----------------------------------------------------------------------------------------------------
 
 
-def _part(end: End) -> Callable[[Performance, bytes, Behaviour], None]:
-    def broken(answer: Performance, body: bytes, behaviour: Behaviour) -> None:
+def _part(end: End) -> Callable[[Performance, bytes, Behaviour, Dialect], None]:
+    def broken(answer: Performance, body: bytes, behaviour: Behaviour, dialect: Dialect) -> None:
         answer.steps = ((0.0, body[: len(body) // 2], 0),)
         answer.end = End.RESET if behaviour.reset else end
 
     return broken
 
 
-def _json_body(answer: Performance, body: bytes, behaviour: Behaviour) -> None:
+def _json_body(answer: Performance, body: bytes, behaviour: Behaviour, dialect: Dialect) -> None:
     _replace(answer, body[:-1] + b",]")
 
 
-def _error_body(answer: Performance, body: bytes, behaviour: Behaviour) -> None:
-    _replace(answer, _BROKEN)
+def _error_body(answer: Performance, body: bytes, behaviour: Behaviour, dialect: Dialect) -> None:
+    _replace(answer, _broken(dialect))
 
 
 def _replace(answer: Performance, body: bytes) -> None:
     answer.steps, answer.length = ((0.0, body, 0),), len(body)
 
 
-def _trickling_body(answer: Performance, body: bytes, behaviour: Behaviour) -> None:
+def _trickling_body(answer: Performance, body: bytes, behaviour: Behaviour, dialect: Dialect) -> None:
     answer.steps, answer.length = repeat((behaviour.gap, b" ", 0)), None
 
 
-WHOLE: dict[str, Callable[[Performance, bytes, Behaviour], None]] = {
+WHOLE: dict[str, Callable[[Performance, bytes, Behaviour, Dialect], None]] = {
     "stall": _part(End.SILENCE),
     "cut": _part(End.CUT),
     "half-close": _part(End.HALF_CLOSE),
@@ -140,7 +134,7 @@ WHOLE: dict[str, Callable[[Performance, bytes, Behaviour], None]] = {
 }
 
 
-def whole(body: bytes, tokens: int, headers: Headers, behaviour: Behaviour) -> Performance:
+def whole(body: bytes, tokens: int, headers: Headers, behaviour: Behaviour, dialect: Dialect = OPENAI) -> Performance:
     """Return an answer of one body, paced as if it had been written token by token, and broken as asked."""
     delay = behaviour.head + behaviour.first
     if behaviour.tps:
@@ -148,7 +142,7 @@ def whole(body: bytes, tokens: int, headers: Headers, behaviour: Behaviour) -> P
     answer = document(200, body, headers, delay, tokens)
     if behaviour.fault:
         if breaking := WHOLE.get(behaviour.fault):
-            breaking(answer, body, behaviour)
+            breaking(answer, body, behaviour, dialect)
         _on_the_wire(answer, behaviour)
     answer.split = behaviour.split
     return answer
@@ -176,90 +170,89 @@ def _paced(tokens: Iterable[bytes], behaviour: Behaviour) -> Iterator[Step]:
         delay = gap
 
 
-def _spoken(frames: Frames, behaviour: Behaviour, tail: bytes) -> Iterator[Step]:
+def _spoken(frames: Parts, behaviour: Behaviour, *tail: str) -> Iterator[Step]:
     if frames.preamble:
         yield 0.0, frames.preamble, 0
     yield from _paced(frames.tokens, behaviour)
-    yield 0.0, tail, 0
+    yield 0.0, b"".join([getattr(frames, part) for part in tail]), 0  # not made before the tokens are
 
 
-def _some(frames: Frames, behaviour: Behaviour) -> Iterator[Step]:
+def _some(frames: Parts, behaviour: Behaviour) -> Iterator[Step]:
     yield 0.0, frames.preamble, 0
     yield from _paced(islice(frames.tokens, behaviour.after), behaviour)
 
 
-def _sound(frames: Frames, behaviour: Behaviour) -> _Broken:
-    return _spoken(frames, behaviour, frames.finish + frames.usage + frames.done), End.PROPER
+def _sound(frames: Parts, behaviour: Behaviour) -> _Broken:
+    return _spoken(frames, behaviour, "finish", "usage", "done"), End.PROPER
 
 
-def _no_done(frames: Frames, behaviour: Behaviour) -> _Broken:
-    return _spoken(frames, behaviour, frames.finish + frames.usage), End.PROPER
+def _no_done(frames: Parts, behaviour: Behaviour) -> _Broken:
+    return _spoken(frames, behaviour, "finish", "usage"), End.PROPER
 
 
-def _stall(frames: Frames, behaviour: Behaviour) -> _Broken:
+def _stall(frames: Parts, behaviour: Behaviour) -> _Broken:
     return _some(frames, behaviour), End.SILENCE
 
 
-def _cut_clean(frames: Frames, behaviour: Behaviour) -> _Broken:
+def _cut_clean(frames: Parts, behaviour: Behaviour) -> _Broken:
     return _some(frames, behaviour), End.PROPER
 
 
-def _half_close(frames: Frames, behaviour: Behaviour) -> _Broken:
+def _half_close(frames: Parts, behaviour: Behaviour) -> _Broken:
     return _some(frames, behaviour), End.HALF_CLOSE
 
 
-def _cut(frames: Frames, behaviour: Behaviour) -> _Broken:
+def _cut(frames: Parts, behaviour: Behaviour) -> _Broken:
     def steps() -> Iterator[Step]:
         tokens = iter(frames.tokens)
         yield 0.0, frames.preamble, 0
         yield from _paced(islice(tokens, behaviour.after), behaviour)
-        half = next(tokens, frames.finish)
+        half = next(tokens, None) or frames.finish
         yield 0.0, half[: len(half) // 2], 0
 
     return steps(), End.RESET if behaviour.reset else End.CUT
 
 
-def _then(event: bytes) -> Callable[[Frames, Behaviour], _Broken]:
-    def broken(frames: Frames, behaviour: Behaviour) -> _Broken:
+def _then(part: str) -> Callable[[Parts, Behaviour], _Broken]:
+    def broken(frames: Parts, behaviour: Behaviour) -> _Broken:
         def steps() -> Iterator[Step]:
             yield from _some(frames, behaviour)
-            yield 0.0, event, 0
+            yield 0.0, getattr(frames, part), 0
 
         return steps(), End.PROPER
 
     return broken
 
 
-def _preamble_error(frames: Frames, behaviour: Behaviour) -> _Broken:
-    event = b"data: " + _BROKEN + b"\n\n"
-    return ((0.0, frames.preamble + b": thinking\n\n", 0), (behaviour.first, event, 0)), End.PROPER
+def _preamble_error(frames: Parts, behaviour: Behaviour) -> _Broken:
+    return ((0.0, frames.preamble + frames.life, 0), (behaviour.first, frames.failure, 0)), End.PROPER
 
 
-def _trickle(frames: Frames, behaviour: Behaviour) -> _Broken:
-    return repeat((behaviour.gap, b": still here\n\n", 0)), End.PROPER
+def _trickle(frames: Parts, behaviour: Behaviour) -> _Broken:
+    return repeat((behaviour.gap, frames.life, 0)), End.PROPER
 
 
-STREAM: dict[str, Callable[[Frames, Behaviour], _Broken]] = {
+STREAM: dict[str, Callable[[Parts, Behaviour], _Broken]] = {
     "stall": _stall,
     "cut": _cut,
     "cut-clean": _cut_clean,
     "half-close": _half_close,
     "no-done": _no_done,
-    "json": _then(_BROKEN_EVENT),
-    "error-midstream": _then(b"data: " + _BROKEN + b"\n\n"),
+    "json": _then("nonsense"),
+    "error-midstream": _then("failure"),
     "preamble-error": _preamble_error,
     "trickle": _trickle,
 }
 
 
-def stream(frames: Frames, headers: Headers, behaviour: Behaviour) -> Performance:
+def stream(frames: Parts, headers: Headers, behaviour: Behaviour, dialect: Dialect = OPENAI) -> Performance:
     """Return an event stream, paced and broken as asked."""
     steps, end = STREAM.get(behaviour.fault, _sound)(frames, behaviour)
-    if behaviour.bom or behaviour.comments or behaviour.eol != "lf":
+    if dialect.textual and (behaviour.bom or behaviour.comments or behaviour.eol != "lf"):
         steps = _dressed(steps, behaviour)
     answer = Performance(
         status=200,
-        headers=[EVENTS, (b"cache-control", b"no-cache"), *headers],
+        headers=[(b"content-type", dialect.events), (b"cache-control", b"no-cache"), *headers],
         steps=steps,
         end=end,
         delay=behaviour.head,

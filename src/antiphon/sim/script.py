@@ -23,6 +23,8 @@ class Rule(msgspec.Struct, frozen=True):
     delay: float | None = None
     tps: float | None = None
     usage: dict[str, int] | None = None
+    thinking: str | None = None
+    finish: str | None = None
 
     def fits(self, model: str, message: str, after_tool: bool) -> bool:
         """Say whether the rule answers this message."""

@@ -3,8 +3,10 @@
 A script has one key, ``rules``, a list. A rule has ``exact`` (the whole last user message) or ``match`` (a regular
 expression searched in it), optionally ``model``, and at least one of ``reply`` (text), ``tools`` (a list of ``name``
 and ``arguments``), ``fault`` (as in a model name, without ``fault-``), ``delay`` (seconds before the first token),
-``tps`` (tokens per second) and ``usage`` (numbers to state in place of the counted ones). The first rule that fits
-wins. A rule with ``tools`` calls them; once the conversation ends in a tool's result it answers with its ``reply``.
+``tps`` (tokens per second), ``usage`` (numbers to state in place of the counted ones), ``thinking`` (text before the
+answer) and ``finish`` (``length``, ``content_filter`` or ``refusal``, which makes the reply one). The first rule that
+fits wins. A rule with ``tools`` calls them; once the conversation ends in a tool's result it answers with its
+``reply``.
 """
 
 import difflib
@@ -21,7 +23,15 @@ from antiphon.sim.behaviour import Behaviour, UnknownBehaviour, parse
 from antiphon.sim.script import Rule, Script
 from antiphon.sim.speech import ToolCall
 
-USAGE_NUMBERS = ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
+USAGE_NUMBERS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
+FINISHES = ("length", "content_filter", "refusal")
 
 
 def load(path: str) -> Script:
@@ -84,7 +94,12 @@ class _Reader:
         if ("exact" in entries) == ("match" in entries):
             self._fault(node, field, "must have either 'exact' or 'match'")
         if not entries.keys() - {"exact", "match", "model"}:
-            self._fault(node, field, "does nothing", "add 'reply', 'tools', 'fault', 'delay', 'tps' or 'usage'")
+            self._fault(
+                node,
+                field,
+                "does nothing",
+                "add 'reply', 'tools', 'fault', 'usage' or another of: " + ", ".join(_FIELDS),
+            )
         values = {}
         for name, value in entries.items():
             try:
@@ -138,6 +153,12 @@ class _Reader:
             return re.compile(self.text(node, field))
         except re.error as error:
             raise ValueError(f"is not a regular expression: {error}") from None
+
+    def finish(self, node: yaml.Node, field: str) -> str:
+        word = self.text(node, field)
+        if word not in FINISHES:
+            raise ValueError("must be one of: " + ", ".join(FINISHES))
+        return word
 
     def seconds(self, node: yaml.Node, field: str) -> float:
         value = _plain(node)
@@ -194,6 +215,8 @@ _FIELDS: dict[str, Callable[[_Reader, yaml.Node, str], Any]] = {
     "delay": _Reader.seconds,
     "tps": _Reader.seconds,
     "usage": _Reader.usage,
+    "thinking": _Reader.text,
+    "finish": _Reader.finish,
 }
 
 

@@ -1,7 +1,7 @@
 """The standalone simulator: a provider on a real socket, which keeps a log of what it served.
 
 Beside the provider's own paths it answers ``GET /sim/served`` (the log), ``DELETE /sim/served`` (empties it) and
-``GET /sim/connections`` (the other connections that are open). It is a tool for tests: it asks for no key and sets no
+``GET /sim/connections`` (the other connections that are open). It is a tool for tests: any key will do and it sets no
 deadlines, so it should listen on a loopback address.
 """
 
@@ -16,19 +16,24 @@ import msgspec
 from antiphon import clock
 from antiphon.sim.brain import Brain
 from antiphon.sim.connection import Connection, Exchange
-from antiphon.sim.faults import document, error
+from antiphon.sim.dialect import openai_error
+from antiphon.sim.faults import document
 from antiphon.sim.performance import Performance
 from antiphon.sim.script import Script
-from antiphon.sim.served import Log, Served
+from antiphon.sim.served import Log, Served, recorded, shown
 
 
 class SimServer:
     """A simulated provider; ``script``, ``tps`` and ``seed`` are as in the simulator's brain.
 
-    As an asynchronous context manager it listens on a free port of 127.0.0.1.
+    ``record`` keeps the header, the body and the answer of each request in the log, in memory without a
+    bound. As an asynchronous context manager it listens on a free port of 127.0.0.1.
     """
 
-    def __init__(self, script: Script | None = None, *, tps: float = 0.0, seed: int | None = None) -> None:
+    def __init__(
+        self, script: Script | None = None, *, tps: float = 0.0, seed: int | None = None, record: bool = False
+    ) -> None:
+        self._record = record
         self._brain = Brain(script, tps=tps, seed=seed)
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
@@ -67,8 +72,12 @@ class SimServer:
             control = _CONTROLS.get((exchange.method, path))
             return control(self, connection) if control is not None else _unknown()
         self.log.add(entry)
-        body = bytes(exchange.body)
-        return self._brain.perform(exchange.method, exchange.path, body, clock.now_us() // 1_000_000)
+        body, now = bytes(exchange.body), clock.now_us() // 1_000_000
+        answer = self._brain.perform(exchange.method, exchange.path, body, now, exchange.headers)
+        if self._record:
+            entry.headers, entry.body = shown(exchange.headers), body
+            answer.steps = recorded(answer.steps, entry)
+        return answer
 
     def _served(self, asking: Connection) -> Performance:
         return _json(self.log.entries())
@@ -104,18 +113,26 @@ def _json(value: Any) -> Performance:
 
 def _unknown() -> Performance:
     known = ", ".join(f"{method.decode()} {path.decode()}" for method, path in _CONTROLS)
-    return document(404, error(f"There is no such control; known: {known}", "invalid_request_error", "not_found"), [])
+    return document(
+        404, openai_error(404, f"There is no such control; known: {known}", "invalid_request_error", "not_found"), []
+    )
 
 
 async def serve(
-    host: str, port: int, ready: Callable[[str], None], script: Script | None, tps: float, seed: int | None
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    script: Script | None,
+    tps: float,
+    seed: int | None,
+    record: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT; ``ready`` gets the URL once connections are accepted."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = SimServer(script, tps=tps, seed=seed)
+    server = SimServer(script, tps=tps, seed=seed, record=record)
     ready(await server.start(host, port))
     await stop.wait()
     await server.close()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from antiphon.sim import text
+from antiphon.types import Usage
 
 
 class ToolCall(msgspec.Struct, frozen=True):
@@ -14,21 +15,28 @@ class ToolCall(msgspec.Struct, frozen=True):
 
 
 class Said(msgspec.Struct):
-    """One choice of an answer: text or tool calls, and why it ended (``None``: nobody says).
+    """One choice of an answer: thinking, text or tool calls, and why it ended (``None``: nobody says).
 
-    ``whole`` text is a single token, however long.
+    ``whole`` text is a single token, however long. A ``finish`` of ``refusal`` makes the text one.
     """
 
     text: str = ""
     tools: tuple[ToolCall, ...] = ()
     finish: str | None = "stop"
     whole: bool = False
+    thinking: str = ""
+    stopped_by: str = ""
 
     def tokens(self) -> int:
         """Return the size of the answer in tokens, which is also how many events of a stream carry it."""
+        thought = self.thinking_tokens()
         if self.tools:
-            return sum(1 + text.count(tool.arguments) for tool in self.tools)
-        return 1 if self.whole else text.count(self.text)
+            return thought + sum(1 + text.count(tool.arguments) for tool in self.tools)
+        return thought + (1 if self.whole else text.count(self.text))
+
+    def thinking_tokens(self) -> int:
+        """Return how many of the tokens are thinking."""
+        return text.count(self.thinking)
 
     def pieces(self) -> Iterator[str]:
         """Return the tokens of the text."""
@@ -44,24 +52,56 @@ class Envelope(msgspec.Struct):
     extra: bytes = b""
 
 
-def limited(said: str, stops: str | list[str] | None, most: int | None) -> Said:
+def limited(said: str, stops: tuple[str, ...], most: int | None) -> Said:
     """Return ``said`` up to its first stop sequence, and at most that many tokens of it."""
-    for stop in [stops] if isinstance(stops, str) else stops or ():
-        if stop:
-            said = said.partition(stop)[0]
+    met = ""
+    for stop in stops:
+        if stop and stop in said:
+            said, met = said.partition(stop)[0], stop
     if most is not None and text.count(said) > most:
         return Said(said[: max(most, 0) * text.PIECE], finish="length")
-    return Said(said)
+    return Said(said, stopped_by=met)
 
 
-def usage(prompt: int, completion: int, stated: dict[str, int] | None = None) -> bytes:
-    """Return a usage object as JSON text; ``stated`` numbers go before the counted ones."""
-    numbers = {"prompt_tokens": prompt, "completion_tokens": completion, "cached_tokens": 0, "reasoning_tokens": 0}
-    numbers.update(stated or {})
-    numbers.setdefault("total_tokens", numbers["prompt_tokens"] + numbers["completion_tokens"])
+def numbers(prompt: int, completion: int, reasoning: int, stated: dict[str, int] | None = None) -> dict[str, int]:
+    """Return the numbers of a usage as OpenAI counts; ``stated`` ones go before the counted ones."""
+    found = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "cached_tokens": 0,
+        "cache_write_tokens": 0,
+        "reasoning_tokens": reasoning,
+        **(stated or {}),
+    }
+    found.setdefault("total_tokens", found["prompt_tokens"] + found["completion_tokens"])
+    return found
+
+
+def usage(counted: dict[str, int]) -> bytes:
+    """Return a usage object of OpenAI's as JSON text."""
+    written = b',"cache_write_tokens":%d' % counted["cache_write_tokens"] if counted["cache_write_tokens"] else b""
     return (
-        b'{"prompt_tokens":%(prompt_tokens)d,"completion_tokens":%(completion_tokens)d,"total_tokens":%(total_tokens)d,'
-        b'"prompt_tokens_details":{"cached_tokens":%(cached_tokens)d,"audio_tokens":0},'
-        b'"completion_tokens_details":{"reasoning_tokens":%(reasoning_tokens)d,"audio_tokens":0,'
+        b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,'
+        b'"prompt_tokens_details":{"cached_tokens":%d,"audio_tokens":0%s},'
+        b'"completion_tokens_details":{"reasoning_tokens":%d,"audio_tokens":0,'
         b'"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}'
-    ) % {name.encode(): number for name, number in numbers.items()}
+    ) % (
+        counted["prompt_tokens"],
+        counted["completion_tokens"],
+        counted["total_tokens"],
+        counted["cached_tokens"],
+        written,
+        counted["reasoning_tokens"],
+    )
+
+
+def buckets(counted: dict[str, int]) -> Usage:
+    """Return the numbers in disjoint buckets, as every other wire is written from."""
+    read, written, reasoning = counted["cached_tokens"], counted["cache_write_tokens"], counted["reasoning_tokens"]
+    return Usage(
+        input=max(counted["prompt_tokens"] - read - written, 0),
+        cache_read=read,
+        cache_write=written,
+        output=max(counted["completion_tokens"] - reasoning, 0),
+        reasoning=reasoning,
+    )
