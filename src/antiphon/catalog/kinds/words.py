@@ -31,9 +31,13 @@ OPERATIONS: Mapping[str, str] = {
     "moderations": "OpenAI Moderations",
     "images": "OpenAI image generation",
     "image_edits": "OpenAI image edits",
+    "image_variations": "OpenAI image variations",
     "speech": "OpenAI text to speech",
     "transcriptions": "OpenAI speech to text",
     "translations": "OpenAI speech to English text",
+    "files": "OpenAI Files, of the account",
+    "batches": "OpenAI Batches, of the account",
+    "fine_tuning": "OpenAI fine-tuning jobs, of the account",
 }
 """What a kind may offer; ``<operation>.stream`` is where a stream is asked for, on wires whose path says so."""
 
