@@ -44,13 +44,18 @@ def slow(seconds: float) -> Reply:
     return Reply([text[:9], text[9:]], headers={"content-type": "application/json"}, pause=seconds)
 
 
+def direct(far: Far) -> dict[str, Any]:
+    """The same provider without LiteLLM between."""
+    return {"kind": "openai-compatible", "base_url": f"{far.url}/v1"}
+
+
 @asynccontextmanager
 async def asking(
     folder: Path, far: Far, *, workers: int = 1, in_flight: int = 64, data: Path | None = None, **config: Any
 ) -> AsyncIterator[tuple[Asker, LongtailTransport]]:
     """A runtime with a transport of its own, whose supervisor is impatient."""
     provider = {"via": "litellm", "base_url": f"{far.url}/v1", "api_key": "sk-life-secret-1234"}
-    runtime = configured(folder, {"providers": {"openai": provider}, **config})
+    runtime = configured(folder, {"providers": {"openai": provider, "direct": direct(far)}, **config})
     transport = LongtailTransport(
         data=str(data or folder / "data"), longtail_workers=workers, longtail_in_flight=in_flight, pace=QUICK
     )
@@ -114,9 +119,16 @@ async def test_the_only_process_dies_and_the_next_call_waits_for_another(
         fresh.answers = lambda _: reply(ANSWER)
         await asker.chat("openai/m")
         (pid,) = set(workers(installed)) - before
+        fresh.answers = lambda _: slow(1.0)
+        fresh.seen.clear()
+        call = asyncio.ensure_future(asker.chat("openai/m"))
+        await eventually(lambda: fresh.open == 1, 5)
         os.kill(pid, signal.SIGKILL)
-        await eventually(lambda: transport.health()["workers"][0]["state"] != "ready", 5)
+        with pytest.raises(Disconnected):
+            await call
+        assert len(fresh.seen) == 1  # a call over a kept connection is not sent, and paid, twice
         assert (await asker.chat("openai/m"))["choices"]
+        assert len(fresh.seen) == 2
         assert transport.health()["workers"][0]["restarts"] == 1
 
 
@@ -129,7 +141,10 @@ async def test_a_hang_ends_in_time_and_others_go_on(installed: Environment, fres
         asker.runtime.catalog = configured(
             tmp_path,
             {
-                "providers": {"openai": {"via": "litellm", "base_url": f"{fresh.url}/v1", "api_key": "k" * 20}},
+                "providers": {
+                    "openai": {"via": "litellm", "base_url": f"{fresh.url}/v1", "api_key": "k" * 20},
+                    "direct": direct(fresh),
+                },
                 "timeouts": {"first_output": 0.5},
             },
         ).catalog
@@ -137,7 +152,7 @@ async def test_a_hang_ends_in_time_and_others_go_on(installed: Environment, fres
         started = time.monotonic()
         hanging = asyncio.ensure_future(asker.chat("openai/m"))
         await asyncio.sleep(0)
-        assert (await asker.chat("sim/echo"))["choices"]
+        assert (await asker.chat("direct/m"))["choices"]
         with pytest.raises(UpstreamTimeout) as caught:
             await hanging
         assert caught.value.phase == "first_output"

@@ -29,9 +29,8 @@ class LongtailTransport:
         pace: Pace | None = None,
     ) -> None:
         self._supervisor = Supervisor(data, ca_file, longtail_workers, longtail_in_flight, pace or Pace())
-        # No connection is kept: on a kept one a worker's crash looks like an idle close, after which a request is sent
-        # again, and its provider would be called, and paid, twice.
-        self._http = HttpTransport(environ={}, pool_size=0)
+        # On a kept connection a worker's crash looks like an idle close; sent again, a call could be paid twice.
+        self._http = HttpTransport(environ={}, resend=False)
 
     async def send(self, request: Request, connect_timeout: float) -> "LongtailResponse":
         """See :meth:`antiphon.transport.seam.Transport.send`; the first call also waits for LiteLLM's start.

@@ -486,7 +486,7 @@ def main() -> None:
     config = Config(**json.loads(stdin.readline()))
     end_with_parent(stdin)
     # The gateway's own calls go first where processors are short.
-    os.nice(5)
+    os.nice(10)
     os.environ.update(QUIET)
     asyncio.run(serve(config, load(config), ready))
 

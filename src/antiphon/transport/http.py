@@ -23,7 +23,9 @@ class HttpTransport:
     ``ca_file`` names certificates (PEM) that are trusted beside the system's. ``environ`` is read for ``HTTPS_PROXY``
     and ``NO_PROXY`` (``None``: the process's environment). ``pool_idle`` is in seconds, ``pool_size`` the most idle
     connections kept per origin; there is no cap on connections in use, because admission is not the transport's
-    business. The other arguments are the caps of :class:`~antiphon.transport.limits.Limits`.
+    business. ``resend`` false has a request whose kept connection turned out closed fail instead of going out again on
+    a new one: for servers whose crash would look the same. The other arguments are the caps of
+    :class:`~antiphon.transport.limits.Limits`.
 
     A transport belongs to the event loop that it is first used in. Making one does no I/O.
     """
@@ -35,6 +37,7 @@ class HttpTransport:
         environ: Mapping[str, str] | None = None,
         pool_idle: float = 60.0,
         pool_size: int = 512,
+        resend: bool = True,
         buffer_limit: int = 128 * 1024,
         head_limit: int = 32 * 1024,
         field_limit: int = 100,
@@ -44,6 +47,7 @@ class HttpTransport:
         self._connector = Connector(ca_file, environ, head_limit)
         self._pool_idle = pool_idle
         self._pool_size = pool_size
+        self._resend = resend
         self._pools: dict[Origin, Pool] = {}
         self._connecting: set[asyncio.Task[Connection]] = set()
         self._view = memoryview(bytearray(_READ))
@@ -71,7 +75,8 @@ class HttpTransport:
             try:
                 return await connection.exchange(request)
             except StaleConnection:
-                pass
+                if not self._resend:
+                    raise
         connection = await self._connect(origin, pool, connect_timeout)
         return await connection.exchange(request)
 

@@ -1,0 +1,279 @@
+"""What LiteLLM next door costs, and what it costs others: ``python -m bench.longtail``.
+
+Needs ``antiphon longtail install``. Two questions, in alternating rounds against one mock provider:
+
+- How much longer does a call through the gateway and LiteLLM's process take than the same call through LiteLLM's own
+  SDK, one after the other? Medians of wall-clock time.
+- How does the p99 of pass-through calls (eight connections, a pause after each answer) change while 64 calls go
+  through LiteLLM at once, at a provider that takes a second, and at one that answers at once, which keeps LiteLLM at
+  its limit? The 64 come from a process of their own, so that it is not the load that makes itself wait.
+
+Prints Markdown.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from statistics import median
+
+from antiphon.longtail.environment import find
+from bench.machine import free_port
+from bench.nginx import REPLY
+from bench.process import ROOT
+
+BODY = json.dumps(
+    {
+        "model": "MODEL",
+        "messages": [
+            {"role": "system", "content": "You are a helpful assistant."},
+            {"role": "user", "content": "Tell me about the quick brown fox and the lazy dog, please."},
+        ],
+    }
+)
+PAUSE = 0.005
+"""Seconds between an answer and the next pass-through call of a connection."""
+
+SDK = """
+import asyncio, json, os, sys, time
+os.environ |= {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION"}
+import litellm
+litellm.suppress_debug_info, litellm.telemetry = True, False
+body = json.loads(sys.argv[1])
+async def main():
+    async def call():
+        await litellm.acompletion(model="openai/m", messages=body["messages"], api_base=sys.argv[2], api_key="bench",
+                                  num_retries=0, max_retries=0)
+    for _ in range(100):
+        await call()
+    for line in sys.stdin:
+        times = []
+        for _ in range(int(line)):
+            started = time.perf_counter()
+            await call()
+            times.append(time.perf_counter() - started)
+        print(json.dumps(times), flush=True)
+asyncio.run(main())
+"""
+
+
+class Mock(asyncio.Protocol):
+    """Answers each request with one completion; after a second where the path begins with ``/slow``."""
+
+    transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head, mark, rest = self._buffer.partition(b"\r\n\r\n")
+        length = next(
+            (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
+        )
+        if not mark or len(rest) < length:
+            return
+        self._buffer = rest[length:]
+        answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
+            len(REPLY),
+            REPLY.encode(),
+        )
+        delay = 1.0 if head.startswith(b"POST /slow") else 0.0
+        asyncio.get_running_loop().call_later(delay, self.transport.write, answer)
+
+
+async def mock(port: int) -> None:
+    server = await asyncio.get_running_loop().create_server(Mock, "127.0.0.1", port, backlog=4096)
+    await server.serve_forever()
+
+
+class Caller:
+    """One kept connection to the gateway."""
+
+    def __init__(self, port: int, key: str, model: str) -> None:
+        self.port, self.key = port, key
+        body = BODY.replace("MODEL", model).encode()
+        self._request = (
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %b\r\n"
+            b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (key.encode(), len(body), body)
+        )
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def call(self) -> float:
+        """Return the seconds of one whole call."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = self._streams
+        started = time.perf_counter()
+        writer.write(self._request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 "), head
+        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        await reader.readexactly(length)
+        return time.perf_counter() - started
+
+    def close(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+
+
+async def repeated(caller: Caller, until: float, pause: float, times: list[float]) -> None:
+    while time.perf_counter() < until:
+        times.append(await caller.call())
+        await asyncio.sleep(pause)
+    caller.close()
+
+
+async def passing(make: Callable[[str], Caller], seconds: float, beside: str | None) -> tuple[list[float], int]:
+    """Return the times of pass-through calls, and how many calls went through LiteLLM meanwhile."""
+    load = None
+    if beside is not None:
+        caller = make(beside)
+        command = ["-m", "bench.longtail", "--load", str(caller.port), caller.key, beside, str(seconds + 1.5)]
+        load = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+        await asyncio.sleep(1.0)
+    until = time.perf_counter() + seconds
+    times: list[float] = []
+    await asyncio.gather(*[repeated(make("direct/m"), until, PAUSE, times) for _ in range(8)])
+    return times, int((await load.communicate())[0]) if load else 0
+
+
+async def together(port: int, key: str, model: str, seconds: float) -> None:
+    """Keep 64 calls going, begun one after the other within a second, and print how many there were."""
+    until = time.perf_counter() + seconds
+    times: list[float] = []
+
+    async def one(number: int) -> None:
+        await asyncio.sleep(number / 64)
+        await repeated(Caller(port, key, model), until, 0, times)
+
+    await asyncio.gather(*[one(number) for number in range(64)])
+    print(len(times))
+
+
+def p99(times: list[float]) -> float:
+    return sorted(times)[int(len(times) * 0.99)]
+
+
+@contextlib.asynccontextmanager
+async def gateway(folder: Path, port: int) -> AsyncIterator[Callable[[str], Caller]]:
+    """A gateway with a direct provider and the same one behind LiteLLM."""
+    url = f"http://127.0.0.1:{port}"
+    config = {
+        "version": 1,
+        "data": str(folder / "data"),
+        "providers": {
+            "direct": {"kind": "openai-compatible", "base_url": f"{url}/v1"},
+            "tail": {"kind": "openai", "via": "litellm", "base_url": f"{url}/v1", "api_key": "bench"},
+            "slow": {"kind": "openai", "via": "litellm", "base_url": f"{url}/slow", "api_key": "bench"},
+        },
+    }
+    path = folder / "antiphon.yaml"
+    path.write_text(json.dumps(config), "utf-8")
+    own = free_port()
+    command = [sys.executable, "-m", "antiphon", "serve", "--config", str(path), "--port", str(own)]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.DEVNULL)
+    try:
+        key = folder / "data" / "admin.key"
+        while not key.exists():
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
+        yield lambda model: Caller(own, key.read_text("utf-8").strip(), model)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def added(make: Callable[[str], Caller], url: str, rounds: int, calls: int) -> None:
+    """Compare one call after the other: LiteLLM's SDK, and the gateway with LiteLLM behind it."""
+    python = str(find("data").python)
+    child = subprocess.Popen(
+        [python, "-I", "-c", SDK, BODY, f"{url}/v1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    tail, through = make("tail/m"), make("direct/m")
+    for _ in range(100):
+        await tail.call()
+        await through.call()
+    found: dict[str, list[float]] = {"sdk": [], "tail": [], "direct": []}
+    for _ in range(rounds):
+        child.stdin.write(f"{calls}\n")
+        child.stdin.flush()
+        found["sdk"] += json.loads(await asyncio.to_thread(child.stdout.readline))
+        found["tail"] += [await tail.call() for _ in range(calls)]
+        found["direct"] += [await through.call() for _ in range(calls)]
+    child.stdin.close()
+    child.wait()
+    middle = {name: median(times) * 1000 for name, times in found.items()}
+    print("\n| one call after the other | median |\n|---|--:|")
+    print(f"| LiteLLM's SDK, in process | {middle['sdk']:.2f} ms |")
+    print(f"| the gateway, and LiteLLM next door | {middle['tail']:.2f} ms |")
+    print(f"| **added** | **{middle['tail'] - middle['sdk']:.2f} ms** |")
+    print(f"| the gateway alone, pass-through | {middle['direct']:.2f} ms |")
+
+
+async def beside(make: Callable[[str], Caller], rounds: int, seconds: float) -> None:
+    """Compare pass-through calls alone and beside 64 calls through LiteLLM."""
+    cases = {"alone": None, "beside 64 at a provider of 1 s": "slow/m", "beside 64 at one of 0 s": "tail/m"}
+    found: dict[str, list[list[float]]] = {name: [] for name in cases}
+    rates: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(rounds):
+        for name, model in cases.items():
+            times, others = await passing(make, seconds, model)
+            found[name].append(times)
+            rates[name].append(others / (seconds + 1.5))
+    alone = median(map(p99, found["alone"]))
+    print(
+        "\n| pass-through calls | median | p99 (median of rounds) | | calls/s through LiteLLM |\n|---|--:|--:|--:|--:|"
+    )
+    for name, runs in found.items():
+        middle, high = median([each for run in runs for each in run]) * 1000, median(map(p99, runs))
+        change = f"{(high / alone - 1) * 100:+.0f} %" if name != "alone" else ""
+        print(f"| {name} | {middle:.2f} ms | {high * 1000:.2f} ms | {change} | {median(rates[name]):.0f} |")
+
+
+async def run(rounds: int, calls: int, seconds: float) -> None:
+    port = free_port()
+    provider = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.longtail", "--mock", str(port), cwd=ROOT
+    )
+    try:
+        with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
+            async with gateway(Path(folder), port) as make:
+                await added(make, f"http://127.0.0.1:{port}", rounds, calls)
+                await beside(make, rounds, seconds)
+    finally:
+        provider.terminate()
+        await provider.wait()
+
+
+def main() -> None:
+    import uvloop
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mock", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--load", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--calls", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    options = parser.parse_args()
+    with contextlib.suppress(KeyboardInterrupt):
+        if options.load:
+            port, key, model, seconds = options.load
+            uvloop.run(together(int(port), key, model, float(seconds)))
+        else:
+            uvloop.run(mock(options.mock) if options.mock else run(options.rounds, options.calls, options.seconds))
+
+
+if __name__ == "__main__":
+    main()
