@@ -28,5 +28,5 @@ def test_the_bench_produces_every_row():
     assert rows["ready"][ON]["fresh"] > 0
     assert rows["ready"][ON]["again"] > 0
     assert rows["sdk"]["antiphon"]["sync"] > 0
-    assert len(told["figures"]) == 10
+    assert len(told["figures"]) == 12
     assert told["machine"]["processor"]
