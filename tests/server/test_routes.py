@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -43,10 +44,14 @@ SHAPES = {
 }
 
 
-def error_of(body: bytes, path: str = "/v1/chat/completions") -> dict[str, Any]:
-    """Check that an error has the shape of the wire that was called, and return the object with its message."""
+def error_of(body: bytes, path: str = "/v1/chat/completions", names: Iterable[str] = ()) -> dict[str, Any]:
+    """Check that an error has the shape of the wire that was called, and return the object with its message.
+
+    ``names`` are header fields, which tell what a path of several wires was called as.
+    """
     document = json.loads(body)
-    shape = SHAPES[shape_of(path.encode()).operation]
+    fields = [(name.replace("_", "-").lower().encode(), b"") for name in names]
+    shape = SHAPES[shape_of(path.encode(), fields).operation]
     error = document.get("error", document)
     assert shape.get("error", {"message"}) <= set(error)
     assert isinstance(error["message"], str)
@@ -56,7 +61,8 @@ def error_of(body: bytes, path: str = "/v1/chat/completions") -> dict[str, Any]:
 
 SAMPLES = {
     b"/v1/models/{}": {"GET": "/v1/models/sim/echo", "POST": "/v1/models/sim/echo:generateContent"},
-    b"/v1beta/models/{}": {"POST": "/v1beta/models/sim/echo:generateContent"},
+    b"/v1/responses/{}": {"GET": "/v1/responses/resp_none", "DELETE": "/v1/responses/resp_none"},
+    b"/v1beta/models/{}": {"GET": "/v1beta/models/sim/echo", "POST": "/v1beta/models/sim/echo:generateContent"},
     b"/model/{}": {"POST": "/model/sim%2Fecho/converse"},
     **{path: dict.fromkeys(("GET", "POST", "DELETE"), path.decode().replace("{}", "a-1")) for path in ACCOUNT},
 }
@@ -105,7 +111,7 @@ def test_head_answers_as_get_without_a_body(gateway, route):
     key = f"Bearer {gateway.key}"
     get = ask(gateway, "GET", path_of(route), Authorization=key)
     head = ask(gateway, "HEAD", path_of(route), Authorization=key)
-    assert head[0] == get[0] == 200
+    assert head[0] == get[0] == (404 if "none" in path_of(route) else 200)
     assert head[2] == b""
     assert head[1]["content-type"] == get[1]["content-type"]
 
@@ -261,7 +267,7 @@ def test_exactly_one_credential(gateway, headers, expected):
     status, _, body = ask(gateway, "GET", "/v1/models", **given)
     assert status == expected
     if expected != 200:
-        assert gateway.key not in error_of(body)["message"]
+        assert gateway.key not in error_of(body, "/v1/models", given)["message"]
 
 
 def test_two_authorizations(gateway):
