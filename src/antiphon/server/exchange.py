@@ -123,7 +123,10 @@ class Exchange:
     @property
     def brimming(self) -> bool:
         """More content is held than should be while nobody asks for it."""
-        return self._buffered > self.connection.limits.body_buffer and self._waiter is None and not self.finished
+        if self._buffered <= self.connection.limits.body_buffer or self.finished:
+            return False
+        # Who waits and was woken already runs only after the loop's turn, in which up to 8 MB more can be read.
+        return self._waiter is None or self._waiter.done()
 
     # What the application calls
 
