@@ -164,7 +164,7 @@ def _made(make: Callable[[], Kept]) -> Kept | str:
         kept = make()
     except Exception:
         log.exception("A response could not be kept")
-        return "the gateway failed"
+        return "it cannot be read"
     return kept if len(kept.data) <= RESPONSE_LIMIT else f"larger than {RESPONSE_LIMIT >> 20} MiB"
 
 

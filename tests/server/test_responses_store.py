@@ -271,6 +271,20 @@ def test_a_target_that_keeps_its_own_is_left_to_it(client: openai.OpenAI, far: F
         client.responses.retrieve(answer.id)
 
 
+def test_a_target_that_speaks_responses_and_keeps_none(client: openai.OpenAI) -> None:
+    first = client.responses.create(model="sim/echo", input="One")
+    with client.responses.stream(model="sim/echo", input="Two", previous_response_id=first.id) as stream:
+        second = stream.get_final_response()
+    assert (first.output_text, second.output_text) == ("One", "Two")
+    assert second.usage.input_tokens > first.usage.input_tokens
+    listed = client.responses.input_items.list(second.id, order="asc")
+    assert [item.content[0].text for item in listed] == ["One", "One", "Two"]
+    assert client.responses.retrieve(second.id).output_text == "Two"
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.create(model="sim/echo", input="Two", previous_response_id="resp_none")
+    assert caught.value.code == "previous_response_not_found"
+
+
 @pytest.mark.parametrize("model", ["both", "either"])
 def test_targets_of_both_kinds(client: openai.OpenAI, far: Far, model: str) -> None:
     """An id of ours is joined for whoever answers; any other can only be known to those that keep their own."""

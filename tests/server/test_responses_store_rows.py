@@ -147,7 +147,7 @@ def test_one_that_cannot_be_made_harms_no_other(store: Conversations, caplog: py
 
     made = [store.put("k", broken) if n == 3 else store.put("k", lambda n=n: Kept(str(n), "", b"x")) for n in range(6)]
     wait(made, 5)
-    assert [each.result() for each in made] == ["", "", "", "the gateway failed", "", ""]
+    assert [each.result() for each in made] == ["", "", "", "it cannot be read", "", ""]
     assert "broken" in caplog.text
 
 

@@ -40,7 +40,7 @@ class Bridge(Protocol):
         """Return what the caller is still owed at the end of a complete answer."""
 
     def response(self, watch: Watch) -> bytes:
-        """Return the whole answer that a stream came to, where the caller's wire has that and it was written here."""
+        """Return the whole answer that a stream came to, where the caller's wire has one."""
 
     def admit(self, watch: Watch, error: CallError) -> bytes:
         """Return the frames that tell the caller that the stream broke."""
@@ -91,7 +91,7 @@ class SameWire:
         return b"" if watch.ended else self.far.end_frame
 
     def response(self, watch: Watch) -> bytes:
-        return b""
+        return getattr(watch, "response", b"")
 
     def admit(self, watch: Watch, error: CallError) -> bytes:
         # A provider's own error frame has been passed on and says it already.

@@ -11,12 +11,12 @@ from msgspec import structs
 
 from antiphon.conversations import Kept
 from antiphon.engine.call import Call
-from antiphon.errors import LedgerError, Unavailable
+from antiphon.errors import BadAnswer, LedgerError, Unavailable
 from antiphon.routing import narrowed
-from antiphon.types import Model
+from antiphon.types import Model, Target
 from antiphon.wires import Envelope
 from antiphon.wires.responses.fields import encoded
-from antiphon.wires.responses.thread import Thread, Turn, stores, unknown_previous
+from antiphon.wires.responses.thread import Thread, Turn, keeps, stores, unknown_previous
 
 if TYPE_CHECKING:
     from antiphon.conversations import Conversations
@@ -34,12 +34,20 @@ class Conversation:
         self._thread = thread
         self._document = document
 
-    async def keep(self, response: bytes) -> str:
-        """Keep the turn that ends with a response object; return why it could not be kept, or nothing."""
+    async def keep(self, target: Target, response: bytes) -> str:
+        """Keep the turn that ends with a target's response object, unless the target does so itself.
+
+        Returns why it could not be kept, or nothing.
+        """
+        if not response or keeps(target.urls, target.quirks):
+            return ""
         return await asyncio.wrap_future(self._store.put(self._key_id, lambda: self._kept(response)))
 
     def _kept(self, response: bytes) -> Kept:
         turn = self._thread.turn(self._document, response)
+        output = turn.response.get("output")
+        if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
+            raise BadAnswer("The response has no list of items as its output.")
         return Kept(turn.id, turn.previous, turn.encode())
 
 
@@ -48,22 +56,22 @@ async def joined(
 ) -> tuple[Envelope, Model, Conversation | None]:
     """Return the request with the turns it goes on from, who can answer it, and where its own turn is kept, if it is.
 
-    Where every target speaks the caller's wire, each keeps its own and nothing is looked at. An id that is not ours may
-    be theirs, so it goes on to those. Raises :class:`~antiphon.errors.BadRequest` for one that nobody can know.
+    Where every target keeps its own, nothing is looked at. An id that is not ours may be theirs, so it goes on to
+    those. Raises :class:`~antiphon.errors.BadRequest` for one that nobody can know.
     """
-    speaking = narrowed(model, lambda target: call.operation in target.urls)
-    if speaking is not None and len(speaking.targets) == len(model.targets):
+    keeping = narrowed(model, lambda target: keeps(target.urls, target.quirks))
+    if keeping is not None and len(keeping.targets) == len(model.targets):
         return envelope, model, None
     document, store, thread = envelope.document, run.conversations, Thread()
     if previous := document.get("previous_response_id"):
         turns, missing = await _turns(store, call.caller.key_id, previous)
-        if missing and (turns or speaking is None):
+        if missing and (turns or keeping is None):
             raise unknown_previous(missing)
         if missing:
-            return envelope, speaking or model, None
+            return envelope, keeping or model, None
         thread = Thread(turns)
         envelope = structs.replace(envelope, document=thread.join(document))
-        if speaking is not None:  # they cannot know the id either, and get the bytes
+        if any(call.operation in target.urls for target in model.targets):  # they get the caller's bytes
             call.body = encoded(envelope.document)
     if store is None or not stores(document):
         return envelope, model, None

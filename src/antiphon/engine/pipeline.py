@@ -49,7 +49,7 @@ async def ask(run: "Runtime", call: Call) -> Answer:
     usage = whole.usage or book.counted(whole.output_bytes) if whole is not None else None
     await book.settled(Outcome.SUCCESS, attempt.target, usage, status=200)
     headers = headers_of(book, attempt)
-    if conversation is not None and not attempt.bridge.verbatim and (lost := await conversation.keep(attempt.body)):
+    if conversation is not None and (lost := await conversation.keep(attempt.target, attempt.body)):
         headers.append((b"x-antiphon-not-stored", lost.encode()))
     return Answer(200, headers, attempt.body, record=book.record)
 

@@ -202,10 +202,10 @@ class Stream:
     async def _keep(self) -> None:
         """Have the answer kept before its end is shown; where it cannot be, a comment says so."""
         conversation = self._book.conversation
-        if conversation is not None and (response := self._bridge.response(self._watch)):
-            lost = await conversation.keep(response)
-            if lost:
-                self._out.insert(0, comment(b"not stored: " + lost.encode()))
+        if conversation is None:
+            return
+        if lost := await conversation.keep(self._attempt.target, self._bridge.response(self._watch)):
+            self._out.insert(0, comment(b"not stored: " + lost.encode()))
 
     async def _broken(self, error: CallError) -> bytes:
         """Record the part that came and admit the break."""

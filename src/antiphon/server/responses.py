@@ -86,11 +86,11 @@ async def _look(request: "Request", name: str, ask: "Callable[[Conversations], F
 
 
 def _unknown(request: "Request", name: str) -> NotFound:
-    from antiphon.wires.responses.thread import unknown
+    from antiphon.wires.responses.thread import keeps, unknown
 
     error = unknown(name)
-    providers = request.gateway.runtime.catalog.providers.values()
-    own = [provider.name for provider in providers if "responses" in provider.kind.operations]
+    kinds = {provider.name: provider.kind for provider in request.gateway.runtime.catalog.providers.values()}
+    own = [name for name, kind in kinds.items() if keeps(kind.operations, kind.quirks)]
     if own:
         kept = f"Providers that speak Responses themselves keep theirs, and only they have them: {', '.join(own)}."
         error = NotFound(f"{error.message} {kept}")

@@ -6,6 +6,8 @@ QUIRKS: Mapping[str, str] = {
     "no_stream_usage": "refuses `stream_options`; it sends the usage of a stream in its last chunk unasked",
     "max_completion_tokens": "wants the limit of a chat answer as `max_completion_tokens`: its reasoning models refuse "
     "`max_tokens`",
+    "keeps_no_responses": "its Responses endpoint keeps nothing; what a conversation goes on from is kept here, and "
+    "sent again with each request",
     "model_in_path": "takes a Messages request with the model in its path, and `anthropic_version` in the body, not "
     "as a header",
     "no_structured_output": "has no `outputConfig` with a JSON schema; an answer in a form is asked for by a tool",

@@ -6,7 +6,7 @@ stored (:func:`stores`): the bytes of its :class:`Turn` under the response's id 
 ``thread.join(document)`` before it is read or sent, and ``thread.turn(document, response)`` after it is answered.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import msgspec
@@ -59,6 +59,11 @@ _decode = msgspec.json.Decoder(Turn).decode
 def stores(document: dict[str, Any]) -> bool:
     """Whether a caller lets its answer be stored, which is so unless it says otherwise."""
     return document.get("store") is not False
+
+
+def keeps(operations: Container[str], quirks: Container[str]) -> bool:
+    """Whether a target keeps the responses that it gives, by what it offers and what it does otherwise."""
+    return "responses" in operations and "keeps_no_responses" not in quirks
 
 
 class Thread:
