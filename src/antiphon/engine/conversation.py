@@ -81,10 +81,14 @@ async def joined(
 async def _turns(store: "Conversations | None", key_id: str, response_id: str) -> tuple[list[Turn], str]:
     if store is None:
         return [], response_id
+
+    def read() -> tuple[list[Turn], str]:
+        found, missing = store.turns(key_id, response_id)
+        return [Turn.decode(data) for data in found], missing
+
     try:
-        found, missing = await asyncio.to_thread(store.turns, key_id, response_id)
+        return await asyncio.to_thread(read)
     except LedgerError as problem:
         raise Unavailable(
             "Kept responses cannot be read at the moment.", code="responses_unavailable", retry_after=1.0
         ) from problem
-    return [Turn.decode(data) for data in found], missing

@@ -32,10 +32,15 @@ async def show(request: "Request") -> None:
         return
     if one(query_of(request), "stream") == "true":
         raise BadRequest("A kept response is sent whole; ask without `stream`.", param="stream")
-    data = await _look(request, name, lambda store: store.find(request.caller.key_id, name))
-    if data is None:
+
+    def read(store: "Conversations") -> bytes | None:
+        data = store.find(request.caller.key_id, name)
+        return None if data is None else encoded(Turn.decode(data).response)
+
+    body = await _look(request, name, read)
+    if body is None:
         raise _unknown(request, name)
-    await request.answer(200, _JSON, encoded(Turn.decode(data).response))
+    await request.answer(200, _JSON, body)
 
 
 async def _items(request: "Request", name: str) -> None:
@@ -44,12 +49,17 @@ async def _items(request: "Request", name: str) -> None:
     query = query_of(request)
     after, order = one(query, "after") or "", one(query, "order") or "desc"
     limit = number(query, "limit", PAGE_DEFAULT)
-    found, missing = await _look(request, name, lambda store: store.turns(request.caller.key_id, name))
-    if not found:
+
+    def read(store: "Conversations") -> bytes | None:
+        found, missing = store.turns(request.caller.key_id, name)
+        if found and missing:
+            raise NotFound(f"The response {missing!r}, which {name!r} goes on from, was deleted or has expired.")
+        turns = [Turn.decode(data) for data in found]
+        return Thread(turns).page(after=after, limit=limit, order=order) if turns else None
+
+    page = await _look(request, name, read)
+    if page is None:
         raise _unknown(request, name)
-    if missing:
-        raise NotFound(f"The response {missing!r}, which {name!r} goes on from, was deleted or has expired.")
-    page = Thread(Turn.decode(data) for data in found).page(after=after, limit=limit, order=order)
     await request.answer(200, _JSON, page)
 
 
