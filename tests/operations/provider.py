@@ -146,12 +146,17 @@ class Provider:
                 except asyncio.IncompleteReadError as error:
                     assert not error.partial, error.partial
                     return
-                await self._one(Exchange(reader, writer, head[:-2]))
+                exchange = Exchange(reader, writer, head[:-2])
+                await self._one(exchange)
+                if not exchange.whole:  # closing now would reset the connection, and destroy the answer
+                    while await reader.read(KEPT):
+                        pass
+                    return
         except (ConnectionError, asyncio.IncompleteReadError):
             self.left.set()
         except asyncio.CancelledError:
             pass
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told by stop
             self.faults.append(error)
         finally:
             writer.close()

@@ -138,7 +138,7 @@ async def test_image_edits_pass_every_part(house, provider, client):
 
 async def test_image_variations(house, provider, client):
     provider.routes["POST /v1/images/variations"] = says(IMAGES)
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="deprecated"):
         client.images.create_variation(image=("a.png", PNG, "image/png"), model="far/dall-e-2")
     assert b"\r\n\r\ndall-e-2\r\n" in provider.last.body
     assert PNG in provider.last.body
@@ -362,7 +362,7 @@ async def test_unknown_models_and_operations(house, provider, client):
     assert missing.value.code == "model_not_found"
     with pytest.raises(openai.BadRequestError, match="does not offer transcriptions"):
         client.audio.transcriptions.create(file=("a.wav", WAV), model="ranks/x")
-    with pytest.raises(openai.BadRequestError, match="`voice`|`input`"):
+    with pytest.raises(openai.BadRequestError, match="`input` is missing"):
         client.post("/audio/speech", body={"model": "far/tts-1"}, cast_to=object)
     assert provider.seen == []
 

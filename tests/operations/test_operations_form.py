@@ -1,0 +1,160 @@
+"""Forms as they go by: any split gives the same bytes and model; what two readers could read apart is refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antiphon.errors import BadRequest, UnsupportedMedia
+from antiphon.wires.plain.form import CLOSE, HEAD_LIMIT, MODEL, Form, boundary_of
+
+HEAD = b'Content-Disposition: form-data; name="%b"'
+
+
+def part(name: bytes, value: bytes, more: bytes = b"") -> bytes:
+    return b"--b\r\n" + HEAD % name + more + b"\r\n\r\n" + value + b"\r\n"
+
+
+def run(body: bytes, cuts: list[int] | None = None) -> tuple[bytes, list[bytes], int]:
+    """Return all bytes that went by, the models, and where the form was closed."""
+    form, out, models, closed = Form(b"b"), b"", [], -1
+    edges = sorted({min(cut, len(body)) for cut in cuts or []} | {0, len(body)})
+    for start, end in zip(edges, [*edges[1:], len(body)], strict=True):
+        for kind, data in form.feed(body[start:end]):
+            if kind == MODEL:
+                models.append(data)
+            elif kind == CLOSE:
+                closed = len(out)
+            out += data
+    form.end()
+    return out, models, closed
+
+
+NEAR = st.lists(st.sampled_from([b"\r\n", b"--b", b"\r\n--", b"\r", b"\n", b"-", b"b", b"\0", b"x" * 100])).map(
+    b"".join
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from([b"file", b"prompt", b"model2"]), NEAR), max_size=4), st.integers(0, 4),
+       st.lists(st.integers(0, 600), max_size=12))  # fmt: skip
+def test_any_split_is_the_same(parts: list[tuple[bytes, bytes]], at: int, cuts: list[int]) -> None:
+    parts = [(name, value) for name, value in parts if b"\r\n--b" not in b"\r\n" + value + b"\r\n"]
+    pieces = [part(name, value, b'; filename="a"') for name, value in parts]
+    pieces.insert(at, part(b"model", b"gpt"))
+    body = b"".join(pieces) + b"--b--\r\n"
+    out, models, closed = run(body, cuts)
+    assert (out, models) == (body, [b"gpt"])
+    assert body[closed:] == b"--\r\n"
+
+
+@given(st.binary(max_size=300), st.integers(0, 300))
+def test_any_bytes_are_passed_on_whole_or_refused(data: bytes, cut: int) -> None:
+    for body in (data, b"--b\r\n" + data, part(b"x", data)):
+        try:
+            out, _, _ = run(body, [cut])
+        except BadRequest:
+            continue
+        assert out == body
+
+
+GOOD = part(b"model", b"gpt")
+END = b"--b--\r\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        GOOD + GOOD + END,
+        GOOD,
+        b"preamble\r\n" + GOOD + END,
+        GOOD + END + b"more",
+        GOOD + END + END,
+        b"--b \r\n" + HEAD % b"model" + b"\r\n\r\nx\r\n" + END,
+        b"--b\n" + HEAD % b"model" + b"\n\nx\n--b--\n",
+        b"--bb\r\n" + HEAD % b"model" + b"\r\n\r\nx\r\n" + END,
+        GOOD[:-2] + b"\r\n--bx\r\n" + END,
+        part(b"model", b"x", b'; filename="f"') + END,
+        part(b"model", b"x", b"; filename*=utf-8''f") + END,
+        part(b"model", b"x", b"\r\nContent-Transfer-Encoding: base64") + END,
+        part(b"file", b"x", b'; name="model"') + END,
+        part(b"file", b"x", b"; name*=utf-8''model") + END,
+        part(b"file", b"x", b"\r\n" + HEAD % b"model") + END,
+        part(b'mo\\"del', b"x") + END,
+        part(b"mo\\del", b"x") + END,
+        b"--b\r\n\r\nx\r\n" + END,
+        b"--b\r\nContent-Type: text/plain\r\n\r\nx\r\n" + END,
+        b"--b\r\nContent-Disposition: attachment; name=model\r\n\r\nx\r\n" + END,
+        b"--b\r\n" + HEAD % b"x" + b"\r\n folded: 1\r\n\r\nx\r\n" + END,
+        b"--b\r\n" + HEAD % b"x" + b"\nContent-Type: a\r\n\r\nx\r\n" + END,
+        b"--b\r\n" + HEAD % b"x" + b"\r\nx: " + b"y" * HEAD_LIMIT + b"\r\n\r\nx\r\n" + END,
+        part(b"model", b"y" * 2000) + END,
+        part(b"x", b"") * 1001 + END,
+    ],
+)
+def test_refused(body: bytes) -> None:
+    for cuts in ([], list(range(0, len(body), 7))):
+        with pytest.raises(BadRequest) as refusal:
+            run(body, cuts)
+        assert refusal.value.status == 400
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"content-disposition:form-data;name=model",
+        b'Content-Disposition: FORM-DATA; NAME="model" ',
+        b'Content-Type: text/plain\r\nContent-Disposition: form-data; x=1; name="model"',
+    ],
+)
+def test_other_spellings_of_the_same(head: bytes) -> None:
+    body = b"--b\r\n" + head + b"\r\n\r\ngpt\r\n" + END
+    assert run(body) == (body, [b"gpt"], len(body) - 4)
+
+
+def test_the_last_line_end_may_be_missing() -> None:
+    assert run(GOOD + b"--b--")[:2] == (GOOD + b"--b--", [b"gpt"])
+
+
+def test_a_file_may_be_called_anything() -> None:
+    names = ['a"b', "größe.wav", "C:\\\\x.wav", "model", ";name=model"]
+    for name in names:
+        quoted = name.replace('"', "%22").encode()
+        assert run(part(b"file", b"x", b'; filename="' + quoted + b'"') + GOOD + END)[1] == [b"gpt"]
+
+
+def test_little_is_held_back() -> None:
+    form = Form(b"b")
+    form.feed(b"--b\r\n" + HEAD % b"file" + b"\r\n\r\n")
+    for _ in range(100):
+        passed = sum(len(data) for _, data in form.feed(b"\r\n--" * 1000))
+        assert abs(passed - 4000) < 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "boundary"),
+    [
+        (b"multipart/form-data; boundary=b", b"b"),
+        (b'Multipart/Form-Data;charset=utf-8; BOUNDARY="a b:c"', b"a b:c"),
+        (b"multipart/form-data; boundary=" + b"x" * 70, b"x" * 70),
+    ],
+)
+def test_boundaries(kind: bytes, boundary: bytes) -> None:
+    assert boundary_of(kind) == boundary
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (b"", 415),
+        (b"multipart/mixed; boundary=b", 415),
+        (b"multipart/form-data, boundary=b", 415),
+        (b"multipart/form-data", 400),
+        (b"multipart/form-data; boundary=b; boundary=c", 400),
+        (b"multipart/form-data; boundary=" + b"x" * 71, 400),
+        (b'multipart/form-data; boundary="a "', 400),
+        (b'multipart/form-data; boundary=""', 400),
+    ],
+)
+def test_wrong_types(kind: bytes, status: int) -> None:
+    with pytest.raises((UnsupportedMedia, BadRequest)) as refusal:
+        boundary_of(kind)
+    assert refusal.value.status == status
