@@ -298,7 +298,11 @@ def blocks(draw: st.DrawFn) -> list[Event]:
         pieces = draw(st.lists(WORDS, min_size=0 if kind == "tool" else 1, max_size=3))
         events += [Grown(index, piece) for piece in pieces]
         events.append(Closed(index))
-    events.append(Finish("tool_calls" if called else draw(st.sampled_from(["stop", "length"]))))
+    kinds = {event.kind for event in events if isinstance(event, Opened)}
+    refused = "refusal" in kinds and "text" not in kinds  # and then a stop is read as a refusal
+    events.append(
+        Finish("tool_calls" if called else draw(st.sampled_from(["length"] if refused else ["stop", "length"])))
+    )
     events.append(Used(Usage(input=draw(st.integers(0, 99)), output=draw(st.integers(0, 99)))))
     return [*events, Ended()]
 
@@ -321,7 +325,34 @@ def test_streams_survive_the_wire_however_they_are_cut(events: list[Event], data
     raw = stream(events)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=6)))
     chunks = [raw[a:b] for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
-    assert events_of(chunks) == events
+    found = events_of(chunks)
+    thoughts = [event.index for event in events if isinstance(event, Opened) and event.kind == "thinking"]
+    assert [event for event in found if isinstance(event, Marked)] == [Marked(at, wire="openai") for at in thoughts]
+    assert [event for event in found if not isinstance(event, Marked)] == events
+
+
+def test_a_stream_that_only_refuses_finishes_with_a_refusal() -> None:
+    frames = (
+        b'data: {"id":"a","choices":[{"index":0,"delta":{"refusal":"No."},"finish_reason":null}]}\n\n',
+        b'data: {"id":"a","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n',
+    )
+    finishes = [event for event in events_of(list(frames)) if isinstance(event, Finish)]
+    assert finishes == [Finish("refusal")]
+
+
+def test_each_piece_of_a_streamed_call_has_a_function() -> None:
+    events = [
+        Start("id", "model"),
+        Opened(0, "tool", "call_0", "f"),
+        Marked(0, signature="c2ln", wire="gemini"),
+        Closed(0),
+        Finish("tool_calls"),
+        Ended(),
+    ]
+    deltas = [json.loads(frame[6:])["choices"][0]["delta"] for frame in stream(events).split(b"\n\n")[:-2]]
+    calls = [call for delta in deltas for call in delta.get("tool_calls", ())]
+    assert len(calls) == 2
+    assert all("function" in call for call in calls)
 
 
 @settings(max_examples=200, deadline=None)

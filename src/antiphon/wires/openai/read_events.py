@@ -19,7 +19,7 @@ from antiphon.wires.neutral import (
     Used,
 )
 from antiphon.wires.openai import usage as usages
-from antiphon.wires.openai.reply import FINISH_REASONS, signature_of
+from antiphon.wires.openai.reply import FINISH_REASONS, WIRE, signature_of
 from antiphon.wires.sse import data_of
 
 
@@ -71,7 +71,7 @@ _Kind = Literal["text", "thinking", "tool", "refusal"]
 class _State:
     """One choice: which block is open, and how far it has come."""
 
-    __slots__ = ("called", "finish", "index", "kind", "next", "tool")
+    __slots__ = ("called", "finish", "index", "kind", "next", "said", "tool")
 
     def __init__(self) -> None:
         self.kind: _Kind | None = None
@@ -80,6 +80,8 @@ class _State:
         self.tool = -1
         self.called = False
         self.finish: FinishReason | None = None
+        self.said: set[str] = set()
+        """The kinds of blocks so far."""
 
 
 class Reader:
@@ -135,7 +137,7 @@ class Reader:
             self._grow(delta, state, number, choice.logprobs, events)
         if choice.finish_reason is not None and state.finish is None:
             reason = FINISH_REASONS.get(choice.finish_reason, "stop")
-            state.finish = "tool_calls" if reason == "stop" and state.called else reason
+            state.finish = _ended(state) if reason == "stop" else reason
             self._shut(state, number, events)
             events.append(Finish(state.finish, "", number))
 
@@ -176,11 +178,11 @@ class Reader:
         if block.get("data"):
             self._open("thinking", state, number, events, again=True)
             events.append(Marked(state.index, redacted=str(block["data"]), wire=wire, choice=number))
-            self._shut(state, number, events)
+            self._shut(state, number, events, marked=True)
         elif block.get("signature"):
             self._open("thinking", state, number, events)
             events.append(Marked(state.index, signature=str(block["signature"]), wire=wire, choice=number))
-            self._shut(state, number, events)
+            self._shut(state, number, events, marked=True)
 
     def _call(self, call: _ToolCall, state: _State, number: int, events: list[Event]) -> None:
         function = call.function or _Function()
@@ -204,11 +206,21 @@ class Reader:
             return
         self._shut(state, number, events)
         state.kind = kind
+        state.said.add(kind)
         state.index = state.next
         state.next += 1
         events.append(Opened(state.index, kind, "", "", number))
 
-    def _shut(self, state: _State, number: int, events: list[Event]) -> None:
+    def _shut(self, state: _State, number: int, events: list[Event], *, marked: bool = False) -> None:
         if state.kind is not None:
+            if state.kind == "thinking" and not marked:
+                events.append(Marked(state.index, wire=WIRE, choice=number))  # unsigned, and still this wire's
             events.append(Closed(state.index, number))
             state.kind = None
+
+
+def _ended(state: _State) -> FinishReason:
+    """Return why a choice stopped, where the provider only says that it did."""
+    if state.called:
+        return "tool_calls"
+    return "refusal" if "refusal" in state.said and "text" not in state.said else "stop"

@@ -105,7 +105,9 @@ class Writer:
             delta = {"annotations": [event.citation]}
         elif self._kinds[event.choice] == "tool":
             extra = {"google": {"thought_signature": event.signature}}
-            delta = {"tool_calls": [{"index": self._calls[event.choice], "extra_content": extra}]}
+            # Clients look for the function in each piece of a call.
+            call = {"index": self._calls[event.choice], "function": {"arguments": ""}, "extra_content": extra}
+            delta = {"tool_calls": [call]}
         else:
             text = "".join(self._thinking.get(event.choice, ()))
             part = Thinking(text=text, signature=event.signature, redacted=event.redacted, wire=event.wire)
