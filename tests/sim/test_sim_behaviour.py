@@ -56,3 +56,7 @@ def test_bad_names_are_explained(name: str, message: str) -> None:
     with pytest.raises(UnknownBehaviour, match=re.escape(message)) as caught:
         parse(name)
     assert len(str(caught.value)) < 1000
+
+
+def test_what_follows_an_at_sign_is_for_others() -> None:
+    assert parse("sim/echo:tps=5@claude-sonnet-4-6:v1=0") == parse("echo:tps=5")
