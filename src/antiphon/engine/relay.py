@@ -18,7 +18,7 @@ from antiphon.engine.pipeline import admit, headers_of
 from antiphon.engine.runtime import head_of
 from antiphon.engine.stream import SSE, Stream
 from antiphon.engine.upload import Upload
-from antiphon.errors import BadRequest, CallError, Forbidden, Unavailable, UpstreamError
+from antiphon.errors import BadRequest, CallError, Forbidden, SlowRequest, Unavailable, UpstreamError
 from antiphon.transport import Request, Response
 from antiphon.types import Caller, Outcome, Record, Target, Usage
 from antiphon.wires.plain import Plain, plain_wire
@@ -86,13 +86,23 @@ async def ask(run: "Runtime", call: Relayed) -> Answer:
 
 async def _by_model(run: "Runtime", call: Relayed, wire: Plain) -> tuple[Envelope, tuple[Target, ...]]:
     upload = call.upload
-    envelope = wire.peek(call.body) if upload is None else wire.envelope(await upload.model())
+    envelope = wire.peek(call.body) if upload is None else wire.envelope(await _named(run, upload))
     model = admit(run, call, envelope)
     reachable = routing.narrowed(model, lambda target: call.operation in target.urls)
     if reachable is None:
         problem = f"{model.name} does not offer {call.operation}; choose a model of a provider that does."
         raise BadRequest(problem, param="model")
     return envelope, routing.plan(reachable)
+
+
+async def _named(run: "Runtime", upload: Upload) -> str:
+    """Read up to the model; whoever sends a byte now and then does not hold us for longer than a call may last."""
+    patience = run.catalog.settings.timeouts.total
+    try:
+        async with asyncio.timeout(patience):
+            return await upload.model()
+    except TimeoutError:
+        raise SlowRequest(f"The form did not name its model within {patience:g} s.") from None
 
 
 def _by_provider(run: "Runtime", call: Relayed) -> Target:

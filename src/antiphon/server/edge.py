@@ -269,7 +269,7 @@ class EdgeProtocol(asyncio.Protocol):
             return
         if not wanted or (phase == IDLE and self._watched):
             self._read_by, self._watched = inf, IDLE
-        elif phase != self._watched:
+        elif phase != self._watched or (phase == BODY and exchange is not None and exchange.streamed):
             self._watched = phase
             self._read_by = self.loop.time() + (self.limits.head_time if phase == HEAD else self.limits.body_time)
             self._arm()

@@ -32,6 +32,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 logger = logging.getLogger("antiphon.server")
 
+STREAMED = "antiphon.streamed"
+"""A key that an application adds to the scope once it streams the request's content."""
 _FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 _CRASH = CallError("The gateway failed while it answered. The cause is in its log.")
 _BODYLESS = frozenset((204, 304))
@@ -127,6 +129,11 @@ class Exchange:
             return False
         # Who waits and was woken already runs only after the loop's turn, in which up to 8 MB more can be read.
         return self._waiter is None or self._waiter.done()
+
+    @property
+    def streamed(self) -> bool:
+        """The application passes content on as it comes: the time for it runs from its last piece."""
+        return STREAMED in self.scope
 
     # What the application calls
 

@@ -12,7 +12,7 @@ from antiphon.engine.call import Answer, Call
 from antiphon.errors import MethodNotAllowed, NotFound, UnsupportedMedia
 from antiphon.server import estimate, listing, relayed, responses, shortcuts
 from antiphon.server.envelope import Headers
-from antiphon.server.exchange import Receive, Scope, Send
+from antiphon.server.exchange import STREAMED, Receive, Scope, Send
 from antiphon.types import Caller
 from antiphon.wires import wire_of
 from antiphon.wires.gemini.address import read_address
@@ -61,7 +61,11 @@ class Request:
                 raise UnsupportedMedia("Request bodies are read without any content-encoding; send identity.")
 
     def pieces(self) -> AsyncIterator[bytes]:
-        """Return the body in pieces, each of which raises what ``receive`` raises; nothing is read ahead."""
+        """Return the body in pieces, each of which raises what ``receive`` raises; nothing is read ahead.
+
+        The time for a body then runs from piece to piece: a long one over a slow line is not late.
+        """
+        self.scope[STREAMED] = True
         return _Pieces(self._receive)
 
     def forwarded(self, operation: str) -> tuple[tuple[bytes, bytes], ...]:

@@ -1,0 +1,62 @@
+"""How long a streamed body may take: a piece now and then is enough, silence is not."""
+
+import asyncio
+import json
+from typing import Any
+
+from antiphon.errors import CallError
+from antiphon.server.edge import Edge
+from antiphon.server.envelope import answer_to
+from antiphon.server.exchange import STREAMED
+from antiphon.server.limits import Limits
+from antiphon.server.listener import Listener, listen
+from antiphon.wires import wire_of
+
+SECONDS = 0.4
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Read the body; under /streamed as it comes."""
+    if scope["raw_path"] == b"/streamed":
+        scope[STREAMED] = True
+    body, more = b"", True
+    try:
+        while more:
+            message = await receive()
+            body, more = body + message["body"], message["more_body"]
+        status, headers = 200, []
+    except CallError as error:
+        status, headers, body = answer_to(error, wire_of("chat"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def upload(path: str, pieces: int, then: float = 0.0) -> tuple[int, bytes]:
+    """Send a body of 8 bytes, of which ``pieces`` come a third of the time for a body apart."""
+    listener = Listener(Edge(application, Limits(body_time=SECONDS)), listen("127.0.0.1", 0))
+    await listener.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    try:
+        writer.write(f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\nconnection: close\r\n\r\n".encode())
+        for _ in range(pieces):
+            writer.write(b"x")
+            await asyncio.sleep(SECONDS / 3)
+        head, _, body = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
+        return int(head.split()[1]), body
+    finally:
+        writer.close()
+        await listener.stop(0, asyncio.Event())
+
+
+async def test_a_slow_body_that_keeps_coming() -> None:
+    assert await upload("/streamed", 8) == (200, b"x" * 8)
+
+
+async def test_the_same_where_it_is_held() -> None:
+    status, body = await upload("/held", 8)
+    assert (status, json.loads(body)["error"]["code"]) == (408, "request_timeout")
+
+
+async def test_a_streamed_body_that_stops_coming() -> None:
+    status, body = await upload("/streamed", 5)
+    assert (status, json.loads(body)["error"]["code"]) == (408, "request_timeout")
