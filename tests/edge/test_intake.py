@@ -124,3 +124,13 @@ def test_rubbish_is_refused(data, places):
         owner.take(piece)
     assert not owner.requests or owner.requests[0].head
     assert all(error.status in (400, 505) for error in owner.refusals)
+
+
+def test_what_follows_the_content_of_an_upgrade_belongs_to_nobody():
+    upgrade = b"POST /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nabc"
+    after = b"POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\ndef"
+    owner = Owner()
+    owner.take(upgrade + after)
+    (request,) = owner.requests
+    assert (request.body, request.complete, request.fault, owner.refusals) == (b"abc", True, None, [])
+    assert owner.intake.phase == DONE

@@ -152,6 +152,10 @@ class Intake:
 
     # What the parser cannot do
 
+    def stop_reading(self) -> NoReturn:
+        """Leave the parser at the end of a request that closes its connection, with whatever else it was given."""
+        self._stop(BadRequest("Nothing is read after a request that closes the connection."))
+
     def _stop(self, error: CallError) -> NoReturn:
         """Leave a callback; the parser passes no exception on as it came."""
         self._cause = error
@@ -185,9 +189,13 @@ class Intake:
 
 
 class _Content:
-    """Callbacks for content alone."""
+    """Callbacks for content alone: whatever follows it is another request, and belongs to nobody."""
 
     def __init__(self, intake: Intake) -> None:
         self.on_body = intake.on_body
         self.on_chunk_header = intake.on_chunk_header
-        self.on_message_complete = intake.on_message_complete
+        self._intake = intake
+
+    def on_message_complete(self) -> None:
+        self._intake.on_message_complete()
+        self._intake.stop_reading()
