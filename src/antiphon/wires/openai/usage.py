@@ -8,14 +8,18 @@ _LIMIT = 1_000_000_000
 """More tokens than any one call can have; a larger count is a fault of the provider."""
 
 
-class _InputDetails(msgspec.Struct):
+class InputDetails(msgspec.Struct):
+    """Parts of what went in."""
+
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
     audio_tokens: int | None = None
     image_tokens: int | None = None
 
 
-class _OutputDetails(msgspec.Struct):
+class OutputDetails(msgspec.Struct):
+    """Parts of what came out."""
+
     reasoning_tokens: int | None = None
     audio_tokens: int | None = None
 
@@ -24,8 +28,8 @@ class _Usage(msgspec.Struct):
     prompt_tokens: int
     completion_tokens: int = 0
     total_tokens: int | None = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
+    prompt_tokens_details: InputDetails | None = None
+    completion_tokens_details: OutputDetails | None = None
 
 
 _decode = msgspec.json.Decoder(_Usage).decode
@@ -37,35 +41,21 @@ def read(raw: bytes) -> Usage | None:
         usage = _decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    before, after = usage.prompt_tokens_details or _InputDetails(), usage.completion_tokens_details or _OutputDetails()
+    before, after = usage.prompt_tokens_details or InputDetails(), usage.completion_tokens_details or OutputDetails()
+    output, reasoning = usage.completion_tokens, after.reasoning_tokens or 0
+    if reasoning and usage.total_tokens == usage.prompt_tokens + output + reasoning:
+        output += reasoning  # a few providers count reasoning beside the completion, OpenAI within it
+    return buckets(usage.prompt_tokens, output, before, after)
+
+
+def buckets(total_input: int, total_output: int, before: InputDetails, after: OutputDetails) -> Usage | None:
+    """Return totals less their details as buckets, or ``None`` where they contradict each other or are impossible."""
     cached, written = before.cached_tokens or 0, before.cache_write_tokens or 0
     audio_in, image = before.audio_tokens or 0, before.image_tokens or 0
     reasoning, audio_out = after.reasoning_tokens or 0, after.audio_tokens or 0
-    output = usage.completion_tokens
-    if usage.total_tokens != usage.prompt_tokens + output + reasoning or reasoning == 0:
-        output -= reasoning  # included, as OpenAI counts; a few providers count reasoning beside the completion
-    buckets = Usage(
-        input=usage.prompt_tokens - cached - written - audio_in - image,
-        cache_read=cached,
-        cache_write=written,
-        audio_input=audio_in,
-        image_input=image,
-        output=output - audio_out,
-        reasoning=reasoning,
-        audio_output=audio_out,
-    )
-    return buckets if _possible(buckets) else None
-
-
-def _possible(usage: Usage) -> bool:
-    parts = (
-        usage.input,
-        usage.cache_read,
-        usage.cache_write,
-        usage.audio_input,
-        usage.image_input,
-        usage.output,
-        usage.reasoning,
-        usage.audio_output,
-    )
-    return min(parts) >= 0 and max(parts) <= _LIMIT
+    fresh = total_input - cached - written - audio_in - image
+    said = total_output - reasoning - audio_out
+    counts = (fresh, cached, written, audio_in, image, said, reasoning, audio_out)
+    if min(counts) < 0 or max(counts) > _LIMIT:
+        return None
+    return Usage(fresh, cached, written, audio_in, image, said, reasoning, audio_out)

@@ -7,29 +7,15 @@ from typing import Any
 
 import msgspec
 
-from antiphon.types import BUCKETS, Usage
-
-_LIMIT = 1_000_000_000
-"""More tokens than any one call can have; a larger count is a fault of the provider."""
-
-
-class _InputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    audio_tokens: int | None = None
-    image_tokens: int | None = None
-
-
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-    audio_tokens: int | None = None
+from antiphon.types import Usage
+from antiphon.wires.openai.usage import InputDetails, OutputDetails, buckets
 
 
 class _Usage(msgspec.Struct):
     input_tokens: int
     output_tokens: int = 0
-    input_tokens_details: _InputDetails | None = None
-    output_tokens_details: _OutputDetails | None = None
+    input_tokens_details: InputDetails | None = None
+    output_tokens_details: OutputDetails | None = None
 
 
 _decode = msgspec.json.Decoder(_Usage).decode
@@ -41,22 +27,8 @@ def read(raw: bytes) -> Usage | None:
         usage = _decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    before, after = usage.input_tokens_details or _InputDetails(), usage.output_tokens_details or _OutputDetails()
-    cached, written = before.cached_tokens or 0, before.cache_write_tokens or 0
-    audio_in, image = before.audio_tokens or 0, before.image_tokens or 0
-    reasoning, audio_out = after.reasoning_tokens or 0, after.audio_tokens or 0
-    buckets = Usage(
-        input=usage.input_tokens - cached - written - audio_in - image,
-        cache_read=cached,
-        cache_write=written,
-        audio_input=audio_in,
-        image_input=image,
-        output=usage.output_tokens - reasoning - audio_out,
-        reasoning=reasoning,
-        audio_output=audio_out,
-    )
-    counts = [getattr(buckets, name) for name in BUCKETS]
-    return buckets if min(counts) >= 0 and max(counts) <= _LIMIT else None
+    before, after = usage.input_tokens_details or InputDetails(), usage.output_tokens_details or OutputDetails()
+    return buckets(usage.input_tokens, usage.output_tokens, before, after)
 
 
 def write(usage: Usage | None) -> dict[str, Any] | None:
