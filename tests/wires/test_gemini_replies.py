@@ -242,11 +242,12 @@ def test_citations_of_other_wires() -> None:
 
 def test_thoughts_of_other_wires_are_sealed() -> None:
     foreign, redacted = Thinking("Hm", "c2ln", wire="anthropic"), Thinking("", "", "eA==", wire="anthropic")
-    own = Thinking("", "QUJD", wire="gemini")
-    assert write(foreign, redacted, Thinking("plain", wire="openai"), own)["candidates"][0]["content"]["parts"] == [
+    own, unsigned = Thinking("", "QUJD", wire="gemini"), Thinking("plain", wire="openai")
+    assert write(foreign, redacted, unsigned, Thinking("bare"), own)["candidates"][0]["content"]["parts"] == [
         {"text": "Hm", "thought": True, "thoughtSignature": seal(foreign)},
         {"text": "", "thought": True, "thoughtSignature": seal(redacted)},
-        {"text": "plain", "thought": True},
+        {"text": "plain", "thought": True, "thoughtSignature": seal(unsigned)},
+        {"text": "bare", "thought": True},
         {"text": "", "thoughtSignature": "QUJD"},
     ]
     assert "c2ln" not in seal(foreign)

@@ -29,7 +29,7 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 def seal(thinking: Thinking) -> str:
     """Return what stands for a block's signature on this wire, ``""`` for none."""
-    if thinking.wire == WIRE or not (thinking.signature or thinking.redacted or thinking.id):
+    if thinking.wire == WIRE or not (thinking.signature or thinking.redacted or thinking.id or thinking.wire):
         return thinking.signature
     content = msgspec.json.encode((thinking.wire, thinking.signature, thinking.redacted, thinking.id))
     return base64.b64encode(_MARK + content).decode()

@@ -122,7 +122,7 @@ class StreamWriter:
         if block.kind == "tool":
             block.signature = event.signature or block.signature
             return b""
-        if block.kind != "thinking" or not (event.signature or event.redacted):
+        if block.kind != "thinking" or not (event.signature or event.redacted or event.wire):
             return b""
         thought = Thinking("", event.signature, event.redacted, block.id, event.wire)
         part = write_thinking(thought)

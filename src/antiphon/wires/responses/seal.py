@@ -41,7 +41,7 @@ def seal(thinking: Thinking) -> str:
     """Return the ``encrypted_content`` for a thinking block: this wire's own as it is, another's sealed."""
     if thinking.wire == WIRE:
         return thinking.signature
-    if not (thinking.signature or thinking.redacted):
+    if not (thinking.signature or thinking.redacted or thinking.wire):
         return ""
     return _sealed(_Seal(thinking.wire, thinking.text, thinking.signature, thinking.redacted, thinking.id))
 

@@ -209,7 +209,7 @@ def _refusal_events(part: Refusal, index: int) -> list[Event]:
 def _thinking_events(part: Thinking, index: int) -> list[Event]:
     mark = Marked(index, signature=part.signature, redacted=part.redacted, wire=part.wire)
     grown = [Grown(index, part.text)] if part.text else []
-    marked = [mark] if part.signature or part.redacted else []
+    marked = [mark] if part.signature or part.redacted or part.wire else []
     return [Opened(index, "thinking", id=part.id), *grown, *marked, Closed(index)]
 
 
