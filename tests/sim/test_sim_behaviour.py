@@ -58,5 +58,5 @@ def test_bad_names_are_explained(name: str, message: str) -> None:
     assert len(str(caught.value)) < 1000
 
 
-def test_what_follows_an_at_sign_is_for_others() -> None:
-    assert parse("sim/echo:tps=5@claude-sonnet-4-6:v1=0") == parse("echo:tps=5")
+def test_what_stands_before_an_at_sign_is_for_others() -> None:
+    assert parse("sim/claude-sonnet-4-6:v1=0@echo:tps=5") == parse("echo:tps=5")

@@ -1,6 +1,6 @@
-"""The grammar of simulated model names: ``[sim/]NAME[:OPTION=VALUE]…[@ANYTHING]``, as ``sim/echo:tps=50:first=0.5``.
+"""The grammar of simulated model names: ``[sim/][ANYTHING@]NAME[:OPTION=VALUE]…``, as ``sim/echo:tps=50:first=0.5``.
 
-What follows an ``@`` is for others to read: gateways that go by the name of a model.
+What stands before an ``@`` is for others to read: gateways that go by the name of a model.
 
 What belongs here: the table of names, the table of options, and reading one into a :class:`Behaviour`. What does not:
 carrying a behaviour out.
@@ -165,7 +165,7 @@ def parse(model: str) -> Behaviour:
 
     Raises :class:`UnknownBehaviour`.
     """
-    name, *options = model.removeprefix(PREFIX).partition("@")[0].split(":")
+    name, *options = model.removeprefix(PREFIX).rpartition("@")[2].split(":")
     if shorthand := _LOREM_LENGTH.fullmatch(name):
         name, options = "lorem", [f"tokens={shorthand[1]}", *options]
     values: dict[str, Any] = {}
