@@ -143,6 +143,11 @@ class Sim(Running):
         found: list[dict[str, Any]] = self._get("/sim/served")
         return found
 
+    def clear(self) -> None:
+        """Forget what was served."""
+        asked = urllib.request.Request(self.url + "/sim/served", method="DELETE")
+        urllib.request.urlopen(asked, timeout=5).close()
+
     def busy(self) -> int:
         """How many requests are being answered now."""
         return sum(not entry["ended"] for entry in self.served())

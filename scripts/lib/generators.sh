@@ -2,6 +2,7 @@
 # Each rewrites its file, or with --check exits non-zero where the file is not what it would write.
 generators=(
   "scripts/lib/cli_docs.py"
+  "scripts/lib/wires_docs.py"
   "scripts/docs-catalog"
 )
 

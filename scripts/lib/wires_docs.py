@@ -1,0 +1,71 @@
+"""Write docs/wires.md from what the matrix of wires proved; with --check say whether it is in step."""
+
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "wires.md"
+PROVEN = ROOT / "tests" / "matrix" / "proven.json"
+WIRES = {
+    "chat": "Chat Completions",
+    "responses": "Responses",
+    "messages": "Messages",
+    "generate": "Gemini",
+    "converse": "Converse",
+}
+MARKS = {"yes": "yes", "dropped": "dropped, reported", "refused": "refused", "-": "·"}
+HEAD = """\
+# Any wire in, any wire out
+
+Written by `scripts/fix` from what `tests/matrix` proved, cell by cell, whole and streamed: the official client of one
+wire called a running gateway whose provider speaks another, and both what the provider received and what the client
+saw were looked at. Change the tests, not this page.
+
+A caller's wire is a row, a provider's is a column.
+
+| word | meaning |
+|---|---|
+| yes | arrives in the target's own form, and comes back in the caller's |
+| dropped, reported | only tunes, has no place on the target's wire, and is left out; `x-antiphon-dropped` names it |
+| refused | would change what the answer means if it were left out: a 400 that names it, and no call to the provider |
+| · | the caller's own wire or its client has no words for it |
+
+Where both wires are the same, nothing is translated: request and answer stay the same bytes but for the model's name.
+Structured output is shown for models that can; of others the schema is asked for in words and `format` is reported.
+"""
+
+
+def table(title: str, rows: dict[str, dict[str, str]]) -> str:
+    lines = [f"\n## {title[:1].upper()}{title[1:]}\n", "| | " + " | ".join(WIRES.values()) + " |"]
+    lines.append("|---|" + "---|" * len(WIRES))
+    for near, shown in WIRES.items():
+        cells = " | ".join(MARKS[rows[near][far]] for far in WIRES)
+        lines.append(f"| {shown} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def page() -> str:
+    proven = json.loads(PROVEN.read_text(encoding="utf-8"))
+    same = [title for title, rows in proven.items() if _cells(rows) == {"yes"}]
+    all_pairs = "\n## On every pair\n\n" + "".join(f"- {title}\n" for title in same)
+    return HEAD + all_pairs + "".join(table(title, rows) for title, rows in proven.items() if title not in same)
+
+
+def _cells(rows: dict[str, dict[str, str]]) -> set[str]:
+    return {outcome for row in rows.values() for outcome in row.values()}
+
+
+def main() -> int:
+    text = page()
+    if "--check" not in sys.argv:
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
+        return 0
+    print("docs/wires.md is not what the matrix proved; run scripts/fix")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
