@@ -25,7 +25,7 @@ def house(far: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
     config = {
         "server": {"body_limit": "64MiB"},
         "providers": {
-            "far": {"kind": "openai", "base_url": far.url, "api_key": "far-key", "models": ["omni-moderation-latest"]},
+            "far": {"kind": "openai", "base_url": far.url, "api_key": "far-key"},
             "ranks": {"kind": "jina", "base_url": far.url, "api_key": "rank-key"},
         },
         "models": {

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -34,6 +35,12 @@ def hasty(far: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
         assert "Traceback" not in running.output, running.output
 
 
+async def closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+
+
 async def slow_upload(gateway: Gateway, seconds: float, pieces: int) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     try:
@@ -47,7 +54,7 @@ async def slow_upload(gateway: Gateway, seconds: float, pieces: int) -> bytes:
         writer.write(END)
         return await asyncio.wait_for(reader.read(), 10)
     finally:
-        writer.close()
+        await closed(writer)
 
 
 async def test_uploading_is_not_waiting_for_output(hasty: Gateway, provider: Provider) -> None:
@@ -116,7 +123,7 @@ async def test_a_caller_that_leaves_while_bytes_come(hasty: Gateway, provider: P
     head = f"POST /v1/audio/speech HTTP/1.1\r\nhost: 127.0.0.1:{hasty.port}\r\nauthorization: Bearer {hasty.key}\r\n"
     writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
     assert (await reader.read(100)).startswith(b"HTTP/1.1 200 ")
-    writer.close()
+    await closed(writer)
     assert await asyncio.to_thread(provider.left.wait, 5)
     await eventually(lambda: len(hasty.records()) > before, 5)
     row = hasty.records()[-1]

@@ -1,9 +1,13 @@
 """Forms as they go by: any split gives the same bytes and model; what two readers could read apart is refused."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antiphon.engine.upload import Upload
 from antiphon.errors import BadRequest, UnsupportedMedia
 from antiphon.wires.plain.form import CLOSE, HEAD_LIMIT, MODEL, Form, boundary_of
 
@@ -158,3 +162,28 @@ def test_wrong_types(kind: bytes, status: int) -> None:
     with pytest.raises((UnsupportedMedia, BadRequest)) as refusal:
         boundary_of(kind)
     assert refusal.value.status == status
+
+
+async def pieces(body: bytes, step: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), step):
+        yield body[start : start + step]
+
+
+async def uploaded(body: bytes, step: int, length: int | None, named: str, model: str) -> tuple[str, int | None, bytes]:
+    upload = Upload(pieces(body, step), length, Form(b"b"), named)
+    found = await upload.model()
+    upload.bound(model)
+    announced = upload.length
+    return found, announced, b"".join([piece async for piece in upload])
+
+
+@given(st.sampled_from(["m", "a-longer-name/größe"]), st.integers(1, 400), st.booleans(), st.booleans(), NEAR)
+def test_an_upload_is_the_form_with_another_model(model: str, step: int, first: bool, known: bool, near: bytes) -> None:
+    file = part(b"file", near, b'; filename="a"') if b"\r\n--b" not in b"\r\n" + near + b"\r\n" else b""
+    ours, theirs = part(b"model", b"gpt"), part(b"model", model.encode())
+    body = (ours + file if first else file + ours) + END
+    expected = (theirs + file if first else file + theirs) + END
+    length = len(body) if known else None
+    assert asyncio.run(uploaded(body, step, length, "", model)) == ("gpt", len(expected) if known else None, expected)
+    assert asyncio.run(uploaded(body, step, length, "x", model)) == ("x", None, expected)
+    assert asyncio.run(uploaded(file + END, step, length, "x", model)) == ("x", None, file + theirs + END)

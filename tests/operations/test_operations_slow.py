@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 from antiphon.errors import CallError
@@ -45,6 +46,8 @@ async def upload(path: str, pieces: int, then: float = 0.0) -> tuple[int, bytes]
         return int(head.split()[1]), body
     finally:
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
         await listener.stop(0, asyncio.Event())
 
 

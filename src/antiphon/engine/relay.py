@@ -18,7 +18,7 @@ from antiphon.engine.pipeline import admit, headers_of
 from antiphon.engine.runtime import head_of
 from antiphon.engine.stream import SSE, Stream
 from antiphon.engine.upload import Upload
-from antiphon.errors import BadRequest, CallError, Forbidden, SlowRequest, Unavailable, UpstreamError
+from antiphon.errors import BadRequest, CallError, Forbidden, ModelNotFound, SlowRequest, Unavailable, UpstreamError
 from antiphon.transport import Request, Response
 from antiphon.types import Caller, Outcome, Record, Target, Usage
 from antiphon.wires.plain import Plain, plain_wire
@@ -87,12 +87,23 @@ async def ask(run: "Runtime", call: Relayed) -> Answer:
 async def _by_model(run: "Runtime", call: Relayed, wire: Plain) -> tuple[Envelope, tuple[Target, ...]]:
     upload = call.upload
     envelope = wire.peek(call.body) if upload is None else wire.envelope(await _named(run, upload))
+    if upload is None and envelope.document.get("model") is None:
+        envelope = structs.replace(envelope, model=_default(run, call.operation, envelope.model))
     model = admit(run, call, envelope)
     reachable = routing.narrowed(model, lambda target: call.operation in target.urls)
     if reachable is None:
         problem = f"{model.name} does not offer {call.operation}; choose a model of a provider that does."
         raise BadRequest(problem, param="model")
     return envelope, routing.plan(reachable)
+
+
+def _default(run: "Runtime", operation: str, name: str) -> str:
+    """Return the name of an operation's own default model: as it is where somebody has it, or of the only provider."""
+    try:
+        return run.catalog.resolve(name).name
+    except ModelNotFound:
+        offering = _offering(run, operation)
+        return f"{next(iter(offering))}/{name}" if len(offering) == 1 else name
 
 
 async def _named(run: "Runtime", upload: Upload) -> str:
@@ -115,13 +126,12 @@ def _by_provider(run: "Runtime", call: Relayed) -> Target:
             f"This key is for some models only; {operation} are of a whole account, whose models it could reach.",
             code="operation_not_allowed",
         )
-    targets = {name: provider.target("") for name, provider in run.catalog.providers.items()}
-    offering = {name: target for name, target in targets.items() if operation in target.urls}
+    offering = _offering(run, operation)
     listed = f"here {', '.join(sorted(offering))} offer {operation}" if offering else f"none here offers {operation}"
     how = "name one with ?provider= or the header x-antiphon-provider"
     if call.provider:
         if call.provider not in offering:
-            what = "does not offer it" if call.provider in targets else "is not configured"
+            what = "does not offer it" if call.provider in run.catalog.providers else "is not configured"
             raise BadRequest(f"The provider {call.provider[:100]!r} {what}: {listed}.", param="provider")
         name = call.provider
     elif len(offering) == 1:
@@ -129,6 +139,12 @@ def _by_provider(run: "Runtime", call: Relayed) -> Target:
     else:
         raise BadRequest(f"Which provider is meant is not clear: {listed}; {how}.", param="provider")
     return structs.replace(offering[name], name=name)
+
+
+def _offering(run: "Runtime", operation: str) -> dict[str, Target]:
+    """Return the providers that have an operation, each with its account as a target."""
+    targets = {name: provider.target("") for name, provider in run.catalog.providers.items()}
+    return {name: target for name, target in targets.items() if operation in target.urls}
 
 
 async def _attempt_each(run: "Runtime", book: Book, wire: Plain, plan: tuple[Target, ...]) -> "Leg":
