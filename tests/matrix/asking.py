@@ -69,6 +69,10 @@ class NotHere(Exception):
     """The caller's own wire has no words for this."""
 
 
+class Broken(Exception):
+    """The answer said of itself that it failed, in an event that the client does not raise."""
+
+
 @dataclass
 class Seen:
     """What a client saw. ``finish`` is ``stop``, ``length``, ``tools`` or ``filtered``."""

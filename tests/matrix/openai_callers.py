@@ -5,7 +5,7 @@ from typing import Any
 
 import openai
 
-from matrix.asking import PIXEL, Ask, NotHere, Part, Result, Seen, dropped_of
+from matrix.asking import PIXEL, Ask, Broken, NotHere, Part, Result, Seen, dropped_of
 
 _FINISH = {"stop": "stop", "length": "length", "tool_calls": "tools", "content_filter": "filtered"}
 
@@ -207,6 +207,8 @@ class Responses:
             assert event.sequence_number == number
             if event.type == "response.output_text.delta":
                 text += event.delta
+            if event.type == "response.failed":
+                raise Broken(event.response.error.message)
             if event.type in ("response.completed", "response.incomplete"):
                 final = event.response
         assert final is not None
