@@ -43,13 +43,15 @@ class House:
         script.write_text(SCRIPT, encoding="utf-8")
         self.sim = Sim("--script", str(script), "--record", "--seed", "1")
         url = self.sim.url
-        providers = {
+        providers: dict[str, Any] = {
             "chat": {"kind": "openai-compatible", "base_url": url + "/v1"},
             "responses": {"kind": "responses-compatible", "base_url": url + "/v1"},
             "messages": {"kind": "anthropic", "base_url": url, "api_key": "k"},
             "generate": {"kind": "gemini", "base_url": url + "/v1beta", "api_key": "k"},
             "converse": {"kind": "bedrock", "base_url": url, "api_key": "k", "region": "us-east-1"},
         }
+        hasty = {"timeouts": {"first_output": 1, "idle": 1}}
+        providers |= {f"hasty-{wire}": provider | hasty for wire, provider in providers.items()}
         try:
             self.gateway = Gateway(folder, {"providers": providers})
         except BaseException:

@@ -127,7 +127,11 @@ class Translation:
 
     def whole(self, body: bytes) -> tuple[Whole, bytes]:
         found = self.far.whole(body)
-        return found, self._near_codec.write_reply(self._far_codec.read_reply(body), self._request)
+        reply = self._far_codec.read_reply(body)
+        if reply.usage is None:  # clients rely on it, as in streams
+            usage = found.usage or counted(self._near.input_bytes(self._envelope), found.output_bytes)
+            reply = structs.replace(reply, usage=usage)
+        return found, self._near_codec.write_reply(reply, self._request)
 
     def watch(self) -> "TranslatingWatch":
         reader, writer = self._far_codec.reader(), self._near_codec.writer(self._request)
