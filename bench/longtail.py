@@ -3,7 +3,8 @@
 Needs ``antiphon longtail install``. Two questions, in alternating rounds against one mock provider:
 
 - How much longer does a call through the gateway and LiteLLM's process take than the same call through LiteLLM's own
-  SDK, one after the other? Medians of wall-clock time.
+  SDK, one after the other? CPU time of all processes, which other work on the machine changes little, and medians of
+  wall-clock time.
 - How does the p99 of pass-through calls (eight connections, a pause after each answer) change while 64 calls go
   through LiteLLM at once, at a provider that takes a second, and at one that answers at once, which keeps LiteLLM at
   its limit? The 64 come from a process of their own, so that it is not the load that makes itself wait.
@@ -24,7 +25,7 @@ from pathlib import Path
 from statistics import median
 
 from antiphon.longtail.environment import find
-from bench.machine import free_port
+from bench.machine import cpu_seconds, free_port
 from bench.nginx import REPLY
 from bench.process import ROOT
 
@@ -165,14 +166,15 @@ def p99(times: list[float]) -> float:
 
 
 @contextlib.asynccontextmanager
-async def gateway(folder: Path, port: int) -> AsyncIterator[Callable[[str], Caller]]:
-    """A gateway with a direct provider and the same one behind LiteLLM."""
+async def gateway(folder: Path, port: int) -> AsyncIterator[tuple[int, Callable[[str], Caller]]]:
+    """A gateway with a direct provider and the same one behind LiteLLM: its pid, and what makes callers of it."""
     url = f"http://127.0.0.1:{port}"
     config = {
         "version": 1,
         "data": str(folder / "data"),
         "providers": {
             "direct": {"kind": "openai-compatible", "base_url": f"{url}/v1"},
+            "slow-direct": {"kind": "openai-compatible", "base_url": f"{url}/slow"},
             "tail": {"kind": "openai", "via": "litellm", "base_url": f"{url}/v1", "api_key": "bench"},
             "slow": {"kind": "openai", "via": "litellm", "base_url": f"{url}/slow", "api_key": "bench"},
         },
@@ -187,13 +189,13 @@ async def gateway(folder: Path, port: int) -> AsyncIterator[Callable[[str], Call
         while not key.exists():
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.5)
-        yield lambda model: Caller(own, key.read_text("utf-8").strip(), model)
+        yield process.pid, lambda model: Caller(own, key.read_text("utf-8").strip(), model)
     finally:
         process.terminate()
         await process.wait()
 
 
-async def added(make: Callable[[str], Caller], url: str, rounds: int, calls: int) -> None:
+async def added(pid: int, make: Callable[[str], Caller], url: str, rounds: int, calls: int) -> None:
     """Compare one call after the other: LiteLLM's SDK, and the gateway with LiteLLM behind it."""
     python = str(find("data").python)
     child = subprocess.Popen(
@@ -205,26 +207,47 @@ async def added(make: Callable[[str], Caller], url: str, rounds: int, calls: int
     for _ in range(100):
         await tail.call()
         await through.call()
-    found: dict[str, list[float]] = {"sdk": [], "tail": [], "direct": []}
+    out, into = child.stdout, child.stdin
+
+    async def sdk() -> list[float]:
+        into.write(f"{calls}\n")
+        into.flush()
+        times: list[float] = json.loads(await asyncio.to_thread(out.readline))
+        return times
+
+    async def gate(caller: Caller) -> list[float]:
+        return [await caller.call() for _ in range(calls)]
+
+    ways = {
+        "LiteLLM's SDK, in process": (child.pid, sdk),
+        "the gateway, and LiteLLM next door": (pid, lambda: gate(tail)),
+        "the gateway alone, pass-through": (pid, lambda: gate(through)),
+    }
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    cpu: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
-        child.stdin.write(f"{calls}\n")
-        child.stdin.flush()
-        found["sdk"] += json.loads(await asyncio.to_thread(child.stdout.readline))
-        found["tail"] += [await tail.call() for _ in range(calls)]
-        found["direct"] += [await through.call() for _ in range(calls)]
-    child.stdin.close()
+        for name, (measured, way) in ways.items():
+            before = cpu_seconds(measured)
+            times[name] += await way()
+            cpu[name].append((cpu_seconds(measured) - before) / calls)
+    into.close()
     child.wait()
-    middle = {name: median(times) * 1000 for name, times in found.items()}
-    print("\n| one call after the other | median |\n|---|--:|")
-    print(f"| LiteLLM's SDK, in process | {middle['sdk']:.2f} ms |")
-    print(f"| the gateway, and LiteLLM next door | {middle['tail']:.2f} ms |")
-    print(f"| **added** | **{middle['tail'] - middle['sdk']:.2f} ms** |")
-    print(f"| the gateway alone, pass-through | {middle['direct']:.2f} ms |")
+    figures = {name: (median(cpu[name]) * 1000, median(times[name]) * 1000) for name in ways}
+    print("\n| one call after the other | CPU | median time |\n|---|--:|--:|")
+    for name, (work, took) in figures.items():
+        print(f"| {name} | {work:.2f} ms | {took:.2f} ms |")
+    (alone, quick), (both, slow), _ = figures.values()
+    print(f"| **added by not being in process** | **{both - alone:.2f} ms** | **{slow - quick:.2f} ms** |")
 
 
 async def beside(make: Callable[[str], Caller], rounds: int, seconds: float) -> None:
     """Compare pass-through calls alone and beside 64 calls through LiteLLM."""
-    cases = {"alone": None, "beside 64 at a provider of 1 s": "slow/m", "beside 64 at one of 0 s": "tail/m"}
+    cases = {
+        "alone": None,
+        "beside 64 to a provider of 1 s, without LiteLLM": "slow-direct/m",
+        "beside 64 through LiteLLM to a provider of 1 s": "slow/m",
+        "beside 64 through LiteLLM to one of 0 s": "tail/m",
+    }
     found: dict[str, list[list[float]]] = {name: [] for name in cases}
     rates: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(rounds):
@@ -233,9 +256,7 @@ async def beside(make: Callable[[str], Caller], rounds: int, seconds: float) -> 
             found[name].append(times)
             rates[name].append(others / (seconds + 1.5))
     alone = median(map(p99, found["alone"]))
-    print(
-        "\n| pass-through calls | median | p99 (median of rounds) | | calls/s through LiteLLM |\n|---|--:|--:|--:|--:|"
-    )
+    print("\n| pass-through calls | median | p99 (median of rounds) | | calls/s of the 64 |\n|---|--:|--:|--:|--:|")
     for name, runs in found.items():
         middle, high = median([each for run in runs for each in run]) * 1000, median(map(p99, runs))
         change = f"{(high / alone - 1) * 100:+.0f} %" if name != "alone" else ""
@@ -249,8 +270,8 @@ async def run(rounds: int, calls: int, seconds: float) -> None:
     )
     try:
         with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
-            async with gateway(Path(folder), port) as make:
-                await added(make, f"http://127.0.0.1:{port}", rounds, calls)
+            async with gateway(Path(folder), port) as (pid, make):
+                await added(pid, make, f"http://127.0.0.1:{port}", rounds, calls)
                 await beside(make, rounds, seconds)
     finally:
         provider.terminate()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,20 @@ def test_no_view_of_a_configuration_shows_a_parameter(tmp_path: Path):
     text = f"{shown} {found.providers} {found.providers['bedrock'].tail!r} {found.resolve('bedrock/x').targets!r}"
     for secret in ENVIRON.values():
         assert secret not in text
+
+
+def test_the_examples_of_the_page_load(tmp_path: Path):
+    page = Path(__file__).resolve().parents[2] / "docs" / "longtail.md"
+    examples = re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert len(examples) == 2
+    environ = {name: "value" for example in examples for name in re.findall(r"\$\{(\w+)\}", example)}
+    path = tmp_path / "antiphon.yaml"
+    for example in examples:
+        path.write_text(example, "utf-8")
+        found = load(str(path), environ)
+        assert all(found.providers[name].tail for name in found.providers if name not in ("sim", "local"))
+    model = found.resolve("my-azure/azure/my-deployment-name").targets[0]
+    assert told(model)["params"]["api_base"] == "https://myazure.openai.azure.com/"
 
 
 def test_settings_of_the_process(tmp_path: Path):

@@ -292,6 +292,18 @@ async def test_a_gateways_processes_are_seen_stopped_and_started_again(
         answer = await asked(served)
         assert answer.headers["x-antiphon-target"] == "openai/m"
         assert (await health(served))["longtail"]["workers"] == [{"state": "ready", "restarts": 0, "in_flight": 0}]
+        sound = b"sound" * 1000
+        fresh.answers = lambda _: Reply(sound, headers={"content-type": "audio/mpeg"})
+        speech = {"model": "openai/tts-1", "input": "Hello", "voice": "alloy"}
+        answer = await post(served.port, "/v1/audio/speech", speech, served.key)
+        assert (answer.status, answer.headers["content-type"]) == (200, "audio/mpeg")
+        assert answer.body == sound
+        fresh.answers = lambda _: reply({"error": {"message": "no", "type": "t"}}, 429, retry_after="7")
+        images = {"model": "openai/dall-e-2", "prompt": "a cat"}
+        answer = await post(served.port, "/v1/images/generations", images, served.key)
+        assert (answer.status, answer.headers["retry-after"]) == (429, "7")
+        assert answer.json["error"]["code"] == "RateLimitError"
+        fresh.answers = lambda _: reply(ANSWER)
         (pid,) = workers(installed, served.process.pid)
         status = json.loads((await asyncio.to_thread(cli, "longtail", "status", "--json")).stdout)
         (shown,) = [run for run in status["environments"][0]["running"] if run["pid"] == served.process.pid]

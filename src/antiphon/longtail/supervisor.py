@@ -18,8 +18,8 @@ from antiphon.longtail.process import Process
 from antiphon.longtail.runs import RunFile
 from antiphon.longtail.slot import Pace, Slot, State
 
-_LONGEST_SOCKET = 100
-"""Characters of a socket's path; systems allow 103 to 107."""
+_LONGEST_PLACE = 75
+"""Characters of the directory for ours; systems allow a socket's whole path 103 to 107."""
 
 
 class Supervisor:
@@ -158,12 +158,10 @@ class Supervisor:
 
 
 def _socket_folder() -> Path:
-    """Return a new directory that only we can enter, with a path short enough for sockets."""
-    places = [os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir(), "/tmp"]  # noqa: S108 (mkdtemp: 0700, ours)
-    for place in places:
-        if len(place) + len("/antiphon-12345678/99.sock") < _LONGEST_SOCKET and os.access(place, os.W_OK | os.X_OK):
-            return Path(tempfile.mkdtemp(prefix="antiphon-", dir=place))
-    return Path(tempfile.mkdtemp(prefix="antiphon-"))
+    """Return a new directory that only we can enter, with a path short enough for sockets where there is a choice."""
+    places = [place for place in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir()) if place]
+    usable = [place for place in places if os.access(place, os.W_OK | os.X_OK) and len(place) < _LONGEST_PLACE]
+    return Path(tempfile.mkdtemp(prefix="antiphon-", dir=usable[0] if usable else None))
 
 
 def _refuse(message: str, seconds: int) -> NoReturn:
