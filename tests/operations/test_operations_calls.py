@@ -181,6 +181,23 @@ async def test_speech_without_a_byte_is_no_answer(house, provider):
     assert (got.status, got.json["error"]["code"]) == (502, "upstream_truncated")
 
 
+PAGE = b"<html>502 from a box in between</html>"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind"),
+    [
+        ("audio/speech", {"model": "far/tts", "input": "x"}, "text/html; charset=utf-8"),
+        ("moderations", {"model": "far/m", "input": "x"}, "text/html"),
+        ("images/generations", {"model": "far/m", "prompt": "x"}, "image/png"),
+    ],
+)
+async def test_an_answer_of_another_type_is_none(house, provider, path, body, kind):
+    provider.routes[f"POST /v1/{path}"] = sends(PAGE, kind)
+    got = await post(house.port, f"/v1/{path}", body, house.key)
+    assert (got.status, got.json["error"]["code"]) == (502, "upstream_bad_answer")
+
+
 async def test_another_target_answers_where_the_first_fails(house, provider):
     async def first_fails(exchange: Exchange) -> None:
         await exchange.read()

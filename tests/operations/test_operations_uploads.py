@@ -257,7 +257,7 @@ async def test_two_models_are_refused_even_where_the_second_comes_late(house: Ga
     provider.routes[f"POST {PATH}"] = reads
     got = await ask(house, MODEL % b"ears" + FILE % (b"x" * 2 * MIB) + MODEL % b"far/other" + END)
     assert (got.status, got.json["error"]["param"]) == (400, "model")
-    assert not provider.last.whole
+    assert not any(seen.whole for seen in provider.seen)
     assert (await house.record(got))["outcome"] == "error"
 
 

@@ -22,6 +22,8 @@ class Operation(msgspec.Struct, frozen=True):
     """The model where a JSON body names none, as the operation's documentation has it."""
     needs: tuple[str, ...] = ()
     """Members without which no provider can do anything."""
+    bytes: bool = False
+    """Its answer may be something else than JSON or events: audio, subtitles, the content of a file."""
     unit: str = ""
     """What most providers bill by, where their answers do not count tokens."""
     free: bool = False
@@ -34,12 +36,12 @@ _ROWS = (
     Operation("images", "/v1/images/generations", "json", needs=("prompt",), unit="images"),
     Operation("image_edits", "/v1/images/edits", "form", unit="images"),
     Operation("image_variations", "/v1/images/variations", "form", unit="images"),
-    Operation("speech", "/v1/audio/speech", "json", needs=("input",), unit="characters"),
-    Operation("transcriptions", "/v1/audio/transcriptions", "form", unit="seconds"),
-    Operation("translations", "/v1/audio/translations", "form", unit="seconds"),
-    Operation("files", "/v1/files", "any", model=False, free=True),
-    Operation("batches", "/v1/batches", "any", model=False, unit="requests in the batch"),
-    Operation("fine_tuning", "/v1/fine_tuning/jobs", "any", model=False, unit="training tokens"),
+    Operation("speech", "/v1/audio/speech", "json", needs=("input",), bytes=True, unit="characters"),
+    Operation("transcriptions", "/v1/audio/transcriptions", "form", bytes=True, unit="seconds"),
+    Operation("translations", "/v1/audio/translations", "form", bytes=True, unit="seconds"),
+    Operation("files", "/v1/files", "any", model=False, bytes=True, free=True),
+    Operation("batches", "/v1/batches", "any", model=False, bytes=True, unit="requests in the batch"),
+    Operation("fine_tuning", "/v1/fine_tuning/jobs", "any", model=False, bytes=True, unit="training tokens"),
 )
 
 OPERATIONS: Mapping[str, Operation] = {row.name: row for row in _ROWS}

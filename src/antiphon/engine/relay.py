@@ -197,7 +197,7 @@ class Leg(Attempt):
                 await self._follow(response, due)
             elif response.status == NO_CONTENT:
                 self._answered()
-            elif self._call.row.model and kind.startswith(b"application/json"):
+            elif self._is_read(kind):
                 self._patience(deadline, due, target.timeouts.idle)
                 self.whole, self.body = self.bridge.whole(await response.read(ANSWER_LIMIT))
                 self._answered()
@@ -208,6 +208,11 @@ class Leg(Attempt):
             raise
         if self.stream is None:
             response.close()
+
+    def _is_read(self, kind: bytes) -> bool:
+        """Say whether an answer of this type is read as a whole; a page of HTML is read too, and found to be none."""
+        row = self._call.row
+        return row.model and (not row.bytes or kind.startswith((b"application/json", b"text/html")))
 
     async def _follow(self, response: Response, due: float) -> None:
         self._book.envelope = structs.replace(self._book.envelope, stream=True)
