@@ -61,6 +61,9 @@ class Ask:
     top_k: int | None = None
     seed: int | None = None
     user: str = ""
+    cache: bool = False
+    """The last part is marked as worth caching."""
+    logprobs: bool = False
     results: tuple[Result, ...] = ()
     """What the tools give: then a second request is sent, with the answer to the first one in it."""
 
@@ -83,6 +86,7 @@ class Seen:
     calls: list[tuple[str, str, Any]] = field(default_factory=list)
     finish: str = ""
     usage: dict[str, int] = field(default_factory=dict)
+    logprobs: list[tuple[str, float]] = field(default_factory=list)
     dropped: tuple[str, ...] = ()
     native: Any = None
     """The answer as this client would send it back."""

@@ -35,8 +35,6 @@ class Capability:
     names: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     """What may be reported beside, because it changes nothing."""
-    left: tuple[str, ...] = ()
-    """Wires for which a rule says that it stays behind without a report."""
     model: str = "echo"
 
 
@@ -182,6 +180,20 @@ CAPABILITIES = (
     Capability("seed", Ask(said("Hi"), seed=7), lambda got: got.seed == 7, _echoed("Hi"), names=("seed",)),
     Capability(
         "user", Ask(said("Hi"), user="u-1"), lambda got: got.user == "u-1", _echoed("Hi"), names=("user", "metadata")
+    ),
+    Capability(
+        "cache marks",
+        Ask(said("Hi"), cache=True),
+        lambda got: got.cached,
+        _echoed("Hi"),
+        names=("cache_control", "cachePoint"),
+    ),
+    Capability(
+        "logprobs",
+        Ask(said("Hi there"), logprobs=True),
+        lambda got: got.logprobs,
+        lambda seen: seen.logprobs == [("Hi t", -0.125), ("here", -0.125)],
+        names=("logprobs", "top_logprobs"),
     ),
     Capability(
         "refusal",

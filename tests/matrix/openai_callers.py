@@ -21,6 +21,11 @@ def usage_of(usage: Any, before: str, after: str) -> dict[str, int]:
     }
 
 
+def _logprobs(choice: Any) -> list[tuple[str, float]]:
+    found = choice.logprobs.content if choice.logprobs else None
+    return [(token.token, token.logprob) for token in found or ()]
+
+
 class Chat:
     """Chat completions."""
 
@@ -56,7 +61,7 @@ class Chat:
         ]
 
     def ask(self, model: str, ask: Ask, history: list[Any], stream: bool) -> Seen:
-        if ask.top_k is not None:
+        if ask.top_k is not None or ask.cache:
             raise NotHere
         fields: dict[str, Any] = {"model": model, "messages": history, "max_completion_tokens": ask.max_tokens}
         if ask.tools:
@@ -70,7 +75,7 @@ class Chat:
             form = {"name": "answer", "schema": ask.schema, "strict": True}
             fields["response_format"] = {"type": "json_schema", "json_schema": form}
         given = {"parallel_tool_calls": ask.parallel, "temperature": ask.temperature, "seed": ask.seed}
-        given |= {"stop": list(ask.stop) or None, "user": ask.user or None}
+        given |= {"stop": list(ask.stop) or None, "user": ask.user or None, "logprobs": ask.logprobs or None}
         fields |= {name: value for name, value in given.items() if value is not None}
         raw = self.client.chat.completions.with_raw_response
         if stream:
@@ -96,6 +101,7 @@ class Chat:
                 (call.id, call.function.name, json.loads(call.function.arguments)) for call in message.tool_calls or ()
             ],
             finish=_FINISH[choice.finish_reason],
+            logprobs=_logprobs(choice),
             usage=usage_of(answer.usage, "prompt", "completion"),
             native=[native],
         )
@@ -108,6 +114,7 @@ class Chat:
                 seen.usage = usage_of(chunk.usage, "prompt", "completion")
             for choice in chunk.choices:
                 delta = choice.delta
+                seen.logprobs += _logprobs(choice)
                 seen.text += delta.content or ""
                 seen.refusal += delta.refusal or ""
                 seen.thinking += getattr(delta, "reasoning_content", None) or ""
@@ -175,7 +182,7 @@ class Responses:
         return [{"type": "input_text", "text": result.text}, picture]
 
     def ask(self, model: str, ask: Ask, history: list[Any], stream: bool) -> Seen:
-        if ask.stop or ask.top_k is not None or ask.seed is not None:
+        if ask.stop or ask.top_k is not None or ask.seed is not None or ask.cache:
             raise NotHere
         fields: dict[str, Any] = {"model": model, "input": history, "max_output_tokens": max(ask.max_tokens, 16)}
         if ask.max_tokens < 16:
@@ -195,8 +202,11 @@ class Responses:
             fields["text"] = {"format": form}
         given = {"parallel_tool_calls": ask.parallel, "temperature": ask.temperature, "user": ask.user or None}
         fields |= {name: value for name, value in given.items() if value is not None}
+        fields["include"] = ["reasoning.encrypted_content"]
+        if ask.logprobs:
+            fields["include"].append("message.output_text.logprobs")
         raw = self.client.responses.with_raw_response
-        answer = raw.create(**fields, store=False, include=["reasoning.encrypted_content"], stream=stream)
+        answer = raw.create(**fields, store=False, stream=stream)
         seen = self._streamed(answer.parse()) if stream else self._whole(answer.parse())
         seen.dropped = dropped_of(answer.headers)
         return seen
@@ -224,7 +234,9 @@ class Responses:
             elif item.type == "function_call":
                 seen.calls.append((item.call_id, item.name, json.loads(item.arguments)))
             else:
-                seen.text += "".join(part.text for part in item.content if part.type == "output_text")
+                texts = [part for part in item.content if part.type == "output_text"]
+                seen.text += "".join(part.text for part in texts)
+                seen.logprobs += [(token.token, token.logprob) for part in texts for token in part.logprobs or ()]
                 seen.refusal += "".join(part.refusal for part in item.content if part.type == "refusal")
         why = answer.incomplete_details.reason if answer.incomplete_details else ""
         ends = {"max_output_tokens": "length", "content_filter": "filtered"}

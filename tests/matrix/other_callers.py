@@ -28,7 +28,10 @@ class Messages:
         self.client.close()
 
     def history(self, ask: Ask) -> list[Any]:
-        return [{"role": turn.role, "content": [self._part(part) for part in turn.parts]} for turn in ask.turns]
+        turns = [{"role": turn.role, "content": [self._part(part) for part in turn.parts]} for turn in ask.turns]
+        if ask.cache:
+            turns[-1]["content"][-1]["cache_control"] = {"type": "ephemeral"}
+        return turns
 
     def _part(self, part: Part) -> Any:
         if part.kind == "text":
@@ -50,7 +53,7 @@ class Messages:
         return [{"role": "user", "content": blocks}]
 
     def ask(self, model: str, ask: Ask, history: list[Any], stream: bool) -> Seen:
-        if ask.seed is not None:
+        if ask.seed is not None or ask.logprobs:
             raise NotHere
         fields: dict[str, Any] = {"model": model, "messages": history, "max_tokens": ask.max_tokens}
         if ask.system:
@@ -144,7 +147,7 @@ class Generate:
         return [types.Content(role="user", parts=parts)]
 
     def ask(self, model: str, ask: Ask, history: list[Any], stream: bool) -> Seen:
-        if ask.parallel is not None or ask.user:
+        if ask.parallel is not None or ask.user or ask.cache:
             raise NotHere
         fields: dict[str, Any] = {"max_output_tokens": ask.max_tokens}
         fields["automatic_function_calling"] = types.AutomaticFunctionCallingConfig(disable=True)
@@ -163,7 +166,7 @@ class Generate:
         if ask.schema is not None:
             fields |= {"response_mime_type": "application/json", "response_json_schema": ask.schema}
         given = {"temperature": ask.temperature, "top_k": ask.top_k, "seed": ask.seed}
-        given["stop_sequences"] = list(ask.stop) or None
+        given |= {"stop_sequences": list(ask.stop) or None, "response_logprobs": ask.logprobs or None}
         fields |= {name: value for name, value in given.items() if value is not None}
         config = types.GenerateContentConfig(**fields)
         asked: dict[str, Any] = {"model": model, "contents": history, "config": config}
@@ -175,6 +178,8 @@ class Generate:
         seen, parts = Seen(), []
         for answer in answers:
             candidate = answer.candidates[0]
+            told = candidate.logprobs_result
+            seen.logprobs += [(each.token, each.log_probability) for each in (told and told.chosen_candidates) or ()]
             parts += (candidate.content.parts if candidate.content else None) or []
             if candidate.finish_reason:
                 seen.finish = self._FINISH.get(candidate.finish_reason.value, "filtered")
@@ -221,7 +226,10 @@ class Converse:
         self.client.close()
 
     def history(self, ask: Ask) -> list[Any]:
-        return [{"role": turn.role, "content": [self._part(part) for part in turn.parts]} for turn in ask.turns]
+        turns = [{"role": turn.role, "content": [self._part(part) for part in turn.parts]} for turn in ask.turns]
+        if ask.cache:
+            turns[-1]["content"].append({"cachePoint": {"type": "default"}})
+        return turns
 
     def _part(self, part: Part) -> Any:
         if part.url:
@@ -243,7 +251,7 @@ class Converse:
         return [{"role": "user", "content": blocks}]
 
     def ask(self, model: str, ask: Ask, history: list[Any], stream: bool) -> Seen:
-        if ask.parallel is not None or ask.top_k is not None or ask.seed is not None or ask.user:
+        if ask.parallel is not None or ask.top_k is not None or ask.seed is not None or ask.user or ask.logprobs:
             raise NotHere
         fields: dict[str, Any] = {"modelId": model, "messages": history}
         inference: dict[str, Any] = {"maxTokens": ask.max_tokens}

@@ -27,6 +27,8 @@ class Got:
     top_k: int | None = None
     seed: int | None = None
     user: str = ""
+    cached: bool = False
+    logprobs: bool = False
     calls: list[tuple[str, Any]] = field(default_factory=list)
     results: list[tuple[str, bool, bool]] = field(default_factory=list)
     """Text, whether it is said to be an error, whether it has an image."""
@@ -92,6 +94,7 @@ def _chat(got: Got, body: Any) -> None:
     got.stop = [stop] if isinstance(stop, str) else stop
     got.temperature, got.top_k, got.seed = body.get("temperature"), body.get("top_k"), body.get("seed")
     got.user = body.get("user") or body.get("safety_identifier") or ""
+    got.logprobs = bool(body.get("logprobs"))
 
 
 def _chat_text(content: Any) -> str:
@@ -130,6 +133,7 @@ def _responses(got: Got, body: Any) -> None:
     got.schema = (body.get("text") or {}).get("format", {}).get("schema")
     got.max_tokens, got.temperature = body.get("max_output_tokens"), body.get("temperature")
     got.user = body.get("user") or body.get("safety_identifier") or ""
+    got.logprobs = "message.output_text.logprobs" in (body.get("include") or ())
 
 
 def _responses_message(got: Got, item: Any) -> None:
@@ -185,6 +189,8 @@ def _messages(got: Got, body: Any) -> None:
     got.max_tokens, got.stop = body["max_tokens"], body.get("stop_sequences") or []
     got.temperature, got.top_k = body.get("temperature"), body.get("top_k")
     got.user = (body.get("metadata") or {}).get("user_id") or ""
+    last = body["messages"][-1]["content"]
+    got.cached = isinstance(last, list) and "cache_control" in last[-1]
 
 
 # Gemini
@@ -225,6 +231,7 @@ def _generate(got: Got, body: Any) -> None:
     got.schema = made.get("responseJsonSchema") or made.get("responseSchema")
     got.max_tokens, got.stop = made.get("maxOutputTokens"), made.get("stopSequences") or []
     got.temperature, got.top_k, got.seed = made.get("temperature"), made.get("topK"), made.get("seed")
+    got.logprobs = bool(made.get("responseLogprobs"))
 
 
 def _generate_result(got: Got, result: Any, ids: list[str]) -> None:
@@ -269,6 +276,7 @@ def _converse(got: Got, body: Any) -> None:
     got.choice = next(
         ({"any": "required", "tool": told.get("name")}.get(kind, kind) for kind, told in choice.items()), ""
     )
+    got.cached = "cachePoint" in body["messages"][-1]["content"][-1]
     got.user = (body.get("requestMetadata") or {}).get("user", "")
     made = body.get("inferenceConfig") or {}
     got.max_tokens, got.stop = made.get("maxTokens"), made.get("stopSequences") or []

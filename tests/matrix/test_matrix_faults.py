@@ -7,6 +7,7 @@ import pytest
 
 from living import post
 from matrix.asking import WIRES, Ask, said
+from matrix.capabilities import BUCKETS
 
 HELLO = Ask(said("Say it"))
 
@@ -47,3 +48,14 @@ async def test_silence_and_signs_of_life_alone_run_into_a_deadline(house: Any, f
         assert answer.status == (200 if "stall" in fault else 504), far
         assert b"timeout" in answer.body, far
         assert b"[DONE]" not in answer.body, far
+
+
+async def test_the_ledger_has_every_bucket_that_a_wire_tells(house: Any, far: str) -> None:
+    gateway = house.gateway
+    body = {"model": f"{far}/echo", "messages": [{"role": "user", "content": "costs"}]}
+    row = await gateway.record(await post(gateway.port, "/v1/chat/completions", body, gateway.key))
+    whole = {"cache_read": 60, "cache_write": 10, "reasoning": 20}
+    told = {name: count if name in BUCKETS[far] else 0 for name, count in whole.items()}
+    assert {name: row[name] for name in told} == told
+    assert row["input"] + row["cache_read"] + row["cache_write"] == 100
+    assert (row["output"] + row["reasoning"], row["estimated"]) == (50, 0)

@@ -129,6 +129,8 @@ class Brain:
         said = saying.said(question, behaviour, rule, body)
         choices = [said] * saying.copies(question.copies, said)
         tokens = sum([choice.tokens() for choice in choices])
+        if request.logprobs and tokens > _MOST_LOGPROBS:
+            raise Refused(f"'logprobs' are given for at most {_MOST_LOGPROBS} tokens.", "logprobs")
         counted = numbers(question.prompt, tokens, _thought(choices), rule.usage if rule is not None else None)
         change = spoiling.change(behaviour)
         if not stream and behaviour.fault == "cut-clean":

@@ -8,10 +8,9 @@ import msgspec
 
 from antiphon.sim import text
 from antiphon.sim.frames import Frames, interleaved
-from antiphon.sim.speech import Envelope, Said
+from antiphon.sim.speech import Envelope, Said, logprob
 
 _encode = msgspec.json.encode
-_LOGPROB = -0.125
 
 
 def whole(said: list[Said], envelope: Envelope, usage: bytes, logprobs: bool) -> bytes:
@@ -20,7 +19,7 @@ def whole(said: list[Said], envelope: Envelope, usage: bytes, logprobs: bool) ->
         {
             "index": index,
             "message": _message(choice, envelope, index),
-            "logprobs": {"content": [_logprob(piece) for piece in choice.pieces()]} if logprobs else None,
+            "logprobs": {"content": [logprob(piece) for piece in choice.pieces()]} if logprobs else None,
             "finish_reason": _reason(choice),
         }
         for index, choice in enumerate(said)
@@ -76,7 +75,7 @@ def _text_tokens(choice: Said, opening: bytes, after: bytes, logprobs: bool) -> 
     opening += b'{"refusal":' if choice.finish == "refusal" else b'{"content":'
     if logprobs:
         for piece in choice.pieces():
-            chances = _encode({"content": [_logprob(piece)]})
+            chances = _encode({"content": [logprob(piece)]})
             yield b'%s%s},"logprobs":%s,"finish_reason":null}%s' % (opening, _encode(piece), chances, after)
         return
     closing = b'},"logprobs":null,"finish_reason":null}' + after
@@ -116,7 +115,3 @@ def _message(choice: Said, envelope: Envelope, at: int) -> dict[str, Any]:
 
 def _call_id(envelope: Envelope, choice: int, index: int) -> str:
     return f"call_{envelope.id[-18:]}{choice:03d}{index:03d}"
-
-
-def _logprob(piece: str) -> dict[str, Any]:
-    return {"token": piece, "logprob": _LOGPROB, "bytes": list(piece.encode()), "top_logprobs": []}

@@ -1,11 +1,14 @@
 """What a simulated model says, before any wire gives it a shape."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
 from antiphon.sim import text
 from antiphon.types import Usage
+
+_LOGPROB = -0.125
 
 
 class ToolCall(msgspec.Struct, frozen=True):
@@ -50,6 +53,11 @@ class Envelope(msgspec.Struct):
     created: int
     model: bytes
     extra: bytes = b""
+
+
+def logprob(piece: str) -> dict[str, Any]:
+    """Return what is told of a token's probability, in OpenAI's shape."""
+    return {"token": piece, "logprob": _LOGPROB, "bytes": list(piece.encode()), "top_logprobs": []}
 
 
 def limited(said: str, stops: tuple[str, ...], most: int | None) -> Said:

@@ -3,13 +3,14 @@
 import base64
 import hashlib
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
 from antiphon.errors import CallError
 from antiphon.sim import text
 from antiphon.sim.dialect import Change, Dialect
-from antiphon.sim.speech import Said
+from antiphon.sim.speech import Said, logprob
 from antiphon.types import Usage
 from antiphon.wires.codec import Codec
 from antiphon.wires.neutral import (
@@ -76,6 +77,12 @@ class Answer(msgspec.Struct, frozen=True):
             found.append(ToolCall(self._call(number, index), tool.name, tool.arguments, signature=proof))
         return found
 
+    def logprobs(self, said: Said) -> dict[str, Any] | None:
+        """Return the probabilities of the text's tokens, where they are asked for."""
+        if not self.request.logprobs or said.tools:
+            return None
+        return {"content": [logprob(piece) for piece in said.pieces()]}
+
     def _call(self, choice: int, index: int) -> str:
         return f"{_CALLS.get(self.operation, 'call_')}{self.digits[-18:]}{choice:03d}{index:03d}"
 
@@ -95,7 +102,8 @@ def _finish(said: Said, number: int) -> Finish:
 def whole(answer: Answer) -> bytes:
     """Return the body of a whole answer."""
     choices = tuple(
-        Choice(tuple(answer.blocks(number)), _finish(said, number)) for number, said in enumerate(answer.choices)
+        Choice(tuple(answer.blocks(number)), _finish(said, number), answer.logprobs(said))
+        for number, said in enumerate(answer.choices)
     )
     reply = Reply(id=answer.id, model=answer.request.model, choices=choices, usage=answer.usage, created=answer.created)
     return answer.codec.write_reply(reply, answer.request)
@@ -159,7 +167,8 @@ class Spoken:
         for piece in _pieces(part, said):
             if held is not None:
                 yield held
-            held = before + self._written(Grown(index, piece, choice=choice))
+            tokens = (logprob(piece),) if self._answer.request.logprobs and isinstance(part, Text) else ()
+            held = before + self._written(Grown(index, piece, tokens, choice))
             before = b""
         yield (held if held is not None else before) + self._closing(index, part, choice)
 
