@@ -48,6 +48,29 @@ def test_the_names_of_providers_are_those_of_the_pinned_litellm(installed: Envir
     assert set(rows.known().bare.values()) <= rows.known().providers
 
 
+FETCH = """
+import os, sys
+os.environ.update(dict(pair.split("=") for pair in sys.argv[1:]))
+from litellm.litellm_core_utils.prompt_templates import image_handling
+def fetch(*args, **more):
+    raise SystemExit("it was fetched")
+image_handling.safe_get = fetch
+try:
+    image_handling.convert_url_to_base64("http://192.0.2.1/cat.png")
+except Exception as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(("quiet", "said"), [(True, "disabled"), (False, "it was fetched")])
+def test_litellm_fetches_no_image_when_it_is_quiet(installed: Environment, quiet: bool, said: str):
+    """Where a public address is concerned; private ones LiteLLM refuses by itself."""
+    settings = [f"{name}={value}" for name, value in worker.QUIET.items() if quiet or not name.startswith("MAX_")]
+    command = [str(installed.python), "-I", "-c", FETCH, *settings]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    assert said in done.stdout + done.stderr
+
+
 def test_what_is_named_on_both_sides_has_one_name():
     assert worker.CALL_HEADER == rows.CALL_HEADER
     assert worker.SECRET_HEADER.encode() == transport.SECRET_HEADER
