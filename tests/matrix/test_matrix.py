@@ -1,5 +1,6 @@
 """Every inbound wire on every outbound wire, with the official clients, through a running gateway."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ pytestmark = [
 ]
 
 PROVEN = Path(__file__).parent / "proven.json"
+USAGE = "usage: all buckets that both wires have"
 
 
 def outcome(house: Any, capability: Capability, near: str, far: str, stream: bool) -> str:
@@ -64,4 +66,8 @@ def test_usage(house: Any, proven: Any, near: str, far: str, stream: bool) -> No
     _, seen = exchanged(house, capability, near, far, stream)
     told = BUCKETS[near] & BUCKETS[far]
     assert {name: seen.usage[name] for name in told} == {name: COSTS[name] for name in told}
-    proven("usage: " + "all buckets that both wires have", near, far, "yes")
+    proven(USAGE, near, far, "yes")
+
+
+def test_nothing_is_told_that_is_not_tested() -> None:
+    assert sorted(json.loads(PROVEN.read_text("utf-8"))) == sorted([USAGE, *(each.title for each in CAPABILITIES)])
