@@ -250,7 +250,7 @@ async def test_nobody_sees_a_secret_or_a_prompt(
             reader, writer = await asyncio.open_unix_connection(str(socket))
             writer.write(request.encode())
             assert b" 401 " in await reader.readline()
-            writer.close()
+            writer.transport.abort()
     assert not Path(str(socket)).parent.exists()
     assert gone(pid)
 

@@ -295,7 +295,7 @@ async def on_a_socket(server: SimServer, asked: Request, patience: float) -> tup
     except ConnectionResetError:
         return answer.body, "broken"
     finally:
-        writer.close()
+        writer.transport.abort()
 
 
 @pytest.mark.parametrize("model", BEHAVIOURS)
