@@ -7,7 +7,9 @@ Needs ``antiphon longtail install``. Two questions, in alternating rounds agains
   wall-clock time.
 - How does the p99 of pass-through calls (eight connections, a pause after each answer) change while 64 calls go
   through LiteLLM at once, at a provider that takes a second, and at one that answers at once, which keeps LiteLLM at
-  its limit? The 64 come from a process of their own, so that it is not the load that makes itself wait.
+  its limit? The 64 come from a process of their own, so that it is not the load that makes itself wait. Two controls
+  say what of it is the gateway's: the same 64 calls without LiteLLM, and LiteLLM's SDK making them by itself, which
+  never touches the gateway and only uses the same machine.
 
 Prints Markdown.
 """
@@ -21,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from statistics import median
 
@@ -62,6 +65,36 @@ async def main():
         print(json.dumps(times), flush=True)
 asyncio.run(main())
 """
+"""LiteLLM as a program would use it: reads a number of calls per line, makes them, and writes how long each took."""
+
+SDK_BESIDE = """
+import asyncio, gc, json, os, sys, time
+os.nice(10)
+os.environ |= {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION"}
+import litellm
+litellm.suppress_debug_info, litellm.telemetry = True, False
+gc.collect()
+gc.freeze()
+gc.set_threshold(50_000, 20, 100)
+body, url, calls = json.loads(sys.argv[1]), sys.argv[2], 0
+async def repeated(number, seconds):
+    global calls
+    await asyncio.sleep(number / 64)
+    until = time.perf_counter() + seconds - number / 64
+    while time.perf_counter() < until:
+        await litellm.acompletion(model="openai/m", messages=body["messages"], api_base=url, api_key="bench",
+                                  num_retries=0, max_retries=0)
+        calls += 1
+async def main():
+    global calls
+    await repeated(0, 0.01)
+    for line in sys.stdin:
+        calls = 0
+        await asyncio.gather(*[repeated(number, float(line)) for number in range(64)])
+        print(calls, flush=True)
+asyncio.run(main())
+"""
+"""LiteLLM with the priority and collections of our worker, keeping 64 calls going for as many seconds as it reads."""
 
 
 class Mock(asyncio.Protocol):
@@ -134,18 +167,56 @@ async def repeated(caller: Caller, until: float, pause: float, times: list[float
     caller.close()
 
 
-async def passing(make: Callable[[str], Caller], seconds: float, beside: str | None) -> tuple[list[float], int]:
-    """Return the times of pass-through calls, and how many calls went through LiteLLM meanwhile."""
-    load = None
-    if beside is not None:
-        caller = make(beside)
-        command = ["-m", "bench.longtail", "--load", str(caller.port), caller.key, beside, str(seconds + 1.5)]
-        load = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
-        await asyncio.sleep(1.0)
-    until = time.perf_counter() + seconds
+Load = Callable[[float], AbstractAsyncContextManager[list[int]]]
+"""Keeps calls going for some seconds beside what is measured; in the end the list says how many."""
+
+
+@contextlib.asynccontextmanager
+async def nobody(seconds: float) -> AsyncIterator[list[int]]:
+    yield [0]
+
+
+def through(caller: Caller, model: str) -> Load:
+    """64 calls at once to ``model`` through the gateway."""
+
+    @contextlib.asynccontextmanager
+    async def load(seconds: float) -> AsyncIterator[list[int]]:
+        command = ["-m", "bench.longtail", "--load", str(caller.port), caller.key, model, str(seconds)]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        )
+        count: list[int] = []
+        yield count
+        count.append(int((await process.communicate())[0]))
+
+    return load
+
+
+def by_itself(child: "subprocess.Popen[str]") -> Load:
+    """64 calls at once by LiteLLM's SDK, which knows nothing of the gateway."""
+
+    @contextlib.asynccontextmanager
+    async def load(seconds: float) -> AsyncIterator[list[int]]:
+        told, heard = child.stdin, child.stdout
+        assert told is not None
+        assert heard is not None
+        told.write(f"{seconds}\n")
+        told.flush()
+        count: list[int] = []
+        yield count
+        count.append(int(await asyncio.to_thread(heard.readline)))
+
+    return load
+
+
+async def passing(caller: Callable[[], Caller], seconds: float, load: Load) -> tuple[list[float], int]:
+    """Return the times of pass-through calls, and how many calls were made beside them."""
     times: list[float] = []
-    await asyncio.gather(*[repeated(make("direct/m"), until, PAUSE, times) for _ in range(8)])
-    return times, int((await load.communicate())[0]) if load else 0
+    async with load(seconds + 1.5) as beside:
+        await asyncio.sleep(1.0)
+        until = time.perf_counter() + seconds
+        await asyncio.gather(*[repeated(caller(), until, PAUSE, times) for _ in range(8)])
+    return times, beside[0]
 
 
 async def together(port: int, key: str, model: str, seconds: float) -> None:
@@ -203,10 +274,10 @@ async def added(pid: int, make: Callable[[str], Caller], url: str, rounds: int, 
     )
     assert child.stdin is not None
     assert child.stdout is not None
-    tail, through = make("tail/m"), make("direct/m")
+    tail, direct = make("tail/m"), make("direct/m")
     for _ in range(100):
         await tail.call()
-        await through.call()
+        await direct.call()
     out, into = child.stdout, child.stdin
 
     async def sdk() -> list[float]:
@@ -221,7 +292,7 @@ async def added(pid: int, make: Callable[[str], Caller], url: str, rounds: int, 
     ways = {
         "LiteLLM's SDK, in process": (child.pid, sdk),
         "the gateway, and LiteLLM next door": (pid, lambda: gate(tail)),
-        "the gateway alone, pass-through": (pid, lambda: gate(through)),
+        "the gateway alone, pass-through": (pid, lambda: gate(direct)),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
     cpu: dict[str, list[float]] = {name: [] for name in ways}
@@ -240,21 +311,27 @@ async def added(pid: int, make: Callable[[str], Caller], url: str, rounds: int, 
     print(f"| **added by not being in process** | **{both - alone:.2f} ms** | **{slow - quick:.2f} ms** |")
 
 
-async def beside(make: Callable[[str], Caller], rounds: int, seconds: float) -> None:
+async def beside(make: Callable[[str], Caller], url: str, rounds: int, seconds: float) -> None:
     """Compare pass-through calls alone and beside 64 calls through LiteLLM."""
+    python = str(find("data").python)
+    child = subprocess.Popen(
+        [python, "-I", "-c", SDK_BESIDE, BODY, f"{url}/slow"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     cases = {
-        "alone": None,
-        "beside 64 to a provider of 1 s, without LiteLLM": "slow-direct/m",
-        "beside 64 through LiteLLM to a provider of 1 s": "slow/m",
-        "beside 64 through LiteLLM to one of 0 s": "tail/m",
+        "alone": nobody,
+        "beside 64 to a provider of 1 s, without LiteLLM": through(make("slow-direct/m"), "slow-direct/m"),
+        "beside 64 by LiteLLM's SDK, without the gateway": by_itself(child),
+        "beside 64 through LiteLLM to a provider of 1 s": through(make("slow/m"), "slow/m"),
+        "beside 64 through LiteLLM to one of 0 s": through(make("tail/m"), "tail/m"),
     }
     found: dict[str, list[list[float]]] = {name: [] for name in cases}
     rates: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(rounds):
-        for name, model in cases.items():
-            times, others = await passing(make, seconds, model)
+        for name, load in cases.items():
+            times, others = await passing(lambda: make("direct/m"), seconds, load)
             found[name].append(times)
             rates[name].append(others / (seconds + 1.5))
+    child.communicate()
     alone = median(map(p99, found["alone"]))
     print("\n| pass-through calls | median | p99 (median of rounds) | | calls/s of the 64 |\n|---|--:|--:|--:|--:|")
     for name, runs in found.items():
@@ -272,7 +349,7 @@ async def run(rounds: int, calls: int, seconds: float) -> None:
         with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
             async with gateway(Path(folder), port) as (pid, make):
                 await added(pid, make, f"http://127.0.0.1:{port}", rounds, calls)
-                await beside(make, rounds, seconds)
+                await beside(make, f"http://127.0.0.1:{port}", rounds, seconds)
     finally:
         provider.terminate()
         await provider.wait()
