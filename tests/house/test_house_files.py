@@ -33,7 +33,7 @@ def shell_list(name: str) -> list[str]:
     return subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True).stdout.splitlines()
 
 
-@pytest.mark.parametrize("name", ["base.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["base.txt", "dev.txt", "longtail.txt", "anthropic0.txt"])
 def test_locks_name_no_address_and_every_pin_has_hashes(name: str):
     text = lock(name)
     assert "://" not in text
@@ -45,7 +45,15 @@ def test_locks_name_no_address_and_every_pin_has_hashes(name: str):
         assert "--hash=sha256:" in entry, entry
 
 
-@pytest.mark.parametrize(("name", "groups"), [("base.txt", ("base", "build")), ("dev.txt", ("base", "build", "dev"))])
+@pytest.mark.parametrize(
+    ("name", "groups"),
+    [
+        ("base.txt", ("base", "build")),
+        ("dev.txt", ("base", "build", "dev")),
+        ("longtail.txt", ("longtail",)),
+        ("anthropic0.txt", ("anthropic0",)),
+    ],
+)
 def test_locks_hold_what_the_package_asks_for(name: str, groups: tuple[str, ...]):
     pinned = pins(name)
     for requirement in (requirement for group in groups for requirement in wanted(group)):

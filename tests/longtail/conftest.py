@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,10 @@ from antiphon.engine.call import Answer, Call
 from antiphon.engine.runtime import Runtime
 from antiphon.longtail.environment import Environment, LongtailError, environment, install, roots
 from antiphon.types import Caller
+from apart import TOOLS, UNREACHABLE
 from longtail.far import Far
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT / ".tools" / "longtail"
-UNREACHABLE = re.compile(r"Temporary failure|Connection|timed out|Could not find a version|No matching distribution")
+SHARED = TOOLS / "longtail"
 CALLER = Caller("key_test")
 
 
