@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from antiphon.errors import BadAnswer, RateLimited, Truncated
 from antiphon.types import Usage
-from antiphon.wires.anthropic.carried import Carried, pack
 from antiphon.wires.aws.eventstream import MessageReader, encode, header_block
 from antiphon.wires.bedrock import BedrockCodec, citations, frames
+from antiphon.wires.carried import Carried, pack
 from antiphon.wires.neutral import (
     Audio,
     Choice,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
-from antiphon.wires.anthropic.carried import Carried, pack
 from antiphon.wires.bedrock import BedrockCodec, Converse
+from antiphon.wires.carried import Carried, pack
 from antiphon.wires.neutral import (
     Audio,
     File,

@@ -22,9 +22,9 @@ from antiphon.errors import (
     UpstreamTimeout,
 )
 from antiphon.types import Origin, Price, Target, Usage
-from antiphon.wires.anthropic.carried import Carried, pack
 from antiphon.wires.aws.eventstream import MessageReader, encode, header_block
 from antiphon.wires.bedrock import Converse, frames, path
+from antiphon.wires.carried import Carried, pack
 
 MODEL = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 WIRE = Converse()

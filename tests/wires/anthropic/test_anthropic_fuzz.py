@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Origin, Target
 from antiphon.wires.anthropic import AnthropicCodec, CountTokens, Messages
-from antiphon.wires.anthropic.carried import MARK, unpack
-from antiphon.wires.anthropic.schema import fit
+from antiphon.wires.carried import MARK, unpack
+from antiphon.wires.claude.schema import fit
 from antiphon.wires.neutral import Request
 
 CODEC, MESSAGES, COUNT = AnthropicCodec(), Messages(), CountTokens()

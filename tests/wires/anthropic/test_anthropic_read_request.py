@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from antiphon.errors import BadRequest, NotFound
-from antiphon.wires.anthropic.carried import Carried, pack
+from antiphon.wires.carried import Carried, pack
 from antiphon.wires.neutral import (
     File,
     Format,

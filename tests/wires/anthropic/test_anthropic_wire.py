@@ -20,7 +20,7 @@ from antiphon.errors import (
 )
 from antiphon.types import Usage
 from antiphon.wires.anthropic import CountTokens, Messages
-from antiphon.wires.anthropic.carried import Carried, pack
+from antiphon.wires.carried import Carried, pack
 
 MESSAGES, COUNT = Messages(), CountTokens()
 

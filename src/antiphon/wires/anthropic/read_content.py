@@ -8,8 +8,8 @@ import msgspec
 
 from antiphon.errors import BadRequest
 from antiphon.wires.anthropic import shape
-from antiphon.wires.anthropic.carried import unpack
 from antiphon.wires.anthropic.typed import misshapen
+from antiphon.wires.carried import unpack
 from antiphon.wires.neutral import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 
 WIRE = "anthropic"

@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 from antiphon.errors import BadAnswer
 from antiphon.wires.anthropic import errors, stops
-from antiphon.wires.anthropic.carried import Carried, unpack
 from antiphon.wires.anthropic.frames import Block, Delta, Event, event_of
 from antiphon.wires.anthropic.read_content import WIRE
 from antiphon.wires.anthropic.reply import arguments_of
 from antiphon.wires.anthropic.usage import Counts
+from antiphon.wires.carried import Carried, unpack
 from antiphon.wires.neutral import Closed, Ended, Failed, Grown, Marked, Opened, Start, Used
 from antiphon.wires.neutral import Event as Neutral
 

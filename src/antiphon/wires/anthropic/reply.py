@@ -9,10 +9,10 @@ from antiphon.clock import new_id
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
 from antiphon.wires.anthropic import citations, errors, stops, usage
-from antiphon.wires.anthropic.carried import Carried, pack, unpack
 from antiphon.wires.anthropic.frames import Block, excerpt, message_of
 from antiphon.wires.anthropic.read_content import WIRE, thinking_of
 from antiphon.wires.anthropic.write_content import input_of
+from antiphon.wires.carried import Carried, pack, unpack
 from antiphon.wires.neutral import Choice, Part, Refusal, Reply, Request, Text, Thinking, ToolCall
 
 _UNSET = msgspec.UNSET

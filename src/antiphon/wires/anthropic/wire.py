@@ -15,9 +15,10 @@ import msgspec
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
-from antiphon.wires.anthropic import carried, errors, usage
+from antiphon.wires.anthropic import errors, usage
 from antiphon.wires.anthropic.frames import MESSAGE_STOP, PING, Block, Message, excerpt, message_of
 from antiphon.wires.anthropic.hosted import MODEL_IN_PATH, hosted
+from antiphon.wires.anthropic.own import without_carried
 from antiphon.wires.anthropic.typed import misshapen
 from antiphon.wires.anthropic.watch import StreamWatch
 from antiphon.wires.sse import SSESplitter
@@ -66,6 +67,7 @@ class Anthropic:
     end_frame = MESSAGE_STOP
     stream_type = "text/event-stream"
     heartbeat = PING
+    idling: tuple[bytes, ...] = (b":", b"event: ping")
     forwards = frozenset((b"anthropic-version", b"anthropic-beta"))
     """Request headers of a caller that go to a provider of this same wire, unchanged."""
     requires: tuple[tuple[bytes, bytes], ...] = ((b"anthropic-version", b"2023-06-01"),)
@@ -99,7 +101,7 @@ class Anthropic:
             body = msgspec.json.encode(hosted(envelope.document))
         elif "model" in envelope.document and target.model != envelope.document["model"]:
             body = bodies.replace(body, "model", msgspec.json.encode(target.model))
-        return Encoded(carried.without(body, envelope.document))
+        return Encoded(without_carried(body, envelope.document))
 
     def watch(self, envelope: Envelope, hides_usage: bool) -> StreamWatch:
         return StreamWatch()

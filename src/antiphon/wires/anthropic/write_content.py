@@ -11,8 +11,8 @@ import msgspec
 
 from antiphon.errors import BadRequest
 from antiphon.wires.anthropic import citations
-from antiphon.wires.anthropic.generations import Generation
 from antiphon.wires.anthropic.read_content import WIRE
+from antiphon.wires.claude.generations import Generation
 from antiphon.wires.neutral import (
     Audio,
     File,

@@ -14,12 +14,12 @@ import msgspec
 
 from antiphon.errors import BadRequest
 from antiphon.types import Target
-from antiphon.wires.anthropic.generations import Generation, generation_of
 from antiphon.wires.anthropic.hosted import MODEL_IN_PATH, hosted
-from antiphon.wires.anthropic.schema import fit
 from antiphon.wires.anthropic.write_content import Dropped, Turns
 from antiphon.wires.anthropic.write_thinking import write_thinking
 from antiphon.wires.anthropic.write_tools import write_tools
+from antiphon.wires.claude.generations import Generation, generation_of
+from antiphon.wires.claude.schema import fit
 from antiphon.wires.codec import Written
 from antiphon.wires.neutral import Format, Request
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from antiphon.wires.anthropic.generations import LEAST_BUDGET, Generation, budget_of, effort_for, effort_of
 from antiphon.wires.anthropic.write_content import Dropped
+from antiphon.wires.claude.generations import LEAST_BUDGET, Generation, budget_of, effort_for, effort_of
 from antiphon.wires.neutral import Reasoning, Request
 
 _FORCED = ("any", "tool")

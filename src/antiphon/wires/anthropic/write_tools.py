@@ -3,10 +3,10 @@
 from typing import Any
 
 from antiphon.errors import BadRequest
-from antiphon.wires.anthropic.generations import Generation
 from antiphon.wires.anthropic.read_content import WIRE
-from antiphon.wires.anthropic.schema import fit
 from antiphon.wires.anthropic.write_content import Dropped, check_name
+from antiphon.wires.claude.generations import Generation
+from antiphon.wires.claude.schema import fit
 from antiphon.wires.neutral import Message, Request, Tool, ToolCall
 
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}

@@ -15,10 +15,10 @@ from antiphon.clock import new_id
 from antiphon.errors import CallError, Truncated, UpstreamError
 from antiphon.types import Usage
 from antiphon.wires.anthropic import citations, errors, stops, usage
-from antiphon.wires.anthropic.carried import Carried, pack
 from antiphon.wires.anthropic.frames import MESSAGE_STOP, PING, frame_of
 from antiphon.wires.anthropic.read_content import WIRE
 from antiphon.wires.anthropic.reply import signature_block
+from antiphon.wires.carried import Carried, pack
 from antiphon.wires.neutral import Closed, Ended, Event, Failed, Finish, Grown, Marked, Opened, Request, Start, Used
 
 _encode = msgspec.json.Encoder().encode

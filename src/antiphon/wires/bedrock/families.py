@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import msgspec
 
-from antiphon.wires.anthropic.generations import Generation, generation_of
+from antiphon.wires.claude.generations import Generation, generation_of
 
 Path = tuple[str, ...]
 

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer, BadRequest
-from antiphon.wires.anthropic.carried import Carried, pack
 from antiphon.wires.bedrock import citations, media, stops, usage
 from antiphon.wires.bedrock.errors import excerpt
 from antiphon.wires.bedrock.jsontext import encode, raw_object
 from antiphon.wires.bedrock.messages_out import Block, cited, thought
 from antiphon.wires.bedrock.schema import CitationsContent, Media, Reasoning
+from antiphon.wires.carried import Carried, pack
 from antiphon.wires.neutral import (
     Audio,
     Choice,

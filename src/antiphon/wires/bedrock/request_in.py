@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadRequest
-from antiphon.wires.anthropic.carried import unpack
 from antiphon.wires.bedrock import citations, media, schema
 from antiphon.wires.bedrock.errors import wrong_type
 from antiphon.wires.bedrock.jsontext import json_text
+from antiphon.wires.carried import unpack
 from antiphon.wires.neutral import (
     Audio,
     File,

@@ -11,12 +11,12 @@ from typing import Any
 
 from antiphon.errors import BadRequest
 from antiphon.types import Target
-from antiphon.wires.anthropic.schema import fit
 from antiphon.wires.bedrock import schema, thinking_out, tools_out
 from antiphon.wires.bedrock.draft import Draft
 from antiphon.wires.bedrock.families import MORE, family_of
 from antiphon.wires.bedrock.jsontext import encode, json_text
 from antiphon.wires.bedrock.messages_out import Turns, cache_point
+from antiphon.wires.claude.schema import fit
 from antiphon.wires.codec import Written
 from antiphon.wires.neutral import Request, Text
 

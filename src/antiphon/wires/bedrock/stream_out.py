@@ -5,10 +5,10 @@ from typing import Any
 
 from antiphon.errors import CallError
 from antiphon.types import Usage
-from antiphon.wires.anthropic.carried import Carried, pack
 from antiphon.wires.bedrock import citations, frames, stops, usage
 from antiphon.wires.bedrock.errors import error_frame
 from antiphon.wires.bedrock.reply import WIRE
+from antiphon.wires.carried import Carried, pack
 from antiphon.wires.neutral import Closed, Ended, Event, Failed, Finish, Grown, Marked, Opened, Start, Used
 
 

@@ -7,15 +7,15 @@ thinking yields, because the rest is part of the answer.
 
 from typing import Any
 
-from antiphon.wires.anthropic.generations import (
+from antiphon.wires.bedrock.draft import Draft
+from antiphon.wires.bedrock.families import MORE
+from antiphon.wires.claude.generations import (
     LEAST_BUDGET,
     Generation,
     budget_of,
     effort_for,
     effort_of,
 )
-from antiphon.wires.bedrock.draft import Draft
-from antiphon.wires.bedrock.families import MORE
 from antiphon.wires.neutral import Reasoning, Request
 
 _FORCED = ("required", "tool")

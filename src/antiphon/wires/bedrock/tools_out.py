@@ -8,9 +8,9 @@ import re
 from typing import Any
 
 from antiphon.errors import BadRequest
-from antiphon.wires.anthropic.schema import fit
 from antiphon.wires.bedrock.draft import Draft
 from antiphon.wires.bedrock.messages_out import WIRE, cache_point
+from antiphon.wires.claude.schema import fit
 from antiphon.wires.neutral import Request, Tool, ToolCall, ToolChoice
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")

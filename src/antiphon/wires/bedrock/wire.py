@@ -8,10 +8,10 @@ import msgspec
 from antiphon.errors import BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
-from antiphon.wires.anthropic.carried import MARK, unpack
 from antiphon.wires.aws.eventstream import EventStreamSplitter, MessageReader
 from antiphon.wires.bedrock import errors, reply, usage
 from antiphon.wires.bedrock.events import Delta, decode
+from antiphon.wires.carried import MARK, unpack
 from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
 
 _MODEL_LIMIT = 2048
@@ -63,6 +63,7 @@ class Converse:
     stream_type = "application/vnd.amazon.eventstream"
     heartbeat = b""
     """Every frame of this wire is an event to its clients, so that silence stays silence."""
+    idling: tuple[bytes, ...] = ()
     forwards: frozenset[bytes] = frozenset()
     requires: tuple[tuple[bytes, bytes], ...] = ()
     shows: tuple[bytes, ...] = (b"x-amzn-requestid", b"x-amzn-errortype", b"retry-after")

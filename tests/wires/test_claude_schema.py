@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.wires.anthropic.schema import fit
+from antiphon.wires.claude.schema import fit
 
 OPEN = {"type": "object", "properties": {"a": {"type": "string"}}}
 

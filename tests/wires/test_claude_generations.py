@@ -2,7 +2,7 @@
 
 import pytest
 
-from antiphon.wires.anthropic.generations import effort_for, effort_of, generation_of
+from antiphon.wires.claude.generations import effort_for, effort_of, generation_of
 
 
 @pytest.mark.parametrize(
