@@ -23,7 +23,7 @@ class Stream:
     """Frames of one answer. Pull with :meth:`next` until it returns ``b""``; :meth:`close` in any case."""
 
     __slots__ = (
-        "_attempt", "_beat", "_book", "_bridge", "_heartbeat", "_idle", "_loop", "_out", "_over", "_progress",
+        "_attempt", "_beat", "_book", "_bridge", "_heartbeat", "_idle", "_loop", "_now", "_out", "_over", "_progress",
         "_response", "_sent", "_splitter", "_timer", "_total", "_waiting", "_watch",
     )  # fmt: skip
 
@@ -47,7 +47,8 @@ class Stream:
         self._beat = run.catalog.settings.heartbeat if self._heartbeat else float("inf")
         self._idle = attempt.target.timeouts.idle
         self._total = total
-        self._sent = self._progress = self._loop.time()
+        self._sent = self._progress = self._now = self._loop.time()
+        """Loop time: when the caller last got something, the provider last said something, a chunk last came."""
         self._timer: asyncio.TimerHandle | None = None
         self._waiting = False
         self._over = False
@@ -85,6 +86,8 @@ class Stream:
         """
         if self._over:
             return b""
+        # While the caller held the last frames, nobody listened to the provider: that is not its silence.
+        self._progress += self._loop.time() - self._sent
         try:
             while True:
                 if self._watch.error is not None:
@@ -100,6 +103,7 @@ class Stream:
                         return self._heartbeat
                 elif chunk:
                     self._take(chunk)
+                    self._in_time()
                 else:
                     return await self._ended()
         except UpstreamError as error:
@@ -120,12 +124,12 @@ class Stream:
 
     def _take(self, chunk: bytes) -> None:
         """Pass a chunk's whole frames by the watch into ``_out``."""
-        out, watch = self._out, self._watch
+        out, watch, idling = self._out, self._watch, self._bridge.far.idling
         for frame in self._splitter.feed(chunk):
             if shown := watch.frame(frame):  # an empty one would read as the end
                 out.append(shown)
-            if not frame.startswith(b":"):
-                self._progress = self._loop.time()
+            if not frame.startswith(idling):
+                self._progress = self._now
             if watch.ended or watch.error is not None:
                 return
 
@@ -146,12 +150,17 @@ class Stream:
         finally:
             self._waiting = False
         if chunk is None or chunk:
-            now = self._loop.time()
-            if now >= self._total:
+            self._now = self._loop.time()
+            if self._now >= self._total:
                 raise self._late("total", self._attempt.target.timeouts.total)
-            if chunk is None and now >= self._progress + self._idle:
-                raise self._late("idle", self._idle)
+            if chunk is None:
+                self._in_time()
         return chunk
+
+    def _in_time(self) -> None:
+        """Raise :class:`UpstreamTimeout` after too long a time without a frame that says something."""
+        if self._now >= self._progress + self._idle:
+            raise self._late("idle", self._idle)
 
     def _due(self) -> float:
         return min(self._progress + self._idle, self._sent + self._beat, self._total)

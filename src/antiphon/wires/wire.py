@@ -89,6 +89,8 @@ class Wire(Protocol):
     """The content type of its streams, without parameters."""
     heartbeat: bytes
     """A frame that every client ignores, sent in silence; ``b""`` where the wire has none."""
+    idling: tuple[bytes, ...]
+    """Beginnings of the frames by which a provider says only that it is still there, which is no progress."""
     forwards: frozenset[bytes]
     """Request headers of a caller that go to a provider of this same wire, unchanged."""
     requires: tuple[tuple[bytes, bytes], ...]

@@ -28,6 +28,7 @@ class Operation:
     stream_type = "text/event-stream"
     heartbeat = b"\n"
     """What fills silence: the official client reads a comment as a broken answer, and an empty line as nothing."""
+    idling: tuple[bytes, ...] = (b":",)
     forwards: frozenset[bytes] = frozenset()
     requires: tuple[tuple[bytes, bytes], ...] = ()
     shows: tuple[bytes, ...] = (b"x-gemini-",)

@@ -111,6 +111,7 @@ class OpenAI:
     end_frame = b"data: [DONE]\n\n"
     stream_type = "text/event-stream"
     heartbeat = comment(b"keep-alive")
+    idling: tuple[bytes, ...] = (b":",)
     forwards: frozenset[bytes] = frozenset()
     requires: tuple[tuple[bytes, bytes], ...] = ()
     shows: tuple[bytes, ...] = (b"x-request-id", b"x-ratelimit-", b"openai-")

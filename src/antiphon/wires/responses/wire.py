@@ -45,6 +45,7 @@ class Responses:
     """The terminal event is the end; nothing follows it."""
     stream_type = "text/event-stream"
     heartbeat = comment(b"keep-alive")
+    idling: tuple[bytes, ...] = (b":",)
     forwards: frozenset[bytes] = frozenset()
     requires: tuple[tuple[bytes, bytes], ...] = ()
     shows: tuple[bytes, ...] = (b"x-request-id", b"x-ratelimit-", b"openai-")
