@@ -228,7 +228,18 @@ def test_thinking_with_its_signature_survives_a_turn_through_a_chat_client() -> 
         ({"messages": [{"role": "assistant", "tool_calls": [{"id": "a"}]}]}, "messages[0].tool_calls[0]"),
         ({**CONVERSATION, "tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
         ({**CONVERSATION, "tool_choice": {"type": "x"}}, "tool_choice"),
+        ({**CONVERSATION, "tools": [{}]}, "tools[0]"),
+        ({**CONVERSATION, "tool_choice": "required"}, "tool_choice"),
         ({**CONVERSATION, "response_format": {"type": "xml"}}, "response_format"),
+        (
+            {**CONVERSATION, "response_format": {"type": "json_schema", "json_schema": {"schema": "x"}}},
+            "response_format.json_schema.schema",
+        ),
+        ({**CONVERSATION, "stop": 5}, "stop"),
+        ({**CONVERSATION, "stop": [5]}, "stop"),
+        ({**CONVERSATION, "n": 0}, "n"),
+        ({**CONVERSATION, "reasoning_effort": 5}, "reasoning_effort"),
+        ({**CONVERSATION, "reasoning_effort": "most"}, "reasoning_effort"),
         ({**CONVERSATION, "functions": []}, "functions"),
     ],
 )
@@ -286,7 +297,7 @@ NAMES = st.sampled_from(["weather", "now", "lookup"])
 @st.composite
 def blocks(draw: st.DrawFn) -> list[Event]:
     """Events of one whole stream that this wire can carry: no two text-like blocks of one kind in a row."""
-    events: list[Event] = [Start("id", "model")]
+    events: list[Event] = [Start("chatcmpl-id", "model")]
     before = ""
     called = False
     for index in range(draw(st.integers(0, 4))):
@@ -342,7 +353,7 @@ def test_a_stream_that_only_refuses_finishes_with_a_refusal() -> None:
 
 def test_each_piece_of_a_streamed_call_has_a_function() -> None:
     events = [
-        Start("id", "model"),
+        Start("chatcmpl-id", "model"),
         Opened(0, "tool", "call_0", "f"),
         Marked(0, signature="c2ln", wire="gemini"),
         Closed(0),
@@ -377,13 +388,13 @@ def test_a_client_sees_one_start_one_finish_one_end_and_whole_arguments(events: 
 
 def test_usage_is_shown_only_to_who_asked() -> None:
     writer = CODEC.writer(read({"messages": [{"role": "user", "content": "x"}]}))
-    frames = b"".join(writer.write(event) for event in [Start("i", "m"), Used(Usage(input=1)), Ended()])
+    frames = b"".join(writer.write(event) for event in [Start("chatcmpl-i", "m"), Used(Usage(input=1)), Ended()])
     assert b"usage" not in frames
 
 
 def test_signatures_travel_in_streams() -> None:
     events: list[Event] = [
-        Start("i", "m"),
+        Start("chatcmpl-i", "m"),
         Opened(0, "thinking"),
         Grown(0, "hm"),
         Marked(0, signature="c2ln", wire="other"),

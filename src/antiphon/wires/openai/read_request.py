@@ -32,6 +32,7 @@ _KNOWN = frozenset(
         "service_tier", "functions", "function_call",
     )
 )  # fmt: skip
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 def request(document: dict[str, Any], model: str, stream: bool) -> Request:
@@ -43,28 +44,27 @@ def request(document: dict[str, Any], model: str, stream: bool) -> Request:
             )
     system, messages = _messages(document["messages"])
     limit = document.get("max_completion_tokens")
-    stop = document.get("stop")
-    effort = document.get("reasoning_effort")
+    tools = tuple(_tool(tool, f"tools[{i}]") for i, tool in enumerate(document.get("tools") or ()))
     return Request(
         model=model,
         messages=messages,
         system=system,
-        tools=tuple(_tool(tool, f"tools[{i}]") for i, tool in enumerate(document.get("tools") or ())),
-        tool_choice=_tool_choice(document.get("tool_choice")),
+        tools=tools,
+        tool_choice=_tool_choice(document.get("tool_choice"), tools),
         parallel_tool_calls=document.get("parallel_tool_calls"),
         format=_format(document.get("response_format")),
         max_tokens=document.get("max_tokens") if limit is None else limit,
         temperature=document.get("temperature"),
         top_p=document.get("top_p"),
         top_k=document.get("top_k"),
-        stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
-        n=document.get("n") or 1,
+        stop=_stop(document.get("stop")),
+        n=_choices(document.get("n")),
         seed=document.get("seed"),
         presence_penalty=document.get("presence_penalty"),
         frequency_penalty=document.get("frequency_penalty"),
         logprobs=document.get("logprobs"),
         top_logprobs=document.get("top_logprobs"),
-        reasoning=Reasoning(effort=effort) if isinstance(effort, str) else None,
+        reasoning=_reasoning(document.get("reasoning_effort")),
         user=document.get("user") or "",
         metadata=document.get("metadata"),
         service_tier=document.get("service_tier") or "",
@@ -72,6 +72,29 @@ def request(document: dict[str, Any], model: str, stream: bool) -> Request:
         echo={"include_usage": bool((document.get("stream_options") or {}).get("include_usage"))},
         extras={name: value for name, value in document.items() if name not in _KNOWN and value is not None},
     )
+
+
+def _stop(value: Any) -> tuple[str, ...]:
+    texts = (value,) if isinstance(value, str) else value or ()
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise BadRequest("`stop` must be a string or a list of strings.", param="stop")
+    return tuple(texts)
+
+
+def _choices(value: int | None) -> int:
+    if value is not None and value < 1:
+        raise BadRequest(f"`n` is {value}; it must be from 1 on.", param="n")
+    return value or 1
+
+
+def _reasoning(effort: Any) -> Reasoning | None:
+    if effort is None:
+        return None
+    if effort not in _EFFORTS:
+        raise BadRequest(
+            f"`reasoning_effort` is {effort!r}; expected one of {', '.join(_EFFORTS)}.", param="reasoning_effort"
+        )
+    return Reasoning(effort=effort)
 
 
 def _messages(messages: list[dict[str, Any]]) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
@@ -250,7 +273,9 @@ def data_url(url: str) -> tuple[str, str]:
 def _tool(tool: dict[str, Any], where: str) -> Tool:
     function = tool.get("function")
     if tool.get("type") != "function" or not isinstance(function, dict):
-        return Tool(str(tool.get("type") or "tool"), builtin=tool, wire=WIRE)
+        if not isinstance(kind := tool.get("type"), str) or kind == "function":
+            raise BadRequest(f"`{where}` must have a `type`, and a `function` where that is its type.", param=where)
+        return Tool(kind, builtin=tool, wire=WIRE)
     if not isinstance(function.get("name"), str):
         raise BadRequest(f"`{where}.function.name` must be a string.", param=f"{where}.function.name")
     schema = function.get("parameters")
@@ -265,10 +290,14 @@ def _tool(tool: dict[str, Any], where: str) -> Tool:
     )
 
 
-def _tool_choice(choice: Any) -> ToolChoice | None:
+def _tool_choice(choice: Any, tools: tuple[Tool, ...]) -> ToolChoice | None:
     if choice is None:
         return None
-    if choice in ("auto", "none", "required"):
+    if choice in ("auto", "none"):
+        return ToolChoice(choice)
+    if not tools:
+        raise BadRequest("`tool_choice` wants a call of a tool, and the request has none.", param="tool_choice")
+    if choice == "required":
         return ToolChoice(choice)
     try:
         if choice["type"] == "function":
@@ -292,6 +321,11 @@ def _format(value: Any) -> Format | None:
     schema = value.get("json_schema")
     if kind != "json_schema" or not isinstance(schema, dict):
         raise BadRequest("`response_format` must be text, json_object or json_schema.", param="response_format")
+    if not isinstance(schema.get("schema") or {}, dict):
+        raise BadRequest(
+            "`response_format.json_schema.schema` must be a JSON Schema object.",
+            param="response_format.json_schema.schema",
+        )
     return Format(
         "schema",
         schema.get("schema") or {},

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from antiphon.clock import new_id, now_us
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
 from antiphon.wires.neutral import (
@@ -19,6 +20,7 @@ from antiphon.wires.neutral import (
 )
 from antiphon.wires.openai import usage as usages
 
+_ID = "chatcmpl-"
 WIRE = "openai"
 """The name of this wire in neutral values."""
 FINISH_REASONS: dict[str, FinishReason] = {
@@ -133,15 +135,22 @@ def signature_of(extra: Any) -> str:
 def write(reply: Reply, model: str) -> bytes:
     """Write a whole answer; ``model`` is what was asked for, where the provider names none."""
     body: dict[str, Any] = {
-        "id": reply.id,
+        "id": answer_id(reply.id),
         "object": "chat.completion",
-        "created": reply.created,
+        "created": reply.created or now_us() // 1_000_000,
         "model": reply.model or model,
         "choices": [_write_choice(i, choice) for i, choice in enumerate(reply.choices)],
     }
     if reply.usage is not None:
         body["usage"] = usage_object(reply.usage)
     return msgspec.json.encode(body)
+
+
+def answer_id(known: str) -> str:
+    """Return the id of an answer as this wire begins it, with the provider's own id in it, where it told one."""
+    if not known:
+        return new_id(_ID[:-1]).replace("_", "-", 1)
+    return known if known.startswith(_ID) else _ID + known
 
 
 def _write_choice(index: int, choice: Choice) -> dict[str, Any]:

@@ -21,23 +21,25 @@ from antiphon.wires.neutral import (
     Thinking,
     Used,
 )
-from antiphon.wires.openai.reply import thinking_block, usage_object, written_reason
+from antiphon.wires.openai.reply import answer_id, thinking_block, usage_object, written_reason
 from antiphon.wires.openai.wire import error_object
 from antiphon.wires.sse import frame_of
 
 _encode = msgspec.json.Encoder().encode
 _FIELDS = {"text": b"content", "thinking": b"reasoning_content", "refusal": b"refusal"}
+_USAGE_TO_COME = b',"usage":null}\n\n'
+"""The end of a chunk where usage was asked for and has a chunk of its own (reference, "include_usage")."""
 
 
 class Writer:
     """See :class:`antiphon.wires.codec.EventWriter`. ``created`` is seconds since the epoch."""
 
-    __slots__ = ("_calls", "_created", "_kinds", "_model", "_prefix", "_roles", "_thinking", "_usage", "_wants_usage")
+    __slots__ = ("_calls", "_created", "_end", "_kinds", "_model", "_prefix", "_roles", "_thinking", "_usage")
 
     def __init__(self, request: Request, created: int, wants_usage: bool) -> None:
         self._created = created
         self._model = request.model
-        self._wants_usage = wants_usage
+        self._end = _USAGE_TO_COME if wants_usage else b"}\n\n"
         self._prefix = b""
         self._usage: Usage | None = None
         self._roles: set[int] = set()
@@ -52,17 +54,18 @@ class Writer:
         return frame_of(error_object(error))
 
     def _chunk(self, choice: int, delta: bytes, finish: bytes = b"null", logprobs: bytes = b"null") -> bytes:
-        return b'%b[{"index":%d,"delta":%b,"logprobs":%b,"finish_reason":%b}]}\n\n' % (
+        return b'%b[{"index":%d,"delta":%b,"logprobs":%b,"finish_reason":%b}]%b' % (
             self._prefix,
             choice,
             delta,
             logprobs,
             finish,
+            self._end,
         )
 
     def _start(self, event: Start) -> bytes:
         self._prefix = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":' % (
-            _encode(event.id),
+            _encode(answer_id(event.id)),
             self._created,
             _encode(event.model or self._model),
         )
@@ -131,7 +134,7 @@ class Writer:
 
     def _ended(self, event: Ended) -> bytes:
         usage = b""
-        if self._wants_usage and self._usage is not None:
+        if self._end is _USAGE_TO_COME and self._usage is not None:
             usage = b'%b[],"usage":%b}\n\n' % (self._prefix, _encode(usage_object(self._usage)))
         return usage + b"data: [DONE]\n\n"
 
