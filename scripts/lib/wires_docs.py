@@ -33,6 +33,8 @@ A caller's wire is a row, a provider's is a column.
 
 Where both wires are the same, nothing is translated: request and answer stay the same bytes but for the model's name.
 Structured output is shown for models that can; of others the schema is asked for in words and `format` is reported.
+A user's name that the target's provider would refuse (longer than 64 characters at OpenAI, an address at Anthropic)
+arrives as its SHA-256, which is the same name for the same person.
 """
 
 

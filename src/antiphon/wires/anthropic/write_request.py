@@ -22,6 +22,7 @@ from antiphon.wires.claude.generations import Generation, generation_of
 from antiphon.wires.claude.schema import fit
 from antiphon.wires.codec import Written
 from antiphon.wires.neutral import Format, Request
+from antiphon.wires.person import IDENTIFIER, opaque
 
 _encode = msgspec.json.Encoder().encode
 
@@ -124,7 +125,7 @@ def _write_rest(body: dict[str, Any], request: Request, dropped: Dropped) -> Non
     if len(stop) < len(request.stop):
         dropped["stop"] = None
     if request.user:
-        body["metadata"] = {"user_id": request.user}
+        body["metadata"] = {"user_id": opaque(request.user, IDENTIFIER)}
     if request.metadata:
         dropped["metadata"] = None
     if request.service_tier in _TIERS:

@@ -29,6 +29,7 @@ from antiphon.wires.neutral import (
     ToolResult,
 )
 from antiphon.wires.openai.reply import WIRE
+from antiphon.wires.person import SHORT, opaque
 
 _EFFORTS = ((1024, "low"), (8192, "medium"))
 """Tokens of thinking up to which an effort is the nearest; more is ``high``."""
@@ -65,7 +66,7 @@ def request(request: Request, target: Target) -> Written:
     if request.reasoning is not None and (effort := _effort(request.reasoning)):
         body["reasoning_effort"] = effort
     if request.user:
-        body["user"] = request.user
+        body["user"] = opaque(request.user, SHORT)
     if request.service_tier:
         body["service_tier"] = request.service_tier
     if request.stream:

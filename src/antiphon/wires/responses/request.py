@@ -6,6 +6,7 @@ from antiphon.errors import BadRequest
 from antiphon.types import Target
 from antiphon.wires.codec import Written
 from antiphon.wires.neutral import Format, Message, Reasoning, Request, Text, Thinking
+from antiphon.wires.person import SHORT, opaque
 from antiphon.wires.responses.fields import Fields, FormatField, ReasoningField, encoded, typed
 from antiphon.wires.responses.items import read_items, write_items
 from antiphon.wires.responses.seal import WIRE
@@ -184,7 +185,7 @@ def _write_sampling(request: Request, body: dict[str, Any]) -> None:
         "temperature": request.temperature,
         "top_p": request.top_p,
         "metadata": request.metadata,
-        "user": request.user or None,
+        "user": opaque(request.user, SHORT) if request.user else None,
         "service_tier": request.service_tier or None,
         "stream": request.stream or None,
     }
