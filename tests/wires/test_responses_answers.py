@@ -663,9 +663,10 @@ def test_events_of_a_second_choice_and_after_the_end_are_left_out() -> None:
 
 def test_a_failed_event_is_admitted() -> None:
     said = decoded(written([Start("resp_1", "m"), Failed("no", 429)]))
-    assert [event["type"] for event in said[-2:]] == ["response.failed", "error"]
-    assert said[-2]["response"]["error"] == {"code": "rate_limit_exceeded", "message": "no"}
-    assert said[-1]["error"]["message"] == said[-1]["message"] == "no"
+    assert [event["type"] for event in said[-2:]] == ["error", "response.failed"]
+    assert said[-2]["error"]["message"] == said[-2]["message"] == "no"
+    assert said[-1]["response"]["error"] == {"code": "rate_limit_exceeded", "message": "no"}
+    assert [event["sequence_number"] for event in said] == list(range(len(said)))
 
 
 KEYS = st.sampled_from(

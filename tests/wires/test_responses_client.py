@@ -355,16 +355,23 @@ def test_an_item_reference_finds_its_item(gateway: Gateway, client: openai.OpenA
 def test_a_break_is_raised_and_the_response_failed(gateway: Gateway, client: openai.OpenAI, cut: int) -> None:
     gateway.brain, gateway.cut = lambda request: says("Hel", "lo"), cut
     seen: list[Any] = []
+    said = ["", "", "Hel", "Hello", "Hello"]
     with (
         pytest.raises(openai.APIError, match="ended its answer early"),
         client.responses.create(model="m", input="Hi", stream=True) as stream,
     ):
         seen.extend(stream)
-    failed = seen[-1]
-    assert failed.type == "response.failed"
-    assert (failed.response.status, failed.response.error.code) == ("failed", "server_error")
     assert [event.sequence_number for event in seen] == list(range(len(seen)))
-    assert failed.response.output_text == ["", "", "Hel", "Hello", "Hello"][cut - 1]
+    assert "".join(event.delta for event in seen if event.type == "response.output_text.delta") == said[cut - 1]
+    # Clients raise at the error; whoever reads on finds the response, failed with what it had.
+    with client.responses.with_streaming_response.create(model="m", input="Hi", stream=True) as raw:
+        events = [json.loads(line[6:]) for line in raw.iter_lines() if line.startswith("data: ")]
+    assert [event["type"] for event in events[-2:]] == ["error", "response.failed"]
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    failed = events[-1]["response"]
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "server_error")
+    texts = [part["text"] for item in failed["output"] for part in item["content"]]
+    assert "".join(texts) == said[cut - 1]
     with (
         pytest.raises(openai.APIError, match="ended its answer early"),
         client.responses.stream(model="m", input="Hi") as helped,

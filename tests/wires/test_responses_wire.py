@@ -26,7 +26,7 @@ from antiphon.wires.neutral import Thinking
 from antiphon.wires.responses import Responses
 from antiphon.wires.responses import usage as usages
 from antiphon.wires.responses.seal import seal
-from antiphon.wires.sse import data_of
+from antiphon.wires.sse import SSESplitter, data_of
 
 WIRE = Responses()
 
@@ -276,6 +276,11 @@ def test_the_terminal_event_is_the_end() -> None:
     assert WIRE.end_frame == b""
 
 
+def said(frames: bytes) -> list[dict[str, Any]]:
+    """The events in some frames."""
+    return [json.loads(data_of(each) or b"") for each in SSESplitter().feed(frames)]
+
+
 @pytest.mark.parametrize(
     ("event", "words"),
     [
@@ -288,12 +293,63 @@ def test_the_terminal_event_is_the_end() -> None:
     ],
 )
 def test_an_error_inside_the_stream(event: bytes, words: str) -> None:
+    """Whatever form a provider gives it: what official clients raise, and the failed response as the end."""
     watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
     watch.frame(CREATED)
-    assert watch.frame(event) == event
+    shown = watch.frame(event)
     assert watch.error is not None
     assert watch.error.message.endswith(words)
     assert not watch.complete
+    events = said(shown + watch.admit(watch.error))
+    assert [each.get("type", "error") for each in events] == ["error", "response.failed"]
+    problem = events[0]["error"]
+    assert words in (problem, problem["message"] if isinstance(problem, dict) else None)
+    assert watch.admit(watch.error) == b""
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_an_error_of_the_provider_passes_as_it_came_where_clients_raise_it(nested: bool) -> None:
+    problem = {"type": "t", "code": "c", "message": "no", "param": None}
+    event = frame(**({"error": problem} if nested else problem) | {"type": "error", "sequence_number": 7})
+    watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
+    watch.frame(CREATED)
+    shown = watch.frame(event)
+    assert (shown == event) is nested
+    assert watch.error is not None
+    first, last = said(shown + watch.admit(watch.error))
+    assert (first["sequence_number"], last["sequence_number"]) == (7, 8)
+    assert first["error"]["code"] == last["response"]["error"]["code"] == "c"
+    assert last["response"]["error"]["message"] == "no"
+
+
+def test_a_failed_response_comes_after_its_error() -> None:
+    watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
+    response = {"id": "resp_1", "status": "failed", "error": {"code": "server_error", "message": "no"}, "own": 2**70}
+    first, last = said(watch.frame(frame(type="response.failed", sequence_number=4, response=response, mine=1)))
+    assert (first["type"], first["sequence_number"], first["error"]["message"]) == ("error", 4, "no")
+    assert last == {"type": "response.failed", "sequence_number": 5, "response": response, "mine": 1}
+
+
+def test_a_break_goes_on_from_what_was_said() -> None:
+    watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
+    begun = {"id": "resp_1", "model": "m", "status": "in_progress", "output": []}
+    item = {"type": "message", "id": "msg_1", "content": []}
+    watch.frame(frame(type="response.created", response=begun, sequence_number=0))
+    watch.frame(frame(type="response.output_text.delta", delta="Hel", sequence_number=5))
+    watch.frame(frame(type="response.output_item.done", item=item, sequence_number=6))
+    first, last = said(watch.admit(Truncated("Cut.")))
+    assert (first["sequence_number"], last["sequence_number"]) == (7, 8)
+    assert first["error"]["message"] == "Cut."
+    assert last["type"] == "response.failed"
+    error = {"code": "server_error", "message": "Cut."}
+    assert last["response"] == {**begun, "status": "failed", "output": [item], "error": error}
+    assert watch.cuts == [3]
+
+
+def test_a_response_in_the_background_is_answered_once_it_is_accepted() -> None:
+    watch = WIRE.watch(WIRE.peek(body(stream=True, background=True)), False)
+    assert watch.frame(CREATED) == CREATED
+    assert watch.committed
 
 
 @pytest.mark.parametrize(

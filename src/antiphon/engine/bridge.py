@@ -94,6 +94,9 @@ class SameWire:
         return getattr(watch, "response", b"")
 
     def admit(self, watch: Watch, error: CallError) -> bytes:
+        own = getattr(watch, "admit", None)
+        if own is not None:
+            return own(error)  # type: ignore[no-any-return]
         # A provider's own error frame has been passed on and says it already.
         return b"" if error is watch.error else self.far.error_frame(error)
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from antiphon.clock import new_id, now_us
-from antiphon.errors import BadAnswer, CallError
+from antiphon.errors import BadAnswer
 from antiphon.types import Usage
 from antiphon.wires.neutral import Choice, Finish, FinishReason, Part, Refusal, Reply, Request, ToolCall
 from antiphon.wires.responses import usage as usages
@@ -39,7 +39,6 @@ _DEFAULTS: dict[str, Any] = {
 }
 _INCOMPLETE: dict[str, str] = {"length": "max_output_tokens", "content_filter": "content_filter"}
 _REASONS: dict[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
-_ERROR_CODES = {429: "rate_limit_exceeded", 400: "invalid_prompt"}
 _ERROR_STATUS = {"server_error": 500, "rate_limit_exceeded": 429, "insufficient_quota": 429, "invalid_prompt": 400}
 
 
@@ -199,8 +198,3 @@ def outcome(finish: Finish | None, refused: bool) -> tuple[str, dict[str, Any] |
     if reason == "pause":
         return "incomplete", None
     return "incomplete", {"reason": _INCOMPLETE.get(reason, "content_filter")}
-
-
-def error_of(error: CallError) -> dict[str, Any]:
-    """Return an error as a failed response has it; the wire's codes are a closed list."""
-    return {"code": _ERROR_CODES.get(error.status, "server_error"), "message": error.message}

@@ -29,6 +29,7 @@ class StreamEvent(msgspec.Struct):
     annotation: Any = None
     logprobs: Any = None
     response: msgspec.Raw = NOTHING
+    sequence_number: Any = None
     error: Any = None
     code: Any = None
     message: Any = None
@@ -42,7 +43,7 @@ def read_frame(frame: bytes) -> StreamEvent | None:
 
     Raises :class:`BadAnswer` for what is no event of this wire.
     """
-    data = _data_of(frame)
+    data = data_in(frame)
     if data is None or data.strip() == b"[DONE]":
         return None
     try:
@@ -51,7 +52,7 @@ def read_frame(frame: bytes) -> StreamEvent | None:
         raise BadAnswer(f"The provider's event is not valid JSON of this wire: {excerpt(data)}") from None
 
 
-def _data_of(frame: bytes) -> bytes | None:
+def data_in(frame: bytes) -> bytes | None:
     """Return a frame's data; quickly for the form that OpenAI sends, an event line and one line of data."""
     if frame.startswith(b"event: ") and frame.endswith(b"\n\n") and b"\r" not in frame:
         start = frame.find(b"\n")

@@ -19,12 +19,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Frames:
-    """Makes the frames of one stream, numbered from 0."""
+    """Makes the frames of one stream, numbered from ``number``; ``cuts`` are the lengths of the texts of its deltas."""
 
-    __slots__ = ("number",)
+    __slots__ = ("cuts", "number")
 
-    def __init__(self) -> None:
-        self.number = 0
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+        self.cuts: list[int] = []
 
     def frame(self, kind: str, members: dict[str, Any]) -> bytes:
         """Return an event of ``kind``."""
@@ -36,6 +37,7 @@ class Frames:
         """Return an event whose constant parts are made already, see :func:`delta_head`."""
         frame = b"%b%b%b%d}\n\n" % (head, _encode(text), tail, self.number)
         self.number += 1
+        self.cuts.append(len(text))
         return frame
 
 
@@ -45,8 +47,9 @@ def delta_head(kind: str, members: dict[str, Any]) -> bytes:
     return b'event: %b\ndata: %b,"delta":' % (kind.encode(), data[:-1])
 
 
-_TAIL = b',"sequence_number":'
-_TEXT_TAIL = b',"logprobs":[]' + _TAIL
+TAIL = b',"sequence_number":'
+TEXT_TAIL = b',"logprobs":[]' + TAIL
+"""What follows the text of a delta event, up to its number."""
 
 
 class OutMessage(msgspec.Struct, tag="message"):
@@ -101,7 +104,7 @@ class Item:
 
     def grow(self, event: Grown) -> bytes:
         self.texts.append(event.text)
-        return self.frames.delta(self.head, event.text, _TAIL)
+        return self.frames.delta(self.head, event.text, TAIL)
 
     def mark(self, event: Marked) -> bytes:
         return b""
@@ -142,11 +145,11 @@ class MessageItem(Item):
     def grow(self, event: Grown) -> bytes:
         self.texts.append(event.text)
         if self.opened.kind == "refusal":
-            return self.frames.delta(self.head, event.text, _TAIL)
+            return self.frames.delta(self.head, event.text, TAIL)
         if not event.logprobs:
-            return self.frames.delta(self.head, event.text, _TEXT_TAIL)
+            return self.frames.delta(self.head, event.text, TEXT_TAIL)
         self._logprobs += event.logprobs
-        tail = b',"logprobs":%b%b' % (encoded(event.logprobs), _TAIL)
+        tail = b',"logprobs":%b%b' % (encoded(event.logprobs), TAIL)
         return self.frames.delta(self.head, event.text, tail)
 
     def mark(self, event: Marked) -> bytes:
@@ -265,7 +268,7 @@ class CustomCallItem(CallItem):
     def close(self) -> bytes:
         text = custom_input(self.text)
         head = delta_head("response.custom_tool_call_input.delta", self.place)
-        frames = self.frames.delta(head, text, _TAIL) if text else b""
+        frames = self.frames.delta(head, text, TAIL) if text else b""
         return frames + self.frames.frame("response.custom_tool_call_input.done", {**self.place, "input": text})
 
     def result(self, status: str) -> msgspec.Struct:

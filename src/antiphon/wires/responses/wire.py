@@ -5,34 +5,20 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer, BadRequest, CallError
-from antiphon.types import Target, Usage
+from antiphon.types import Target
 from antiphon.wires import body as bodies
 from antiphon.wires.responses import usage as usages
-from antiphon.wires.responses.answer import Reported, excerpt, read_answer, read_whole, reported
+from antiphon.wires.responses.answer import excerpt, read_answer, read_whole
+from antiphon.wires.responses.failure import error_frame
 from antiphon.wires.responses.fields import Fields, encoded, wrong_type
-from antiphon.wires.responses.frame import NOTHING, StreamEvent, read_frame
 from antiphon.wires.responses.growth import Frames
-from antiphon.wires.responses.output import head
 from antiphon.wires.responses.seal import TAG
-from antiphon.wires.responses.writer import error_frame
+from antiphon.wires.responses.watch import ResponsesWatch
 from antiphon.wires.sse import SSESplitter, comment
 from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
 
 _MODEL_LIMIT = 256
 _SOURCES = ("previous_response_id", "conversation", "prompt")
-_TERMINAL = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
-_PREAMBLE = frozenset(
-    (
-        "",
-        "response.created",
-        "response.queued",
-        "response.in_progress",
-        "response.content_part.added",
-        "response.reasoning_summary_part.added",
-        "response.output_item.added",
-    )
-)
-_SILENT_ITEMS = frozenset(("message", "reasoning"))
 _SEALED = TAG.encode()
 _decode = msgspec.json.Decoder(Fields).decode
 
@@ -87,7 +73,7 @@ class Responses:
         return Whole(usages.read(bytes(answer.usage)), size)
 
     def watch(self, envelope: Envelope, hides_usage: bool) -> "ResponsesWatch":
-        return ResponsesWatch()
+        return ResponsesWatch(eager=envelope.document.get("background") is True)
 
     def splitter(self) -> SSESplitter:
         return SSESplitter()
@@ -109,7 +95,7 @@ class Responses:
         )
 
     def error_frame(self, error: CallError) -> bytes:
-        """Return an ``error`` event; it begins a count of its own, as nobody counted the provider's events."""
+        """Return an ``error`` event for a stream of which nothing was seen; a watch that saw some goes on from it."""
         return error_frame(error, Frames())
 
     def refusal(self, body: bytes) -> str:
@@ -119,64 +105,6 @@ class Responses:
         except BadAnswer:
             problem = None
         return problem.words() if problem is not None else excerpt(body)
-
-
-class ResponsesWatch:
-    """Watches events as they pass; ``response`` is the response object of the terminal one. See
-    :class:`antiphon.wires.wire.Watch`."""
-
-    __slots__ = ("committed", "ended", "error", "output_bytes", "response", "usage")
-
-    def __init__(self) -> None:
-        self.committed = False
-        self.ended = False
-        self.error: CallError | None = None
-        self.usage: Usage | None = None
-        self.output_bytes = 0
-        self.response = b""
-
-    @property
-    def complete(self) -> bool:
-        return self.ended
-
-    def frame(self, frame: bytes) -> bytes:
-        event = read_frame(frame)
-        if event is None:
-            return frame
-        if event.type in _TERMINAL:
-            self._end(event)
-        elif event.type == "error" or event.error is not None:
-            self.error = reported(_problem(event))
-        elif event.delta is not None:
-            self.output_bytes += text_bytes(event.delta)
-            self.committed = True
-        elif event.type not in _PREAMBLE or (event.item != NOTHING and _speaks(event.item)):
-            self.committed = True
-        return frame
-
-    def _end(self, event: StreamEvent) -> None:
-        self.response = bytes(event.response)
-        answer = read_answer(self.response)
-        self.usage = usages.read(bytes(answer.usage))
-        if event.type == "response.failed":
-            self.error = reported(answer.problem() or Reported("the response failed"))
-        else:
-            self.committed = self.ended = True
-
-
-def _speaks(item: msgspec.Raw) -> bool:
-    """Whether an item is output as soon as it begins: a call is, a message has to say something first."""
-    try:
-        return head(item).type not in _SILENT_ITEMS
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-
-
-def _problem(event: StreamEvent) -> Reported:
-    error = event.error
-    if type(error) is dict:
-        return Reported(error.get("message"), error.get("code"), error.get("type"))
-    return Reported(error or event.message, event.code)
 
 
 def _is_sealed(item: Any) -> bool:

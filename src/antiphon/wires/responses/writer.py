@@ -29,7 +29,8 @@ from antiphon.wires.neutral import (
     ToolCall,
     Used,
 )
-from antiphon.wires.responses.answer import Skeleton, error_of, outcome
+from antiphon.wires.responses.answer import Skeleton, outcome
+from antiphon.wires.responses.failure import error_frame, error_of
 from antiphon.wires.responses.fields import encoded
 from antiphon.wires.responses.growth import ITEMS, CustomCallItem, Frames, Item, MarkItem, MessageItem
 from antiphon.wires.responses.tools import custom_names
@@ -55,6 +56,11 @@ class ResponsesWriter:
         self._refused = False
         self._over = False
 
+    @property
+    def cuts(self) -> list[int]:
+        """The lengths of the texts of the deltas so far."""
+        return self._frames.cuts
+
     def write(self, event: Event) -> bytes:
         """See :meth:`antiphon.wires.codec.EventWriter.write`; events of a second choice have no place here."""
         if type(event) is Grown:  # by far the most of them
@@ -66,18 +72,19 @@ class ResponsesWriter:
     def fail(self, error: CallError) -> bytes:
         """See :meth:`antiphon.wires.codec.EventWriter.fail`.
 
-        A response that was begun fails with what it has; the error event after it is what official clients raise.
+        As OpenAI has it: the error event first, which official clients raise, then the response that was begun, failed
+        with what it has, because only a response's own event ends a stream.
         """
         if self._over:
             return b""
         self._over, self._growing = True, None
-        frames = b""
+        frames = error_frame(error, self._frames)
         if self._started:
             if self._item is not None:
                 self._output.append(encoded(self._item.result("incomplete")))
             self.response = self._skeleton.write("failed", self._output, self._usage, error=error_of(error))
-            frames = self._frames.frame("response.failed", {"response": msgspec.Raw(self.response)})
-        return frames + error_frame(error, self._frames)
+            frames += self._frames.frame("response.failed", {"response": msgspec.Raw(self.response)})
+        return frames
 
     def _start(self, event: Start) -> bytes:
         if self._started:
@@ -164,13 +171,6 @@ _WRITERS: dict[type, Any] = {
     Failed: ResponsesWriter._failed,
     Ended: ResponsesWriter._ended,
 }
-
-
-def error_frame(error: CallError, frames: Frames) -> bytes:
-    """Return the ``error`` event, in both shapes: flat as the reference has it, nested as OpenAI sends it and its
-    clients raise it."""
-    flat = {"code": error.code, "message": error.message, "param": error.param}
-    return frames.frame("error", {**flat, "error": {"type": error.kind, **flat}})
 
 
 def write_reply(reply: Reply, request: Request) -> bytes:
