@@ -22,7 +22,7 @@ from antiphon.wires.neutral import (
     ToolChoice,
     ToolResult,
 )
-from antiphon.wires.openai.reply import WIRE
+from antiphon.wires.openai.reply import WIRE, signature_of
 
 _KNOWN = frozenset(
     (
@@ -32,6 +32,12 @@ _KNOWN = frozenset(
         "service_tier", "functions", "function_call",
     )
 )  # fmt: skip
+_TYPES: dict[str, tuple[Any, str]] = {
+    "service_tier": (str | None, "a string"),
+    "top_k": (int | float | None, "a number"),
+    "top_logprobs": (int | None, "a whole number"),
+}
+"""What passes ``peek`` unread, because a provider of this wire looks at it itself."""
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
@@ -42,6 +48,9 @@ def request(document: dict[str, Any], model: str, stream: bool) -> Request:
             raise BadRequest(
                 f"`{old}` is the deprecated form of `{new}` and cannot be translated; use `{new}`.", param=old
             )
+    for name, (kinds, expected) in _TYPES.items():
+        if not isinstance(document.get(name), kinds):
+            raise BadRequest(f"`{name}` must be {expected}.", param=name)
     system, messages = _messages(document["messages"])
     limit = document.get("max_completion_tokens")
     tools = tuple(_tool(tool, f"tools[{i}]") for i, tool in enumerate(document.get("tools") or ()))
@@ -129,7 +138,7 @@ def _system(message: dict[str, Any], where: str) -> Message:
 
 
 def _user(message: dict[str, Any], where: str) -> Message:
-    return Message("user", _content(message.get("content"), where), message.get("name") or "")
+    return Message("user", _content(message.get("content"), where), _word(message, "name", where))
 
 
 def _assistant(message: dict[str, Any], where: str) -> Message:
@@ -140,11 +149,21 @@ def _assistant(message: dict[str, Any], where: str) -> Message:
     parts: list[Part] = list(_thinking(message))
     if message.get("content") is not None:
         parts += _content(message["content"], where)
-    if message.get("refusal"):
-        parts.append(Refusal(message["refusal"]))
-    for i, call in enumerate(message.get("tool_calls") or ()):
-        parts.append(_tool_call(call, f"{where}.tool_calls[{i}]"))
-    return Message("assistant", tuple(parts), message.get("name") or "")
+    if refusal := _word(message, "refusal", where):
+        parts.append(Refusal(refusal))
+    calls = message.get("tool_calls") or []
+    if not isinstance(calls, list):
+        raise BadRequest(f"`{where}.tool_calls` must be a list of calls.", param=f"{where}.tool_calls")
+    parts += [_tool_call(call, f"{where}.tool_calls[{i}]") for i, call in enumerate(calls)]
+    return Message("assistant", tuple(parts), _word(message, "name", where))
+
+
+def _word(holder: dict[str, Any], name: str, where: str) -> str:
+    """Return an optional text; raises :class:`BadRequest` naming the field where it is anything else."""
+    value = holder.get(name)
+    if not isinstance(value, str | None):
+        raise BadRequest(f"`{where}.{name}` must be a string.", param=f"{where}.{name}")
+    return value or ""
 
 
 def _thinking(message: dict[str, Any]) -> list[Thinking]:
@@ -172,9 +191,9 @@ def _tool_call(call: Any, where: str) -> ToolCall:
         raise BadRequest(
             f"`{where}` must be a function call with a name; no other kind can be translated.", param=where
         )
-    extra = call.get("extra_content") or {}
-    signature = (extra.get("google") or {}).get("thought_signature") or "" if isinstance(extra, dict) else ""
-    return ToolCall(str(call.get("id") or ""), function["name"], str(function.get("arguments") or "{}"), signature)
+    arguments = _word(function, "arguments", f"{where}.function")
+    signature = signature_of(call.get("extra_content"))
+    return ToolCall(_word(call, "id", where), function["name"], arguments or "{}", signature)
 
 
 def _tool_message(message: dict[str, Any], where: str) -> Message:
@@ -223,29 +242,30 @@ def _part(part: Any, where: str) -> Part:
 
 
 def _text(part: dict[str, Any]) -> Part:
-    return Text(_string(part["text"]), part.get("cache_control"))
+    return Text(_string(part["text"]), _cache(part))
 
 
 def _image(part: dict[str, Any]) -> Part:
     image = part["image_url"]
     source, detail = (image, "") if isinstance(image, str) else (image["url"], image.get("detail") or "")
     media_type, data = data_url(source)
-    return Image("" if data else _string(source), data, media_type, "", detail, part.get("cache_control"))
+    return Image("" if data else _string(source), data, media_type, "", _string(detail), _cache(part))
 
 
 def _audio(part: dict[str, Any]) -> Part:
-    return Audio(_string(part["input_audio"]["data"]), f"audio/{part['input_audio']['format']}")
+    return Audio(_string(part["input_audio"]["data"]), "audio/" + _string(part["input_audio"]["format"]))
 
 
 def _file(part: dict[str, Any]) -> Part:
     file = part["file"]
-    media_type, data = data_url(file.get("file_data") or "")
+    given = _string(file.get("file_data") or "")
+    media_type, data = data_url(given)
     return File(
-        data=data or file.get("file_data") or "",
+        data=data or given,
         media_type=media_type or "application/pdf",
-        file_id=file.get("file_id") or "",
-        name=file.get("filename") or "",
-        cache=part.get("cache_control"),
+        file_id=_string(file.get("file_id") or ""),
+        name=_string(file.get("filename") or ""),
+        cache=_cache(part),
     )
 
 
@@ -260,6 +280,13 @@ def _string(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("not a string")
     return value
+
+
+def _cache(part: dict[str, Any]) -> dict[str, Any] | None:
+    mark = part.get("cache_control")
+    if not isinstance(mark, dict | None):
+        raise TypeError("not an object")
+    return mark
 
 
 def data_url(url: str) -> tuple[str, str]:

@@ -96,7 +96,7 @@ def _tagged(item: dict[str, Any], at: str) -> dict[str, Any]:
             param=at,
             code="item_not_found",
         )
-    if kind not in _TYPES:
+    if not isinstance(kind, str) or kind not in _TYPES:
         raise BadRequest(
             f"`{at}` is of type {kind!r}, which only a target with the OpenAI Responses wire can take; the others take "
             f"{', '.join(sorted(_TYPES))}.",

@@ -4,6 +4,7 @@ A custom tool takes free text. Other wires have none, so it is read as a functio
 that OpenAI would enforce becomes words in its description. The answer's calls are turned back when they are written.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -55,7 +56,12 @@ class _Allowed(msgspec.Struct):
 
 def read_tools(tools: list[dict[str, Any]]) -> tuple[Tool, ...]:
     """Return the tools; raises :class:`BadRequest`."""
-    return tuple(_READERS.get(tool.get("type", ""), _read_builtin)(tool, f"tools[{i}]") for i, tool in enumerate(tools))
+    return tuple(_reader(tool)(tool, f"tools[{i}]") for i, tool in enumerate(tools))
+
+
+def _reader(tool: dict[str, Any]) -> Callable[[dict[str, Any], str], Tool]:
+    kind = tool.get("type")
+    return _READERS.get(kind, _read_builtin) if isinstance(kind, str) else _read_builtin
 
 
 def _read_function(tool: dict[str, Any], at: str) -> Tool:
