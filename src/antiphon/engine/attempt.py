@@ -119,11 +119,13 @@ class Attempt:
         self.stream = stream
 
     def _request(self) -> Request:
+        return self._request_of(self.bridge.encode(self._book.call.body, self.target))
+
+    def _request_of(self, body: bytes) -> Request:
         target, way = self.target, self.bridge
         operation = way.operation
         if self._book.envelope.stream and f"{operation}.stream" in target.urls:
             operation += ".stream"
-        body = way.encode(self._book.call.body, target)
         head = self._run.head(target, operation, way.far, self._book.call.headers if way.verbatim else ())
         head = self._run.signed(target, operation, head, body)
         return Request(target.origin, head, body, target.origin)

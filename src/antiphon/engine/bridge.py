@@ -1,17 +1,18 @@
 """What stands between a caller's wire and a target's: nothing, where they are the same, or a translation.
 
-Both kinds have the same shape, so that an attempt and a stream need not know which they have.
+All kinds have the same shape, so that an attempt and a stream need not know which they have.
 """
 
 from typing import Protocol
 
 from msgspec import structs
 
+from antiphon.engine.restated import Restated, too_large
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires.codec import Codec, EventReader, EventWriter
 from antiphon.wires.neutral import Ended, Event, Failed, Finish, Grown, Marked, Opened, Start, Used
-from antiphon.wires.table import codec_of, translations, wire_of
+from antiphon.wires.table import CODECS, codec_of, translations, wire_of
 from antiphon.wires.wire import Envelope, Watch, Whole, Wire, counted, text_bytes
 
 
@@ -26,6 +27,8 @@ class Bridge(Protocol):
     """Fields of the caller's that the target cannot take, once the request is encoded."""
     verbatim: bool
     """What the provider sends is what the caller gets: its errors and its headers too."""
+    parts: int
+    """How many requests it takes: more than one where the target takes less at once than the caller gave."""
 
     def encode(self, body: bytes, target: Target) -> bytes:
         """Return the request's body for the target."""
@@ -60,7 +63,9 @@ def bridge(wire: Wire, envelope: Envelope, target: Target) -> Bridge:
         raise BadRequest(
             f"{target.name} does not offer {wire.operation}; choose a model of a provider that does.", param="model"
         )
-    return Translation(wire, codec_of(wire.operation), wire_of(other), codec_of(other), envelope)
+    if wire.operation in CODECS:
+        return Translation(wire, codec_of(wire.operation), wire_of(other), codec_of(other), envelope)
+    return Restated(wire, wire_of(other), envelope, target)
 
 
 class SameWire:
@@ -69,6 +74,7 @@ class SameWire:
     __slots__ = ("_envelope", "_hides_usage", "far", "operation")
     dropped: tuple[str, ...] = ()
     verbatim = True
+    parts = 1
 
     def __init__(self, wire: Wire, envelope: Envelope) -> None:
         self.far = wire
@@ -106,6 +112,7 @@ class Translation:
 
     __slots__ = ("_envelope", "_far_codec", "_near", "_near_codec", "_request", "dropped", "far", "operation")
     verbatim = False
+    parts = 1
 
     def __init__(self, near: Wire, near_codec: Codec, far: Wire, far_codec: Codec, envelope: Envelope) -> None:
         self.far = far
@@ -118,13 +125,13 @@ class Translation:
         try:
             self._request = near_codec.read_request(envelope.document, envelope.model, envelope.stream)
         except OverflowError:
-            raise _too_large() from None
+            raise too_large() from None
 
     def encode(self, body: bytes, target: Target) -> bytes:
         try:
             written = self._far_codec.write_request(self._request, target)
         except OverflowError:
-            raise _too_large() from None
+            raise too_large() from None
         self.dropped = written.dropped
         return written.body
 
@@ -151,10 +158,6 @@ class Translation:
     def admit(self, watch: Watch, error: CallError) -> bytes:
         assert isinstance(watch, TranslatingWatch)
         return watch.writer.fail(error)
-
-
-def _too_large() -> BadRequest:
-    return BadRequest("The body has an integer beyond 64 bits, which cannot be translated for this target.")
 
 
 class TranslatingWatch:

@@ -10,6 +10,7 @@ from antiphon.engine.attempt import Attempt, passing
 from antiphon.engine.book import Book, microseconds
 from antiphon.engine.bridge import bridge, offers
 from antiphon.engine.call import Answer, Call
+from antiphon.engine.parts import AttemptInParts
 from antiphon.errors import BadRequest, CallError, Forbidden, Unavailable, UpstreamError
 from antiphon.transport import Headers
 from antiphon.types import PICO, Model, Outcome, Target
@@ -92,7 +93,8 @@ async def _attempt_each(run: "Runtime", book: Book, plan: tuple[Target, ...]) ->
     due = asyncio.get_running_loop().time() + plan[0].timeouts.total
     for target in plan:
         try:
-            attempt = Attempt(run, book, target, bridge(book.wire, book.envelope, target))
+            way = bridge(book.wire, book.envelope, target)
+            attempt = (Attempt if way.parts == 1 else AttemptInParts)(run, book, target, way)
             await attempt.run(due)
         except CallError as error:
             if isinstance(error, UpstreamError) and error.retryable and target is not plan[-1]:

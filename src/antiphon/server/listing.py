@@ -50,7 +50,7 @@ async def _list(request: "Request", client: str) -> None:
         if provider not in _providers_for(catalog, caller):
             raise BadRequest(f"There is no provider {provider!r} here; GET /v1/providers names them.", param="provider")
         entries = [entry for entry in entries if entry["owned_by"] == provider]
-    page = _SHAPES[client].page(entries, query, catalog)
+    page = _SHAPES[client].page(entries, query)
     await request.answer(200, _JSON, msgspec.json.encode(page))
 
 
@@ -63,7 +63,7 @@ async def _show(request: "Request", client: str) -> None:
     named = (entry for entry in catalog.models() if entry["id"] == name)
     # A name that works without being listed, such as provider/model of a model that the catalog has not heard of.
     unlisted = {"id": name, "object": "model", "created": 0, "owned_by": resolved.targets[0].provider}
-    await request.answer(200, _JSON, msgspec.json.encode(_SHAPES[client].one(next(named, unlisted), catalog)))
+    await request.answer(200, _JSON, msgspec.json.encode(_SHAPES[client].one(next(named, unlisted))))
 
 
 async def providers(request: "Request") -> None:
@@ -129,19 +129,19 @@ def _providers_for(catalog: Catalog, caller: Caller) -> set[str]:
 class Shape(NamedTuple):
     """How one wire's clients are told of models."""
 
-    page: Callable[[list[Entry], Query, Catalog], Any]
-    one: Callable[[Entry, Catalog], Any]
+    page: Callable[[list[Entry], Query], Any]
+    one: Callable[[Entry], Any]
 
 
-def _openai_page(entries: list[Entry], query: Query, catalog: Catalog) -> Any:
+def _openai_page(entries: list[Entry], query: Query) -> Any:
     return {"object": "list", "data": entries}
 
 
-def _openai_one(entry: Entry, catalog: Catalog) -> Any:
+def _openai_one(entry: Entry) -> Any:
     return entry
 
 
-def _anthropic_page(entries: list[Entry], query: Query, catalog: Catalog) -> Any:
+def _anthropic_page(entries: list[Entry], query: Query) -> Any:
     """A page (API reference, "List models"); everything listed is active."""
     limit = number(query, "limit", 20)
     if limit > _PAGE_LIMIT:
@@ -155,14 +155,14 @@ def _anthropic_page(entries: list[Entry], query: Query, catalog: Catalog) -> Any
     end = len(entries) if before is None else _index(entries, before, "before_id")
     shown = entries[max(start, end - limit) : end] if before is not None else entries[start : start + limit]
     return {
-        "data": [_anthropic_one(entry, catalog) for entry in shown],
+        "data": [_anthropic_one(entry) for entry in shown],
         "has_more": end - start > limit,
         "first_id": shown[0]["id"] if shown else None,
         "last_id": shown[-1]["id"] if shown else None,
     }
 
 
-def _anthropic_one(entry: Entry, catalog: Catalog) -> Any:
+def _anthropic_one(entry: Entry) -> Any:
     return {
         "type": "model",
         "id": entry["id"],
@@ -177,21 +177,19 @@ def _anthropic_one(entry: Entry, catalog: Catalog) -> Any:
     }
 
 
-def _gemini_page(entries: list[Entry], query: Query, catalog: Catalog) -> Any:
+def _gemini_page(entries: list[Entry], query: Query) -> Any:
     """A page (API reference, "models.list"); a larger page than the largest is that one, as there."""
     size = min(number(query, "pageSize", 50), _PAGE_LIMIT)
     token = one(query, "pageToken")
     start = _index(entries, token, "pageToken") + 1 if token else 0
     shown = entries[start : start + size]
-    page: dict[str, Any] = {"models": [_gemini_one(entry, catalog) for entry in shown]}
+    page: dict[str, Any] = {"models": [_gemini_one(entry) for entry in shown]}
     if start + size < len(entries):
         page["nextPageToken"] = shown[-1]["id"]
     return page
 
 
-def _gemini_one(entry: Entry, catalog: Catalog) -> Any:
-    offered = catalog.providers[entry["owned_by"]].kind.operations
-    methods = _METHODS.get(entry.get("operation", "chat"), {})
+def _gemini_one(entry: Entry) -> Any:
     limits = {"inputTokenLimit": entry.get("context"), "outputTokenLimit": entry.get("max_output")}
     return {
         "name": f"models/{entry['id']}",
@@ -199,15 +197,15 @@ def _gemini_one(entry: Entry, catalog: Catalog) -> Any:
         "version": "",
         "displayName": entry["id"],
         **{name: limit for name, limit in limits.items() if limit is not None},
-        "supportedGenerationMethods": [method for method, needs in methods.items() if not needs or needs in offered],
+        "supportedGenerationMethods": list(_METHODS.get(entry.get("operation", "chat"), ())),
     }
 
 
 _METHODS = {
-    "chat": {"generateContent": "", "countTokens": ""},
-    "embeddings": {"embedContent": "gemini_embed", "batchEmbedContents": "gemini_embed_batch"},
+    "chat": ("generateContent", "countTokens"),
+    "embeddings": ("embedContent", "batchEmbedContents"),
 }
-"""For each operation of a model the methods by which Gemini's clients reach it, and what the provider must offer."""
+"""For each operation of a model the methods by which Gemini's clients reach it."""
 
 _SHAPES = {
     "chat": Shape(_openai_page, _openai_one),

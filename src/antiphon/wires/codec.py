@@ -1,11 +1,12 @@
 """The shape of a codec: what makes a generation wire translatable to and from every other. Nothing here does I/O."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from antiphon.errors import CallError
-from antiphon.types import Target
+from antiphon.types import Target, Usage
 from antiphon.wires.neutral import Event, Reply, Request
 from antiphon.wires.wire import Splitter as Splitter
 
@@ -75,3 +76,26 @@ class Codec(Protocol):
 
     def writer(self, request: Request) -> EventWriter:
         """Return a writer for one streamed answer."""
+
+
+class WholeCodec(Protocol):
+    """One wire of a family whose answers are never streamed, in both directions: embeddings, counts of tokens.
+
+    What passes between two of them is the family's own form: :class:`~antiphon.wires.embedding.EmbedRequest` and a list
+    of vectors, or :class:`~antiphon.wires.neutral.Request` and a number.
+    """
+
+    def read_request(self, document: dict[str, Any], model: str) -> Any:
+        """Read a caller's decoded body for the target's ``model``; raises as :meth:`Codec.read_request`."""
+
+    def write_request(self, request: Any, target: Target) -> list[Written]:
+        """Write what the target is asked: several times, where it takes less at once than the caller gave.
+
+        Raises as :meth:`Codec.write_request`.
+        """
+
+    def read_reply(self, bodies: Sequence[bytes], request: Any) -> Any:
+        """Read the whole answers, in the order of what was asked; raises :class:`~antiphon.errors.BadAnswer`."""
+
+    def write_reply(self, reply: Any, request: Any, usage: Usage) -> bytes:
+        """Write the one answer as this wire's clients expect it; ``usage`` may be counted by us."""

@@ -1,11 +1,11 @@
 """Which wire speaks which operation: import strings, each imported when the operation is first called."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-from antiphon.wires.codec import Codec
+from antiphon.wires.codec import Codec, WholeCodec
 from antiphon.wires.wire import Wire
 
 WIRES = {
@@ -32,6 +32,16 @@ CODECS = {
 }
 """Operations that ask for generation: each can be answered by a target that offers any other of them."""
 
+EMBEDDERS = {
+    "embeddings": "antiphon.wires.openai.embed:EmbeddingsCodec",
+    "gemini_embed": "antiphon.wires.gemini.embed_codec:EmbedCodec",
+    "gemini_embed_batch": "antiphon.wires.gemini.embed_codec:EmbedBatchCodec",
+}
+"""Operations that ask for embeddings, likewise."""
+
+_FAMILY: Mapping[str, Mapping[str, str]] = {operation: family for family in (CODECS, EMBEDDERS) for operation in family}
+"""Operation to the operations that can stand in for it, and their codecs."""
+
 
 @cache
 def wire_of(operation: str) -> Wire:
@@ -47,11 +57,17 @@ def codec_of(operation: str) -> Codec:
     return codec
 
 
+@cache
+def whole_codec_of(operation: str) -> WholeCodec:
+    """Return the codec of an operation whose answers are never streamed; raises ``KeyError`` for any other."""
+    codec: WholeCodec = _made(_FAMILY[operation][operation])
+    return codec
+
+
 def translations(operation: str, offered: Iterable[str]) -> str | None:
     """Return the first offered operation that ``operation`` can be translated to, or ``None``."""
-    if operation not in CODECS:
-        return None
-    return next((other for other in offered if other in CODECS), None)
+    family = _FAMILY.get(operation, ())
+    return next((other for other in offered if other in family), None)
 
 
 def _made(where: str) -> Any:

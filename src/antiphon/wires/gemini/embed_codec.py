@@ -1,0 +1,152 @@
+"""embedContent and batchEmbedContents, to and from the family's own form (API reference, "models.batchEmbedContents").
+
+Models after the first generation take no ``taskType``: the text itself says what it is for, in a form that the guide
+("Embeddings", task types) gives.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import BadAnswer, BadRequest
+from antiphon.types import Target, Usage
+from antiphon.wires.codec import Written
+from antiphon.wires.embedding import MOST_INPUTS, EmbedRequest, Vector, counted, split, task_of
+from antiphon.wires.gemini import fields
+from antiphon.wires.gemini.embed import Embed, EmbedBatch, EmbedOne, documents, flat
+from antiphon.wires.gemini.jsontext import dump
+
+MOST_TOGETHER = 100
+"""Requests in a batch; a larger one is refused with "at most 100 requests can be in one batch"."""
+_READ = frozenset(("model", "content", "taskType", "outputDimensionality", "embedContentConfig"))
+_TASK_TYPES = {
+    "query": "RETRIEVAL_QUERY",
+    "document": "RETRIEVAL_DOCUMENT",
+    "similarity": "SEMANTIC_SIMILARITY",
+    "classification": "CLASSIFICATION",
+    "clustering": "CLUSTERING",
+    "question": "QUESTION_ANSWERING",
+    "fact": "FACT_VERIFICATION",
+    "code": "CODE_RETRIEVAL_QUERY",
+}
+_BY_TYPE = re.compile(r"(?:gemini-)?(?:text-)?(?:multilingual-)?embedding-(?:0|exp)")
+"""Models that take ``taskType``."""
+_INSTRUCTIONS = {
+    "query": "task: search result | query: {}",
+    "document": "title: none | text: {}",
+    "similarity": "task: sentence similarity | query: {}",
+    "classification": "task: classification | query: {}",
+    "clustering": "task: clustering | query: {}",
+    "question": "task: question answering | query: {}",
+    "fact": "task: fact checking | query: {}",
+    "code": "task: code retrieval | query: {}",
+}
+"""What later models read in front of a text."""
+
+
+class _Values(msgspec.Struct):
+    values: list[float]
+
+
+class _One(msgspec.Struct):
+    embedding: _Values
+
+
+class _Many(msgspec.Struct):
+    embeddings: list[_Values]
+
+
+_decode_one = msgspec.json.Decoder(_One).decode
+_decode_many = msgspec.json.Decoder(_Many).decode
+
+
+class EmbedCodec:
+    """One content, one vector; see :class:`antiphon.wires.codec.WholeCodec`."""
+
+    def read_request(self, document: dict[str, Any], model: str) -> EmbedRequest:
+        return _read(Embed().requests(document), [document], model)
+
+    def write_request(self, request: EmbedRequest, target: Target) -> list[Written]:
+        return [Written(dump(each), request.extras) for each in _requests(request, target)]
+
+    def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
+        return counted([_decoded(_decode_one, body).embedding.values for body in bodies], len(request.inputs))
+
+    def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
+        return dump({"embedding": {"values": reply[0]}, **_usage(usage)})
+
+
+class EmbedBatchCodec(EmbedCodec):
+    """Many contents, as many vectors."""
+
+    def read_request(self, document: dict[str, Any], model: str) -> EmbedRequest:
+        return _read(EmbedBatch().requests(document), documents(document), model)
+
+    def write_request(self, request: EmbedRequest, target: Target) -> list[Written]:
+        batches = split(_requests(request, target), MOST_TOGETHER)
+        return [Written(dump({"requests": batch}), request.extras) for batch in batches]
+
+    def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
+        found = [vector.values for body in bodies for vector in _decoded(_decode_many, body).embeddings]
+        return counted(found, len(request.inputs))
+
+    def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
+        return dump({"embeddings": [{"values": vector} for vector in reply], **_usage(usage)})
+
+
+def _read(requests: list[EmbedOne], given: list[dict[str, Any]], model: str) -> EmbedRequest:
+    if len(requests) > MOST_INPUTS:
+        problem = f"`requests` has {len(requests)} entries, and at most {MOST_INPUTS} go into one call."
+        raise BadRequest(problem, param="requests")
+    named = {name for document in given for name in flat(fields.canonical(document))}
+    kind = _same([request.task_type for request in requests], "taskType")
+    task = task_of(kind)
+    return EmbedRequest(
+        model=model,
+        inputs=tuple(_text(request.content) for request in requests),
+        dimensions=_same([request.output_dimensionality for request in requests], "outputDimensionality"),
+        task=task,
+        task_field="taskType" if task else "",
+        extras=tuple(sorted(named - _READ | ({"taskType"} if kind and not task else set()))),
+    )
+
+
+def _same(values: list[Any], field: str) -> Any:
+    """Return the one value of all requests; a wire that is asked once for all of them has no other."""
+    if len(set(values)) > 1:
+        raise BadRequest(f"`{field}` must be the same in every request for this model.", param=f"requests[].{field}")
+    return values[0]
+
+
+def _text(content: fields.Content) -> str:
+    parts = content.parts or []
+    text = "\n".join(part.text or "" for part in parts)
+    if not text or any(part.text is None for part in parts):
+        raise BadRequest("Only text can be embedded by this model; send parts with `text`.", param="content.parts")
+    return text
+
+
+def _requests(request: EmbedRequest, target: Target) -> list[Any]:
+    kind, form = {}, "{}"
+    if request.task and _BY_TYPE.match(request.model):
+        kind = {"taskType": _TASK_TYPES[request.task]}
+    elif request.task:
+        form = _INSTRUCTIONS[request.task]
+    rest = kind if request.dimensions is None else {**kind, "outputDimensionality": request.dimensions}
+    return [
+        {"model": f"models/{request.model}", "content": {"parts": [{"text": form.replace("{}", text)}]}, **rest}
+        for text in request.texts(target)
+    ]
+
+
+def _decoded(decode: Callable[[bytes], Any], body: bytes) -> Any:
+    try:
+        return decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise BadAnswer("The provider's answer holds no embeddings of this wire.") from None
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    return {"usageMetadata": {"promptTokenCount": usage.total_input, "totalTokenCount": usage.total_input}}
