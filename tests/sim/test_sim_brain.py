@@ -77,6 +77,20 @@ def test_answer_that_would_be_huge_is_refused() -> None:
     assert performed({"model": "lorem:tokens=100000", "messages": USER, "n": 2, "logprobs": True}).status == 400
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (b"/v1/responses", {"model": "echo", "input": [{"role": "developer", "content": "Hello"}]}),
+        (b"/v1/responses", {"model": "echo", "input": [{"role": "system", "content": "Hello"}]}),
+        (CHAT, {"model": "echo", "messages": [{"role": "system", "content": "Hello"}]}),
+    ],
+)
+def test_words_of_the_system_alone(path: bytes, body: Any) -> None:
+    answer = performed(body, path)
+    assert answer.status == 200
+    assert b"Hello" in body_of(answer)
+
+
 def test_unknown_model() -> None:
     answer = performed({"model": "gpt-4o", "messages": USER})
     assert answer.status == 404

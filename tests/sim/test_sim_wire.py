@@ -333,6 +333,15 @@ async def test_bytes_that_are_not_http(sim: SimServer) -> None:
         assert (await exchange(sim, data)).startswith(b"HTTP/1.1 400 ")
 
 
+async def test_a_failure_of_its_own_is_answered(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault of the simulator")
+
+    monkeypatch.setattr("antiphon.sim.brain.Brain.perform", fail)
+    heard = await exchange(sim, post(ECHO % b"Hello"))
+    assert heard.startswith(b"HTTP/1.1 500 ")
+
+
 async def test_wrong_paths_and_methods(sim: SimServer) -> None:
     for head, status in (
         (b"GET /v1/chat/completions", 405),

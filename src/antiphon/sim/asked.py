@@ -6,7 +6,7 @@ import msgspec
 
 from antiphon.sim import text
 from antiphon.sim.requests import ChatRequest, Refused
-from antiphon.wires.neutral import Audio, File, Image, Message, Part, Request, Text, ToolCall, ToolResult
+from antiphon.wires.neutral import Audio, File, Image, Part, Request, Text, ToolCall, ToolResult
 
 _FRAME = 3
 """Tokens for the frame of a message, and of a conversation."""
@@ -89,8 +89,8 @@ def of_request(request: Request) -> Asked:
     must = choice is not None and choice.mode in ("required", "tool")
     return Asked(
         model=request.model,
-        message=_last_words(request.messages),
-        after_tool=any(isinstance(part, ToolResult) for part in request.messages[-1].parts),
+        message=_last_words(request),
+        after_tool=any(isinstance(part, ToolResult) for message in request.messages[-1:] for part in message.parts),
         prompt=tokens(request),
         tools={tool.name: tool.schema for tool in request.tools if tool.builtin is None},
         must_call=(choice.names[0] if choice.names else "") if must and choice is not None else None,
@@ -102,11 +102,11 @@ def of_request(request: Request) -> Asked:
     )
 
 
-def _last_words(messages: tuple[Message, ...]) -> str:
-    for message in reversed(messages):
+def _last_words(request: Request) -> str:
+    for message in reversed(request.messages):
         if message.role == "user" and not all(isinstance(part, ToolResult) for part in message.parts):
             return words(message.parts)
-    return words(messages[-1].parts)
+    return words(request.messages[-1].parts if request.messages else request.system)
 
 
 def words(parts: tuple[Part, ...]) -> str:

@@ -1,6 +1,7 @@
 """One connection of the standalone simulator: HTTP/1.1 requests in, performances out, one after the other."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import cast
@@ -14,6 +15,8 @@ from antiphon.sim.faults import document
 from antiphon.sim.performance import Performance
 from antiphon.sim.served import Served, noted
 from antiphon.sim.stage import Stage
+
+logger = logging.getLogger("antiphon.sim")
 
 _MOST_BODY = 64 * 2**20
 _MOST_PIPELINED = 16
@@ -147,6 +150,9 @@ class Connection(asyncio.Protocol):
                     self._paused = False
                     self._transport.resume_reading()
                 await self._answer(exchange, self._transport)
+        except Exception:
+            logger.exception("The simulator failed on %r", self.entry)
+            self._refuse(500, "The simulator failed. The cause is in its log.")
         finally:
             self._task = None
 
