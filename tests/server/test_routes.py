@@ -63,6 +63,7 @@ SAMPLES = {
     b"/v1/models/{}": {"GET": "/v1/models/sim/echo", "POST": "/v1/models/sim/echo:generateContent"},
     b"/v1/responses/{}": {"GET": "/v1/responses/resp_none", "DELETE": "/v1/responses/resp_none"},
     b"/v1beta/models/{}": {"GET": "/v1beta/models/sim/echo", "POST": "/v1beta/models/sim/echo:generateContent"},
+    b"/v1beta/{}": {"POST": "/v1beta/sim/echo:generateContent"},
     b"/model/{}": {"POST": "/model/sim%2Fecho/converse"},
     **{path: dict.fromkeys(("GET", "POST", "DELETE"), path.decode().replace("{}", "a-1")) for path in ACCOUNT},
 }

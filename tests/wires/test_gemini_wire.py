@@ -121,6 +121,7 @@ def test_sealed_signatures_of_other_wires_do_not_reach_a_provider_of_this_one() 
         ("models/openai/gpt-4o:countTokens", ("gemini_count_tokens", "openai/gpt-4o", False)),
         ("models/openai%2Fgpt-4o%3Afree:embedContent", ("gemini_embed", "openai/gpt-4o:free", False)),
         ("models/m:batchEmbedContents", ("gemini_embed_batch", "m", False)),
+        ("openai/gpt-4o:generateContent", ("generate", "openai/gpt-4o", False)),
     ],
 )
 def test_addresses(tail: str, expected: tuple[str, str, bool]) -> None:

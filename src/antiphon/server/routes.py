@@ -150,9 +150,14 @@ def _asks(operation: str) -> Handler:
     return handler
 
 
+async def _gemini_model(request: Request) -> None:
+    request.argument = b"models/" + request.argument
+    await _gemini(request)
+
+
 async def _gemini(request: Request) -> None:
     query = request.scope["query_string"].decode("latin-1")
-    address = read_address("models/" + request.argument.decode("latin-1"), query)
+    address = read_address(request.argument.decode("latin-1"), query)
     body = await request.body()
     call = Call(address.operation, body, request.caller, model=address.model, stream=address.stream)
     await request.ask(call)
@@ -201,8 +206,9 @@ ROUTES = (
     Route("DELETE", b"/v1/responses/{}", Needs.KEY, responses.delete),
     Route("POST", b"/v1/messages", Needs.KEY, _asks("messages")),
     Route("POST", b"/v1/messages/count_tokens", Needs.KEY, _asks("count_tokens")),
-    Route("POST", b"/v1beta/models/{}", Needs.KEY, _gemini),
-    Route("POST", b"/v1/models/{}", Needs.KEY, _gemini),
+    Route("POST", b"/v1beta/models/{}", Needs.KEY, _gemini_model),
+    Route("POST", b"/v1beta/{}", Needs.KEY, _gemini),
+    Route("POST", b"/v1/models/{}", Needs.KEY, _gemini_model),
     Route("POST", b"/model/{}", Needs.KEY, _converse),
     Route("POST", b"/v1/vision", Needs.KEY, shortcuts.vision),
     Route("POST", b"/v1/cost/estimate", Needs.KEY, estimate.cost),
@@ -230,6 +236,8 @@ def find(method: str, path: bytes) -> tuple[Route, bytes]:
     if found is not None:
         return found
     matching = [(route, rest) for route in ROUTES if (rest := _rest(route, path)) is not None]
+    closest = max((len(route.path) for route, _ in matching), default=0)
+    matching = [(route, rest) for route, rest in matching if len(route.path) == closest]
     for route, rest in matching:
         if method == route.method or (method == "HEAD" and route.method == "GET"):
             return route, rest

@@ -170,7 +170,7 @@ def test_the_golden_written_answer(written: Any) -> None:
         "role": "assistant",
         "model": "m-1",
         "content": [
-            {"type": "text", "text": "Let me see.", "citations": None},
+            {"type": "text", "text": "Let me see."},
             {"type": "tool_use", "id": "call_1", "name": "weather", "input": {"city": "Zürich"}},
         ],
         "stop_reason": "tool_use",

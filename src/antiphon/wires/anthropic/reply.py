@@ -88,7 +88,9 @@ def _text(part: Text) -> list[dict[str, Any]]:
     if not part.text:
         return []
     cited = [shown for item in part.citations if (shown := citations.shown(item, part.text))]
-    return [{"type": "text", "text": part.text, "citations": cited or None}]
+    block: dict[str, Any] = {"type": "text", "text": part.text}
+    # Left out where there are none, as the API does: clients that check take no null for a list.
+    return [{**block, "citations": cited} if cited else block]
 
 
 def _refusal(part: Refusal) -> list[dict[str, Any]]:

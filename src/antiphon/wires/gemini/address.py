@@ -32,7 +32,8 @@ class Address(msgspec.Struct, frozen=True):
 def read_address(tail: str, query: str) -> Address:
     """Read the path behind the version, still percent-encoded, and the query without its question mark.
 
-    Clients name the version ``/v1beta/`` or ``/v1/``; the official one took the second in its version 3.
+    Clients name the version ``/v1beta/`` or ``/v1/``; the official one took the second in its version 3. Others leave
+    ``models/`` out before a name that has a slash of its own.
 
     Raises :class:`~antiphon.errors.Unauthorized` for a key in the query, :class:`~antiphon.errors.NotFound` for
     another path, and :class:`~antiphon.errors.BadRequest` for a stream in the form of a JSON array, which is not
@@ -45,7 +46,7 @@ def read_address(tail: str, query: str) -> Address:
         )
     name, _, method = unquote(tail).rpartition(":")
     model = name.removeprefix("models/")
-    if method not in METHODS or model == name or not model:
+    if method not in METHODS or "/" not in name or not model:
         methods = ", ".join(METHODS)
         raise NotFound(f"This path is not known; expected models/{{model}}:{{method}} with a method of: {methods}.")
     operation, stream = METHODS[method]
