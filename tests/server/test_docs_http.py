@@ -1,5 +1,6 @@
 """``docs/http.md`` says what the code does."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from antiphon.server.limits import Limits
 from antiphon.server.routes import ROUTES
 
-PAGE = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "http.md").read_text()
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path.decode())
@@ -34,3 +36,11 @@ def test_limits_are_documented():
         f"dropped for up to {limits.linger_time:g} s",
     ):
         assert words in PAGE
+
+
+def test_every_header_of_ours_is_documented():
+    sources = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    pages = PAGE + (ROOT / "docs" / "operations.md").read_text()
+    names = set(re.findall(r"b\"(x-antiphon-[a-z-]+)\"", sources))
+    assert len(names) >= 7
+    assert {name for name in names if f"`{name}`" not in pages and f"**`{name}`**" not in pages} == set()

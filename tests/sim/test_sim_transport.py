@@ -317,3 +317,34 @@ async def test_both_bodies_answer_alike(model: str) -> None:
             created = re.compile(rb'"created":\d+')
             assert created.sub(b"", first[0]) == created.sub(b"", second[0])
             assert first[1] == second[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "end"),
+    [
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}]}, b'"finish_reason":null'),
+        ("/v1/responses", {"input": "x"}, b'"status":"in_progress"'),
+        (
+            "/v1/messages",
+            {"max_tokens": 9, "messages": [{"role": "user", "content": "x"}]},
+            b'"stop_reason":null',
+        ),
+        (
+            "/v1beta/models/fault-cut-clean:after=2:generateContent",
+            {"contents": [{"role": "user", "parts": [{"text": "x"}]}]},
+            b'"finishReason":null',
+        ),
+        (
+            "/model/fault-cut-clean:after=2/converse",
+            {"messages": [{"role": "user", "content": [{"text": "x"}]}]},
+            b'"stopReason":null',
+        ),
+    ],
+)
+async def test_a_whole_answer_without_its_end_on_every_wire(path: str, asked: dict[str, Any], end: bytes) -> None:
+    body = json.dumps({**({} if "clean" in path else {"model": "fault-cut-clean:after=2"}), **asked})
+    head = f"POST {path} HTTP/1.1\r\nhost: sim\r\nanthropic-version: 2023-06-01\r\n".encode()
+    response = await SimTransport().send(Request(ORIGIN, head, body.encode()), 5)
+    answer = await response.read(CAP)
+    assert end in answer
+    assert b'"Lorem ip"' in answer

@@ -135,6 +135,7 @@ class Brain:
         change = spoiling.change(behaviour)
         if not stream and behaviour.fault == "cut-clean":
             choices = [Said(choice.text[: behaviour.after * text.PIECE]) for choice in choices]
+            change = spoiling.unfinished
         answer = Answer(
             operation=route.operation,
             codec=codec,

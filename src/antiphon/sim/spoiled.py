@@ -1,4 +1,4 @@
-"""Usage as a fault wants it, in the JSON of any wire: left out, or with impossible numbers."""
+"""What a fault changes in the JSON of any wire: usage left out or with impossible numbers, an end left out."""
 
 import json
 from collections.abc import Callable
@@ -19,6 +19,8 @@ OPENAI = {
 
 _NUMBERS: dict[str, Any] = {"negative": -5, "huge": 10**23, "nan": float("nan"), "text": "many", "null": None}
 _FIELDS = ("usage", "usageMetadata")
+_ENDS: dict[str, Any] = {"stop_reason": None, "stopReason": None, "finishReason": None, "status": "in_progress"}
+"""What says on each wire that an answer is over, and what stands there until it is."""
 
 
 def change(behaviour: Behaviour) -> Change | None:
@@ -27,6 +29,15 @@ def change(behaviour: Behaviour) -> Change | None:
         return _with_unknown_fields
     making = _CHANGES.get(behaviour.fault)
     return making(behaviour) if making is not None else None
+
+
+def unfinished(body: bytes) -> bytes:
+    """Return a whole answer of any wire without its finish reason."""
+    document = json.loads(body)
+    for holder in (document, *document.get("candidates", ())):
+        for field in _ENDS.keys() & holder.keys():
+            holder[field] = _ENDS[field]
+    return _written(document)
 
 
 def _with_unknown_fields(data: bytes) -> bytes:
@@ -40,9 +51,13 @@ def _spoiling(spoil: Callable[[dict[str, Any], str], None]) -> Change:
             for field in _FIELDS:
                 if isinstance(holder, dict) and holder.get(field):
                     spoil(holder, field)
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        return _written(document)
 
     return changed
+
+
+def _written(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _left_out(behaviour: Behaviour) -> Change:
