@@ -21,7 +21,7 @@ from antiphon.longtail.slot import Pace
 from antiphon.longtail.transport import LongtailTransport
 from living import Gateway, cli, eventually, post
 from longtail.conftest import Asker, configured
-from longtail.far import Far, Reply, reply
+from longtail.far import Far, Reply, events, reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -130,6 +130,24 @@ async def test_the_only_process_dies_and_the_next_call_waits_for_another(
         assert (await asker.chat("openai/m"))["choices"]
         assert len(fresh.seen) == 2
         assert transport.health()["workers"][0]["restarts"] == 1
+
+
+async def test_a_crash_in_the_middle_of_a_stream_is_told_without_our_paths(
+    installed: Environment, fresh: Far, tmp_path: Path
+):
+    before = set(workers(installed))
+    async with asking(tmp_path, fresh) as (asker, _):
+        chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+        piece = {**chunk, "choices": [{"index": 0, "delta": {"role": "assistant", "content": "Hi"}}]}
+        fresh.answers = lambda _: events(*[piece] * 50, pause=0.1)
+        call = asyncio.ensure_future(asker.frames("openai/m"))
+        await eventually(lambda: fresh.open == 1, 60)
+        await asyncio.sleep(0.5)  # it has begun
+        (pid,) = set(workers(installed)) - before
+        os.kill(pid, signal.SIGKILL)
+        *told, last = await call
+        assert told[0]["choices"][0]["delta"]["content"] == "Hi"
+        assert last["error"]["message"] == "The answer of LiteLLM broke off before its end."
 
 
 async def test_a_hang_ends_in_time_and_others_go_on(installed: Environment, fresh: Far, tmp_path: Path):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from antiphon.errors import ConnectFailed, Disconnected, TransportMisuse
+from antiphon.errors import ConnectFailed, Disconnected, TransportMisuse, Truncated
 from antiphon.longtail.slot import Pace, Slot
 from antiphon.longtail.supervisor import Supervisor
 from antiphon.transport.http import HttpTransport
@@ -83,11 +83,17 @@ class LongtailResponse:
 
     async def chunk(self) -> bytes | None:
         """See :meth:`antiphon.transport.seam.Response.chunk`."""
-        return await self._inner.chunk()
+        try:
+            return await self._inner.chunk()
+        except Truncated:
+            raise _broken_off() from None
 
     async def read(self, cap: int) -> bytes:
         """See :meth:`antiphon.transport.seam.Response.read`."""
-        return await self._inner.read(cap)
+        try:
+            return await self._inner.read(cap)
+        except Truncated:
+            raise _broken_off() from None
 
     def nudge(self) -> None:
         """See :meth:`antiphon.transport.seam.Response.nudge`."""
@@ -107,3 +113,8 @@ class LongtailResponse:
         slot, self._slot = self._slot, None
         if slot is not None:
             slot.in_flight -= 1
+
+
+def _broken_off() -> Truncated:
+    """Return the error that callers see: the path of a worker's socket would tell them nothing."""
+    return Truncated("The answer of LiteLLM broke off before its end.")
