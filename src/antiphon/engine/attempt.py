@@ -153,13 +153,17 @@ async def refused(response: Response, way: Bridge) -> UpstreamError:
     kind = RateLimited if status == 429 else UpstreamStatus
     message = f"The provider answered with status {status}: {way.far.refusal(body)}"
     wait = retry_after(_header(headers, _RETRY_AFTER))
-    shown = passing(headers, way.far)
+    shown = passing(headers, way.far, way.verbatim)
     return kind(message, status=status, body=body if way.verbatim else b"", headers=shown, retry_after=wait)
 
 
-def passing(headers: Headers, wire: Wire) -> Headers:
-    """Return the provider's headers that its answer may show to a caller; ``retry-after`` is read, not passed."""
-    return [pair for pair in headers if pair[0].startswith(wire.shows) and pair[0] != _RETRY_AFTER]
+def passing(headers: Headers, wire: Wire, verbatim: bool) -> Headers:
+    """Return the provider's headers that its answer may show to a caller; ``retry-after`` is read, not passed.
+
+    A caller of another wire sees how near the provider's limits are, under the provider's names, and nothing else.
+    """
+    shown = [pair for pair in headers if pair[0].startswith(wire.shows) and pair[0] != _RETRY_AFTER]
+    return shown if verbatim else [pair for pair in shown if b"ratelimit" in pair[0]]
 
 
 def retry_after(value: bytes) -> float | None:

@@ -116,11 +116,12 @@ def headers_of(book: Book, attempt: Attempt) -> Headers:
     """Return the provider's headers that may pass, and ours: id, target, attempts, cost, timing."""
     call, wire, way = book.call, book.wire, attempt.bridge
     if way.verbatim:
-        headers = passing(attempt.headers, wire)
+        headers = passing(attempt.headers, wire, True)
         headers.append((b"content-type", attempt.content_type))
     else:
         kind = wire.stream_type if attempt.stream is not None else "application/json"
         headers = [(b"content-type", kind.encode()), (wire.request_id, call.id.encode())]
+        headers += passing(attempt.headers, way.far, False)
         if way.dropped:
             headers.append((b"x-antiphon-dropped", _listed(way.dropped)))
     headers.append((b"x-antiphon-call-id", call.id.encode()))

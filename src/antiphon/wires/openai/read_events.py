@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from antiphon.clock import new_id
 from antiphon.errors import BadAnswer
 from antiphon.wires.neutral import (
     Closed,
@@ -19,7 +20,8 @@ from antiphon.wires.neutral import (
     Used,
 )
 from antiphon.wires.openai import usage as usages
-from antiphon.wires.openai.reply import FINISH_REASONS, WIRE, signature_of
+from antiphon.wires.openai.reply import FINISH_REASONS, WIRE, signature_of, thinking_in
+from antiphon.wires.openai.wire import told_status
 from antiphon.wires.sse import data_of
 
 
@@ -29,7 +31,7 @@ class _Function(msgspec.Struct):
 
 
 class _ToolCall(msgspec.Struct):
-    index: int = 0
+    index: int | None = 0
     id: str | None = None
     function: _Function | None = None
     extra_content: Any = None
@@ -50,7 +52,7 @@ class _Logprobs(msgspec.Struct):
 
 
 class _Choice(msgspec.Struct):
-    index: int = 0
+    index: int | None = 0
     delta: _Delta | None = None
     finish_reason: str | None = None
     logprobs: _Logprobs | None = None
@@ -71,13 +73,15 @@ _Kind = Literal["text", "thinking", "tool", "refusal"]
 class _State:
     """One choice: which block is open, and how far it has come."""
 
-    __slots__ = ("called", "finish", "index", "kind", "next", "said", "tool")
+    __slots__ = ("call", "called", "finish", "index", "kind", "next", "said", "tool")
 
     def __init__(self) -> None:
         self.kind: _Kind | None = None
         self.index = -1
         self.next = 0
         self.tool = -1
+        self.call = ""
+        """The id of the open call."""
         self.called = False
         self.finish: FinishReason | None = None
         self.said: set[str] = set()
@@ -106,7 +110,7 @@ class Reader:
             raise BadAnswer("The provider sent an event that is not a chat completion chunk.") from None
         if chunk.error is not None:
             message = chunk.error.get("message") if isinstance(chunk.error, dict) else chunk.error
-            return [Failed(str(message))]
+            return [Failed(str(message), told_status(chunk.error))]
         events: list[Event] = []
         if not self._started:
             self._started = True
@@ -125,17 +129,19 @@ class Reader:
         events: list[Event] = []
         for number, state in self._choices.items():
             self._shut(state, number, events)
+            if state.finish is None:
+                events.append(Finish(_ended(state), "", number))
         return [*events, Ended()]
 
     def _choice(self, choice: _Choice, events: list[Event]) -> None:
-        number = choice.index
+        number = choice.index or 0
         state = self._choices.get(number)
         if state is None:
             state = self._choices[number] = _State()
         delta = choice.delta
         if delta is not None and state.finish is None:
             self._grow(delta, state, number, choice.logprobs, events)
-        if choice.finish_reason is not None and state.finish is None:
+        if choice.finish_reason and state.finish is None:
             reason = FINISH_REASONS.get(choice.finish_reason, "stop")
             state.finish = _ended(state) if reason == "stop" else reason
             self._shut(state, number, events)
@@ -149,6 +155,8 @@ class Reader:
             self._mark(block, state, number, events)
         content = delta.content
         if isinstance(content, list):
+            if thought := thinking_in(content):
+                self._say("thinking", thought, state, number, events)
             content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
         if content and isinstance(content, str):
             tokens = tuple(logprobs.content or ()) if logprobs is not None else ()
@@ -186,16 +194,20 @@ class Reader:
 
     def _call(self, call: _ToolCall, state: _State, number: int, events: list[Event]) -> None:
         function = call.function or _Function()
-        if state.kind != "tool" or state.tool != call.index:
+        index = call.index or 0
+        # Some servers count no calls, and tell them apart by their ids only.
+        another = bool(call.id and function.name) and call.id != state.call
+        if state.kind != "tool" or state.tool != index or another:
             if not function.name and not call.id:
                 if not function.arguments:
                     return
                 raise BadAnswer("The provider sent arguments of a tool call that it had not begun.")
             self._shut(state, number, events)
-            state.kind, state.tool, state.called = "tool", call.index, True
+            state.kind, state.tool, state.called = "tool", index, True
+            state.call = call.id or new_id("call")
             state.index = state.next
             state.next += 1
-            events.append(Opened(state.index, "tool", call.id or "", function.name or "", number))
+            events.append(Opened(state.index, "tool", state.call, function.name or "", number))
         if function.arguments:
             events.append(Grown(state.index, function.arguments, (), number))
         if signature := signature_of(call.extra_content):

@@ -64,7 +64,7 @@ class _Choice(msgspec.Struct):
     message: _Message
     finish_reason: str | None = None
     logprobs: dict[str, Any] | None = None
-    index: int = 0
+    index: int | None = 0
 
 
 class _Completion(msgspec.Struct):
@@ -84,7 +84,9 @@ def read(body: bytes) -> Reply:
         answer = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadAnswer(f"The provider's answer is not a chat completion: {error}") from None
-    choices = sorted(answer.choices, key=lambda choice: choice.index)
+    if not answer.choices:
+        raise BadAnswer("The provider answered without a choice.")
+    choices = sorted(answer.choices, key=lambda choice: choice.index or 0)
     return Reply(
         id=answer.id or "",
         model=answer.model or "",
@@ -97,8 +99,8 @@ def read(body: bytes) -> Reply:
 def _read_choice(choice: _Choice) -> Choice:
     message = choice.message
     parts: list[Part] = []
-    reasoning = message.reasoning_content or message.reasoning
-    if isinstance(reasoning, str):
+    reasoning = message.reasoning_content or message.reasoning or thinking_in(message.content)
+    if reasoning and isinstance(reasoning, str):
         parts.append(Thinking(text=reasoning, wire=WIRE))
     if text := _text(message.content):
         parts.append(Text(text, citations=tuple(message.annotations or ())))
@@ -121,9 +123,16 @@ def _text(content: Any) -> str:
     return ""
 
 
+def thinking_in(content: Any) -> str:
+    """Return the reasoning among the parts of a message (Mistral, "Reasoning": parts of type ``thinking``)."""
+    parts = content if isinstance(content, list) else ()
+    return "".join(_text(part.get("thinking")) for part in parts if isinstance(part, dict))
+
+
 def _read_call(call: _ToolCall) -> ToolCall:
     function = call.function or _Function()
-    return ToolCall(call.id or "", function.name, function.arguments or "{}", signature_of(call.extra_content))
+    signature = signature_of(call.extra_content)
+    return ToolCall(call.id or new_id("call"), function.name, function.arguments or "{}", signature)
 
 
 def signature_of(extra: Any) -> str:

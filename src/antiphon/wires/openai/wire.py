@@ -81,7 +81,7 @@ class _Delta(msgspec.Struct):
 
 
 class _Choice(msgspec.Struct):
-    index: int = 0
+    index: int | None = 0
     delta: _Delta | None = None
     message: _Delta | None = None
     text: Any = None
@@ -156,7 +156,7 @@ class OpenAI:
         """See :meth:`antiphon.wires.wire.Wire.whole`."""
         answer = _read(body)
         if (problem := _problem(answer)) is not None:
-            raise _reported(problem)
+            raise _reported(problem, answer)
         if getattr(answer, self.holds) is None:
             raise BadAnswer(f"The provider answered without `{self.holds}`: {_excerpt(body)}")
         output = sum(_output_bytes(choice) for choice in answer.choices or ())
@@ -252,7 +252,7 @@ class StreamWatch:
         self.usage: Usage | None = None
         self.output_bytes = 0
         self._choices = choices
-        self._finished: set[int] = set()
+        self._finished: set[int | None] = set()
         self._hides_usage = hides_usage
 
     @property
@@ -268,12 +268,12 @@ class StreamWatch:
             return frame
         chunk = _read(data)
         if (problem := _problem(chunk)) is not None:
-            self.error = _reported(problem)
+            self.error = _reported(problem, chunk)
             return frame
         for choice in chunk.choices or ():
             size = _output_bytes(choice)
             self.output_bytes += size
-            if choice.finish_reason is not None:
+            if choice.finish_reason:
                 self._finished.add(choice.index)
             elif not size:
                 continue
@@ -309,8 +309,14 @@ def _problem(answer: _Answer) -> str | None:
     return str(error.get("message") if type(error) is dict else error)
 
 
-def _reported(problem: str) -> BadAnswer:
-    return BadAnswer(f"The provider reported an error: {problem}")
+def _reported(problem: str, answer: _Answer) -> BadAnswer:
+    return BadAnswer(f"The provider reported an error: {problem}", status=told_status(answer.error) or None)
+
+
+def told_status(error: Any) -> int:
+    """Return the HTTP status that an error object has for its ``code``, as routers tell it, or 0."""
+    code = error.get("code") if type(error) is dict else None
+    return code if type(code) is int and 400 <= code < 600 else 0
 
 
 def _usage_of(answer: _Answer) -> Usage | None:
