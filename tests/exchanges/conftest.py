@@ -25,6 +25,10 @@ def house(far: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
         "providers": {
             "oai": {"kind": "openai", "base_url": f"{root}/v1", "api_key": "oai-key"},
             "gem": {"kind": "gemini", "base_url": f"{root}/v1beta", "api_key": "gem-key"},
+            "claude": {"kind": "anthropic", "base_url": root, "api_key": "claude-key"},
+            "rock": {"kind": "bedrock", "base_url": root, "api_key": "rock-key", "region": "us-east-1"},
+            "vert": {"kind": "vertex-express", "base_url": f"{root}/v1", "api_key": "vert-key"},
+            "plain": {"kind": "openai-compatible", "base_url": f"{root}/v1", "api_key": "plain-key"},
         },
         "models": {"vectors": {"targets": ["oai/text-embedding-3-small", "gem/gemini-embedding-001"]}},
     }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from antiphon import routing
 from antiphon.clock import monotonic
+from antiphon.engine import alone
 from antiphon.engine.attempt import Attempt, passing
 from antiphon.engine.book import Book, microseconds
 from antiphon.engine.bridge import bridge, offers
@@ -13,9 +14,8 @@ from antiphon.engine.call import Answer, Call
 from antiphon.engine.parts import AttemptInParts
 from antiphon.errors import BadRequest, CallError, Forbidden, Unavailable, UpstreamError
 from antiphon.transport import Headers
-from antiphon.types import PICO, Model, Outcome, Target
+from antiphon.types import PICO, Model, Outcome, Target, Usage
 from antiphon.wires import Envelope, Wire, wire_of
-from antiphon.wires.wire import Alone
 
 if TYPE_CHECKING:
     from antiphon.engine.runtime import Runtime
@@ -31,7 +31,7 @@ async def ask(run: "Runtime", call: Call) -> Answer:
     model = admit(run, call, envelope)
     reachable = _reachable(model, call.operation)
     if reachable is None:
-        return Answer(200, [(b"content-type", b"application/json")], _alone(wire, envelope, model))
+        return _alone(wire, envelope, model)
     conversation = None
     if call.operation in CONVERSING:
         from antiphon.engine.conversation import joined
@@ -44,6 +44,9 @@ async def ask(run: "Runtime", call: Call) -> Answer:
     except asyncio.CancelledError:
         _settle_cancelled(book, plan)
         raise
+    if attempt is None:
+        await book.settled(Outcome.SUCCESS, plan[-1], Usage(estimated=True), status=200)
+        return alone.estimated(wire, envelope, call.id)
     if attempt.stream is not None:
         return Answer(200, headers_of(book, attempt), stream=attempt.stream)
     whole = attempt.whole
@@ -80,16 +83,19 @@ def _reachable(model: Model, operation: str) -> Model | None:
     return routing.narrowed(model, lambda target: offers(target, operation))
 
 
-def _alone(wire: Wire, envelope: Envelope, model: Model) -> bytes:
+def _alone(wire: Wire, envelope: Envelope, model: Model) -> Answer:
     """Answer without a target what needs none; raises :class:`BadRequest` for everything else."""
-    if isinstance(wire, Alone):
-        return wire.alone(envelope)
+    if alone.counts(wire):
+        return alone.estimated(wire, envelope)
     problem = f"{model.name} does not offer {wire.operation}; choose a model of a provider that does."
     raise BadRequest(problem, param="model")
 
 
-async def _attempt_each(run: "Runtime", book: Book, plan: tuple[Target, ...]) -> Attempt:
-    """Try the plan's targets in turn until one gives output; the last error is the call's."""
+async def _attempt_each(run: "Runtime", book: Book, plan: tuple[Target, ...]) -> Attempt | None:
+    """Try the plan's targets in turn until one gives output; the last error is the call's.
+
+    ``None`` says that we give the answer ourselves, because the target turned out to have none.
+    """
     due = asyncio.get_running_loop().time() + plan[0].timeouts.total
     for target in plan:
         try:
@@ -99,6 +105,8 @@ async def _attempt_each(run: "Runtime", book: Book, plan: tuple[Target, ...]) ->
         except CallError as error:
             if isinstance(error, UpstreamError) and error.retryable and target is not plan[-1]:
                 continue
+            if alone.instead(book.wire, target, error):
+                return None
             await book.failed(error, target)
             raise
         return attempt

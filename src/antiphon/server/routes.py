@@ -163,16 +163,23 @@ async def _gemini(request: Request) -> None:
     await request.ask(call)
 
 
-async def _converse(request: Request) -> None:
+async def _bedrock(request: Request) -> None:
     name, _, last = request.argument.rpartition(b"/")
-    if last not in _CONVERSE or not name or b"/" in name:
-        raise NotFound("There is nothing here; expected /model/{modelId}/converse or /converse-stream.")
+    if last not in _BEDROCK or not name or b"/" in name:
+        known = ", ".join(sorted(each.decode() for each in _BEDROCK))
+        raise NotFound(f"There is nothing here; expected /model/{{modelId}}/ with one of: {known}.")
+    operation, stream = _BEDROCK[last]
     model = unquote_to_bytes(name).decode("utf-8", "replace")
     body = await request.body()
-    await request.ask(Call("converse", body, request.caller, model=model, stream=_CONVERSE[last]))
+    await request.ask(Call(operation, body, request.caller, model=model, stream=stream))
 
 
-_CONVERSE = {b"converse": False, b"converse-stream": True}
+_BEDROCK = {
+    b"converse": ("converse", False),
+    b"converse-stream": ("converse", True),
+    b"count-tokens": ("bedrock_count_tokens", False),
+}
+"""Last part of an address to operation, and whether the answer is a stream."""
 
 
 async def _live(request: Request) -> None:
@@ -202,6 +209,7 @@ ROUTES = (
     Route("POST", b"/v1/completions", Needs.KEY, _asks("completions")),
     Route("POST", b"/v1/embeddings", Needs.KEY, shortcuts.embeddings),
     Route("POST", b"/v1/responses", Needs.KEY, _asks("responses")),
+    Route("POST", b"/v1/responses/input_tokens", Needs.KEY, _asks("input_tokens")),
     Route("GET", b"/v1/responses/{}", Needs.KEY, responses.show),
     Route("DELETE", b"/v1/responses/{}", Needs.KEY, responses.delete),
     Route("POST", b"/v1/messages", Needs.KEY, _asks("messages")),
@@ -209,7 +217,7 @@ ROUTES = (
     Route("POST", b"/v1beta/models/{}", Needs.KEY, _gemini_model),
     Route("POST", b"/v1beta/{}", Needs.KEY, _gemini),
     Route("POST", b"/v1/models/{}", Needs.KEY, _gemini_model),
-    Route("POST", b"/model/{}", Needs.KEY, _converse),
+    Route("POST", b"/model/{}", Needs.KEY, _bedrock),
     Route("POST", b"/v1/vision", Needs.KEY, shortcuts.vision),
     Route("POST", b"/v1/cost/estimate", Needs.KEY, estimate.cost),
     *(Route(method, path, Needs.KEY, handler) for method, path, handler in relayed.handlers()),

@@ -4,7 +4,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from struct import error as StructError
 from struct import pack, unpack
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ from antiphon.types import Target
 Input: TypeAlias = str | tuple[int, ...]
 """A text, or the ids of its tokens."""
 Vector: TypeAlias = list[float]
+T = TypeVar("T")
 
 MOST_INPUTS = 2048
 """Inputs of one call (OpenAI's API reference, "Create embeddings"); who takes fewer is asked several times."""
@@ -71,9 +72,9 @@ def task_of(word: Any) -> str:
     return _WORDS.get(word.lower(), "") if isinstance(word, str) else ""
 
 
-def split(texts: Sequence[str], most: int) -> list[Sequence[str]]:
-    """Return the texts in order, at most ``most`` of them together."""
-    return [texts[start : start + most] for start in range(0, len(texts), most)]
+def split(inputs: Sequence[T], most: int) -> list[Sequence[T]]:
+    """Return the inputs in order, at most ``most`` of them together."""
+    return [inputs[start : start + most] for start in range(0, len(inputs), most)]
 
 
 def packed(vector: Vector) -> str:

@@ -20,6 +20,8 @@ WIRES = {
     "gemini_embed": "antiphon.wires.gemini:Embed",
     "gemini_embed_batch": "antiphon.wires.gemini:EmbedBatch",
     "converse": "antiphon.wires.bedrock:Converse",
+    "input_tokens": "antiphon.wires.responses.counting:InputTokens",
+    "bedrock_count_tokens": "antiphon.wires.bedrock.counting:CountTokens",
 }
 """Operation to the wire it is called on."""
 
@@ -39,7 +41,17 @@ EMBEDDERS = {
 }
 """Operations that ask for embeddings, likewise."""
 
-_FAMILY: Mapping[str, Mapping[str, str]] = {operation: family for family in (CODECS, EMBEDDERS) for operation in family}
+COUNTERS = {
+    "input_tokens": "antiphon.wires.responses.counting:InputTokensCodec",
+    "count_tokens": "antiphon.wires.anthropic.counting:CountTokensCodec",
+    "gemini_count_tokens": "antiphon.wires.gemini.counting_codec:CountTokensCodec",
+    "bedrock_count_tokens": "antiphon.wires.bedrock.counting:CountTokensCodec",
+}
+"""Operations that ask how many tokens a request for generation has, likewise."""
+
+_FAMILY: Mapping[str, Mapping[str, str]] = {
+    operation: family for family in (CODECS, EMBEDDERS, COUNTERS) for operation in family
+}
 """Operation to the operations that can stand in for it, and their codecs."""
 
 

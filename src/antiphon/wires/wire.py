@@ -1,7 +1,7 @@
 """The shape of a wire: what the engine asks of every codec. Nothing here does I/O."""
 
 import json
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import msgspec
 
@@ -132,14 +132,6 @@ class Wire(Protocol):
 
     def refusal(self, body: bytes) -> str:
         """Return the message of a provider's error body, or ``""``."""
-
-
-@runtime_checkable
-class Alone(Protocol):
-    """A wire whose answer we can give ourselves where no target offers the operation, such as a count of tokens."""
-
-    def alone(self, envelope: Envelope) -> bytes:
-        """Return the body of the answer."""
 
 
 BYTES_PER_TOKEN = 4

@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         self.model.headers.append({name.lower(): value for name, value in self.headers.items()})
         try:
             if self.path.startswith("/v1/messages/count_tokens"):
-                self._send(200, "application/json", COUNT.alone(COUNT.peek(body)))
+                self._send(200, "application/json", b'{"input_tokens":%d}' % COUNT.input_bytes(COUNT.peek(body)))
             else:
                 self._answer(body)
         except CallError as error:
@@ -213,7 +213,7 @@ def test_structured_output_is_parsed(model: Model, client: anthropic.Anthropic) 
 
 def test_tokens_are_counted(client: anthropic.Anthropic) -> None:
     messages: list[Any] = [{"role": "user", "content": "x" * 40}]
-    assert client.messages.count_tokens(model=MODEL, messages=messages).input_tokens == 10
+    assert client.messages.count_tokens(model=MODEL, messages=messages).input_tokens == 40
 
 
 @pytest.mark.parametrize(

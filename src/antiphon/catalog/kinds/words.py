@@ -10,6 +10,8 @@ QUIRKS: Mapping[str, str] = {
     "sent again with each request",
     "model_in_path": "takes a Messages request with the model in its path, and `anthropic_version` in the body, not "
     "as a header",
+    "counts_bare": "counts the tokens of `contents`, `systemInstruction` and `tools` as they are, without a "
+    "`generateContentRequest` around them",
     "no_structured_output": "has no `outputConfig` with a JSON schema; an answer in a form is asked for by a tool",
 }
 """What a kind does otherwise than its wire says; the wire's codec acts on the name."""
@@ -17,6 +19,7 @@ QUIRKS: Mapping[str, str] = {
 OPERATIONS: Mapping[str, str] = {
     "chat": "OpenAI Chat Completions",
     "responses": "OpenAI Responses",
+    "input_tokens": "OpenAI Responses, counting the tokens of a request",
     "messages": "Anthropic Messages",
     "messages.stream": "Anthropic Messages, as a stream",
     "count_tokens": "Anthropic token counting",
@@ -26,6 +29,7 @@ OPERATIONS: Mapping[str, str] = {
     "gemini_embed": "Gemini embedContent",
     "gemini_embed_batch": "Gemini batchEmbedContents",
     "converse": "Bedrock Converse",
+    "bedrock_count_tokens": "Bedrock CountTokens",
     "converse.stream": "Bedrock ConverseStream",
     "completions": "OpenAI Completions (legacy)",
     "embeddings": "OpenAI Embeddings",

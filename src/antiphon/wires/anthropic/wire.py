@@ -156,10 +156,6 @@ class CountTokens(Anthropic):
             raise BadAnswer(f"The provider answered without `input_tokens`: {excerpt(body)}")
         return Whole(Usage(), 0)
 
-    def alone(self, envelope: Envelope) -> bytes:
-        """Return the answer for a target that cannot count: a coarse count of our own."""
-        return msgspec.json.encode({"input_tokens": -(-self.input_bytes(envelope) // BYTES_PER_TOKEN)})
-
 
 def _answer(body: bytes) -> Message:
     message = message_of(body)

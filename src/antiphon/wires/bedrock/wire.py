@@ -76,9 +76,7 @@ class Converse:
             request = _decode_request(body)
         except msgspec.ValidationError as error:
             raise errors.wrong_type(str(error)) from None
-        if not model or len(model) > _MODEL_LIMIT or not model.isprintable():
-            problem = f"The model in the path must be a name of 1 to {_MODEL_LIMIT} printable characters."
-            raise BadRequest(problem, param="modelId")
+        check_model(model)
         if not request.messages and request.prompt_variables is None:  # a stored prompt brings its own
             raise BadRequest("`messages` must hold at least one message.", param="messages")
         return Envelope(model, bool(stream), True, 1, document)
@@ -130,6 +128,13 @@ class Converse:
 
     def refusal(self, body: bytes) -> str:
         return errors.refusal(body)
+
+
+def check_model(model: str) -> None:
+    """Raise :class:`BadRequest` where what stands in the path is no name of a model."""
+    if not model or len(model) > _MODEL_LIMIT or not model.isprintable():
+        problem = f"The model in the path must be a name of 1 to {_MODEL_LIMIT} printable characters."
+        raise BadRequest(problem, param="modelId")
 
 
 class ConverseWatch:

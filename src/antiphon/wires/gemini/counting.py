@@ -69,5 +69,9 @@ class CountTokens(Operation):
 
     def input_bytes(self, envelope: Envelope) -> int:
         """See :meth:`antiphon.wires.wire.Wire.input_bytes`."""
-        document = envelope.document
-        return generate_bytes(next((document[name] for name in _WRAPPERS if name in document), document))
+        return generate_bytes(request_of(envelope.document))
+
+
+def request_of(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the request whose tokens are counted."""
+    return next((document[name] for name in _WRAPPERS if name in document), document)

@@ -85,7 +85,8 @@ class EmbedBatchCodec(EmbedCodec):
         return _read(EmbedBatch().requests(document), documents(document), model)
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[Written]:
-        batches = split(_requests(request, target), MOST_TOGETHER)
+        named = [{"model": f"models/{request.model}", **each} for each in _requests(request, target)]
+        batches = split(named, MOST_TOGETHER)
         return [Written(dump({"requests": batch}), request.extras) for batch in batches]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
@@ -135,10 +136,7 @@ def _requests(request: EmbedRequest, target: Target) -> list[Any]:
     elif request.task:
         form = _INSTRUCTIONS[request.task]
     rest = kind if request.dimensions is None else {**kind, "outputDimensionality": request.dimensions}
-    return [
-        {"model": f"models/{request.model}", "content": {"parts": [{"text": form.replace("{}", text)}]}, **rest}
-        for text in request.texts(target)
-    ]
+    return [{"content": {"parts": [{"text": form.replace("{}", text)}]}, **rest} for text in request.texts(target)]
 
 
 def _decoded(decode: Callable[[bytes], Any], body: bytes) -> Any:

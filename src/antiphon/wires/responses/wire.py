@@ -142,7 +142,7 @@ def _item_bytes(raw: bytes) -> int:
 
 def _texts_bytes(value: Any) -> int:
     """Size of the texts in an input: a string, items, their contents, the results of tools."""
-    if type(value) is list:
+    if isinstance(value, list):
         return sum(_texts_bytes(item) for item in value)
     if type(value) is dict:
         return sum(_texts_bytes(value.get(name)) for name in ("content", "text", "output", "arguments", "input"))

@@ -1,0 +1,15 @@
+"""POST /v1/messages/count_tokens, to and from other wires (API reference, "Count tokens in a Message")."""
+
+from antiphon.wires.anthropic.codec import AnthropicCodec
+from antiphon.wires.counting import Counter
+
+
+class CountTokensCodec(Counter):
+    """See :class:`antiphon.wires.counting.Counter`."""
+
+    codec = AnthropicCodec
+    takes = frozenset(
+        ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control",
+         "context_management", "mcp_servers", "speed")
+    )  # fmt: skip
+    holds = "input_tokens"

@@ -1,0 +1,30 @@
+"""countTokens, to and from other wires (API reference, "models.countTokens").
+
+The Gemini API counts more than contents only where they stand in a whole request for generation; Vertex AI has no such
+member, and takes the fields themselves (quirk ``counts_bare``).
+"""
+
+from typing import Any
+
+from antiphon.types import Target
+from antiphon.wires.counting import Counter
+from antiphon.wires.gemini.codec import Gemini
+from antiphon.wires.gemini.counting import request_of
+
+_BARE = frozenset(("contents", "systemInstruction", "tools", "generationConfig"))
+
+
+class CountTokensCodec(Counter):
+    """See :class:`antiphon.wires.counting.Counter`."""
+
+    codec = Gemini
+    takes = _BARE | {"toolConfig", "cachedContent"}
+    holds = "totalTokens"
+
+    def read_request(self, document: dict[str, Any], model: str) -> Any:
+        return super().read_request(request_of(document), model)
+
+    def around(self, body: dict[str, Any], target: Target) -> dict[str, Any]:
+        if "counts_bare" in target.quirks:
+            return {name: value for name, value in body.items() if name in _BARE}
+        return {"generateContentRequest": {"model": f"models/{target.model}", **body}}

@@ -1,0 +1,42 @@
+"""POST /v1/responses/input_tokens, for targets of this wire and others (API reference, "Get input token counts")."""
+
+from typing import Any
+
+from antiphon.errors import BadRequest
+from antiphon.types import Usage
+from antiphon.wires.counting import Counter, counted
+from antiphon.wires.responses.codec import ResponsesCodec
+from antiphon.wires.responses.wire import Responses
+from antiphon.wires.wire import Envelope, Whole
+
+HOLDS = "input_tokens"
+
+
+class InputTokens(Responses):
+    """Counting costs nothing; the body is a request for a response."""
+
+    operation = HOLDS
+
+    def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
+        """See :meth:`antiphon.wires.wire.Wire.peek`."""
+        envelope = super().peek(body, model, stream)
+        if envelope.stream:
+            raise BadRequest("`stream` is not possible here: a count is one number.", param="stream")
+        return envelope
+
+    def whole(self, body: bytes) -> Whole:
+        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+        counted(body, HOLDS, self.refusal)
+        return Whole(Usage(), 0)
+
+
+class InputTokensCodec(Counter):
+    """See :class:`antiphon.wires.counting.Counter`."""
+
+    codec = ResponsesCodec
+    takes = frozenset(
+        ("model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text",
+         "truncation")
+    )  # fmt: skip
+    holds = HOLDS
+    says: dict[str, Any] = {"object": "response.input_tokens"}
