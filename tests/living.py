@@ -101,14 +101,14 @@ class Running:
 class Gateway(Running):
     """A gateway with its own data directory and an admin key."""
 
-    def __init__(self, folder: Path, config: Mapping[str, Any] | None = None, **options: Any) -> None:
+    def __init__(self, folder: Path, config: Mapping[str, Any] | None = None, *args: str, **options: Any) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.config = folder / "antiphon.yaml"
         if config is not None:
             self.config.write_text(json.dumps({"version": 1, **config}))
         super().__init__(
-            "serve", "--config", str(self.config), "--port", "0", "--data", str(self.data), cwd=folder, **options
+            "serve", "--config", str(self.config), "--port", "0", "--data", str(self.data), *args, cwd=folder, **options
         )
 
     @property

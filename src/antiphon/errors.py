@@ -20,6 +20,7 @@ AntiphonError
     └── UpstreamError        502  the provider failed
         ├── UpstreamStatus    *   the provider answered with an error status of its own, which is kept
         │   └── RateLimited  429  … of too many requests
+        ├── NoCredential     503  a credential that expires could not be had again; no request was sent
         ├── ConnectFailed    502  no connection, or TLS was refused; no request byte was sent
         ├── Disconnected     502  the connection broke before the answer's head was complete
         ├── Truncated        502  the answer broke off before its end
@@ -208,6 +209,11 @@ class UpstreamStatus(UpstreamError):
 class RateLimited(UpstreamStatus):
     code = "rate_limit_exceeded"
     kind = "rate_limit_error"
+
+
+class NoCredential(UpstreamError):
+    status = 503
+    code = "no_credential"
 
 
 class ConnectFailed(UpstreamError):

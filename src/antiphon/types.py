@@ -128,15 +128,36 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
         return total
 
 
+class Identity(msgspec.Struct, frozen=True, eq=False):
+    """Who the gateway is, where credentials expire and are had again while it runs."""
+
+    source: str
+    """Where they come from, for example ``google``."""
+    params: dict[str, str]
+    """What the source needs and everybody may see: a scope, a profile, a file's name."""
+    secrets: dict[str, Secret] = {}
+    """What it needs and nobody may see: for an application of Entra ID its ``client_secret``."""
+    advice: str = ""
+    """What to do where there are none."""
+
+    def __repr__(self) -> str:
+        return f"Identity({self.source}, {self.params})"
+
+
 class Signing(msgspec.Struct, frozen=True, eq=False):
-    """How each request to a target is signed, where a credential in a header is not enough."""
+    """What is added to each request to a target, where a fixed credential in a header is not enough.
+
+    All targets of a provider have the same one.
+    """
 
     scheme: str
-    """The scheme's name, for example ``sigv4``."""
+    """The scheme's name: ``sigv4``, or ``headers`` for a token that is renewed."""
     params: dict[str, str]
     """What the scheme needs and everybody may see: for ``sigv4`` ``region`` and ``service``."""
     secrets: dict[str, Secret]
     """What it needs and nobody may see: for ``sigv4`` ``access_key``, ``secret_key`` and perhaps ``session_token``."""
+    identity: Identity | None = None
+    """Where ``secrets`` come from, if they expire; they are then not here."""
 
     def __repr__(self) -> str:
         return f"Signing({self.scheme}, {self.params})"

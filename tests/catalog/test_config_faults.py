@@ -59,7 +59,18 @@ FAULTS = {
     "no value": ("data:\n", 1, "data", "has no value", "remove the key"),
     "deadline of zero": ("timeouts:\n  idle: 0\n", 2, "timeouts.idle", "more than 0", ""),
     "deadline of a year": ("timeouts: {total: 31536000}\n", 1, "timeouts.total", "at most 86400", ""),
-    "size without a unit we know": ("journal_cap: 5 apples\n", 1, "journal_cap", "whole number", ""),
+    "size without a unit we know": ("journal_cap: 5 apples\n", 1, "journal_cap", "with KiB, MiB or GiB", ""),
+    "empty text": ('data: ""\n', 1, "data", "is empty", ""),
+    "empty place of a model": (
+        'providers: {local: {models: {a: ""}}}\n',
+        1,
+        "providers.local.models.a",
+        "is empty",
+        "",
+    ),
+    "prefix without a slash": ("server:\n  prefixes:\n    - api\n", 3, "server.prefixes[0]", "such as /api/v1", ""),
+    "prefix like our own paths": ("server:\n  prefixes: [/api, /v1/x]\n", 2, "server.prefixes[1]", "own /v1", ""),
+    "prefix under another": ("server:\n  prefixes: [/api, /api/v2]\n", 2, "server.prefixes", "under another", ""),
     "body limit too small": ("server: {body_limit: 1}\n", 1, "server.body_limit", "at least 1024", ""),
     "missing variable": (
         "providers:\n  openai:\n    api_key: ${OPENAI_API_KAY}\n",
@@ -469,7 +480,8 @@ FAULTS = {
         "providers:\n  bedrock: {region: eu-west-1}\n",
         2,
         "providers.bedrock",
-        "needs an `api_key` (or `access_key` and `secret_key`); AWS_BEARER_TOKEN_BEDROCK is not set either",
+        "needs an `api_key` (or `access_key` and `secret_key`, or `credentials: default`); AWS_BEARER_TOKEN_BEDROCK is"
+        " not set either",
         "export AWS_BEARER_TOKEN_BEDROCK",
     ),
     "a signing key for a kind that does not sign": (

@@ -16,9 +16,9 @@ ROOMS = sorted(path for path in SOURCE.iterdir() if (path / "__init__.py").exist
 PUBLIC = {
     "Antiphon", "AntiphonError", "AsyncAntiphon", "AsyncStream", "BadAnswer", "BadRequest", "CallError", "Cancelled",
     "ConfigError", "ConnectFailed", "Disconnected", "Embeddings", "Event", "Forbidden", "KeyStoreError", "LedgerError",
-    "MethodNotAllowed", "ModelCard", "ModelNotFound", "NotFound", "RateLimited", "Reply", "SlowRequest", "Stream",
-    "TooLarge", "TransportMisuse", "Truncated", "Unauthorized", "Unavailable", "UnsupportedMedia", "UpstreamError",
-    "UpstreamStatus", "UpstreamTimeout", "View", "__version__", "errors",
+    "MethodNotAllowed", "ModelCard", "ModelNotFound", "NoCredential", "NotFound", "RateLimited", "Reply",
+    "SlowRequest", "Stream", "TooLarge", "TransportMisuse", "Truncated", "Unauthorized", "Unavailable",
+    "UnsupportedMedia", "UpstreamError", "UpstreamStatus", "UpstreamTimeout", "View", "__version__", "errors",
 }  # fmt: skip
 
 

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 
 import msgspec
 
+from antiphon.catalog.identity import file_problems, identity_of, lacking, variables_of
 from antiphon.catalog.kinds import Kind
 from antiphon.errors import Fault
-from antiphon.types import Secret, Signing
+from antiphon.types import Identity, Secret, Signing
 
 ENVIRONMENT = "environment"
 """What stands in a fault where the name of a file would be."""
+IN_HEADERS = "headers"
+"""The scheme of signing where the credential is a token: it is a header, and what it is changes."""
 
 
 class Params(msgspec.Struct, frozen=True):
@@ -20,10 +23,14 @@ class Params(msgspec.Struct, frozen=True):
 
 
 class Credentials(msgspec.Struct, frozen=True, eq=False):
-    """A key, or the secrets that sign requests, or neither; ``source`` says where they were found."""
+    """A key, or the secrets that sign requests, or where credentials that expire are had, or nothing.
+
+    ``source`` says where it was found.
+    """
 
     key: Secret | None = None
     secrets: dict[str, Secret] = {}
+    identity: Identity | None = None
     source: str = ""
 
 
@@ -41,32 +48,49 @@ def params_of(kind: Kind, stated: Mapping[str, str], environ: Mapping[str, str])
     return Params(values, sources)
 
 
-def found_credentials(kind: Kind, environ: Mapping[str, str], faults: list[Fault]) -> Credentials:
-    """Return what the kind's usual variables hold, a key before secrets; a broken one is a fault."""
+def found_credentials(
+    kind: Kind, params: Mapping[str, str], environ: Mapping[str, str], faults: list[Fault]
+) -> Credentials:
+    """Return what the kind's usual variables hold, what stays before what expires; a broken one is a fault."""
     variable = first(environ, kind.env)
     if variable is not None:
         return Credentials(key=_secret(variable, environ, faults), source=f"environment variable {variable}")
     names = _secret_variables(kind, environ)
-    secrets = {name: _secret(each, environ, faults) for name, each in names.items()}
-    return Credentials(secrets=secrets, source=f"environment variables {', '.join(names.values())}" if names else "")
+    if names:
+        secrets = {name: _secret(each, environ, faults) for name, each in names.items()}
+        return Credentials(secrets=secrets, source=_variables(*names.values()))
+    if (variables := variables_of(kind, environ)) and not lacking(kind):
+        for name, problem in file_problems(kind, environ, variables).items():
+            faults.append(Fault(ENVIRONMENT, None, name, problem, "correct it or unset it"))
+        return Credentials(identity=identity_of(kind, params, {}), source=_variables(*variables))
+    return Credentials()
 
 
 def has_credentials(kind: Kind, environ: Mapping[str, str]) -> bool:
     """Say whether the kind's usual variables hold what its requests need."""
-    return first(environ, kind.env) is not None or bool(_secret_variables(kind, environ))
+    if first(environ, kind.env) is not None or _secret_variables(kind, environ):
+        return True
+    return bool(variables_of(kind, environ)) and not lacking(kind)
 
 
-def signing_of(kind: Kind, params: Mapping[str, str], secrets: Mapping[str, Secret]) -> Signing | None:
-    """Return how requests are signed with ``secrets``, or ``None`` where there are none."""
-    if kind.signing is None or not secrets:
+def signing_of(kind: Kind, params: Mapping[str, str], credentials: Credentials) -> Signing | None:
+    """Return how requests are signed with ``credentials``, or ``None`` where they are not."""
+    secrets, identity = credentials.secrets, credentials.identity
+    if not secrets and identity is None:
         return None
+    if kind.signing is None:
+        return Signing(IN_HEADERS, {}, {}, identity)
     filled = {name: text.format_map(params) for name, text in kind.signing.params.items()}
-    return Signing(kind.signing.scheme, filled, dict(secrets))
+    return Signing(kind.signing.scheme, filled, dict(secrets), identity)
 
 
 def first(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     """Return the first of ``names`` that is set and not empty."""
     return next((name for name in names if environ.get(name)), None)
+
+
+def _variables(*names: str) -> str:
+    return f"environment variable{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 def _secret_variables(kind: Kind, environ: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from antiphon.catalog.account import Credentials, found_credentials, params_of, 
 from antiphon.catalog.address import parse_address
 from antiphon.catalog.check import check
 from antiphon.catalog.document import Document, dotted, parse
+from antiphon.catalog.identity import identity_of, settings_of
 from antiphon.catalog.kinds import Kind, load_kinds
 from antiphon.catalog.local import address_of, placed
 from antiphon.catalog.longtail import Tail, row, tail
@@ -96,14 +97,14 @@ def _provider(
     params = params_of(kind, _stated(block, kind.params), environ)
     address = parse_address(block.base_url) if block.base_url and not through else kind.address(params.values)
     assert address is not None
-    credentials = _credentials(block, path, kind, document, environ)
+    credentials = _credentials(block, path, kind, params.values, document, environ)
     return Provider(
         name=name,
         kind=kind,
         address=address_of(name, kind.at(address)) if kind.files else kind.at(address, params.values),
         source=_place(document, path),
         credential=credentials.key,
-        signing=signing_of(kind, params.values, credentials.secrets),
+        signing=signing_of(kind, params.values, credentials),
         key_source=credentials.source,
         params=params.values,
         param_sources=params.sources,
@@ -116,17 +117,25 @@ def _provider(
 
 
 def _credentials(
-    block: ProviderBlock, path: tuple[str, str], kind: Kind, document: Document, environ: Mapping[str, str]
+    block: ProviderBlock,
+    path: tuple[str, str],
+    kind: Kind,
+    params: Mapping[str, str],
+    document: Document,
+    environ: Mapping[str, str],
 ) -> Credentials:
     if block.api_key is not None:
         return Credentials(key=block.api_key, source=_place(document, (*path, "api_key")))
     secrets: dict[str, Secret] = _stated(block, kind.signing.secrets) if kind.signing else {}
     if secrets:
         return Credentials(secrets=secrets, source=_place(document, (*path, next(iter(secrets)))))
+    if stated := _stated(block, settings_of(kind)):
+        identity = identity_of(kind, params, stated)
+        return Credentials(identity=identity, source=_place(document, (*path, next(iter(stated)))))
     # A key is bound to the address it was made for: one from the environment goes to the kind's own only.
     if block.base_url is not None:
         return Credentials()
-    return found_credentials(kind, environ, document.faults)
+    return found_credentials(kind, params, environ, document.faults)
 
 
 def _stated(block: ProviderBlock, names: Iterable[str]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from antiphon.catalog.address import Address, is_loopback, parse_address
 from antiphon.catalog.document import Document, Path, dotted, nearest
 from antiphon.catalog.explain import explain, found
 from antiphon.catalog.facts import load_facts
-from antiphon.catalog.kinds import PARAMS, SECRETS, Kind, load_kinds, other_names
+from antiphon.catalog.identity import file_problems, lacking, settings_of, variables_of
+from antiphon.catalog.kinds import PARAMS, SECRETS, SETTINGS, SOURCES, Kind, load_kinds, other_names
 from antiphon.catalog.local import problems
 from antiphon.catalog.longtail import OWN_PARAMS, VIAS, check_base_url, known, row
 from antiphon.catalog.routes import loop, split_target
@@ -213,7 +214,7 @@ class _Check:
         for name in params if isinstance(params, dict) else ():
             if (hint := OWN_PARAMS.get(str(name))) is not None:
                 self._fault((*path, "params", name), "is not a parameter to give here", hint)
-        for name in (PARAMS.keys() | SECRETS.keys()) - {"api_version"}:
+        for name in (PARAMS.keys() | SECRETS.keys() | SETTINGS.keys()) - {"api_version"}:
             if name in raw and not self._document.is_faulty((*path, name)):
                 self._fault((*path, name), "is told to LiteLLM under the name it has there", "move it to `params`")
         self._provider_headers(path, raw, kind)
@@ -245,8 +246,12 @@ class _Check:
 
     def _provider_params(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
         """Check what the account says beside its key: only what its kind has, and all that its kind needs."""
-        known = kind.params.keys() | (kind.signing.secrets if kind.signing else {}).keys()
-        given = [name for name in (*PARAMS, *SECRETS) if name in raw and not self._document.is_faulty((*path, name))]
+        known = {*kind.params, *(kind.signing.secrets if kind.signing else ()), *settings_of(kind)}
+        given = [
+            name
+            for name in (*PARAMS, *SECRETS, *SETTINGS)
+            if name in raw and not self._document.is_faulty((*path, name))
+        ]
         for name in given:
             if name not in known:
                 self._fault((*path, name), f"kind `{kind.name}` has no `{name}`", "remove it")
@@ -270,9 +275,12 @@ class _Check:
     def _provider_key(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
         where = (*path, "api_key")
         signing = [name for name in (kind.signing.secrets if kind.signing else ()) if name in raw]
-        if any(self._document.is_faulty((*path, name)) for name in ("api_key", *signing)):
+        renewed = [name for name in settings_of(kind) if name in raw]
+        if any(self._document.is_faulty((*path, name)) for name in ("api_key", *signing, *renewed)):
             return
-        if "api_key" in raw:
+        if renewed:
+            self._provider_identity(path, raw, kind, renewed)
+        elif "api_key" in raw:
             if kind.key == "none":
                 self._fault(where, f"kind `{kind.name}` takes no key", "remove it")
             elif signing:
@@ -284,24 +292,46 @@ class _Check:
         elif kind.key == "required":
             self._key_from_elsewhere(path, raw, kind)
 
+    def _provider_identity(self, path: Path, raw: dict[str, Any], kind: Kind, stated: list[str]) -> None:
+        """Check what an account says of credentials that are renewed; whether there are any, a call will find out."""
+        assert kind.identity is not None
+        for name in ("api_key", *(kind.signing.secrets if kind.signing else ())):
+            if name in raw:
+                problem = f"goes without `{stated[0]}`: a credential is given here, or had and renewed"
+                self._fault((*path, name), problem, "remove one")
+        for name in stated:
+            for other in SOURCES[kind.identity.source].needs.get(name, ()):
+                if other not in raw:
+                    self._fault(path, f"needs a `{other}` beside its `{name}`", "add it")
+        for name, problem in file_problems(kind, raw, stated).items():
+            self._fault((*path, name), problem, "paths are relative to the working directory")
+        if command := lacking(kind):
+            title = SOURCES[kind.identity.source].title
+            self._fault((*path, stated[0]), f"{title} cannot be read: its library is not installed", command)
+
     def _key_from_elsewhere(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
-        instead = " and ".join(f"`{name}`" for name in kind.signing.required) if kind.signing else ""
-        wanted = f"an `api_key`{f' (or {instead})' if instead else ''}"
-        if "base_url" in raw and kind.base_url:
+        instead = [" and ".join(f"`{name}`" for name in kind.signing.required)] if kind.signing else []
+        instead += ["`credentials: default`"] if kind.identity else []
+        wanted = f"an `api_key` (or {', or '.join(instead)})" if instead else "an `api_key`"
+        if "base_url" in raw:
             problem = f"needs {wanted}: a key from the environment is not sent to an address of your own by itself"
             self._fault(path, problem, f"write `api_key: ${{{kind.env[0]}}}`")
         elif not has_credentials(kind, self._environ):
-            self._fault(path, f"needs {wanted}; {kind.env[0]} is not set either", f"export {kind.env[0]}")
+            if (names := variables_of(kind, self._environ)) and (command := lacking(kind)):
+                self._fault(path, f"what {names[0]} names cannot be read: its library is not installed", command)
+            else:
+                self._fault(path, f"needs {wanted}; {kind.env[0]} is not set either", f"export {kind.env[0]}")
 
     def _provider_headers(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
         headers = raw.get("headers")
+        own = {"authorization" if any(name in raw for name in settings_of(kind)) else kind.auth[0]}
         for name, value in headers.items() if isinstance(headers, dict) else ():
             where = (*path, "headers", name)
             if not set(name) <= _TOKEN:
                 self._fault(where, "is not a header name")
             elif name.lower() in _OWN_HEADERS:
                 self._fault(where, "is set by the gateway itself", "remove it")
-            elif name.lower() == kind.auth[0] and ("api_key" in raw or kind.key == "required"):
+            elif name.lower() in own and ("api_key" in raw or kind.key == "required"):
                 self._fault(where, "is where the key goes", "use `api_key`")
             elif isinstance(value, str) and not value.isascii():
                 self._fault(where, "has characters that no header can carry")

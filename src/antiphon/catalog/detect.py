@@ -72,7 +72,7 @@ def _detected(kind: Kind, environ: Mapping[str, str], port: int, faults: list[Fa
         address = parse_address(f"http://127.0.0.1:{port}")
     if not _complete(kind, params.values, address if address_name else None, params.sources, faults) or not address:
         return None
-    credentials = found_credentials(kind, environ, faults)
+    credentials = found_credentials(kind, params.values, environ, faults)
     source = credentials.source or (f"environment variable {address_name}" if address_name else "")
     return Provider(
         name=kind.name,
@@ -80,7 +80,7 @@ def _detected(kind: Kind, environ: Mapping[str, str], port: int, faults: list[Fa
         address=kind.at(address, params.values),
         source=source or (f"listening on 127.0.0.1:{port}" if port else "built in"),
         credential=credentials.key,
-        signing=signing_of(kind, params.values, credentials.secrets),
+        signing=signing_of(kind, params.values, credentials),
         key_source=credentials.source,
         params=params.values,
         param_sources=params.sources,

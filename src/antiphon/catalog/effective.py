@@ -5,11 +5,12 @@ from typing import Any
 
 import msgspec
 
+from antiphon.catalog.kinds import SETTINGS
 from antiphon.catalog.prices import per_million
 from antiphon.catalog.provider import Provider
 from antiphon.catalog.routes import Route
 from antiphon.catalog.settings import SHOWN_AT, Settings
-from antiphon.types import BUCKETS, Timeouts
+from antiphon.types import BUCKETS, Identity, Timeouts
 
 HIDDEN = "(hidden)"
 
@@ -53,6 +54,8 @@ def _provider(provider: Provider, source: Callable[[str], str]) -> Iterator[Sett
         yield Setting((*above, "api_key"), HIDDEN, provider.key_source)
     for name in provider.signing.secrets if provider.signing else ():
         yield Setting((*above, name), HIDDEN, provider.key_source)
+    if provider.signing is not None and (identity := provider.signing.identity) is not None:
+        yield from _identity(provider, identity, source)
     for name, value in provider.params.items():
         origin = source(f"{at}.{name}")
         yield Setting((*above, name), value, _or(origin, provider.param_sources.get(name, provider.source)))
@@ -68,6 +71,16 @@ def _provider(provider: Provider, source: Callable[[str], str]) -> Iterator[Sett
     for key in Timeouts.__struct_fields__:
         if (origin := source(f"{at}.timeouts.{key}")) != "default":
             yield Setting((*above, "timeouts", key), getattr(provider.timeouts, key), origin)
+
+
+def _identity(provider: Provider, identity: Identity, source: Callable[[str], str]) -> Iterator[Setting]:
+    """Yield what says where credentials that expire come from; what only the row says is not an account's setting."""
+    above = ("providers", provider.name)
+    at = f"providers.{provider.name}"
+    yield Setting((*above, "credentials"), "default", _or(source(f"{at}.credentials"), provider.key_source))
+    for name in (*identity.params, *identity.secrets):
+        if name in SETTINGS and (origin := source(f"{at}.{name}")) != "default":
+            yield Setting((*above, name), HIDDEN if name in identity.secrets else identity.params[name], origin)
 
 
 def _route(route: Route, source: Callable[[str], str]) -> Iterator[Setting]:

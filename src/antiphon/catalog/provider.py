@@ -41,7 +41,9 @@ class Provider(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def key_state(self) -> str:
-        """``set``, ``missing`` or ``not needed``."""
+        """``set``, ``renewed`` (it expires, and is had again), ``missing`` or ``not needed``."""
+        if self.signing is not None and self.signing.identity is not None:
+            return "renewed"
         if self.credential is not None or self.signing is not None:
             return "set"
         return "missing" if self.kind.key == "required" else "not needed"

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from antiphon.catalog.document import FromVariable, Written
-from antiphon.catalog.kinds import PARAMS, SECRETS
+from antiphon.catalog.kinds import PARAMS, SECRETS, SETTINGS
 from antiphon.catalog.prices import dollars
 from antiphon.catalog.settings import GIB, KIB, MIB, Settings
 from antiphon.types import Secret, Timeouts
@@ -206,7 +206,8 @@ class LongtailBlock(Block):
 
 
 def _of_kinds(name: str) -> str:
-    return f"{(PARAMS.get(name) or SECRETS[name])} For kinds that have one ([providers.md](providers.md))."
+    meaning = next(words[name] for words in (PARAMS, SECRETS, SETTINGS) if name in words)
+    return f"{meaning} For kinds that have one ([providers.md](providers.md))."
 
 
 class ProviderBlock(Block):
@@ -229,6 +230,13 @@ class ProviderBlock(Block):
     access_key: SecretText | None = Field(default=None, description=_of_kinds("access_key"))
     secret_key: SecretText | None = Field(default=None, description=_of_kinds("secret_key"))
     session_token: SecretText | None = Field(default=None, description=_of_kinds("session_token"))
+    credentials: Literal["default"] | None = Field(default=None, description=_of_kinds("credentials"))
+    credentials_file: Text | None = Field(default=None, description=_of_kinds("credentials_file"))
+    profile: Name | None = Field(default=None, description=_of_kinds("profile"))
+    tenant_id: Name | None = Field(default=None, description=_of_kinds("tenant_id"))
+    client_id: Name | None = Field(default=None, description=_of_kinds("client_id"))
+    client_secret: SecretText | None = Field(default=None, description=_of_kinds("client_secret"))
+    scope: Name | None = Field(default=None, description=_of_kinds("scope"))
     via: Literal["litellm"] | None = Field(
         default=None,
         description="`litellm`: reached through it; `kind` is then its name for the provider. See"

@@ -68,6 +68,8 @@ class Attempt:
         try:
             await self._exchange(deadline, due)
         except UpstreamError as error:
+            if self.target.signing is not None:
+                self._run.signers.refused(self.target, error.status)
             self.note(Outcome.ERROR, getattr(error, "status", 0), error.code)
             raise
         except asyncio.CancelledError:
@@ -88,6 +90,8 @@ class Attempt:
     async def _exchange(self, deadline: Deadline, due: float) -> None:
         target, run = self.target, self._run
         request = self._request()
+        if target.signing is not None:
+            request = await run.signers.signed(target, request)
         response = await run.transport(target.origin.scheme).send(request, target.timeouts.connect)
         try:
             self.headers = response.headers
@@ -127,7 +131,6 @@ class Attempt:
         if self._book.envelope.stream and f"{operation}.stream" in target.urls:
             operation += ".stream"
         head = self._run.head(target, operation, way.far, self._book.call.headers if way.verbatim else ())
-        head = self._run.signed(target, operation, head, body)
         return Request(target.origin, head, body, target.origin)
 
     def _late(self, phase: str) -> UpstreamTimeout:

@@ -38,6 +38,8 @@ class AttemptInParts(Attempt):
     async def _one(self, body: bytes) -> bytes:
         target = self.target
         request = self._request_of(body)
+        if target.signing is not None:
+            request = await self._run.signers.signed(target, request)
         response = await self._run.transport(target.origin.scheme).send(request, target.timeouts.connect)
         try:
             if response.status != 200:

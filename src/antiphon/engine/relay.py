@@ -187,7 +187,10 @@ class Leg(Attempt):
         target, run, upload = self.target, self._run, self._call.upload
         if upload is not None:
             upload.moved = lambda: self._patience(deadline, due)
-        response = await run.transport(target.origin.scheme).send(self._request(), target.timeouts.connect)
+        request = self._request()
+        if target.signing is not None:
+            request = await run.signers.signed(target, request)
+        response = await run.transport(target.origin.scheme).send(request, target.timeouts.connect)
         try:
             self.headers, self.status = response.headers, response.status
             if not 200 <= response.status < 300:

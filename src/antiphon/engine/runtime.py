@@ -1,15 +1,14 @@
 """Where services are wired, and the only place: catalog, transports, journal, ledger, keys, telemetry."""
 
 import asyncio
-from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from antiphon.catalog import Catalog
-from antiphon.clock import now_us
 from antiphon.engine import pipeline
 from antiphon.engine.call import Answer, Call
+from antiphon.engine.signing import Signers
 from antiphon.telemetry import Telemetry
 from antiphon.transport import Supervisor, Transport
 from antiphon.transport.head import build_head
@@ -39,21 +38,9 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 }
 """Origin scheme to the settings that its transport is made with."""
 
-SIGNERS = {"sigv4": "antiphon.wires.aws.sigv4:signer"}
-"""Signing scheme to what makes a signer out of a target's :class:`~antiphon.types.Signing`."""
-
 Forwarded: TypeAlias = tuple[tuple[bytes, bytes], ...]
 USER_AGENT = "antiphon"
 _HEADS_LIMIT = 4096
-
-
-class Signer(Protocol):
-    """Signs requests of one target."""
-
-    def sign(
-        self, method: str, path: str, query: str, headers: Iterable[tuple[str, str]], body: bytes, now: float
-    ) -> list[tuple[str, str]]:
-        """Return the headers to add; ``now`` is seconds since the epoch."""
 
 
 class Runtime:
@@ -65,6 +52,7 @@ class Runtime:
     def __init__(self, catalog: Catalog, *, data: str | None = None) -> None:
         self.catalog = catalog
         self.telemetry = Telemetry()
+        self.signers = Signers()
         self.journal: Journal | None = None
         self.keys: Keys | None = None
         self.conversations: Conversations | None = None
@@ -72,7 +60,6 @@ class Runtime:
         self._database: Database | None = None
         self._shipper: Shipper | None = None
         self._transports: dict[str, Transport] = {}
-        self._signers: dict[Target, Signer] = {}
         self._heads: dict[tuple[Target, str, Forwarded], bytes] = {}
 
     @property
@@ -139,21 +126,6 @@ class Runtime:
                 self._heads.clear()
             head = self._heads[key] = _head(target, operation, wire, forwarded)
         return head
-
-    def signed(self, target: Target, operation: str, head: bytes, body: bytes) -> bytes:
-        """Return the head of a request with its signature, for targets that want each request signed."""
-        signing = target.signing
-        if signing is None:
-            return head
-        signer = self._signers.get(target)
-        if signer is None:
-            module, _, name = SIGNERS[signing.scheme].partition(":")
-            signer = self._signers[target] = getattr(import_module(module), name)(signing)
-        path, _, query = target.urls[operation].partition("?")
-        lines = head.decode("latin-1").split("\r\n")[1:-1]
-        headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
-        added = signer.sign("POST", path, query, headers, body, now_us() / 1_000_000)
-        return head + "".join(f"{name}: {value}\r\n" for name, value in added).encode("latin-1")
 
     async def close(self) -> None:
         """Close connections, then ship and close the ledger."""

@@ -80,7 +80,7 @@ async def providers(request: "Request") -> None:
             "features": list(provider.kind.features),
             "operations": sorted(provider.kind.operations),
             "key_needed": provider.kind.key == "required",
-            "key_set": provider.key_state == "set",
+            "key_set": provider.key_state in ("set", "renewed"),
         }
         for provider in catalog.providers.values()
         if provider.name in shown

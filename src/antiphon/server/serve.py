@@ -16,6 +16,7 @@ import uvloop
 from antiphon.catalog import Catalog, load
 from antiphon.engine.runtime import Runtime
 from antiphon.errors import LedgerError
+from antiphon.identity import Quiet
 from antiphon.server.app import Gateway, Phase
 from antiphon.server.edge import Edge
 from antiphon.server.greeting import greeting
@@ -46,6 +47,8 @@ def serve(
     logging.basicConfig(
         stream=sys.stderr, level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Quiet())
     catalog = load(config, data=data).override(host=host, port=port)
     _allow_connections()
     sockets = listen(catalog.settings.host, catalog.settings.port)

@@ -8,7 +8,8 @@ comparison with a kind's name.
 
 from antiphon.catalog.kinds.kind import Kind, SigningRow
 from antiphon.catalog.kinds.load import load_kinds, other_names
-from antiphon.catalog.kinds.words import CERTAINTY, FEATURES, OPERATIONS, PARAMS, QUIRKS, SECRETS
+from antiphon.catalog.kinds.sources import SOURCES, Source, missing
+from antiphon.catalog.kinds.words import CERTAINTY, FEATURES, OPERATIONS, PARAMS, QUIRKS, SECRETS, SETTINGS
 
 __all__ = [
     "CERTAINTY",
@@ -17,8 +18,12 @@ __all__ = [
     "PARAMS",
     "QUIRKS",
     "SECRETS",
+    "SETTINGS",
+    "SOURCES",
     "Kind",
     "SigningRow",
+    "Source",
     "load_kinds",
+    "missing",
     "other_names",
 ]

@@ -36,6 +36,13 @@ class SigningRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(name for name in self.secrets if name not in self.optional)
 
 
+class IdentityRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where credentials that expire come from: a name of ``kinds/sources.py``, and what it needs to know."""
+
+    source: str
+    params: dict[str, str] = {}
+
+
 class Kind(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     """One row; ``index.toml`` explains each field."""
 
@@ -58,6 +65,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     params: dict[str, Param] = {}
     auth: tuple[str, str] = ("authorization", "Bearer ")
     signing: SigningRow | None = None
+    identity: IdentityRow | None = None
     quirks: frozenset[str] = frozenset()
     features: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -107,6 +115,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
         """Return the parameters that must have a value, for an account at ``address`` (``None``: the kind's own)."""
         texts = [*self.operations.values(), *self.rooted.values()]
         texts += self.signing.params.values() if self.signing else ()
+        texts += self.identity.params.values() if self.identity else ()
         if address is None:
             texts.append(self.base_url)
         elif not address.prefix:

@@ -8,12 +8,17 @@ from typing import Any
 
 import msgspec
 
+from antiphon.catalog import operations
 from antiphon.catalog.kinds.kind import Kind, fields
 from antiphon.catalog.kinds.load import HERE
+from antiphon.catalog.kinds.sources import SOURCES
 from antiphon.catalog.kinds.words import CERTAINTY, FEATURES, OPERATIONS, PARAMS, QUIRKS, SECRETS, WIRES
 
 APART = frozenset(("embeddings", "rerank", "images", "speech", "transcriptions"))
 """What a kind may offer without generating text."""
+
+UPLOADS = frozenset(name for name, row in operations.OPERATIONS.items() if row.body != "json")
+"""What has bodies that are never there as a whole."""
 
 
 def families() -> dict[str, str]:
@@ -74,6 +79,7 @@ def _words(kind: Kind) -> Iterator[str]:
         ("wire", (kind.wire,), WIRES),
         ("params", kind.params, PARAMS),
         ("secrets", kind.signing.secrets if kind.signing else (), SECRETS),
+        ("identity", (kind.identity.source,) if kind.identity else (), SOURCES),
     )
     for what, used, words in known:
         if unknown := sorted(set(used) - words.keys()):
@@ -85,6 +91,8 @@ def _credentials(kind: Kind) -> Iterator[str]:
         yield "needs a key, but names no environment variable for it"
     if kind.signing is not None and kind.key != "required":
         yield "signs requests, but could do without"
+    if kind.identity is not None and kind.key != "required":
+        yield "has credentials that are renewed, but could do without"
     if kind.auth[0] != kind.auth[0].lower():
         yield "the header of the key is not in lower case"
 
@@ -110,6 +118,8 @@ def _paths(kind: Kind) -> Iterator[str]:
     for name in offered:
         if name.partition(".")[0] not in offered:
             yield f"offers {name} alone"
+        if kind.signing is not None and name in UPLOADS:
+            yield f"offers {name}, whose body is streamed, but a signature is made of the whole body"
     if twice := kind.operations.keys() & kind.rooted.keys():
         yield f"offers {', '.join(twice)} twice"
     for path in (*kind.operations.values(), *kind.rooted.values()):

@@ -96,3 +96,14 @@ SECRETS: Mapping[str, str] = {
     "session_token": "The session the signing key belongs to, for keys that expire.",
 }
 """What requests may be signed with instead of carrying a key."""
+
+SETTINGS: Mapping[str, str] = {
+    "credentials": "`default`: credentials that expire, found as the cloud's own programs find them, and renewed.",
+    "credentials_file": "The JSON file of a service account or another identity, by which tokens are had.",
+    "profile": "The profile of `~/.aws` whose credentials or role are used.",
+    "tenant_id": "The tenant of the application, or of the federated token.",
+    "client_id": "The application by which tokens are had, or which of the machine's identities.",
+    "client_secret": "The secret of the application by which tokens are had.",
+    "scope": "What tokens are asked for, where it is not the usual one.",
+}
+"""What an account may say of where its credentials come from, where they expire; ``kinds/sources.py`` says which."""

@@ -1,0 +1,101 @@
+"""What is added to a request whose target wants more than a fixed header: a signature, or a token that is renewed."""
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import Any, Protocol
+
+from msgspec import structs
+
+from antiphon.clock import now_us
+from antiphon.identity import Keeper, fetcher
+from antiphon.transport import Request
+from antiphon.types import Secret, Signing, Target
+
+SIGNERS = {
+    "sigv4": "antiphon.wires.aws.sigv4:signer",
+    "headers": "antiphon.engine.signing:Headers",
+}
+"""Signing scheme to what makes a signer out of a target's :class:`~antiphon.types.Signing`."""
+REFUSED = frozenset((401, 403))
+"""How a provider says that it does not take a credential; AWS says 403 of one that has ended."""
+
+
+class Signer(Protocol):
+    """Signs requests of one provider."""
+
+    def sign(
+        self, method: str, path: str, query: str, headers: Iterable[tuple[str, str]], body: bytes, now: float
+    ) -> list[tuple[str, str]]:
+        """Return the headers to add; ``now`` is seconds since the epoch."""
+
+
+class Headers:
+    """Adds headers that are credentials as a whole; those that a request has already are left as they are."""
+
+    def __init__(self, signing: Signing) -> None:
+        self._headers = [(name, secret.reveal()) for name, secret in signing.secrets.items()]
+
+    def __repr__(self) -> str:
+        return "Headers(…)"
+
+    def sign(
+        self, method: str, path: str, query: str, headers: Iterable[tuple[str, str]], body: bytes, now: float
+    ) -> list[tuple[str, str]]:
+        """See :meth:`Signer.sign`."""
+        given = {name for name, _ in headers}
+        return [pair for pair in self._headers if pair[0] not in given]
+
+
+class Signers:
+    """The signers of a gateway's providers; those whose secrets expire are made anew with each renewal."""
+
+    def __init__(self) -> None:
+        self._fixed: dict[Signing, Signer] = {}
+        self._kept: dict[Signing, Keeper[Signer]] = {}
+
+    async def signed(self, target: Target, request: Request) -> Request:
+        """Return ``request`` with what its target wants added; waits only where a credential is not there yet.
+
+        Raises :class:`~antiphon.errors.NoCredential`.
+        """
+        signing = target.signing
+        assert signing is not None
+        if signing.identity is None:
+            signer = self._fixed.get(signing)
+            if signer is None:
+                signer = self._fixed[signing] = _signer(signing, signing.secrets)
+        else:
+            keeper = self._keeper(target.provider, signing)
+            signer = keeper.fresh() or await keeper.get()
+        first, *lines = request.head.decode("latin-1").split("\r\n")[:-1]
+        method, where, _ = first.split(" ")
+        path, _, query = where.partition("?")
+        headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+        added = signer.sign(method, path, query, headers, request.body, now_us() / 1_000_000)
+        head = request.head + "".join(f"{name}: {value}\r\n" for name, value in added).encode("latin-1")
+        return structs.replace(request, head=head)
+
+    def refused(self, target: Target, status: int) -> None:
+        """Note that a provider answered with ``status``: what expires may have ended early, and is then had again."""
+        keeper = self._kept.get(target.signing) if target.signing is not None else None
+        if keeper is not None and status in REFUSED:
+            keeper.drop()
+
+    def _keeper(self, provider: str, signing: Signing) -> Keeper[Signer]:
+        keeper = self._kept.get(signing)
+        if keeper is None:
+            identity = signing.identity
+            assert identity is not None
+
+            def make(secrets: Mapping[str, Secret]) -> Signer:
+                return _signer(signing, secrets)
+
+            keeper = self._kept[signing] = Keeper(provider, identity, fetcher(identity), make)
+        return keeper
+
+
+def _signer(signing: Signing, secrets: Mapping[str, Secret]) -> Signer:
+    module, _, name = SIGNERS[signing.scheme].partition(":")
+    make: Any = getattr(import_module(module), name)
+    signer: Signer = make(structs.replace(signing, secrets=dict(secrets)))
+    return signer
