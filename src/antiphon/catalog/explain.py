@@ -76,5 +76,8 @@ _MESSAGES: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
     "less_than_equal": lambda ctx, _: f"must be at most {ctx['le']:g}",
     "string_too_short": lambda _, __: "is empty",
     "string_too_long": lambda ctx, _: f"is longer than {ctx['max_length']} characters",
-    "too_short": lambda _, __: "is empty; it needs at least one entry",
+    "too_short": lambda _, found: "is empty" if found == "text" else "is empty; it needs at least one entry",
+    "too_long": lambda ctx, found: (
+        f"has more than {ctx['max_length']} {'characters' if found == 'text' else 'entries'}"
+    ),
 }

@@ -44,7 +44,10 @@ def _number(value: Any) -> Any:
 def _size(value: Any) -> Any:
     if isinstance(value, str) and (match := _SIZE.fullmatch(value)):
         return int(match[1]) * _UNITS[match[2]]
-    return _whole(value)
+    whole = _whole(value)
+    if not isinstance(whole, int) or isinstance(whole, bool):
+        raise ValueError("expected a whole number of bytes, or one with KiB, MiB or GiB, such as `32 MiB`")
+    return whole
 
 
 def _text(value: Any) -> Any:
@@ -75,17 +78,20 @@ _OWN_PATHS = ("v1", "v1beta", "model", "metrics", "health")
 """First segments of the gateway's own paths."""
 
 
-def _prefixes(value: list[str]) -> list[str]:
-    """Check paths under which the API is found again: each unlike our own paths, and none under another."""
-    for prefix in value:
-        segments = prefix.split("/")[1:]
-        if not _PREFIX.fullmatch(prefix) or {".", ".."} & set(segments):
-            raise ValueError(
-                f"`{prefix}` is not a prefix: expected a path such as /api/v1/litellm, which starts with a slash and "
-                "does not end with one, of letters, digits and `-._~`"
-            )
-        if segments[0] in _OWN_PATHS:
-            raise ValueError(f"`{prefix}` begins like the gateway's own /{segments[0]}; begin with another word")
+def _prefix(value: str) -> str:
+    """Check a path under which the API is found again, which must be unlike our own."""
+    segments = value.split("/")[1:]
+    if not _PREFIX.fullmatch(value) or {".", ".."} & set(segments):
+        raise ValueError(
+            f"`{value}` is not a prefix: expected a path such as /api/v1/litellm, which starts with a slash and does "
+            "not end with one, of letters, digits and `-._~`"
+        )
+    if segments[0] in _OWN_PATHS:
+        raise ValueError(f"`{value}` begins like the gateway's own /{segments[0]}; begin with another word")
+    return value
+
+
+def _apart(value: list[str]) -> list[str]:
     for prefix in value:
         if sum(f"{prefix}/".startswith(f"{other}/") for other in value) > 1:
             raise ValueError(f"`{prefix}` is there twice or lies under another prefix; paths would mean two things")
@@ -110,7 +116,7 @@ Workers = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=64)]
 InFlight = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=10_000)]
 SecretText = Annotated[Secret, PlainValidator(_secret), WithJsonSchema({"type": "string", "minLength": 1})]
 Dollars = Annotated[int, PlainValidator(_dollars), WithJsonSchema({"type": "number", "minimum": 0})]
-Prefixes = Annotated[list[Name], AfterValidator(_prefixes), Field(max_length=16)]
+Prefixes = Annotated[list[Annotated[Name, AfterValidator(_prefix)]], AfterValidator(_apart), Field(max_length=16)]
 
 
 _LIST = TypeAdapter(list[Name])
@@ -165,7 +171,7 @@ class ServerBlock(Block):
         default=Settings().body_limit, description="The largest request body: bytes, or a number with KiB, MiB or GiB."
     )
     heartbeat: Seconds = Field(
-        default=Settings().heartbeat, description="Seconds of silence after which a stream gets a comment."
+        default=Settings().heartbeat, description="Seconds of silence after which a stream gets a sign of life."
     )
     drain: Seconds = Field(
         default=Settings().drain, description="Seconds for open calls to finish when the server stops."
@@ -304,7 +310,8 @@ class SettingsBlock(Block):
         description="`process`: a record survives the death of the process. `disk`: also that of the machine.",
     )
     journal_cap: JournalCap = Field(
-        default=Settings().journal_cap, description="How far the journal may grow while the database is away."
+        default=Settings().journal_cap,
+        description="How far the journal may grow while the database is away; as `body_limit`.",
     )
     on_journal_full: Literal["refuse", "serve"] = Field(
         default=Settings().on_journal_full,
