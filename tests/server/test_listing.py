@@ -25,6 +25,7 @@ CONFIG = {
             "models": [f"model-{number}" for number in range(30)],
         },
         "openai": {"api_key": SECRET, "models": ["gpt-5"]},
+        "cohere": {"api_key": SECRET, "models": ["command-a-03-2025"]},
     },
     "models": {"mine": {"targets": ["sim/echo"], "aliases": ["also-mine"]}, "away": "far/model-1"},
 }
@@ -170,6 +171,16 @@ def test_providers(gateway: Gateway) -> None:
     ]  # fmt: skip
     assert "vision" in own["features"]
     assert "chat" in own["operations"]
+    assert {"rerank", "embeddings"} <= set(listed["cohere"]["operations"]), "below its prefix, and beside it"
+    assert not [name for entry in body["data"] for name in entry["operations"] if "." in name]
+
+
+def test_a_bare_name_that_is_known_is_told_of_like_any_other(gateway: Gateway) -> None:
+    status, body = get(gateway, "/v1/models/embed-english-v3.0")
+    assert (status, body["id"], body["owned_by"]) == (200, "embed-english-v3.0", "cohere")
+    assert (body["operation"], body["price"]["input"]) == ("embeddings", 100_000)
+    _, known = get(gateway, "/v1/models/mine")
+    assert body["created"] == known["created"] > 0
 
 
 def test_a_limited_key_sees_what_it_may_use(gateway: Gateway, limited: str) -> None:

@@ -107,6 +107,8 @@ async def test_vision_is_recorded_as_a_chat(gateway: Gateway) -> None:
     [
         ({"prompt": ""}, "prompt"),
         ({"prompt": None}, "prompt"),
+        ({"image_url": "file:///etc/passwd"}, "image_url"),
+        ({"image_url": "cat.png"}, "image_url"),
         ({"image_url": {"url": PICTURE}}, "image_url"),
         ({"image_url": ""}, "image_url"),
         ({"messages": []}, "messages"),

@@ -4,6 +4,7 @@ import difflib
 from calendar import timegm
 from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -66,8 +67,11 @@ class Catalog:
 
     def models(self) -> list[dict[str, Any]]:
         """Return the models worth showing, in the shape of ``GET /v1/models`` plus what is known of each."""
-        created = timegm(date.fromisoformat(load_facts().as_of).timetuple())
-        return [self._entry(name, owner, created) for name, owner in self._shown()]
+        return [_entry(name, owner, self._facts_of(name)) for name, owner in self._shown()]
+
+    def entry(self, name: str) -> dict[str, Any]:
+        """Return one of :meth:`models`, or a model that works without being listed; raises as ``resolve``."""
+        return _entry(name, self.resolve(name).targets[0].provider, self.facts(name))
 
     def override(self, *, host: str | None = None, port: int | None = None, auth: str | None = None) -> "Catalog":
         """Return a catalog that listens elsewhere; raises :class:`~antiphon.errors.ConfigError` where it may not."""
@@ -158,24 +162,6 @@ class Catalog:
                 if full not in self._named:
                     yield full, provider.name
 
-    def _entry(self, name: str, owner: str, created: int) -> dict[str, Any]:
-        entry: dict[str, Any] = {"id": name, "object": "model", "created": created, "owned_by": owner}
-        facts = self._facts_of(name)
-        if facts is None:
-            return entry
-        entry["operation"] = facts.operation
-        entry["context"] = facts.context
-        entry["max_output"] = facts.max_output
-        if facts.dimensions is not None:
-            entry["dimensions"] = facts.dimensions
-        entry["tier"] = facts.tier
-        entry["capabilities"] = None if facts.capabilities is None else sorted(facts.capabilities)
-        price = facts.price
-        entry["price"] = (
-            None if price is None else {"version": price.version, "input": price.input, "output": price.output}
-        )
-        return entry
-
     def _facts_of(self, name: str) -> ModelFacts | None:
         if (route := self._named.get(name)) is not None:
             provider, model, _ = route.targets[0]
@@ -185,3 +171,24 @@ class Catalog:
         if route is not None and route.price is not None:
             return msgspec.structs.replace(facts or ModelFacts(), price=route.price)
         return facts
+
+
+@cache
+def _created() -> int:
+    return timegm(date.fromisoformat(load_facts().as_of).timetuple())
+
+
+def _entry(name: str, owner: str, facts: ModelFacts | None) -> dict[str, Any]:
+    entry: dict[str, Any] = {"id": name, "object": "model", "created": _created(), "owned_by": owner}
+    if facts is None:
+        return entry
+    entry["operation"] = facts.operation
+    entry["context"] = facts.context
+    entry["max_output"] = facts.max_output
+    if facts.dimensions is not None:
+        entry["dimensions"] = facts.dimensions
+    entry["tier"] = facts.tier
+    entry["capabilities"] = None if facts.capabilities is None else sorted(facts.capabilities)
+    price = facts.price
+    entry["price"] = None if price is None else {"version": price.version, "input": price.input, "output": price.output}
+    return entry

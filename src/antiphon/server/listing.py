@@ -57,13 +57,10 @@ async def _list(request: "Request", client: str) -> None:
 async def _show(request: "Request", client: str) -> None:
     name = unquote_to_bytes(request.argument).decode("utf-8", "replace")
     catalog = request.gateway.runtime.catalog
-    resolved = catalog.resolve(name)
+    entry = catalog.entry(name)
     if not request.caller.may_use(name):
         raise Forbidden("This key may not use that model.", code="model_not_allowed", param="model")
-    named = (entry for entry in catalog.models() if entry["id"] == name)
-    # A name that works without being listed, such as provider/model of a model that the catalog has not heard of.
-    unlisted = {"id": name, "object": "model", "created": 0, "owned_by": resolved.targets[0].provider}
-    await request.answer(200, _JSON, msgspec.json.encode(_SHAPES[client].one(next(named, unlisted))))
+    await request.answer(200, _JSON, msgspec.json.encode(_SHAPES[client].one(entry)))
 
 
 async def providers(request: "Request") -> None:
@@ -78,7 +75,7 @@ async def providers(request: "Request") -> None:
             "title": provider.kind.title,
             "base_url": provider.base_url,
             "features": list(provider.kind.features),
-            "operations": sorted(provider.kind.operations),
+            "operations": sorted(name for name in provider.target("").urls if "." not in name),
             "key_needed": provider.kind.key == "required",
             "key_set": provider.key_state in ("set", "renewed"),
         }

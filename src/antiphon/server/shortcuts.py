@@ -12,6 +12,7 @@ from antiphon.wires.body import check
 if TYPE_CHECKING:
     from antiphon.server.routes import Request
 
+_SCHEMES = ("https://", "http://", "data:")
 _OWN = frozenset(("prompt", "image_url", "detail"))
 
 
@@ -25,6 +26,8 @@ async def vision(request: "Request") -> None:
     for name in ("prompt", "image_url"):
         if not isinstance(document.get(name), str) or not document[name]:
             raise BadRequest(f"`{name}` must be text.", param=name)
+    if not document["image_url"][:8].lower().startswith(_SCHEMES):
+        raise BadRequest("`image_url` must be an `https:`, `http:` or `data:` URL.", param="image_url")
     if "messages" in document:
         raise BadRequest("`messages` and `prompt` cannot both be given; use /v1/chat/completions.", param="messages")
     image = {"url": document["image_url"]} | ({"detail": document["detail"]} if "detail" in document else {})
