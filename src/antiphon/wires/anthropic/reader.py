@@ -10,7 +10,7 @@ from antiphon.wires.anthropic.read_content import WIRE
 from antiphon.wires.anthropic.reply import arguments_of
 from antiphon.wires.anthropic.usage import Counts
 from antiphon.wires.carried import Carried, unpack
-from antiphon.wires.neutral import Closed, Ended, Failed, Grown, Marked, Opened, Start, Used
+from antiphon.wires.neutral import Closed, Ended, Failed, Finish, Grown, Marked, Opened, Start, Used
 from antiphon.wires.neutral import Event as Neutral
 
 _Kind = Literal["text", "thinking", "tool", "refusal"]
@@ -159,7 +159,10 @@ class Reader:
 
     def _end(self, event: Event) -> list[Neutral]:
         self._over = True
-        return [*self._close(), Ended()]
+        events = self._close()
+        if not self._stopped:
+            events.append(Finish("tool_calls" if self._kind == "tool" else "stop"))
+        return [*events, Ended()]
 
 
 def _word(value: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.errors import CallError
+from antiphon.errors import BadAnswer, CallError
 from antiphon.wires.gemini.shape import excerpt
 from antiphon.wires.sse import frame_of
 
@@ -70,6 +70,11 @@ def refusal(body: bytes) -> str:
         document = document[0]
     error = document.get("error") if type(document) is dict else None
     return message_of(error) if error else excerpt(body)
+
+
+def reported(error: Any) -> BadAnswer:
+    """Return what an error object in the place of an answer, or in a stream, amounts to."""
+    return BadAnswer(f"The provider reported an error: {message_of(error)}", status=status_of(error) or None)
 
 
 def message_of(error: Any) -> str:

@@ -39,7 +39,7 @@ def read_reply(body: bytes) -> Reply:
     """See :meth:`antiphon.wires.codec.Codec.read_reply`."""
     answer = read_answer(body)
     if answer.error is not None:
-        raise BadAnswer(f"The provider reported an error: {failure.message_of(answer.error)}")
+        raise failure.reported(answer.error)
     choices = tuple(_choice(candidate) for candidate in sorted(answer.candidates or (), key=lambda one: one.index or 0))
     if blocked(answer) is not None:
         choices = (Choice((), Finish("content_filter")),)

@@ -88,7 +88,7 @@ class Generate(Operation):
         """See :meth:`antiphon.wires.wire.Wire.whole`."""
         answer = read_answer(body)
         if answer.error is not None:
-            raise BadAnswer(f"The provider reported an error: {failure.message_of(answer.error)}")
+            raise failure.reported(answer.error)
         if not answer.candidates and blocked(answer) is None:
             raise BadAnswer("The provider answered without `candidates` and without a reason for it.")
         return Whole(usage_of(answer), sum(_output_bytes(candidate) for candidate in answer.candidates or ()))
@@ -133,7 +133,7 @@ class StreamWatch:
             return frame
         chunk = read_answer(data)
         if chunk.error is not None:
-            self.error = BadAnswer(f"The provider reported an error: {failure.message_of(chunk.error)}")
+            self.error = failure.reported(chunk.error)
             return frame
         if chunk.usage_metadata is not UNSET:
             self._usage = bytes(chunk.usage_metadata)

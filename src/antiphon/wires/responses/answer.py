@@ -106,7 +106,7 @@ def read_whole(body: bytes) -> Answer:
 
 
 def reported(problem: Reported) -> BadAnswer:
-    return BadAnswer(f"The provider reported an error: {problem.words()}")
+    return BadAnswer(f"The provider reported an error: {problem.words()}", status=problem.status() or None)
 
 
 def excerpt(body: bytes) -> str:

@@ -1,0 +1,47 @@
+"""An error object where an answer should be, whole or as an event of a stream: it has its own status on each wire."""
+
+import json
+from typing import Any
+
+import pytest
+
+from antiphon.errors import BadAnswer
+from antiphon.wires.neutral import Finish
+from antiphon.wires.table import codec_of, wire_of
+from antiphon.wires.wire import Envelope
+
+ERRORS: dict[str, tuple[Any, Any]] = {
+    "chat": ({"error": {"message": "No.", "code": 429}},) * 2,
+    "generate": ({"error": {"message": "No.", "code": 429, "status": "RESOURCE_EXHAUSTED"}},) * 2,
+    "responses": (
+        {"object": "response", "status": "failed", "error": {"code": "rate_limit_exceeded", "message": "No."}},
+        {"type": "error", "code": "rate_limit_exceeded", "message": "No.", "sequence_number": 0},
+    ),
+}
+ENVELOPE = Envelope("m", True, False, 1, {})
+
+
+@pytest.mark.parametrize("wire", ERRORS)
+def test_an_error_tells_its_status(wire: str) -> None:
+    whole, event = ERRORS[wire]
+    with pytest.raises(BadAnswer, match=r"No\.") as caught:
+        wire_of(wire).whole(json.dumps(whole).encode())
+    assert caught.value.status == 429
+    watch = wire_of(wire).watch(ENVELOPE, False)
+    watch.frame(b"data: " + json.dumps(event).encode() + b"\n\n")
+    assert watch.error is not None
+    assert watch.error.status == 429
+
+
+@pytest.mark.parametrize(("block", "reason"), [("text", "stop"), ("tool_use", "tool_calls")])
+def test_messages_that_end_without_a_reason_have_one(block: str, reason: str) -> None:
+    events = [
+        {"type": "message_start", "message": {"id": "msg_1"}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": block, "id": "a", "name": "f"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": None}},
+        {"type": "message_stop"},
+    ]
+    reader = codec_of("messages").reader()
+    found = [event for data in events for event in reader.read(b"data: " + json.dumps(data).encode() + b"\n\n")]
+    assert [event.reason for event in found if isinstance(event, Finish)] == [reason]
