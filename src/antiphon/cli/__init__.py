@@ -42,7 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "usage": Entry("antiphon.cli.usage:app", TYPER, "Show what was used and what it cost; verify the ledger."),
     "sim": Entry("antiphon.cli.sim:command", PLAIN, "Run the simulator as a provider of its own."),
     "longtail": Entry("antiphon.cli.longtail:app", TYPER, "Install LiteLLM next door, see what runs, stop it."),
-    "config": Entry("antiphon.cli.config:app", TYPER, "Show, check and describe the configuration."),
+    "config": Entry("antiphon.cli.config:app", TYPER, "Show, check, describe and import the configuration."),
 }
 
 

@@ -1,13 +1,15 @@
-"""``antiphon config``: what is in force and why, whether a file can be used, and the schema for editors."""
+"""``antiphon config``: what is in force and why, whether a file can be used, the schema, and other programs' files."""
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from antiphon.cli.output import complain, print_json
+from antiphon.cli.output import complain, fail, print_json
 from antiphon.errors import ConfigError
 
-app = typer.Typer(add_completion=False, help="Show, check and describe the configuration.")
+app = typer.Typer(add_completion=False, help="Show, check, describe and import the configuration.")
 
 ConfigOption = Annotated[str | None, typer.Option(help="Path of an antiphon.yaml.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -61,6 +63,36 @@ def schema() -> None:
     from antiphon.catalog.schema import json_schema
 
     print_json(json_schema())
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="YAML or JSON with an endpoint block, or several under names.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write it here, readable by you alone [default: print it].")
+    ] = None,
+    keep_secrets: Annotated[
+        bool, typer.Option("--keep-secrets", help="Write secrets out, where a variable would take their place.")
+    ] = False,
+) -> None:
+    """Write an antiphon.yaml out of another program's endpoints (`type: openai` or `litellm`)."""
+    from antiphon.catalog.imports import import_file
+
+    if keep_secrets and output is None:
+        fail("--keep-secrets wants --output: a secret is not printed", 2)
+    text, notes = import_file(file, keep_secrets=keep_secrets)
+    for note in notes:
+        complain(note, label="note: ")
+    if output is None:
+        print(text, end="")
+        return
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        fail(f"{output} cannot be written: {error.strerror}; name another file with --output")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        handle.write(text)
+    print(f"{output}: written; `antiphon config check --config {output}` says whether it can be used")
 
 
 def _leaf(value: Any, source: str) -> dict[str, Any]:
