@@ -164,7 +164,7 @@ class TranslatingWatch:
     """Reads a target's frames and writes the caller's; see :class:`antiphon.wires.wire.Watch`."""
 
     __slots__ = (
-        "_begun", "_choices", "_finished", "_input_bytes", "_reader", "_used", "committed", "ended", "error",
+        "_begun", "_called", "_choices", "_finished", "_input_bytes", "_reader", "_used", "committed", "ended", "error",
         "output_bytes", "writer",
     )  # fmt: skip
 
@@ -179,6 +179,7 @@ class TranslatingWatch:
         self._input_bytes = input_bytes
         self._reader = reader
         self._choices = choices
+        self._called = False
         self._finished = 0
 
     @property
@@ -197,18 +198,28 @@ class TranslatingWatch:
 
     def rest(self) -> bytes:
         """Return what ends the caller's stream where the target's wire ended without saying so."""
-        return b"" if self.ended else self._written(self._reader.close())
+        owed = b"" if self.ended else self._written(self._reader.close())
+        # A choice that nobody asked for may have been left open: what was asked for is complete all the same.
+        return owed if self.ended else owed + self._written([Ended()])
 
     def _written(self, events: list[Event]) -> bytes:
         out = []
         for event in events:
             self._note(event)
-            if type(event) is Ended and self._used is None:
-                usage = self.usage or counted(self._input_bytes, self.output_bytes)
-                out.append(self.writer.write(Used(usage)))  # most wires' clients rely on usage being there
+            if type(event) is Ended and self.error is None:
+                out += self._owed()
             if self.error is None:
                 out.append(self.writer.write(event))
         return out[0] if len(out) == 1 else b"".join(out)
+
+    def _owed(self) -> list[bytes]:
+        """Return what most wires' clients rely on at the end, where the provider did not tell it: a finish, usage."""
+        owed = []
+        if not self._finished:
+            owed.append(self.writer.write(Finish("tool_calls" if self._called else "stop")))
+        if self._used is None:
+            owed.append(self.writer.write(Used(self.usage or counted(self._input_bytes, self.output_bytes))))
+        return owed
 
     def _note(self, event: Event) -> None:
         kind = type(event)
@@ -220,12 +231,15 @@ class TranslatingWatch:
         elif kind is Start:
             self._begun = event.usage  # type: ignore[union-attr]
         elif kind is Finish:
-            self._finished += 1
+            self._finished += event.choice < self._choices  # type: ignore[union-attr]
             self.committed = True
         elif kind is Ended:
             self.ended = self.committed = True
         elif kind is Failed:
             message = f"The provider reported an error: {event.message}"  # type: ignore[union-attr]
             self.error = BadAnswer(message, status=event.status or None)  # type: ignore[union-attr]
-        elif kind is Marked or (kind is Opened and event.kind == "tool"):  # type: ignore[union-attr]
+        elif kind is Opened:
+            if event.kind == "tool":  # type: ignore[union-attr]
+                self._called = self.committed = True
+        elif kind is Marked:
             self.committed = True

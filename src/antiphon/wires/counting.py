@@ -39,8 +39,7 @@ class Counter:
 
     def read_reply(self, bodies: Sequence[bytes], request: Any) -> int:
         (body,) = bodies
-        count: int = _decode(body)[self.holds]
-        return count
+        return counted(body, self.holds, lambda raw: repr(raw[:200].decode("utf-8", "replace")))
 
     def write_reply(self, reply: int, request: Any, usage: Usage) -> bytes:
         return _encode({**self.says, self.holds: reply})

@@ -17,7 +17,7 @@ _UNSET = msgspec.UNSET
 class Block(msgspec.Struct):
     """A content block, whole or as it opens; a member that is not looked at may have any shape."""
 
-    type: Any = None
+    type: str = ""
     id: Any = None
     name: Any = None
     text: Any = None
@@ -29,13 +29,13 @@ class Block(msgspec.Struct):
 
 
 class Delta(msgspec.Struct):
-    type: Any = None
+    type: str | None = None
     text: Any = None
     thinking: Any = None
     signature: Any = None
     partial_json: Any = None
     citation: Any = None
-    stop_reason: Any = None
+    stop_reason: str | None = None
     stop_sequence: Any = None
     stop_details: Any = None
 
@@ -47,7 +47,7 @@ class Message(msgspec.Struct):
     id: Any = None
     model: Any = None
     content: list[Block] | None = None
-    stop_reason: Any = None
+    stop_reason: str | None = None
     stop_sequence: Any = None
     stop_details: Any = None
     usage: msgspec.Raw | msgspec.UnsetType = _UNSET

@@ -27,7 +27,7 @@ _WRITTEN: dict[FinishReason, str] = {
 def read(told: Message | Delta) -> Finish:
     """Return the finish of a whole answer or a ``message_delta``; a reason that is not known is an ordinary stop."""
     sequence = told.stop_sequence
-    return Finish(_READ.get(told.stop_reason, "stop"), sequence if type(sequence) is str else "")
+    return Finish(_READ.get(told.stop_reason or "", "stop"), sequence if type(sequence) is str else "")
 
 
 def explanation(told: Message | Delta) -> str:

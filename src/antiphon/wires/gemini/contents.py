@@ -46,6 +46,8 @@ class Contents:
             if messages and _continues(messages[-1], role, parts):
                 parts = [*messages.pop().parts, *parts]
             messages.append(Message(role, tuple(_joined(parts) if role == "assistant" else parts)))
+        if not any(message.parts for message in messages):
+            raise BadRequest("`contents` must hold at least one part that says something.", param="contents")
         return tuple(messages)
 
     def _part(self, part: Part, role: str, at: str) -> list[NeutralPart]:
