@@ -126,7 +126,7 @@ def test_a_file_is_one_endpoint_or_several(tmp_path: Path, value: Any) -> None:
         ("type: openai\nmodl: x", ["endpoints.yaml:2: modl: unknown key (did you mean `model`?)"]),
         ("a: {type: openai}", ["a: has no `model`"]),
         ("a: {type: litellm}", ["a: has no `litellm_model`"]),
-        ("type: openai\nmodel: m\nextra_params: {a: 1}", [":3: extra_params: is for `type: litellm` only"]),
+        ("type: openai\nmodel: m\nextra_params: {a: 1}", [":3: extra_params: is not for `type: openai`"]),
         ("type: openai\nmodel: m\ntimeout: -1", [":3: timeout:"]),
         ("a: text", ["a: expected an endpoint", "found text"]),
         ("{}", ["has no endpoint"]),

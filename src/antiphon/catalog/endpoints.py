@@ -2,13 +2,12 @@
 
 A block names one model behind one endpoint: ``type: openai`` is a server with OpenAI's wire, ``type: litellm`` whatever
 LiteLLM's own model string means. What is written of them is an ``antiphon.yaml``, and beside it what a person should
-know of it. Secrets do not leave the
-block unasked: a variable takes the place of each.
+know of it. Secrets do not leave the block unasked: a variable takes the place of each.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
@@ -22,7 +21,10 @@ from antiphon.errors import ConfigError
 
 _SECRET = re.compile(r"key|secret|token|password|credential", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}")
-_OPENAI = "api.openai.com"
+COMPATIBLE = "openai-compatible"
+"""The kind of a server with OpenAI's wire that is none of those we know."""
+_Account: TypeAlias = tuple[str, str, dict[str, Any]]
+"""A name for the provider, the model there, and what the configuration says of the provider."""
 _TAIL_ONLY = ("litellm_model", "api_version", "extra_params", "socket_path")
 
 
@@ -125,15 +127,12 @@ def _block(document: Document, path: Path, value: Any) -> EndpointBlock | None:
 
 
 def _check(document: Document, path: Path, block: EndpointBlock) -> None:
-    given = block.model_fields_set
-    if block.type == "openai":
-        for key in _TAIL_ONLY:
-            if key in given:
-                document.fault((*path, key), "is for `type: litellm` only", "remove it, or change the type")
-        if block.model is None:
-            document.fault(path, "has no `model`", "name the model that the endpoint calls")
-    elif block.litellm_model is None and block.model is None:
-        document.fault(path, "has no `litellm_model`", "give LiteLLM's model string, such as azure/gpt-4")
+    form = _FORMS[block.type]
+    for key in _TAIL_ONLY:
+        if key in block.model_fields_set and key not in form.takes:
+            document.fault((*path, key), f"is not for `type: {block.type}`", "remove it, or change the type")
+    if not any(getattr(block, key) for key in form.named_by):
+        document.fault(path, f"has no `{form.named_by[0]}`", form.example)
 
 
 class _Writer:
@@ -146,7 +145,7 @@ class _Writer:
         self._keep_secrets = keep_secrets
 
     def add(self, name: str, where: str, block: EndpointBlock) -> None:
-        kind, model, provider = _direct(block) if block.type == "openai" else _tail(block)
+        kind, model, provider = _FORMS[block.type].write(block)
         name = self._free(name or kind)
         if name == provider.get("kind"):
             del provider["kind"]
@@ -197,16 +196,21 @@ class _Writer:
         return tuple(sorted(tails & kinds.keys()))
 
 
-def _direct(block: EndpointBlock) -> tuple[str, str, dict[str, Any]]:
-    host = urlsplit(block.base_url or f"https://{_OPENAI}").hostname or ""
-    kind = "openai" if host == _OPENAI else "openai-compatible"
-    provider: dict[str, Any] = {"kind": kind, **_common(block)}
-    if kind == "openai":
-        provider.pop("base_url", None)
-    return ("openai" if kind == "openai" else host or kind), block.model or "", provider
+def _direct(block: EndpointBlock) -> _Account:
+    told = _common(block)
+    model = block.model or ""
+    if block.base_url is None:
+        return block.type, model, {"kind": block.type, **told}
+    host = urlsplit(block.base_url).hostname or ""
+    kind = next((kind for kind in load_kinds().values() if urlsplit(kind.base_url).hostname == host), None)
+    if kind is None or kind.params:
+        return host, model, {"kind": COMPATIBLE, **told}
+    if kind.base_url.rstrip("/") == block.base_url.rstrip("/"):
+        del told["base_url"]
+    return kind.name, model, {"kind": kind.name, **told}
 
 
-def _tail(block: EndpointBlock) -> tuple[str, str, dict[str, Any]]:
+def _tail(block: EndpointBlock) -> _Account:
     full = block.litellm_model or block.model or ""
     prefix, _, rest = full.partition("/")
     if not rest or prefix not in known().providers:
@@ -224,3 +228,20 @@ def _common(block: EndpointBlock) -> dict[str, Any]:
     told = {key: str(value) for key, value in told.items() if value is not None}
     seconds = float(block.timeout)
     return {**told, "timeouts": {"total": int(seconds) if seconds.is_integer() else seconds}}
+
+
+class _Form(NamedTuple):
+    """How blocks of one type are checked and written."""
+
+    write: Callable[[EndpointBlock], _Account]
+    takes: tuple[str, ...]
+    """Which of the fields that are not every type's it has."""
+    named_by: tuple[str, ...]
+    """The fields of which one must name the model."""
+    example: str
+
+
+_FORMS = {
+    "openai": _Form(_direct, (), ("model",), "name the model that the endpoint calls"),
+    "litellm": _Form(_tail, _TAIL_ONLY, ("litellm_model", "model"), "give LiteLLM's model string, such as azure/gpt-4"),
+}
