@@ -38,6 +38,28 @@ async def test_params_and_system_reach_the_provider_as_they_are(async_client: As
     assert reply.x_sim.kept[-1] is None
 
 
+async def test_an_object_as_content_travels_as_json_text_and_nothing_else_changes(async_client: AsyncAntiphon) -> None:
+    import base64
+
+    picture = [
+        {"type": "text", "text": "See"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+    ]
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    messages = [
+        {"role": "user", "name": "ada", "content": {"task": "Prüfe", "ids": [1, None]}},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": {}},
+        {"role": "user", "content": picture},
+    ]
+    reply = await async_client.chat("sim/mirror", messages)
+    sent = json.loads(base64.b64decode(reply.text))["messages"]
+    assert sent[0] == {"role": "user", "name": "ada", "content": '{"task":"Prüfe","ids":[1,null]}'}
+    assert sent[1:2] + sent[3:] == messages[1:2] + messages[3:]
+    assert sent[2]["content"] == "{}"
+    assert messages[0]["content"] == {"task": "Prüfe", "ids": [1, None]}
+
+
 async def test_a_stream_gives_the_text_in_pieces_and_the_facts_at_the_end(async_client: AsyncAntiphon) -> None:
     stream = async_client.stream("sim/echo", QUESTION)
     assert (stream.text, stream.usage, stream.call_id) == ("", None, "")

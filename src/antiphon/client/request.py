@@ -9,7 +9,8 @@ from antiphon.client.view import View
 from antiphon.errors import BadRequest
 
 Messages: TypeAlias = str | Sequence[Mapping[str, Any] | View]
-"""One user message as text, or messages in OpenAI's shape; messages of an earlier reply can be among them."""
+"""One user message as text, or messages in OpenAI's shape; messages of an earlier reply can be among them. A content
+that is an object of the caller's own travels as its JSON text."""
 
 EmbeddingInput: TypeAlias = str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]
 """A text, texts, tokens, or lists of tokens."""
@@ -50,8 +51,14 @@ def _messages(messages: Messages, system: str | None) -> list[Any]:
     elif isinstance(messages, Mapping | bytes) or not isinstance(messages, Iterable):
         raise TypeError(f"messages must be a text or a list of messages, not {type(messages).__name__}")
     else:
-        turns = messages
+        turns = map(_turn, messages)
     return list(turns) if system is None else [{"role": "system", "content": system}, *turns]
+
+
+def _turn(message: Any) -> Any:
+    """Return a message whose content any wire can carry: an object there travels as its JSON text."""
+    content = message.get("content") if isinstance(message, Mapping) else None
+    return {**message, "content": encode(dict(content)).decode()} if isinstance(content, Mapping) else message
 
 
 def _plain(value: Any) -> Any:
