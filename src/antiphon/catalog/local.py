@@ -21,6 +21,8 @@ MOST_DIMENSIONS = 8192
 HASH_CONTEXT = 32_768
 """Words in one text; a longer one is refused."""
 
+HUB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+")
+"""What may be a model's name at the hub: an owner and a name."""
 _HASH = re.compile(r"hash-([1-9][0-9]{0,3})")
 
 
@@ -64,6 +66,6 @@ def problems(models: Mapping[str, str]) -> dict[str, str]:
     for name, source in models.items():
         if _HASH.fullmatch(name):
             found[name] = "is a name of the hashing embedder, which is there already"
-        elif source.startswith((".", "/", "~")) and not Path(source).expanduser().is_dir():
-            found[name] = f"there is no folder {source}"
+        elif not HUB_NAME.fullmatch(source) and not Path(source).expanduser().is_dir():
+            found[name] = f"there is no folder {source}, and a name of the hub is like org/name"
     return found

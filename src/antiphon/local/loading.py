@@ -3,18 +3,17 @@
 Imported by the worker only. The libraries are imported when the first model of their kind is loaded.
 """
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from antiphon.catalog.local import HUB_NAME
 from antiphon.local.messages import Done, Failed, Job, Reply
 
 if TYPE_CHECKING:
     import numpy
 
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _HUB_FILES = ("*.json", "*.onnx", "*.onnx_data", "onnx/*", "*/config.json", "model.safetensors", "0_*/*", "vocab.txt")
 ONNX_NAMES = ("model", "model_optimized", "model_fp16", "model_quantized", "model_int8", "model_uint8", "model_q4")
 """Names of ONNX files without their ending, the best first."""
@@ -76,7 +75,7 @@ def load(source: str) -> Embedder:
     folder = Path(source).expanduser()
     if folder.is_dir():
         return from_folder(folder)
-    if source.startswith((".", "/", "~")) or not _HUB_NAME.fullmatch(source):
+    if not HUB_NAME.fullmatch(source):
         raise Unusable(f"There is no folder {source}; a model is a folder, or a name of the hub such as org/name.")
     from antiphon.local import onnx
 
