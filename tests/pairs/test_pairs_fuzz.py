@@ -8,13 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from antiphon.engine.bridge import Bridge, bridge
+from antiphon.engine.bridge import Bridge
 from antiphon.errors import BadAnswer, BadRequest
-from antiphon.types import Origin, Target, Usage
+from antiphon.types import Usage
 from antiphon.wires import translations, wire_of
 from antiphon.wires.table import CODECS, WIRES
+from pairs.answered import EVENTS, FRAMED, REPLIES, STREAMS
+from pairs.asked import REQUESTS
 from pairs.changed import changed
-from pairs.samples import EVENTS, FRAMED, REPLIES, REQUESTS, STREAMS
+from pairs.crossing import KEYED, asking, crossing, passed
 
 MESSAGES, RESPONSES, GENERATE = REQUESTS["messages"], REQUESTS["responses"], REQUESTS["generate"]
 _TEXT_PART = {"parts": [{"text": "a"}, {"text": "b"}]}
@@ -52,34 +54,9 @@ ANSWERED: dict[str, Any] = {
     "gemini_embed": {"embedding": {"values": [0.5, 1.0]}},
     "gemini_embed_batch": {"embeddings": [{"values": [0.5, 1.0]}, {"values": [1, 2]}]},
 }
-MODELS = {
-    "chat": "gpt-5",
-    "responses": "gpt-5",
-    "messages": "claude-sonnet-4-5",
-    "generate": "gemini-3-pro",
-    "converse": "anthropic.claude-sonnet-4-5-20250929-v1:0",
-}
-KEYED = {"generate", "gemini_count_tokens", "gemini_embed", "gemini_embed_batch", "converse", "bedrock_count_tokens"}
-"""Operations whose path has the model."""
 PAIRS = [(near, far) for near in WIRES for far in WIRES if near == far or translations(near, (far,))]
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 every_pair = pytest.mark.parametrize(("near", "far"), PAIRS)
-
-
-def target(far: str) -> Target:
-    return Target("p/m", "p", MODELS.get(far, "m"), "kind", far, Origin("http", "h", 80), {far: "/x"})
-
-
-def crossing(near: str, far: str, body: bytes, stream: bool) -> tuple[Bridge, bytes]:
-    """Do with a caller's body what a call does until it is sent."""
-    wire, keyed = wire_of(near), near in KEYED
-    envelope = wire.peek(body, "m" if keyed else "", stream if keyed else None)
-    assert wire.input_bytes(envelope) >= 0
-    way = bridge(wire, envelope, target(far))
-    sent = way.encode(body, target(far))
-    json.loads(sent)
-    assert all(isinstance(name, str) and name for name in way.dropped)
-    return way, sent
 
 
 def sound(usage: Usage | None) -> None:
@@ -88,8 +65,7 @@ def sound(usage: Usage | None) -> None:
 
 
 def a_way(near: str, far: str, stream: bool) -> Bridge:
-    asked = {**ASKED[near], "stream": True} if stream and near not in KEYED else ASKED[near]
-    return crossing(near, far, json.dumps(asked).encode(), stream)[0]
+    return crossing(near, far, asking(near, ASKED[near], stream), stream)[0]
 
 
 def test_every_wire_is_here() -> None:
@@ -134,7 +110,7 @@ def test_an_answer(near: str, far: str, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_a_stream(near: str, far: str, data: st.DataObject) -> None:
     events = data.draw(changed(EVENTS[far], most=2))
-    shown = passed(a_way(near, far, True), far, [framed(far, event) for event in events if framed(far, event)])
+    shown = passed(a_way(near, far, True), [framed(far, event) for event in events if framed(far, event)])
     if near != far:
         allowed(near, shown)
 
@@ -146,32 +122,10 @@ def framed(far: str, event: Any) -> bytes:
         return b""  # the change left no frame of this wire
 
 
-def passed(way: Bridge, far: str, frames: list[bytes]) -> bytes:
-    """Do with a provider's frames what a call does, to its end or to its admission that the stream broke."""
-    watch, shown = way.watch(), b""
-    try:
-        for frame in frames:
-            shown += watch.frame(frame)
-            if watch.ended or watch.error is not None:
-                break
-        if watch.error is not None:
-            return shown + way.admit(watch, watch.error)
-        if watch.complete:
-            shown += way.rest(watch)
-            assert watch.output_bytes >= 0
-            sound(watch.usage)
-            return shown
-        return shown + way.admit(watch, BadAnswer("It was cut short."))
-    except BadAnswer as error:
-        return shown + way.admit(watch, error)
-
-
 def allowed(near: str, shown: bytes) -> None:
     """Fail where what is shown is not a stream of the caller's wire."""
-    wire = wire_of(near)
-    keyed = near in KEYED
-    asked = {**ASKED[near], "stream": True} if not keyed else ASKED[near]
-    envelope = wire.peek(json.dumps(asked).encode(), "m" if keyed else "", True if keyed else None)
+    wire, keyed = wire_of(near), near in KEYED
+    envelope = wire.peek(asking(near, ASKED[near], True), "m" if keyed else "", True if keyed else None)
     splitter, watch = wire.splitter(), wire.watch(envelope, False)
     for frame in splitter.feed(shown):
         watch.frame(frame)
@@ -198,7 +152,7 @@ def test_bytes_that_are_no_stream(operation: str, data: st.DataObject) -> None:
             frames = [frame for chunk in chunks for frame in splitter.feed(chunk)]
         except BadAnswer:
             continue
-        passed(a_way(near, operation, True), operation, frames)
+        passed(a_way(near, operation, True), frames)
 
 
 @pytest.mark.parametrize("operation", WIRES)
