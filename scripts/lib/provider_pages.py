@@ -3,7 +3,18 @@
 from collections.abc import Iterator
 
 from antiphon.catalog.facts import load_facts
-from antiphon.catalog.kinds import CERTAINTY, FEATURES, OPERATIONS, PARAMS, QUIRKS, SECRETS, Kind, load_kinds
+from antiphon.catalog.kinds import (
+    CERTAINTY,
+    FEATURES,
+    OPERATIONS,
+    PARAMS,
+    QUIRKS,
+    SECRETS,
+    SETTINGS,
+    SOURCES,
+    Kind,
+    load_kinds,
+)
 from antiphon.catalog.kinds.kind import fields
 from antiphon.catalog.kinds.rows import families
 from antiphon.catalog.kinds.words import WIRES
@@ -125,6 +136,8 @@ def _found_by(kind: Kind) -> str:
     ways += (
         [" and ".join(f"`{kind.signing.secrets[name][0]}`" for name in kind.signing.required)] if kind.signing else []
     )
+    renewed = f"[credentials that are renewed](providers/{kind.name}.md#credentials-that-are-renewed)"
+    ways += [renewed] if kind.identity else []
     beside = _beside(kind)
     return " or ".join(ways) + (f", with {' and '.join(beside)}" if beside else "")
 
@@ -171,6 +184,7 @@ def page(kind: Kind) -> str:
         "",
         *_features(kind),
         *_limits(kind),
+        *_credentials(kind),
         "## Models",
         "",
         *_models(kind),
@@ -189,12 +203,14 @@ def _requirements(kind: Kind) -> Iterator[str]:
     yield "| key | variable | |"
     yield "|---|---|---|"
     if kind.key != "none":
-        needed = "required" if kind.key == "required" and kind.signing is None else "optional"
-        needed = "required, or the keys that sign" if kind.signing else needed
+        instead = ["the keys that sign"] if kind.signing else []
+        instead += ["credentials that are renewed"] if kind.identity else []
+        needed = ", or ".join(["required", *instead]) if kind.key == "required" else "optional"
         yield _row("api_key", kind.env, f"{needed}; sent as `{kind.auth[0]}: {kind.auth[1]}…`")
     for name, variables in (kind.signing.secrets if kind.signing else {}).items():
         optional = "optional" if kind.signing and name in kind.signing.optional else "instead of `api_key`"
         yield _row(name, variables, f"{optional}; {_lower(SECRETS[name])}")
+    yield from _renewed(kind)
     for name, param in kind.params.items():
         needed = f"default `{param.default}`" if param.default else "required"
         if name not in fields(kind.base_url) and (others := kind.base_urls.get(name)):
@@ -203,6 +219,17 @@ def _requirements(kind: Kind) -> Iterator[str]:
     default = f"default `{kind.base_url}`" if kind.base_url else "required: the address of your account or server"
     note = "" if kind.base_url else f"; without a path it gets `{kind.prefix}`" if kind.prefix.strip("/") else ""
     yield _row("base_url", kind.base_url_env, default + note)
+
+
+def _renewed(kind: Kind) -> Iterator[str]:
+    """Yield what an account may say of where its credentials come from, where they expire."""
+    if kind.identity is None:
+        return
+    source = SOURCES[kind.identity.source]
+    for name in source.settings:
+        own = kind.identity.params.get(name)
+        text = f"{'instead of `api_key`' if own is None else f'default `{own}`'}; {_lower(SETTINGS[name])}"
+        yield _row(name, (source.files[name],) if name in source.files else (), text)
 
 
 def _row(key: str, variables: tuple[str, ...], text: str) -> str:
@@ -219,8 +246,10 @@ def _detected(kind: Kind) -> str:
     ways = []
     if kind.detect and kind.key == "required":
         needed = [f"`{kind.env[0]}`" if len(kind.env) == 1 else "one of the key's variables"]
-        if kind.signing is not None:
-            needed = ["a key, or the keys that sign,"]
+        others = ["the keys that sign"] if kind.signing else []
+        others += ["what says where credentials come from"] if kind.identity else []
+        if others:
+            needed = [f"a key, or {', or '.join(others)},"]
         needed += _beside(kind)
         ways = [f"{' and '.join(needed)} {'is' if len(needed) == 1 else 'are'} set"]
         ways = ways if kind.base_url or kind.base_url_env else []
@@ -259,6 +288,35 @@ def _limits(kind: Kind) -> list[str]:
     return ["## Limits", "", *listed, ""] if listed else []
 
 
+def _credentials(kind: Kind) -> list[str]:
+    """Say how credentials are had that expire."""
+    if kind.identity is None:
+        return []
+    source = SOURCES[kind.identity.source]
+    groups = "; or ".join(_all_of(group) for group in source.env)
+    return [
+        "## Credentials that are renewed",
+        "",
+        "With `credentials: default`, or another key above that stands instead of `api_key`, credentials come from",
+        f"{source.title} and are renewed before they end",
+        "([configuration](../configuration.md#credentials-that-expire)). Where an account says nothing of its",
+        "credentials and its address, the environment may say so, by",
+        f"{groups}.",
+        "",
+        "The library for it is an extra:",
+        "",
+        "```sh",
+        f"pip install 'antiphon[{source.extra}]'",
+        "```",
+        "",
+    ]
+
+
+def _all_of(names: tuple[str, ...]) -> str:
+    *first, last = (f"`{name}`" for name in names)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def _models(kind: Kind) -> Iterator[str]:
     if (flat := kind.flat_price) is not None:
         price = (
@@ -287,6 +345,9 @@ def _examples(kind: Kind) -> Iterator[str]:
     if kind.signing is not None:
         yield ""
         yield from _yaml(kind, list(_account(kind, kind.signing.secrets)), model)
+    if kind.identity is not None:
+        yield ""
+        yield from _yaml(kind, ["    credentials: default", *_account(kind, {})], model)
     if any(operation in GENERATION for operation in kind.offered()):
         yield ""
         yield "```sh"

@@ -8,8 +8,19 @@ from typing import Any
 
 import pytest
 
+from antiphon import identity
 from antiphon.catalog import Catalog, load
-from antiphon.catalog.kinds import FEATURES, OPERATIONS, PARAMS, QUIRKS, SECRETS, Kind, load_kinds
+from antiphon.catalog.kinds import (
+    FEATURES,
+    OPERATIONS,
+    PARAMS,
+    QUIRKS,
+    SECRETS,
+    SETTINGS,
+    SOURCES,
+    Kind,
+    load_kinds,
+)
 from antiphon.catalog.kinds.rows import parse_kinds
 from antiphon.catalog.schema import ProviderBlock
 from antiphon.engine.runtime import Runtime
@@ -65,11 +76,15 @@ def calls(catalog: Catalog, target: Target) -> dict[str, list[str]]:
     return found
 
 
-def signing(target: Target) -> dict[str, str]:
+def signing(target: Target) -> dict[str, Any]:
     if target.signing is None:
         return {}
     secrets = {name: secret.reveal() for name, secret in target.signing.secrets.items()}
-    return {"scheme": target.signing.scheme} | target.signing.params | secrets
+    found: dict[str, Any] = {"scheme": target.signing.scheme} | target.signing.params | secrets
+    if (identity := target.signing.identity) is not None:
+        hidden = {name: secret.reveal() for name, secret in identity.secrets.items()}
+        found["identity"] = {"source": identity.source} | identity.params | hidden
+    return found
 
 
 @pytest.mark.parametrize("kind", load_kinds())
@@ -81,6 +96,7 @@ def test_every_operation_and_every_address_of_a_row_is_in_its_fixture(kind: str)
     hosts = {other.split("/")[2] for addresses in row.base_urls.values() for other in addresses.values()}
     assert hosts <= {url.split("/")[2] for url in urls}
     assert row.signing is None or row.always or any("signing" in case for case in cases)
+    assert row.identity is None or any("identity" in case.get("signing", {}) for case in cases)
 
 
 @pytest.mark.parametrize("kind", load_kinds())
@@ -101,7 +117,9 @@ def test_every_word_is_used_and_can_be_said():
     assert {feature for row in rows for feature in row.features} == set(FEATURES)
     assert {operation for row in rows for operation in row.offered()} == set(OPERATIONS)
     assert {param for row in rows for param in row.params} == set(PARAMS)
-    assert PARAMS.keys() | SECRETS.keys() <= ProviderBlock.model_fields.keys()
+    assert {row.identity.source for row in rows if row.identity is not None} == set(SOURCES) == set(identity.SOURCES)
+    assert {setting for source in SOURCES.values() for setting in source.settings} == set(SETTINGS)
+    assert PARAMS.keys() | SECRETS.keys() | SETTINGS.keys() <= ProviderBlock.model_fields.keys()
 
 
 def test_every_quirk_is_acted_on_and_every_quirk_of_a_row_is_one():
@@ -188,6 +206,15 @@ operations = { chat = "/chat" }
             'key = "required"',
             'key = "optional"\nsigning = { scheme = "s", params = {}, secrets = {} }',
             "could do without",
+        ),
+        ('key = "required"', 'key = "optional"\nidentity = { source = "google" }', "could do without"),
+        ('key = "required"', 'key = "required"\nidentity = { source = "nowhere" }', "nowhere"),
+        ('key = "required"', 'key = "required"\nidentity = { source = "aws", params = { x = "{region}" } }', "region"),
+        (
+            'operations = { chat = "/chat" }',
+            'operations = { chat = "/chat", translations = "/t" }\n'
+            'signing = { scheme = "s", params = {}, secrets = {} }',
+            "made of the whole body",
         ),
     ],
 )

@@ -66,11 +66,22 @@ class Far:
 
         class Handler(BaseHTTPRequestHandler):
             def serve(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                body = self.pieces() if "transfer-encoding" in self.headers else self.rfile.read(self.length())
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 far.reply(self, Asked(self.command, self.path, headers, body))
 
-            do_GET = do_POST = do_PUT = serve
+            def length(self) -> int:
+                return int(self.headers.get("content-length", 0))
+
+            def pieces(self) -> bytes:
+                found = []
+                while size := int(self.rfile.readline(), 16):
+                    found.append(self.rfile.read(size))
+                    self.rfile.readline()
+                self.rfile.readline()
+                return b"".join(found)
+
+            do_GET = do_POST = serve
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -5,6 +5,7 @@ import ssl
 
 import pytest
 import trustme
+from openai import AsyncOpenAI
 
 from antiphon.engine.relay import Relayed
 from antiphon.errors import UpstreamStatus
@@ -149,6 +150,21 @@ async def test_the_secret_is_in_no_error_and_no_log_although_the_authority_repea
     assert wrong not in running.output
     assert wrong not in cli("config", "show", "--config", str(running.config)).stdout
     assert openai.asked == []
+
+
+async def test_a_form_that_is_streamed_up_carries_the_token(openai, entra, serve, tmp_path):
+    machine = serve(entra.machine)
+    env = {"IDENTITY_ENDPOINT": f"{machine.url}/msi/token", "IDENTITY_HEADER": "header-secret"}
+    running = Gateway(tmp_path, {"providers": {"azure": {"base_url": openai.url, "credentials": "default"}}}, env=env)
+    try:
+        async with AsyncOpenAI(base_url=f"{running.url}/v1", api_key=running.key, max_retries=0) as client:
+            sound = ("a.wav", b"RIFF" * 100_000)
+            got = await client.audio.transcriptions.create(model="azure/ears", file=sound)
+    finally:
+        assert running.stop() == 0
+    assert got.text == "as said"
+    assert b"RIFF" * 100_000 in openai.asked[0].body
+    assert entra.given[0] not in running.output
 
 
 async def test_a_scope_of_another_cloud(house, openai, authority, entra):

@@ -1,12 +1,15 @@
 """Google: a service account, a user, the metadata server; renewed in time, had once for everybody, told nowhere."""
 
 import asyncio
+import json
 import logging
 import time
 
 import pytest
 
-from antiphon.errors import NoCredential, UpstreamStatus
+from antiphon.engine.call import Call
+from antiphon.errors import BadAnswer, NoCredential, UpstreamStatus
+from antiphon.types import Caller
 from identity.far import chat, metadata, vertex
 from living import Gateway
 from living import chat as chat_with
@@ -133,6 +136,29 @@ async def test_a_renewal_that_fails_harms_nobody_while_the_token_holds(google, a
     clock.ahead += 101
     with pytest.raises(NoCredential, match="later"):
         await google.ask("vertex/gemini-3.5-flash")
+
+
+async def test_streams_carry_a_token_and_a_broken_one_is_refused_alike(google, accounts, far):
+    body = {"model": "vertex/gemini-3.5-flash", "stream": True, "messages": [{"role": "user", "content": "Hello"}]}
+    await google.ask("vertex/gemini-3.5-flash")
+    accounts.valid.clear()
+    with pytest.raises(UpstreamStatus, match="no such token"):
+        await google.runtime.ask(Call("chat", json.dumps(body).encode(), Caller("key")))
+    assert far.asked[-1].path.endswith(":streamGenerateContent?alt=sse")
+    assert far.asked[-1].bearer == accounts.given[0]
+    assert await google.ask("vertex/gemini-3.5-flash") == "as 2"
+
+
+async def test_the_other_wires_of_vertex(house, serve, accounts, tmp_path):
+    file = str(accounts.service_account(tmp_path))
+    far = serve(chat)
+    account = {"base_url": f"{far.url}/v1", "project": "my-project", "credentials_file": file}
+    made = house({"vertex-openai": account, "vertex-anthropic": account})
+    assert await made.ask("vertex-openai/meta/llama") == "as another"
+    with pytest.raises(BadAnswer):  # it is no answer of that wire, but it was asked
+        await made.ask("vertex-anthropic/claude-opus-5-5")
+    assert [asked.bearer for asked in far.asked] == accounts.given
+    assert len(accounts.given) == 2
 
 
 async def test_a_workload_of_a_cluster_and_who_pays(house, far, accounts, tmp_path):

@@ -276,7 +276,7 @@ class _Check:
         where = (*path, "api_key")
         signing = [name for name in (kind.signing.secrets if kind.signing else ()) if name in raw]
         renewed = [name for name in settings_of(kind) if name in raw]
-        if any(self._document.is_faulty((*path, name)) for name in ("api_key", *signing, *renewed)):
+        if any(self._document.is_faulty((*path, name)) for name in ("api_key", *SECRETS, *SETTINGS)):
             return
         if renewed:
             self._provider_identity(path, raw, kind, renewed)

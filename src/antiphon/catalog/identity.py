@@ -46,8 +46,9 @@ def file_problems(kind: Kind, named: Mapping[str, Any], names: Iterable[str]) ->
     """Return what is wrong with the files of credentials among ``names``, by the setting or variable that names one."""
     if kind.identity is None:
         return {}
-    files = [name for name in SOURCES[kind.identity.source].files if name in names]
-    found = {name: _file_problem(named[name]) for name in files if isinstance(named[name], str)}
+    files = SOURCES[kind.identity.source].files
+    wanted = [name for name in names if name in files or name in files.values()]
+    found = {name: _file_problem(named[name]) for name in wanted if isinstance(named[name], str)}
     return {name: problem for name, problem in found.items() if problem}
 
 

@@ -24,8 +24,8 @@ class Source(msgspec.Struct, frozen=True):
     """What an account may say; any of them means this source."""
     needs: Mapping[str, tuple[str, ...]]
     """What a setting does not go without."""
-    files: tuple[str, ...]
-    """Settings and variables that name a file of credentials: JSON with a ``type``."""
+    files: Mapping[str, str]
+    """Settings that name a file of credentials (JSON with a ``type``), each with the variable that does."""
     advice: str
     """What to do where it gives none."""
 
@@ -38,7 +38,7 @@ SOURCES: Mapping[str, Source] = {
         env=(("GOOGLE_APPLICATION_CREDENTIALS",),),
         settings=("credentials", "credentials_file", "scope"),
         needs={},
-        files=("credentials_file", "GOOGLE_APPLICATION_CREDENTIALS"),
+        files={"credentials_file": "GOOGLE_APPLICATION_CREDENTIALS"},
         advice="Name a service account's file with `credentials_file` or GOOGLE_APPLICATION_CREDENTIALS, or log in with"
         " `gcloud auth application-default login`.",
     ),
@@ -52,7 +52,7 @@ SOURCES: Mapping[str, Source] = {
         ),
         settings=("credentials", "tenant_id", "client_id", "client_secret", "scope"),
         needs={"client_secret": ("tenant_id", "client_id")},
-        files=(),
+        files={},
         advice="Give the machine an identity, export AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or log"
         " in with `az login`.",
     ),
@@ -68,7 +68,7 @@ SOURCES: Mapping[str, Source] = {
         ),
         settings=("credentials", "profile"),
         needs={},
-        files=(),
+        files={},
         advice="Check `aws sts get-caller-identity` with the same profile; for single sign-on run `aws sso login`.",
     ),
 }
