@@ -325,11 +325,20 @@ async def test_fine_tuning(house, provider, client):
     assert provider.last.target == "/v1/fine_tuning/jobs/ftjob-1/events"
 
 
+@pytest.mark.parametrize("field", ["x-antiphon-provider", "x-antiphon-model"])
+async def test_a_header_of_ours_that_comes_twice_is_refused(house, provider, field):
+    form = {"content-type": "multipart/form-data; boundary=b"}
+    path = "/v1/files" if field == "x-antiphon-provider" else "/v1/audio/transcriptions"
+    got = await post(house.port, path, b"--b--\r\n", house.key, {**form, field: "far", field.title(): "ranks"})
+    assert (got.status, got.json["error"]["message"]) == (400, f"The request has 2 header fields {field}; send one.")
+    assert provider.seen == []
+
+
 @pytest.mark.parametrize(
     ("query", "header", "message"),
     [
         ("?provider=nobody", None, "not configured"),
-        ("?provider=ranks", None, "does not offer it: here far offer files"),
+        ("?provider=ranks", None, "does not offer it: files are offered here by far"),
         ("?provider=far", "ranks", "two providers"),
         ("", "ranks", "does not offer it"),
     ],

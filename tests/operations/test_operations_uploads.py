@@ -289,4 +289,4 @@ async def test_no_connection_goes_to_the_next_target(far: Provider, provider: Pr
     assert (got.status, got.headers["x-antiphon-attempts"]) == (200, "2")
     assert provider.last.body == MODEL % b"whisper-large" + FILE % b"x" + END
     assert several.status == 400
-    assert "here dead, far offer batches; name one with ?provider=" in several.json["error"]["message"]
+    assert "batches are offered here by dead, far; name one with ?provider=" in several.json["error"]["message"]

@@ -127,7 +127,7 @@ def _by_provider(run: "Runtime", call: Relayed) -> Target:
             code="operation_not_allowed",
         )
     offering = _offering(run, operation)
-    listed = f"here {', '.join(sorted(offering))} offer {operation}" if offering else f"none here offers {operation}"
+    listed = f"{operation} are offered here by {', '.join(sorted(offering)) or 'nobody'}"
     how = "name one with ?provider= or the header x-antiphon-provider"
     if call.provider:
         if call.provider not in offering:

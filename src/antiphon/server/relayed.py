@@ -49,7 +49,7 @@ def _form(row: Operation) -> _Handler:
     async def handler(request: "Request") -> None:
         kind = _header(request, b"content-type")
         form = Form(boundary_of(kind))
-        upload = _upload(request, form, _header(request, b"x-antiphon-model").decode("latin-1"))
+        upload = _upload(request, form, _stated(request, b"x-antiphon-model"))
         await _relay(request, Relayed(row, request.caller, upload=upload, content_type=kind))
 
     return handler
@@ -115,11 +115,19 @@ def _query(request: "Request") -> tuple[str, str]:
     parts = [part for part in request.scope["query_string"].decode("latin-1").split("&") if part]
     kept = [part for part in parts if part.partition("=")[0] != _PROVIDER]
     named = {unquote_plus(part.partition("=")[2]) for part in parts if part not in kept}
-    if header := _header(request, b"x-antiphon-provider"):
-        named.add(header.decode("latin-1").strip())
+    if header := _stated(request, b"x-antiphon-provider"):
+        named.add(header)
     if len(named) > 1:
         raise BadRequest("The request names two providers; name one.", param=_PROVIDER)
     return "&".join(kept), next(iter(named), "")
+
+
+def _stated(request: "Request", name: bytes) -> str:
+    """Return what a header field of ours says; raises :class:`BadRequest` where it is there twice."""
+    values = [value.strip().decode("latin-1") for field, value in request.scope["headers"] if field == name]
+    if len(values) > 1:
+        raise BadRequest(f"The request has {len(values)} header fields {name.decode()}; send one.")
+    return values[0] if values else ""
 
 
 def _header(request: "Request", name: bytes) -> bytes:

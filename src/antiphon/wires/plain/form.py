@@ -31,8 +31,8 @@ def boundary_of(content_type: bytes) -> bytes:
     """Return the boundary; raises :class:`UnsupportedMedia` for any other type, :class:`BadRequest` without one."""
     match = _TYPE.fullmatch(content_type.strip(b" \t"))
     if match is None:
-        shown = content_type[:60].decode("latin-1")
-        raise UnsupportedMedia(f"The body is {shown!r}; this operation takes multipart/form-data with a boundary.")
+        shown = f"is {content_type[:60].decode('latin-1')!r}" if content_type else "has no content-type"
+        raise UnsupportedMedia(f"The body {shown}; this operation takes multipart/form-data with a boundary.")
     found = [_bare(value) for name, value in _PARAMETER.findall(match[1]) if name.lower() == b"boundary"]
     if len(found) != 1 or not _BOUNDARY.fullmatch(found[0]):
         raise BadRequest("The content-type needs one `boundary` of 1 to 70 characters.", code="malformed_form")
