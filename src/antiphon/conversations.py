@@ -46,6 +46,8 @@ _SIZES = _BACK + (  # noqa: S608 - nothing of a caller's in it
 )
 _PROLONG = _BACK + "UPDATE responses SET expires = ? WHERE expires < ? AND id IN (SELECT id FROM chain)"  # noqa: S608
 _PUT = insert("responses", RESPONSES) + " RETURNING id"
+_AGAIN = "UPDATE responses SET data = ? WHERE id = ? AND key_id = ? AND expires > ? RETURNING id"
+_CHANGE = "UPDATE responses SET data = ? WHERE id = ? AND key_id = ? AND data = ? RETURNING id"
 _DELETE = "DELETE FROM responses WHERE id = ? AND key_id = ? AND expires > ? RETURNING id"
 _SWEEP = (
     "DELETE FROM responses WHERE id IN (SELECT id FROM responses WHERE expires <= ? ORDER BY expires LIMIT ?) "
@@ -56,11 +58,13 @@ log = logging.getLogger("antiphon.conversations")
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """One response to keep; ``previous`` is the response it goes on from, or empty."""
+    """One response to keep; ``previous`` is the response it goes on from, or empty. ``again`` says that it is kept
+    already, and has come further since."""
 
     id: str
     previous: str
     data: bytes
+    again: bool = False
 
 
 class Conversations:
@@ -116,6 +120,19 @@ class Conversations:
             )
         return bytes(rows[0][0]) if rows else None
 
+    def holder(self, response_id: str) -> str | None:
+        """Return the id of the key that a response belongs to."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(
+                "SELECT key_id FROM responses WHERE id = ? AND expires > ?", (response_id, now_us())
+            )
+        return str(rows[0][0]) if rows else None
+
+    def change(self, key_id: str, response_id: str, old: bytes, new: bytes) -> bool:
+        """Put ``new`` in the place of ``old``; false where somebody else has done so before."""
+        with self._database.begin() as transaction:
+            return bool(transaction.execute(_CHANGE, (new, response_id, key_id, old)))
+
     def delete(self, key_id: str, response_id: str) -> bool:
         """Delete one response; false where there is none. What went on from it can be read, but not continued."""
         with self._database.begin() as transaction:
@@ -170,6 +187,8 @@ def _made(make: Callable[[], Kept]) -> Kept | str:
 
 def _put(transaction: Transaction, key_id: str, kept: Kept) -> str:
     now = now_us()
+    if kept.again:
+        return "" if transaction.execute(_AGAIN, (kept.data, kept.id, key_id, now)) else "it was deleted"
     expires = now + RETENTION_DAYS * _DAY
     if not transaction.execute(_PUT, (kept.id, key_id, kept.previous, now, expires, kept.data)):
         return "its id is taken"

@@ -193,6 +193,11 @@ class TranslatingWatch:
     def complete(self) -> bool:
         return self.ended or self._finished >= self._choices
 
+    @property
+    def cuts(self) -> list[int]:
+        """How the texts of the answer were cut, where the caller's wire tells an answer again."""
+        return getattr(self.writer, "cuts", [])
+
     def frame(self, frame: bytes) -> bytes:
         return self._written(self._reader.read(frame))
 

@@ -1,13 +1,24 @@
 """What a caller asked for, once, and what came of it."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from antiphon.clock import monotonic, new_id, now_us
 from antiphon.transport import Headers
 from antiphon.types import Caller, Record
 
-if TYPE_CHECKING:
-    from antiphon.engine.stream import Stream
+
+class Streamed(Protocol):
+    """What of an answer comes bit by bit."""
+
+    @property
+    def record(self) -> Record | None:
+        """What was journaled, once it was."""
+
+    async def next(self) -> bytes:
+        """Return the next bytes, ``b""`` at the end."""
+
+    def close(self) -> None:
+        """Let go of it, at the end or before."""
 
 
 class Call:
@@ -49,7 +60,7 @@ class Answer:
         status: int,
         headers: Headers,
         body: bytes | None = None,
-        stream: "Stream | None" = None,
+        stream: Streamed | None = None,
         record: Record | None = None,
     ) -> None:
         self.status = status

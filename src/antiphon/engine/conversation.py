@@ -1,54 +1,91 @@
 """Conversations that we keep because the target keeps none: joined before a call, kept after its answer.
 
 The engine's side of ``wires/responses/thread``, which says what to join and what to keep, and of ``conversations``,
-which keeps it.
+which keeps it. Of a response that its provider keeps, we keep whose it is and who answered it.
 """
 
 import asyncio
+from collections.abc import Iterable
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import structs
 
 from antiphon.conversations import Kept
 from antiphon.engine.call import Call
-from antiphon.errors import BadAnswer, LedgerError, Unavailable
+from antiphon.errors import BadAnswer, BadRequest, LedgerError, Unavailable
 from antiphon.routing import narrowed
 from antiphon.types import Model, Target
 from antiphon.wires import Envelope
 from antiphon.wires.responses.fields import encoded
-from antiphon.wires.responses.thread import Thread, Turn, keeps, stores, unknown_previous
+from antiphon.wires.responses.request import PLACES
+from antiphon.wires.responses.retold import unfinished
+from antiphon.wires.responses.thread import Elsewhere, Thread, Turn, keeps, not_to_follow, stores, unknown_previous
 
 if TYPE_CHECKING:
     from antiphon.conversations import Conversations
     from antiphon.engine.runtime import Runtime
 
+_FOLLOWED = frozenset(("completed", "incomplete", None))
+
 
 class Conversation:
     """What one call goes on from, and where its own turn is kept."""
 
-    __slots__ = ("_document", "_key_id", "_store", "_thread")
+    __slots__ = ("_document", "_key_id", "_noted", "_store", "_streamed", "_thread", "here")
 
-    def __init__(self, store: "Conversations", key_id: str, thread: Thread, document: dict[str, Any]) -> None:
+    def __init__(
+        self, store: "Conversations", key_id: str, thread: Thread, document: dict[str, Any], *, here: bool
+    ) -> None:
+        self.here = here
+        """The response is to be made in the background, and no target does that itself."""
         self._store = store
         self._key_id = key_id
         self._thread = thread
         self._document = document
+        self._streamed = document.get("stream") is True
+        self._noted: Future[str] | None = None
 
-    async def keep(self, target: Target, response: bytes) -> str:
-        """Keep the turn that ends with a target's response object, unless the target does so itself.
+    async def keep(self, target: Target, response: bytes, cuts: Iterable[int] = ()) -> str:
+        """Keep the turn that ends with a target's response object; of one that keeps it itself, who that is.
 
         Returns why it could not be kept, or nothing.
         """
-        if not response or keeps(target.urls, target.quirks):
+        if not response:
             return ""
-        return await asyncio.wrap_future(self._store.put(self._key_id, lambda: self._kept(response)))
+        if _keeps(target):
+            self.begun(target, response)
+            if self._noted is not None:
+                await asyncio.wrap_future(self._noted)
+            return ""
+        return await asyncio.wrap_future(self._store.put(self._key_id, lambda: self._kept(response, cuts)))
 
-    def _kept(self, response: bytes) -> Kept:
-        turn = self._thread.turn(self._document, response)
+    def begun(self, target: Target, response: bytes) -> None:
+        """Note who keeps a response, of a stream as soon as it has begun: its caller may leave and come back for it."""
+        if self._noted is None and _keeps(target) and (place := _place(target, response, self._streamed)):
+            self._noted = self._store.put(self._key_id, lambda: place)
+
+    async def stand(self, response: bytes, cuts: Iterable[int] = (), end: int = 0, *, again: bool) -> str:
+        """Keep a response in the background as it stands; ``again`` says that it was kept before."""
+        put = self._store.put(self._key_id, lambda: self._kept(response, cuts, end, again=again))
+        return await asyncio.wrap_future(put)
+
+    def _kept(self, response: bytes, cuts: Iterable[int] = (), end: int = 0, *, again: bool = False) -> Kept:
+        turn = self._thread.turn(self._document, response, cuts, end)
         output = turn.response.get("output")
         if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
             raise BadAnswer("The response has no list of items as its output.")
-        return Kept(turn.id, turn.previous, turn.encode())
+        return Kept(turn.id, turn.previous, turn.encode(), again)
+
+
+class _Past(msgspec.Struct):
+    """What is known of a response that a request goes on from: its turns, or who keeps it, or whose it is."""
+
+    turns: list[Turn] = []
+    missing: str = ""
+    place: Elsewhere | None = None
+    foreign: bool = False
 
 
 async def joined(
@@ -56,39 +93,99 @@ async def joined(
 ) -> tuple[Envelope, Model, Conversation | None]:
     """Return the request with the turns it goes on from, who can answer it, and where its own turn is kept, if it is.
 
-    Where every target keeps its own, nothing is looked at. An id that is not ours may be theirs, so it goes on to
-    those. Raises :class:`~antiphon.errors.BadRequest` for one that nobody can know.
+    An id that nobody here knows may be known to targets that keep their own, so it goes on to those; where one of them
+    is known to keep it, only there. Raises :class:`~antiphon.errors.BadRequest` for one that nobody can know, and for
+    what none of the targets can do.
     """
-    keeping = narrowed(model, lambda target: keeps(target.urls, target.quirks))
-    if keeping is not None and len(keeping.targets) == len(model.targets):
-        return envelope, model, None
     document, store, thread = envelope.document, run.conversations, Thread()
+    background = document.get("background") is True
+    keeping = narrowed(model, _keeps)
+    if keeping is None:
+        _refuse(document, background, store)
+    elif background or any(document.get(name) for name in PLACES):
+        model = keeping  # who has them
     if previous := document.get("previous_response_id"):
-        turns, missing = await _turns(store, call.caller.key_id, previous)
-        if missing and (turns or keeping is None):
-            raise unknown_previous(missing)
-        if missing:
-            return envelope, keeping or model, None
-        thread = Thread(turns)
-        envelope = structs.replace(envelope, document=thread.join(document))
-        if any(call.operation in target.urls for target in model.targets):  # they get the caller's bytes
-            call.body = encoded(envelope.document)
+        past = await _past(store, call.caller.key_id, previous)
+        if past.turns:
+            thread = Thread(past.turns)
+            envelope = structs.replace(envelope, document=thread.join(document))
+            if any(call.operation in target.urls for target in model.targets):  # they get the caller's bytes
+                call.body = encoded(envelope.document)
+        else:
+            model = _knowing(past, previous, keeping)
     if store is None or not stores(document):
         return envelope, model, None
-    return envelope, model, Conversation(store, call.caller.key_id, thread, document)
+    here = background and keeping is None
+    return envelope, model, Conversation(store, call.caller.key_id, thread, document, here=here)
 
 
-async def _turns(store: "Conversations | None", key_id: str, response_id: str) -> tuple[list[Turn], str]:
+def _refuse(document: dict[str, Any], background: bool, store: "Conversations | None") -> None:
+    """Raise for what a request asks of a provider's store, where no target has one."""
+    for name, why in PLACES.items():
+        if document.get(name):
+            raise BadRequest(f"`{name}` cannot be used with this model: {why}.", param=name)
+    if background and not stores(document):
+        raise BadRequest("`background` needs `store`: the answer has to be kept until it is asked for.", param="store")
+    if background and store is None:
+        raise BadRequest(
+            "`background` cannot be used here: this gateway keeps no responses, as it runs without a data directory.",
+            param="background",
+        )
+
+
+def _knowing(past: _Past, previous: str, keeping: Model | None) -> Model:
+    """Return the targets that may know a response which is not kept here."""
+    if past.place is not None and keeping is not None:
+        provider = past.place.target.partition("/")[0]
+        keeping = narrowed(keeping, lambda target: target.provider == provider)
+    if keeping is None or past.foreign:
+        raise unknown_previous(past.missing or previous)
+    return keeping
+
+
+async def _past(store: "Conversations | None", key_id: str, response_id: str) -> _Past:
     if store is None:
-        return [], response_id
+        return _Past(missing=response_id)
 
-    def read() -> tuple[list[Turn], str]:
+    def read() -> _Past:
         found, missing = store.turns(key_id, response_id)
-        return [Turn.decode(data) for data in found], missing
+        if not found:
+            return _Past(missing=response_id, foreign=store.holder(response_id) is not None)
+        if (place := Elsewhere.of(found[-1])) is not None:
+            return _Past(place=place)
+        return _Past([Turn.decode(data) for data in found], missing)
 
     try:
-        return await asyncio.to_thread(read)
+        past = await asyncio.to_thread(read)
     except LedgerError as problem:
         raise Unavailable(
             "Kept responses cannot be read at the moment.", code="responses_unavailable", retry_after=1.0
         ) from problem
+    if past.turns and past.missing:
+        raise unknown_previous(past.missing)
+    status = past.turns[-1].response.get("status") if past.turns else None
+    if status not in _FOLLOWED:
+        raise not_to_follow(response_id, str(status))
+    return past
+
+
+def _keeps(target: Target) -> bool:
+    return keeps(target.urls, target.quirks)
+
+
+class _Named(msgspec.Struct):
+    id: str
+    status: str | None = None
+
+
+_named = msgspec.json.Decoder(_Named).decode
+
+
+def _place(target: Target, response: bytes, streamed: bool) -> Kept | None:
+    try:
+        named = _named(response)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    # A stream says itself what it used; an answer that is not there yet will, once it is asked for.
+    settled = streamed or not unfinished({"status": named.status})
+    return Kept(named.id, "", Elsewhere(target.name, settled).encode())

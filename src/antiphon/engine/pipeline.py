@@ -37,6 +37,10 @@ async def ask(run: "Runtime", call: Call) -> Answer:
         from antiphon.engine.conversation import joined
 
         envelope, reachable, conversation = await joined(run, call, envelope, reachable)
+        if conversation is not None and conversation.here:
+            from antiphon.engine.background import accepted
+
+            return await accepted(run, call, wire, envelope, reachable, conversation)
     plan = routing.plan(reachable)
     book = Book(run, call, wire, envelope, conversation)
     try:
@@ -48,6 +52,8 @@ async def ask(run: "Runtime", call: Call) -> Answer:
         await book.settled(Outcome.SUCCESS, plan[-1], Usage(estimated=True), status=200)
         return alone.estimated(wire, envelope, call.id)
     if attempt.stream is not None:
+        if conversation is not None:
+            conversation.begun(attempt.target, attempt.stream.begun)
         return Answer(200, headers_of(book, attempt), stream=attempt.stream)
     whole = attempt.whole
     usage = whole.usage or book.counted(whole.output_bytes) if whole is not None else None
@@ -131,7 +137,7 @@ def headers_of(book: Book, attempt: Attempt) -> Headers:
         headers = [(b"content-type", kind.encode()), (wire.request_id, call.id.encode())]
         headers += passing(attempt.headers, way.far, False)
         if way.dropped:
-            headers.append((b"x-antiphon-dropped", _listed(way.dropped)))
+            headers.append((b"x-antiphon-dropped", listed(way.dropped)))
     headers.append((b"x-antiphon-call-id", call.id.encode()))
     headers.append((b"x-antiphon-target", attempt.target.name.encode()))
     headers.append((b"x-antiphon-attempts", b"%d" % max(1, len(book.attempts) + (attempt.stream is not None))))
@@ -148,7 +154,7 @@ def headers_of(book: Book, attempt: Attempt) -> Headers:
     return headers
 
 
-def _listed(names: tuple[str, ...]) -> bytes:
+def listed(names: tuple[str, ...]) -> bytes:
     """Return names as a header value; they may be fields that a caller made up, of any length and content."""
     shown = [re.sub(r"[^A-Za-z0-9_.\[\]-]", "?", name[:64]) for name in names[:32]]
     return ", ".join(shown).encode()

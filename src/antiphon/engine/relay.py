@@ -22,7 +22,7 @@ from antiphon.errors import BadRequest, CallError, Forbidden, ModelNotFound, Slo
 from antiphon.transport import Request, Response
 from antiphon.types import Caller, Outcome, Record, Target, Usage
 from antiphon.wires.plain import Plain, plain_wire
-from antiphon.wires.wire import Envelope
+from antiphon.wires.wire import Envelope, Wire
 
 if TYPE_CHECKING:
     from antiphon.engine.runtime import Runtime
@@ -71,15 +71,22 @@ async def ask(run: "Runtime", call: Relayed) -> Answer:
         envelope, plan = await _by_model(run, call, wire)
     else:
         envelope, plan = Envelope("", False, False, 1, {}), (_by_provider(run, call),)
+    return await carried(run, call, wire, envelope, plan, Leg)
+
+
+async def carried(
+    run: "Runtime", call: Relayed, wire: Wire, envelope: Envelope, plan: tuple[Target, ...], kind: "type[Leg]"
+) -> Answer:
+    """Pass a call through to the first of some targets that answers it."""
     book = _Book(run, call, wire, envelope)
     try:
-        leg = await _attempt_each(run, book, wire, plan)
+        leg = await _attempt_each(run, book, wire, plan, kind)
     except asyncio.CancelledError:
         book.abandon(_tried(book, plan), None)
         raise
     if leg.stream is not None:
         return Answer(leg.status, headers_of(book, leg), stream=leg.stream)
-    usage = leg.whole.usage if leg.whole is not None else None
+    usage = await leg.used()
     await book.settled(Outcome.SUCCESS, leg.target, usage, status=leg.status)
     return Answer(leg.status, headers_of(book, leg), leg.body, record=book.record)
 
@@ -147,13 +154,13 @@ def _offering(run: "Runtime", operation: str) -> dict[str, Target]:
     return {name: target for name, target in targets.items() if operation in target.urls}
 
 
-async def _attempt_each(run: "Runtime", book: Book, wire: Plain, plan: tuple[Target, ...]) -> "Leg":
+async def _attempt_each(run: "Runtime", book: Book, wire: Wire, plan: tuple[Target, ...], kind: "type[Leg]") -> "Leg":
     """Try the plan's targets in turn; a body that has begun to move cannot go to another one."""
     due = asyncio.get_running_loop().time() + plan[0].timeouts.total
     call = book.call
     assert isinstance(call, Relayed)
     for target in plan:
-        leg = Leg(run, book, target, SameWire(wire, book.envelope), call)
+        leg = kind(run, book, target, SameWire(wire, book.envelope), call)
         try:
             await leg.run(due)
         except CallError as error:
@@ -211,6 +218,10 @@ class Leg(Attempt):
             raise
         if self.stream is None:
             response.close()
+
+    async def used(self) -> Usage | None:
+        """Return what was used for a whole answer and is to be billed, as far as the provider said."""
+        return self.whole.usage if self.whole is not None else None
 
     def _is_read(self, kind: bytes) -> bool:
         """Say whether an answer of this type is read as a whole; a page of HTML is read too, and found to be none."""

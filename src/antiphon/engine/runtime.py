@@ -17,6 +17,7 @@ from antiphon.wires.wire import Wire
 
 if TYPE_CHECKING:
     from antiphon.conversations import Conversations
+    from antiphon.engine.background import Work
     from antiphon.engine.relay import Relayed
     from antiphon.keys import Keys
     from antiphon.ledger.journal import Journal
@@ -56,6 +57,8 @@ class Runtime:
         self.journal: Journal | None = None
         self.keys: Keys | None = None
         self.conversations: Conversations | None = None
+        self.works: dict[str, Work] = {}
+        """Responses that are being made in the background, by id."""
         self._data = Path(data) if data is not None else None
         self._database: Database | None = None
         self._shipper: Shipper | None = None
@@ -127,8 +130,16 @@ class Runtime:
             head = self._heads[key] = _head(target, operation, wire, forwarded)
         return head
 
+    async def rest(self, seconds: float) -> None:
+        """Let responses in the background end by themselves for some seconds, then stop them."""
+        if self.works:
+            from antiphon.engine.background import rest
+
+            await rest(self, seconds)
+
     async def close(self) -> None:
-        """Close connections, then ship and close the ledger."""
+        """Stop what runs in the background, close connections, then ship and close the ledger."""
+        await self.rest(0)
         for transport in self._transports.values():
             await transport.close()
         self._transports.clear()

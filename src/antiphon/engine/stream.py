@@ -58,6 +58,11 @@ class Stream:
         """What was journaled; ``None`` until the stream has ended or was closed."""
         return self._book.record
 
+    @property
+    def begun(self) -> bytes:
+        """The response object as the provider began its stream with it, on the wire that has one."""
+        return getattr(self._watch, "begun", b"")
+
     async def open(self) -> None:
         """Wait for the first real output; until then every failure may still be answered by another target."""
         watch, name, size = self._watch, self._attempt.target.name, 0
@@ -213,7 +218,8 @@ class Stream:
         conversation = self._book.conversation
         if conversation is None:
             return
-        if lost := await conversation.keep(self._attempt.target, self._bridge.response(self._watch)):
+        response, cuts = self._bridge.response(self._watch), getattr(self._watch, "cuts", ())
+        if lost := await conversation.keep(self._attempt.target, response, cuts):
             self._out.insert(0, comment(b"not stored: " + lost.encode()))
 
     async def _broken(self, error: CallError) -> bytes:

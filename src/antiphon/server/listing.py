@@ -98,13 +98,13 @@ def one(query: Query, name: str) -> str | None:
     return values[0] if values else None
 
 
-def number(query: Query, name: str, default: int) -> int:
-    """Return a field that is a number from 1 on; raises :class:`~antiphon.errors.BadRequest`."""
+def number(query: Query, name: str, default: int, *, least: int = 1) -> int:
+    """Return a field that is a number from ``least`` on; raises :class:`~antiphon.errors.BadRequest`."""
     text = one(query, name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
-        raise BadRequest(f"`{name}` must be a number from 1 on.", param=name)
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
+        raise BadRequest(f"`{name}` must be a number from {least} on.", param=name)
     return int(text)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from antiphon import __version__
-from antiphon.engine.call import Answer, Call
+from antiphon.engine.call import Answer, Call, Streamed
 from antiphon.errors import MethodNotAllowed, NotFound, UnsupportedMedia
 from antiphon.server import estimate, listing, relayed, responses, shortcuts
 from antiphon.server.envelope import Headers
@@ -18,7 +18,6 @@ from antiphon.wires import wire_of
 from antiphon.wires.gemini.address import read_address
 
 if TYPE_CHECKING:
-    from antiphon.engine.stream import Stream
     from antiphon.server.app import Gateway
 
 _JSON: Headers = [(b"content-type", b"application/json")]
@@ -90,7 +89,7 @@ class Request:
         self.started = True
         await self._send({"type": "http.response.body", "body": body})
 
-    async def stream(self, status: int, headers: Headers, stream: "Stream") -> None:
+    async def stream(self, status: int, headers: Headers, stream: Streamed) -> None:
         """Send frames as they come, no faster than they are taken; the stream is closed in any case."""
         send = self._send
         try:
@@ -211,6 +210,7 @@ ROUTES = (
     Route("POST", b"/v1/responses", Needs.KEY, _asks("responses")),
     Route("POST", b"/v1/responses/input_tokens", Needs.KEY, _asks("input_tokens")),
     Route("GET", b"/v1/responses/{}", Needs.KEY, responses.show),
+    Route("POST", b"/v1/responses/{}", Needs.KEY, responses.act),
     Route("DELETE", b"/v1/responses/{}", Needs.KEY, responses.delete),
     Route("POST", b"/v1/messages", Needs.KEY, _asks("messages")),
     Route("POST", b"/v1/messages/count_tokens", Needs.KEY, _asks("count_tokens")),

@@ -92,7 +92,9 @@ class _Process:
             print(self._greeting(new_key), flush=True)
             await self._asked_to_stop.wait()
             self._gateway.phase = Phase.DRAINING
+            until = loop.time() + self._settings.drain
             cancelled = await self._listener.stop(self._settings.drain, self._asked_to_hurry)
+            await self._runtime.rest(0 if self._asked_to_hurry.is_set() else until - loop.time())
             if cancelled:
                 logger.warning("Stopped: %d answers were cancelled because they had not ended in time", cancelled)
         finally:

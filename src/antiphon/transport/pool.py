@@ -6,6 +6,9 @@ from antiphon.clock import monotonic
 from antiphon.transport.connection import Connection
 
 
+CLOSING = 1.0
+
+
 class Pool:
     """Keeps at most ``size`` idle connections, each for at most ``idle`` seconds.
 
@@ -62,7 +65,7 @@ class Pool:
             self._empty.set_result(None)
 
     async def close(self) -> None:
-        """Close every connection, and return once their sockets are closed."""
+        """Close every connection, and return once their sockets are closed, or after :data:`CLOSING` seconds."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -71,7 +74,8 @@ class Pool:
             connection.break_off("the transport was closed")
         if self._open:
             self._empty = self._loop.create_future()
-            await self._empty
+            # uvloop may never report the end of one whose connecting was cancelled between socket and protocol.
+            await asyncio.wait((self._empty,), timeout=CLOSING)
 
     def _expire(self) -> None:
         self._timer = None

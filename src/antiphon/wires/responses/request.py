@@ -41,10 +41,11 @@ _TUNING = ("stop", "seed", "top_k", "presence_penalty", "frequency_penalty")
 """What this wire has no field for, and does not change what is answered, only how."""
 _EFFORTS = ((2048, "low"), (8192, "medium"))
 """Thinking budgets in tokens below which an effort is meant; above them all it is high."""
-_PLACES = {
+PLACES = {
     "conversation": "conversations are kept by OpenAI only; use previous_response_id",
     "prompt": "prompt templates are kept by OpenAI only; send the text itself",
 }
+"""Fields that name something in a provider's store, and what to do where there is none."""
 
 
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
@@ -76,12 +77,12 @@ def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
         service_tier=fields.service_tier or "",
         stream=stream,
         extras=_extras(document, fields),
-        echo=_echo(document),
+        echo=echoed(document),
     )
 
 
 def _refuse_absent_state(fields: Fields) -> None:
-    for name, why in _PLACES.items():
+    for name, why in PLACES.items():
         if getattr(fields, name):
             raise BadRequest(f"`{name}` cannot be used with this model: {why}.", param=name)
     if fields.previous_response_id:
@@ -137,7 +138,8 @@ def _extras(document: dict[str, Any], fields: Fields) -> dict[str, Any]:
     return extras
 
 
-def _echo(document: dict[str, Any]) -> dict[str, Any]:
+def echoed(document: dict[str, Any]) -> dict[str, Any]:
+    """Return what a response repeats of its request."""
     echo = {name: document[name] for name in _ECHOED if document.get(name) is not None}
     given = document.get("input")
     if isinstance(given, Joined):

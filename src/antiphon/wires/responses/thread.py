@@ -35,13 +35,18 @@ class Joined(list[dict[str, Any]]):
         self.previous = previous
 
 
-class Turn(msgspec.Struct, frozen=True, eq=False):
-    """One answered request: the items it added, and the response object as it was answered."""
+class Turn(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
+    """One answered request: the items it added, and the response object as it was answered.
+
+    ``cuts`` and ``end`` tell how its stream was, where it had one (:func:`antiphon.wires.responses.retold.retold`).
+    """
 
     id: str
     previous: str
     input: list[dict[str, Any]]
     response: dict[str, Any]
+    cuts: tuple[int, ...] = ()
+    end: int = 0
 
     @classmethod
     def decode(cls, data: bytes) -> "Turn":
@@ -54,6 +59,29 @@ class Turn(msgspec.Struct, frozen=True, eq=False):
 
 
 _decode = msgspec.json.Decoder(Turn).decode
+
+
+class Elsewhere(msgspec.Struct, frozen=True, tag_field="kept", tag="elsewhere"):
+    """Stands for a response that its provider keeps: ``target`` is who answered it, by its name.
+
+    ``settled`` says that what was used for it is in the ledger, which is so once it has ended.
+    """
+
+    target: str
+    settled: bool = True
+
+    @classmethod
+    def of(cls, data: bytes) -> "Elsewhere | None":
+        """Return what :meth:`encode` gave, ``None`` for a turn."""
+        return _decode_place(data) if data.startswith(_PLACE) else None
+
+    def encode(self) -> bytes:
+        """Return the bytes to store."""
+        return msgspec.json.encode(self)
+
+
+_PLACE = b'{"kept":"elsewhere"'
+_decode_place = msgspec.json.Decoder(Elsewhere).decode
 
 
 def stores(document: dict[str, Any]) -> bool:
@@ -84,14 +112,14 @@ class Thread:
         joined = Joined(self.items() + self._given(document), document.get("previous_response_id") or "")
         return {**{name: value for name, value in document.items() if name != "previous_response_id"}, "input": joined}
 
-    def turn(self, document: dict[str, Any], response: bytes) -> Turn:
+    def turn(self, document: dict[str, Any], response: bytes, cuts: Iterable[int] = (), end: int = 0) -> Turn:
         """Return what to store of a caller's request, as it was before it was joined, and of its response object.
 
         Its items are as they will be listed: each with a type and an id.
         """
         answer = msgspec.json.decode(response)
         items = [_named(item) for item in self._given(document)]
-        return Turn(answer["id"], document.get("previous_response_id") or "", items, answer)
+        return Turn(answer["id"], document.get("previous_response_id") or "", items, answer, tuple(cuts), end)
 
     def _given(self, document: dict[str, Any]) -> list[dict[str, Any]]:
         known = {item["id"]: item for item in self.items() if "id" in item}
@@ -160,6 +188,15 @@ def unknown_previous(response_id: str) -> BadRequest:
         f"Previous response with id {response_id!r} not found.",
         param="previous_response_id",
         code="previous_response_not_found",
+    )
+
+
+def not_to_follow(response_id: str, status: str) -> BadRequest:
+    """Return the error for a ``previous_response_id`` that came to no answer that could be followed."""
+    return BadRequest(
+        f"The response {response_id!r} is {status}; go on from one that is completed or incomplete.",
+        param="previous_response_id",
+        code="previous_response_not_completed",
     )
 
 

@@ -5,13 +5,14 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer, BadRequest, CallError
-from antiphon.types import Target
+from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.responses import usage as usages
 from antiphon.wires.responses.answer import excerpt, read_answer, read_whole
 from antiphon.wires.responses.failure import error_frame
 from antiphon.wires.responses.fields import Fields, encoded, wrong_type
 from antiphon.wires.responses.growth import Frames
+from antiphon.wires.responses.retold import unfinished
 from antiphon.wires.responses.seal import TAG
 from antiphon.wires.responses.watch import ResponsesWatch
 from antiphon.wires.sse import SSESplitter, comment
@@ -69,6 +70,8 @@ class Responses:
     def whole(self, body: bytes) -> Whole:
         """See :meth:`antiphon.wires.wire.Wire.whole`; an answer in the background may have no output yet."""
         answer = read_whole(body)
+        if unfinished({"status": answer.status}):
+            return Whole(Usage(), 0)
         size = sum(_item_bytes(bytes(raw)) for raw in answer.output or ())
         return Whole(usages.read(bytes(answer.usage)), size)
 

@@ -1,0 +1,38 @@
+"""What a provider says of a response that it keeps: shown, listed, cancelled, deleted, told again. It passes unread but
+for what was used."""
+
+from antiphon.wires.responses import usage as usages
+from antiphon.wires.responses.answer import read_answer
+from antiphon.wires.responses.frame import StreamEvent
+from antiphon.wires.responses.retold import unfinished
+from antiphon.wires.responses.watch import ResponsesWatch
+from antiphon.wires.responses.wire import Responses
+from antiphon.wires.wire import Envelope, Whole
+
+
+class Looked(Responses):
+    """Answers below /v1/responses/{id}; one that failed is an answer here."""
+
+    def whole(self, body: bytes) -> Whole:
+        """See :meth:`antiphon.wires.wire.Wire.whole`; nothing is used up before a response has ended."""
+        answer = read_answer(body)
+        usage = None if unfinished({"status": answer.status}) else usages.read(bytes(answer.usage))
+        return Whole(usage, 0)
+
+    def watch(self, envelope: Envelope, hides_usage: bool) -> "LookedWatch":
+        return LookedWatch(eager=True)
+
+
+class LookedWatch(ResponsesWatch):
+    """Watches a stream that is told again; what was used was recorded the first time."""
+
+    __slots__ = ()
+
+    def _end(self, event: StreamEvent, frame: bytes) -> bytes:
+        self.response = bytes(event.response)
+        self.committed = self.ended = True
+        return frame
+
+    def _fail(self, event: StreamEvent, frame: bytes) -> bytes:
+        self.committed = True  # the response that failed comes after it
+        return frame

@@ -1,0 +1,356 @@
+"""Responses in the background at targets that have none: accepted at once, made without their caller, never lost."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from living import Gateway, cli, eventually, post
+
+ENDED = ("completed", "failed", "incomplete", "cancelled")
+
+
+class Slow:
+    """A chat provider that says one piece of its answer for each that it is allowed."""
+
+    def __init__(self) -> None:
+        self.allowed = threading.Semaphore(0)
+        self.asked: list[dict[str, Any]] = []
+        self.left = threading.Semaphore(0)
+        """One for each caller who went before the end."""
+        slow = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                slow.asked.append(body)
+                self.send_response(200)
+                self.send_header("content-type", "text/event-stream" if body.get("stream") else "application/json")
+                self.send_header("connection", "close")
+                self.end_headers()
+                try:
+                    for piece in slow.streamed() if body.get("stream") else slow.whole():
+                        self.wfile.write(piece)
+                except OSError:
+                    slow.left.release()
+                self.close_connection = True
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def allow(self, pieces: int = 1) -> None:
+        for _ in range(pieces):
+            self.allowed.release()
+
+    def whole(self) -> Iterator[bytes]:
+        self._wait()
+        usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+        choice = {"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}
+        answer = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+        yield json.dumps({**answer, "usage": usage}).encode()
+
+    def streamed(self) -> Iterator[bytes]:
+        base = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+        for piece in ("He", "l", "lo"):
+            self._wait()
+            yield self._chunk({**base, "choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
+        self._wait()
+        yield self._chunk({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+        yield self._chunk({**base, "choices": [], "usage": usage})
+        yield b"data: [DONE]\n\n"
+
+    def _wait(self) -> None:
+        assert self.allowed.acquire(timeout=30)
+
+    @staticmethod
+    def _chunk(data: dict[str, Any]) -> bytes:
+        return b"data: %b\n\n" % json.dumps(data).encode()
+
+    def close(self) -> None:
+        self.allow(100)
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    made = Slow()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def gateway(slow: Slow, tmp_path: Path) -> Iterator[Gateway]:
+    config = {
+        "server": {"drain": 0.1},
+        "providers": {"slow": {"kind": "openai-compatible", "base_url": slow.url}},
+        "models": {"m": "slow/m"},
+    }
+    running = Gateway(tmp_path, config)
+    yield running
+    assert running.stop() == 0
+    assert "Traceback" not in running.output, running.output
+
+
+@pytest.fixture
+def client(gateway: Gateway) -> Iterator[openai.OpenAI]:
+    with client_of(gateway) as made:
+        yield made
+
+
+def client_of(gateway: Gateway, key: str | None = None) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key or gateway.key, max_retries=0, timeout=20)
+
+
+async def ended(client: openai.OpenAI, name: str) -> Any:
+    """The response once it has ended, asked for as often as needed."""
+    await eventually(lambda: client.responses.retrieve(name).status in ENDED, 10)
+    return client.responses.retrieve(name)
+
+
+async def test_accepted_at_once_and_answered_later(gateway: Gateway, client: openai.OpenAI, slow: Slow) -> None:
+    raw = client.responses.with_raw_response.create(model="m", input="Hi", background=True, metadata={"k": "v"})
+    begun = raw.parse()
+    assert (begun.status, begun.background, begun.output, begun.metadata) == ("queued", True, [], {"k": "v"})
+    assert client.responses.retrieve(begun.id).status == "queued"
+    slow.allow()
+    done = await ended(client, begun.id)
+    assert (done.id, done.status, done.output_text, done.background) == (begun.id, "completed", "Hello", True)
+    assert (done.usage.total_tokens, done.created_at) == (5, begun.created_at)
+    assert "background" not in slow.asked[-1]
+    listed = client.responses.input_items.list(begun.id)
+    assert listed.data[0].content[0].text == "Hi"
+    call = raw.headers["x-antiphon-call-id"]
+    await eventually(lambda: [row for row in gateway.records() if row["id"] == call], 5)
+    (record,) = [row for row in gateway.records() if row["id"] == call]
+    assert (record["outcome"], record["operation"], record["output"]) == ("success", "responses", 2)
+    slow.allow()
+    after = client.responses.create(model="m", input="More", previous_response_id=begun.id)
+    assert after.previous_response_id == begun.id
+    assert [message["role"] for message in slow.asked[-1]["messages"]] == ["user", "assistant", "user"]
+
+
+async def test_streamed_left_and_taken_up_again(client: openai.OpenAI, slow: Slow) -> None:
+    seen: list[Any] = []
+    with client.responses.create(model="m", input="Hi", background=True, stream=True) as stream:
+        first = next(iter(stream))  # before anybody has said anything
+        assert (first.type, first.sequence_number, first.response.status) == ("response.created", 0, "queued")
+        slow.allow(2)
+        seen.append(first)
+        for event in stream:
+            seen.append(event)
+            if event.type == "response.output_text.delta" and event.delta == "l":
+                break
+    name, last = first.response.id, seen[-1].sequence_number
+    slow.allow(2)
+    rest = list(client.responses.retrieve(name, stream=True, starting_after=last))
+    whole = [*seen, *rest]
+    assert [event.sequence_number for event in whole] == list(range(len(whole)))
+    assert "".join(event.delta for event in whole if event.type == "response.output_text.delta") == "Hello"
+    done = whole[-1]
+    assert (done.type, done.response.id, done.response.output_text) == ("response.completed", name, "Hello")
+    assert {event.response.id for event in whole if hasattr(event, "response")} == {name}
+    # What is told again, once it is over, is what was told the first time.
+    for after in (None, 0, last, done.sequence_number):
+        more = {} if after is None else {"starting_after": after}
+        again = list(client.responses.retrieve(name, stream=True, **more))
+        assert [event.sequence_number for event in again] == list(range(0 if after is None else after + 1, len(whole)))
+        assert [event.type for event in again] == [event.type for event in whole[len(whole) - len(again) :]]
+    with client.responses.stream(response_id=name, starting_after=last) as helped:
+        assert helped.get_final_response().output_text == "Hello"
+
+
+async def test_followed_by_several_while_it_is_made(client: openai.OpenAI, slow: Slow) -> None:
+    begun = client.responses.create(model="m", input="Hi", background=True, stream=True)
+    name = next(iter(begun)).response.id
+    begun.close()
+    found: list[list[Any]] = []
+
+    def follow() -> None:
+        found.append(list(client.responses.retrieve(name, stream=True)))
+
+    threads = [threading.Thread(target=follow) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    slow.allow(4)
+    for thread in threads:
+        thread.join(20)
+    assert [[event.sequence_number for event in each] for each in found] == [list(range(len(found[0])))] * 3
+    assert [each[-1].response.output_text for each in found] == ["Hello"] * 3
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_cancelled(gateway: Gateway, client: openai.OpenAI, slow: Slow, stream: bool) -> None:
+    if stream:
+        events = client.responses.create(model="m", input="Hi", background=True, stream=True)
+        each = iter(events)
+        name = next(each).response.id
+        slow.allow()
+        assert any(event.type == "response.output_text.delta" for event in each)
+    else:
+        name = client.responses.create(model="m", input="Hi", background=True).id
+        await eventually(lambda: slow.asked, 5)
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.create(model="m", input="More", previous_response_id=name)
+    assert caught.value.code == "previous_response_not_completed"
+    for _ in range(2):  # again is the same
+        assert client.responses.cancel(name).status == "cancelled"
+    assert client.responses.retrieve(name).status == "cancelled"
+    told = list(client.responses.retrieve(name, stream=True))
+    assert (told[-1].type, told[-1].response.status) == ("response.incomplete", "cancelled")
+    if stream:
+        last = list(each)[-1]
+        assert (last.type, last.sequence_number) == (told[-1].type, told[-1].sequence_number)
+    await eventually(lambda: [row for row in gateway.records() if row["outcome"] == "cancelled"], 5)
+    slow.allow(5)
+    assert not stream or slow.left.acquire(timeout=5)
+
+
+async def test_what_cannot_be_cancelled(gateway: Gateway, client: openai.OpenAI, slow: Slow) -> None:
+    slow.allow()
+    whole = client.responses.create(model="m", input="Hi")
+    with pytest.raises(openai.BadRequestError, match="synchronous"):
+        client.responses.cancel(whole.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.cancel("resp_none")
+    slow.allow()
+    begun = client.responses.create(model="m", input="Hi", background=True)
+    done = await ended(client, begun.id)
+    assert client.responses.cancel(begun.id) == done
+
+
+async def test_it_is_its_keys_alone(gateway: Gateway, client: openai.OpenAI, slow: Slow) -> None:
+    made = json.loads(cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)
+    begun = client.responses.create(model="m", input="Hi", background=True, stream=True)
+    name = next(iter(begun)).response.id
+    with client_of(gateway, made["key"]) as other:
+        await eventually(lambda: _knows(other), 5)
+        for ask in (other.responses.retrieve, other.responses.cancel, other.responses.delete):
+            with pytest.raises(openai.NotFoundError):
+                ask(name)
+        with pytest.raises(openai.NotFoundError):
+            other.responses.retrieve(name, stream=True)
+        with pytest.raises(openai.BadRequestError) as caught:
+            other.responses.create(model="m", input="More", previous_response_id=name)
+        assert caught.value.code == "previous_response_not_found"
+    begun.close()
+    client.responses.cancel(name)
+
+
+def _knows(client: openai.OpenAI) -> bool:
+    try:
+        return bool(client.models.list().data)
+    except openai.AuthenticationError:
+        return False
+
+
+async def test_deleted_while_it_is_made(client: openai.OpenAI, slow: Slow) -> None:
+    name = client.responses.create(model="m", input="Hi", background=True).id
+    client.responses.delete(name)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(name)
+
+
+@pytest.mark.parametrize("hard", [True, False])
+async def test_the_end_of_the_gateway_is_told(gateway: Gateway, slow: Slow, tmp_path: Path, hard: bool) -> None:
+    with client_of(gateway) as client:
+        unfinished = client.responses.create(model="m", input="Hi", background=True).id
+        streamed = client.responses.create(model="m", input="Hi", background=True, stream=True)
+        half = next(iter(streamed)).response.id
+        streamed.close()
+    if hard:
+        gateway.kill()
+    else:
+        assert gateway.stop() == 0
+    again = Gateway(tmp_path)
+    try:
+        with client_of(again) as client:
+            for name in (unfinished, half):
+                response = client.responses.retrieve(name)
+                assert (response.id, response.status) == (name, "failed")
+                assert "stopped" in response.error.message
+                assert client.responses.cancel(name).status == "failed"
+                with pytest.raises(openai.APIError, match="stopped"):
+                    list(client.responses.retrieve(name, stream=True))
+                with pytest.raises(openai.BadRequestError):
+                    client.responses.create(model="m", input="More", previous_response_id=name)
+                client.responses.delete(name)
+    finally:
+        again.stop()
+        if hard:
+            gateway.process.returncode = 0  # which was no accident
+
+
+async def test_a_provider_that_fails(tmp_path: Path) -> None:
+    models = {"cut": "sim/fault-cut-clean:after=3", "no": "sim/fault-status:code=500"}
+    running = Gateway(tmp_path, {"models": models})
+    try:
+        with client_of(running) as client:
+            for model in models:
+                begun = client.responses.create(model=model, input="One two three four", background=True)
+                failed = await ended(client, begun.id)
+                assert (failed.status, failed.error.code) == ("failed", "server_error")
+                seen: list[Any] = []
+                with pytest.raises(openai.APIError):
+                    seen.extend(client.responses.create(model=model, input="One two", background=True, stream=True))
+    finally:
+        assert running.stop() == 0
+        assert "Traceback" not in running.output, running.output
+
+
+async def test_targets_of_the_same_wire_that_keep_none(tmp_path: Path) -> None:
+    running = Gateway(tmp_path, {"models": {"echo": "sim/echo"}})
+    try:
+        with client_of(running) as client:
+            begun = client.responses.create(model="echo", input="One two", background=True)
+            assert (await ended(client, begun.id)).output_text == "One two"
+            events = list(client.responses.create(model="echo", input="One two", background=True, stream=True))
+            assert [event.sequence_number for event in events] == list(range(len(events)))
+            name = events[0].response.id
+            assert events[-1].response.id == name
+            again = list(client.responses.retrieve(name, stream=True))
+            assert [event.type for event in again] == [event.type for event in events]
+            after = client.responses.create(model="echo", input="Three", previous_response_id=name)
+            assert after.usage.input_tokens > events[-1].response.usage.input_tokens
+    finally:
+        assert running.stop() == 0
+        assert "Traceback" not in running.output, running.output
+
+
+async def test_what_is_refused_at_once(gateway: Gateway, client: openai.OpenAI) -> None:
+    before = len(gateway.records())
+    for fields, param in (
+        ({"store": False}, "store"),
+        ({"conversation": "conv_1"}, "conversation"),
+        ({"prompt": {"id": "pmpt_1"}}, "prompt"),
+        ({"tools": [{"type": "web_search"}]}, "tools"),
+    ):
+        with pytest.raises(openai.BadRequestError) as caught:
+            client.responses.create(model="m", input="Hi", background=True, **fields)
+        assert caught.value.param == param
+    assert len(gateway.records()) == before
+
+
+async def test_there_is_an_end_to_how_many(gateway: Gateway, client: openai.OpenAI, slow: Slow) -> None:
+    body = {"model": "m", "input": "Hi", "background": True}
+    for _ in range(64):
+        answer = await post(gateway.port, "/v1/responses", body, gateway.key)
+        assert answer.status == 200
+    refused = await post(gateway.port, "/v1/responses", body, gateway.key)
+    assert (refused.status, refused.json["error"]["code"]) == (429, "too_many_background_responses")
+    assert int(refused.headers["retry-after"]) > 0
+    client.responses.cancel(answer.json["id"])
+    assert (await post(gateway.port, "/v1/responses", body, gateway.key)).status == 200
