@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from antiphon.types import BUCKETS, PICO, Outcome, Record
+from antiphon.types import BUCKETS, COUNTS, PICO, UNITS, Outcome, Record
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -40,11 +40,11 @@ class _Histogram:
 class _Series:
     """The sums of one operation, model and target."""
 
-    __slots__ = ("cost", "duration", "errors", "first_output", "outcomes", "overhead", "tokens", "unpriced")
+    __slots__ = ("cost", "counts", "duration", "errors", "first_output", "outcomes", "overhead", "unpriced")
 
     def __init__(self) -> None:
         self.outcomes = dict.fromkeys(Outcome, 0)
-        self.tokens = dict.fromkeys(BUCKETS, 0)
+        self.counts = dict.fromkeys(COUNTS, 0)
         self.errors: dict[tuple[str, str], int] = {}
         self.cost = 0
         self.unpriced = 0
@@ -66,13 +66,13 @@ class _Series:
         if not record.stream:
             self.overhead.observe(max(0, record.duration_us - upstream))
         if (usage := record.usage) is not None:
-            tokens = self.tokens
-            tokens["input"] += usage.input
-            tokens["output"] += usage.output
-            if usage.total != usage.input + usage.output:
-                for bucket in BUCKETS:
-                    if bucket not in ("input", "output"):
-                        tokens[bucket] += getattr(usage, bucket)
+            counts = self.counts
+            counts["input"] += usage.input
+            counts["output"] += usage.output
+            if sum(used := usage.counts) != usage.input + usage.output:
+                for name, count in zip(COUNTS, used, strict=True):
+                    if name not in ("input", "output"):
+                        counts[name] += count
         if record.cost is None:
             self.unpriced += 1
         else:
@@ -130,6 +130,7 @@ class _Collector:
         labels = ["operation", "model", "target"]
         calls = Counter("antiphon_calls", "Calls that ended, by outcome.", labels=[*labels, "outcome"])
         tokens = Counter("antiphon_tokens", "Tokens, by disjoint bucket.", labels=[*labels, "type"])
+        units = Counter("antiphon_units", "What is billed beside tokens.", labels=[*labels, "unit"])
         cost = Counter("antiphon_cost_dollars", "Cost of calls with a known price.", labels=labels)
         unpriced = Counter("antiphon_calls_unpriced", "Calls whose price is unknown.", labels=labels)
         errors = Counter("antiphon_attempt_errors", "Attempts that failed.", labels=["provider", "error_type"])
@@ -137,9 +138,10 @@ class _Collector:
         for key, series in list(self._telemetry._series.items()):
             for outcome, count in series.outcomes.items():
                 calls.add_metric([*key, outcome.value], count)
-            for bucket, count in series.tokens.items():
-                if count:
-                    tokens.add_metric([*key, bucket], count)
+            for family, names in ((tokens, BUCKETS), (units, UNITS)):
+                for name in names:
+                    if series.counts[name]:
+                        family.add_metric([*key, name], series.counts[name])
             cost.add_metric(list(key), series.cost / PICO)
             unpriced.add_metric(list(key), series.unpriced)
             for error, count in series.errors.items():
@@ -149,7 +151,7 @@ class _Collector:
         refused = Counter("antiphon_requests_refused", "Requests refused before a call.", labels=["code"])
         for code, count in self._telemetry.refused.items():
             refused.add_metric([code], count)
-        yield from (calls, tokens, cost, unpriced, errors, refused)
+        yield from (calls, tokens, units, cost, unpriced, errors, refused)
 
     def _durations(self) -> "Iterator[Metric]":
         from prometheus_client.core import HistogramMetricFamily

@@ -62,7 +62,7 @@ class Timeouts(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Token counts in disjoint buckets; their sum is the provider's total.
+    """What one call used: tokens in disjoint buckets, whose sum is the provider's total, and units billed beside them.
 
     ``estimated`` says that we counted, because the provider did not say, or said something impossible.
     """
@@ -70,31 +70,68 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     input: int = 0
     cache_read: int = 0
     cache_write: int = 0
+    """Written to a cache for the shortest time it keeps anything: 5 minutes at Anthropic, 30 at OpenAI."""
+    cache_write_long: int = 0
+    """Written to a cache for longer, at a higher price: 1 hour at Anthropic and on Bedrock, 12 hours at OpenAI."""
     audio_input: int = 0
+    audio_cache_read: int = 0
     image_input: int = 0
     output: int = 0
     reasoning: int = 0
     audio_output: int = 0
+    image_output: int = 0
+    images: int = 0
+    """Images that were made and are billed by the piece; where tokens are billed for them, those are counted."""
+    seconds: int = 0
+    """Seconds of audio, a begun one counted whole."""
+    characters: int = 0
+    """Characters that were read aloud."""
+    searches: int = 0
+    """Searches of the web, or units of a reranker."""
     estimated: bool = False
+    service_tier: str = ""
+    """How the provider says it served the call, where that is not the ordinary way and its price may differ."""
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Every count, in the order of :data:`COUNTS`."""
+        return msgspec.structs.astuple(self)[:_SIZE]
 
     @property
     def total(self) -> int:
-        return self.total_input + self.total_output
+        """All tokens."""
+        return sum(msgspec.structs.astuple(self)[:_TOKENS])
 
     @property
     def total_input(self) -> int:
-        return self.input + self.cache_read + self.cache_write + self.audio_input + self.image_input
+        return (
+            self.input
+            + self.cache_read
+            + self.cache_write
+            + self.cache_write_long
+            + self.audio_input
+            + self.audio_cache_read
+            + self.image_input
+        )
 
     @property
     def total_output(self) -> int:
-        return self.output + self.reasoning + self.audio_output
+        return self.output + self.reasoning + self.audio_output + self.image_output
 
 
-BUCKETS = tuple(name for name in Usage.__struct_fields__ if name != "estimated")
+COUNTS = tuple(name for name in Usage.__struct_fields__ if name not in ("estimated", "service_tier"))
+"""Everything that is counted and priced, in the order of :class:`Usage` and :class:`Price`."""
+UNITS = ("images", "seconds", "characters", "searches")
+"""What is counted beside tokens."""
+BUCKETS = tuple(name for name in COUNTS if name not in UNITS)
+"""The buckets of tokens."""
+INPUT = frozenset(BUCKETS[: BUCKETS.index("output")])
+"""The buckets of what went in."""
+_SIZE, _TOKENS = len(COUNTS), len(BUCKETS)
 
 
 class Price(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Picodollars per token for each bucket of :class:`Usage`, and the version of the price list.
+    """Picodollars for each token of a bucket and for each unit of :class:`Usage`, and the version of the price list.
 
     ``None`` is *unknown*, which is not zero. A bucket without a price of its own falls back as the list's source
     says: the catalog fills it in, so that this value is complete.
@@ -104,27 +141,48 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
     input: int | None = None
     cache_read: int | None = None
     cache_write: int | None = None
+    cache_write_long: int | None = None
     audio_input: int | None = None
+    audio_cache_read: int | None = None
     image_input: int | None = None
     output: int | None = None
     reasoning: int | None = None
     audio_output: int | None = None
+    image_output: int | None = None
+    images: int | None = None
+    seconds: int | None = None
+    characters: int | None = None
+    searches: int | None = None
     long_from: int | None = None
     """Input tokens above which ``long`` prices the whole call, where a provider charges long contexts more."""
     long: "Price | None" = None
+    tiers: "dict[str, Price] | None" = None
+    """The prices by service tier; one that is not among them is unknown. ``None``: the same at every tier."""
+
+    def in_force(self, usage: Usage) -> "Price | None":
+        """Return the price of a call that used this, by its service tier and length, or ``None``: unknown."""
+        price: Price | None = self
+        if usage.service_tier and self.tiers is not None:
+            price = self.tiers.get(usage.service_tier)
+        if price is None or price.long is None or price.long_from is None or usage.total_input <= price.long_from:
+            return price
+        return price.long
 
     def cost(self, usage: Usage) -> int | None:
-        """Return the exact cost in picodollars, or ``None`` where a used bucket has no known price."""
-        if self.long is not None and self.long_from is not None and usage.total_input > self.long_from:
-            return self.long.cost(usage)
+        """Return the exact cost in picodollars, or ``None`` where something used has no known price."""
+        counts = usage.counts
+        price = self.in_force(usage) if usage.service_tier or self.long is not None else self
+        if price is None:
+            return None if any(counts) else 0
+        text = usage.input + usage.output
+        if sum(counts) == text and price.input is not None and price.output is not None:
+            return usage.input * price.input + usage.output * price.output  # most calls, in half the time
         total = 0
-        for bucket in BUCKETS:
-            count = getattr(usage, bucket)
+        for count, each in zip(counts, msgspec.structs.astuple(price)[1:], strict=False):
             if count:
-                price = getattr(self, bucket)
-                if price is None:
+                if each is None:
                     return None
-                total += count * price
+                total += count * each
         return total
 
 

@@ -401,11 +401,18 @@ FAULTS = {
         "expected a number of dollars",
         "",
     ),
-    "price without input": (
-        "models: {a: {targets: [sim/echo], price: {output: 1}}}\n",
+    "price without a number": (
+        "models: {a: {targets: [sim/echo], price: {}}}\n",
         1,
-        "models.a.price.input",
-        "is missing",
+        "models.a.price",
+        "a price needs at least one number",
+        "",
+    ),
+    "negative price of a unit": (
+        "models: {a: {targets: [sim/echo], price: {images: -0.04}}}\n",
+        1,
+        "models.a.price.images",
+        "is negative",
         "",
     ),
     "panels": ("panels: {jury: {kind: consensus}}\n", 1, "panels", "not available in this version", ""),

@@ -11,7 +11,7 @@ from antiphon.catalog import load
 from antiphon.catalog.facts import ModelFacts, load_facts
 from antiphon.catalog.kinds import load_kinds
 from antiphon.catalog.prices import dollars, filled, per_million
-from antiphon.types import BUCKETS, Price, Usage
+from antiphon.types import BUCKETS, COUNTS, UNITS, Price, Usage
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW = json.loads((ROOT / "src/antiphon/catalog/facts.json").read_text("utf-8"))
@@ -190,9 +190,11 @@ def test_picodollars_are_shown_exactly(amount: int | None, text: str):
 
 def test_buckets_fall_back_and_unknown_stays_unknown():
     price = filled({"input": 10, "output": 20}, "v")
-    assert price == Price("v", 10, 10, 10, None, 10, 20, 20, None)
+    fallbacks = {"cache_read": 10, "cache_write": 10, "audio_cache_read": 10, "image_input": 10, "reasoning": 20}
+    assert price == Price("v", input=10, output=20, **fallbacks)
     assert price.cost(Usage(input=1, cache_read=1, cache_write=1, image_input=1, output=1, reasoning=1)) == 80
-    assert price.cost(Usage(input=1, audio_input=1)) is None
+    for name in ("cache_write_long", "audio_input", "audio_output", "image_output", *UNITS):
+        assert price.cost(Usage(input=1, **{name: 1})) is None, name
     assert filled({"output": 5}, "v").cost(Usage(input=1)) is None
     assert filled({"output": 5}, "v").cost(Usage(output=2)) == 10
 
@@ -220,7 +222,7 @@ def test_local_servers_cost_nothing_and_that_is_known():
     catalog = load(environ={"OLLAMA_HOST": "127.0.0.1"}, probes={})
     price = catalog.resolve("ollama/anything").targets[0].price
     assert price is not None
-    assert price.cost(Usage(input=5, cache_read=5, audio_input=5, output=5, audio_output=5)) == 0
+    assert price.cost(Usage(**dict.fromkeys(COUNTS, 5), service_tier="whatever")) == 0
     facts = catalog.facts("ollama/anything")
     assert facts is not None
     assert facts.tier == "free"

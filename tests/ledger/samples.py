@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from antiphon.clock import new_id
-from antiphon.types import BUCKETS, AttemptRecord, Outcome, Record, Usage
+from antiphon.types import COUNTS, AttemptRecord, Outcome, Record, Usage
 
 NOON = 1_763_640_000_000_000
 """2025-11-20T12:00:00Z in microseconds."""
@@ -54,7 +54,7 @@ def varied(count: int, seed: int = 7) -> list[Record]:
                 [
                     None,
                     Usage(),
-                    Usage(**{name: chance.randrange(10**9) for name in BUCKETS}, estimated=True),
+                    Usage(**{name: chance.randrange(10**9) for name in COUNTS}, estimated=True, service_tier="flex"),
                     Usage(input=2**63 - 1),
                 ]
             ),

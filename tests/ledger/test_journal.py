@@ -78,9 +78,15 @@ def test_a_lone_surrogate_in_an_error_loses_only_itself(journal: Journal):
         {"usage": Usage(input=-1)},
         {"usage": Usage(audio_output=2**63)},
         {"usage": Usage(reasoning=2**80)},
+        {"usage": Usage(cache_write_long=-1)},
+        {"usage": Usage(input=5, images=-1)},
+        {"usage": Usage(searches=2**63)},
         {"error": "x" * (1 << 20)},
     ],
-    ids=["negative cost", "huge cost", "negative count", "huge count", "enormous count", "huge text"],
+    ids=[
+        *("negative cost", "huge cost", "negative count", "huge count", "enormous count"),
+        *("negative bucket", "negative unit", "huge unit", "huge text"),
+    ],
 )
 def test_an_impossible_record_is_refused_and_leaves_no_byte(journal: Journal, changes: dict[str, object]):
     good = record()

@@ -15,7 +15,7 @@ from antiphon.ledger.rows import INSERT_CALL, call_row
 from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.usage import Filter, Line, dollars, report
 from antiphon.store.database import Database
-from antiphon.types import BUCKETS, Outcome, Price, Record, Usage
+from antiphon.types import BUCKETS, COUNTS, UNITS, Outcome, Price, Record, Usage
 from ledger.samples import NOON, record
 
 HOUR = 3600 * 1_000_000
@@ -138,7 +138,7 @@ def test_sums_beyond_64_bits_are_exact(database: Database):
     """Each number fits 63 bits (the journal refuses larger ones); their sum need not."""
     file(
         database,
-        [record(usage=Usage(**dict.fromkeys(BUCKETS, LARGEST)), cost=LARGEST) for _ in range(5)]
+        [record(usage=Usage(**dict.fromkeys(COUNTS, LARGEST)), cost=LARGEST) for _ in range(5)]
         + [record(usage=Usage(input=1), cost=1)],
     )
     for by in ("day", "model", "key"):
@@ -146,6 +146,44 @@ def test_sums_beyond_64_bits_are_exact(database: Database):
         for line in (*result.lines, result.total):
             assert line.cost == 5 * LARGEST + 1
             assert line.tokens == {**dict.fromkeys(BUCKETS, 5 * LARGEST), "input": 5 * LARGEST + 1}
+            assert line.units == dict.fromkeys(UNITS, 5 * LARGEST)
+
+
+def test_units_beside_tokens(database: Database):
+    """What is no token is counted, summed, told as unpriced without a price, and priced again."""
+    file(
+        database,
+        [
+            record(model="draw", usage=Usage(images=2), cost=80),
+            record(model="draw", usage=Usage(images=1), cost=None),
+            record(model="say", usage=Usage(characters=11, estimated=True), cost=33),
+            record(model="seek", usage=Usage(input=5, searches=3), cost=35),
+        ],
+    )
+    result = report(database, "model", prices={"openai/gpt-4o-mini": Price("v2", input=1, images=50, searches=9)}.get)
+    found = {line.group: line for line in (*result.lines, result.total)}
+    assert found["draw"].units == {**dict.fromkeys(UNITS, 0), "images": 3}
+    assert (found["draw"].known_cost, found["draw"].unpriced, found["draw"].total_tokens) == (80, 1, 0)
+    assert (found["draw"].repriced, found["say"].repriced_unpriced, found["seek"].repriced) == (150, 1, 32)
+    assert found["total"].units == {"images": 3, "seconds": 0, "characters": 11, "searches": 3}
+    [line] = [line for line in report(database, "call").lines if line.units["images"] == 1]
+    assert (line.unpriced, line.known_cost) == (1, None)
+
+
+def test_a_call_is_priced_again_at_the_tier_that_served_it(database: Database):
+    tiers = {"flex": Price("v2", input=5)}
+    file(
+        database,
+        [
+            record(usage=Usage(input=10), cost=1),
+            record(usage=Usage(input=10, service_tier="flex"), cost=1),
+            record(usage=Usage(input=10, service_tier="priority"), cost=1),
+        ],
+    )
+    prices = {"openai/gpt-4o-mini": Price("v2", input=10, tiers=tiers)}
+    total = report(database, "day", prices=prices.get).total
+    assert (total.repriced, total.repriced_priced, total.repriced_unpriced) == (150, 2, 1)
+    assert [line.detail["service_tier"] for line in report(database, "call").lines].count("flex") == 1
 
 
 COUNT = st.one_of(st.integers(0, 10**6), st.integers(0, LARGEST))
@@ -156,7 +194,7 @@ RECORDS = st.lists(
         model=st.sampled_from(["a", "b", "llama3.2:3b"]),
         key_id=st.sampled_from(["", "key_1", "key_2"]),
         outcome=st.sampled_from(list(Outcome)),
-        usage=st.none() | st.builds(Usage, **dict.fromkeys(BUCKETS, COUNT)),
+        usage=st.none() | st.builds(Usage, **dict.fromkeys(COUNTS, COUNT)),
         cost=st.none() | COUNT,
     ),
     max_size=25,
@@ -186,6 +224,8 @@ def test_records_in_are_totals_out(tmp_path_factory: pytest.TempPathFactory, rec
             assert line.errors == sum(each.outcome is Outcome.ERROR for each in mine)
             for bucket in BUCKETS:
                 assert line.tokens[bucket] == sum(getattr(each.usage, bucket) for each in mine if each.usage)
+            for unit in UNITS:
+                assert line.units[unit] == sum(getattr(each.usage, unit) for each in mine if each.usage)
         assert sum(line.calls for line in result.lines) == len(records)
         assert sum(line.cost for line in result.lines) == result.total.cost
         assert sum(line.unpriced for line in result.lines) == result.total.unpriced

@@ -76,6 +76,25 @@ def test_csv_reads_back(stopped: Path):
     assert rows[3]["tokens_output"] == "12"
 
 
+def test_units_are_shown_where_there_are_some(data: Path):
+    database = Database(f"sqlite:///{data / 'antiphon.db'}")
+    database.prepare()
+    database.close()
+    journal = Journal(data / "journal")
+    journal.append(record(usage=Usage(input=5), cost=1))
+    assert "units" not in antiphon("usage", "--data", data)[0]
+    journal.append(record(model="say", usage=Usage(seconds=60, searches=2), cost=None))
+    journal.close()
+    lines = antiphon("usage", "--by", "model", "--data", data)[0].splitlines()
+    assert "units" in lines[0]
+    assert any(line.startswith("say") and "60 seconds, 2 searches" in line and "unknown" in line for line in lines)
+    total = json.loads(antiphon("usage", "--json", "--data", data)[0])["total"]
+    assert total["units"] == {"images": 0, "seconds": 60, "characters": 0, "searches": 2}
+    assert total["unpriced"] == 1
+    rows = list(csv.DictReader(io.StringIO(antiphon("usage", "--by", "call", "--csv", "--data", data)[0])))
+    assert (rows[-1]["seconds"], rows[-1]["tokens_cache_write_long"]) == ("60", "0")
+
+
 @pytest.mark.parametrize("by", ["day", "model", "key", "call"])
 def test_the_table_has_a_total(stopped: Path, by: str):
     lines = antiphon("usage", "--by", by, "--data", stopped)[0].splitlines()

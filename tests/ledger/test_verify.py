@@ -3,16 +3,22 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 import pytest
+from alembic import command
+from alembic.config import Config
 
 from antiphon.errors import LedgerError
-from antiphon.ledger.frames import HEADER, pack
+from antiphon.ledger.frames import HEADER, PREFIX, pack
 from antiphon.ledger.journal import Journal
 from antiphon.ledger.shipper import Shipper
+from antiphon.ledger.usage import report
 from antiphon.ledger.verify import Proof, verify
 from antiphon.ledger.writer import segment
+from antiphon.store import columns
 from antiphon.store.database import Database
+from antiphon.store.migrate import LOCATION
 from antiphon.types import Price, Record, Usage
 from ledger.samples import record, varied
 
@@ -50,6 +56,51 @@ def ledger(data: Path, database: Database):
     ledger = Ledger(data, database)
     yield ledger
     ledger.journal.close()
+
+
+def older(path: Path, version: str) -> Database:
+    """Return a database as the migrations up to ``version`` made it."""
+    path.touch()
+    database = Database(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", LOCATION)
+    config.set_main_option("path_separator", "os")
+    with database.engine.connect() as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+    return database
+
+
+def test_a_ledger_of_the_release_before_is_read_filed_and_proven(tmp_path: Path):
+    """Its database has fewer columns and its journal fewer fields; a part of that is filed, a part is not."""
+    database = older(tmp_path / "antiphon.db", "0002")
+    names = ("id", "time", "operation", "model", "outcome", "target", "provider", "key_id", "status", "error", "stream",
+             "input", "cache_read", "cache_write", "audio_input", "image_input", "output", "reasoning", "audio_output",
+             "estimated", "cost", "price_version", "first_output_us", "duration_us")  # fmt: skip
+    row = ("call_1", 7, "chat", "m", "success", "p/m", "p", "k", 200, "", 0, 5, 0, 9, 0, 0, 2, 0, 0, 0, 68, "v1", 3, 4)
+    filed = (
+        b'{"id":"call_1","time":7,"operation":"chat","model":"m","outcome":"success","target":"p/m","provider":"p",'
+        b'"key_id":"k","status":200,"usage":{"input":5,"cache_write":9,"output":2},"cost":68,"price_version":"v1",'
+        b'"first_output_us":3,"duration_us":4}'
+    )
+    pending = filed.replace(b"call_1", b"call_2").replace(b'"cache_write":9,', b"")
+    writer = tmp_path / "journal" / "w1"
+    writer.mkdir(parents=True)
+    (writer / "lock").touch()
+    frames = [PREFIX.pack(len(payload), crc32(payload)) + payload for payload in (filed, pending)]
+    segment(writer, 1).write_bytes(HEADER + b"".join(frames))
+    with database.begin() as transaction:
+        transaction.execute(columns.insert("calls", names), row)
+        transaction.execute(columns.insert("positions", columns.POSITIONS), ("w1", 1, len(HEADER) + len(frames[0])))
+    database.prepare()
+    prices = {"p/m": Price("v1", input=2, cache_write=6, output=2)}
+    proof = verify(tmp_path / "journal", database, prices.get)
+    assert (proof.faults, proof.filed, proof.pending, proof.recomputed) == ([], 1, 1, 1)
+    Shipper(tmp_path / "journal", database, journal=None).adopt()
+    total = report(database, "day", prices=prices.get).total
+    assert (total.calls, total.tokens["input"], total.tokens["cache_write"], total.cost) == (2, 10, 9, 136)
+    assert total.tokens["cache_write_long"] == total.units["images"] == 0
+    database.close()
 
 
 def test_a_sound_ledger_is_called_sound_at_every_stage(ledger: Ledger):

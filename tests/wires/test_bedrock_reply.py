@@ -180,7 +180,15 @@ def test_botocore_reads_a_written_answer(reason, stop):
                 ToolCall("t", "f", '{"a":'),
                 ToolCall("u", "g", "{}", signature="proof"),
                 finish=Finish(reason),
-                usage=Usage(input=1, audio_input=2, cache_read=4, cache_write=8, output=16, reasoning=32),
+                usage=Usage(
+                    input=1,
+                    audio_input=2,
+                    cache_read=4,
+                    cache_write=3,
+                    cache_write_long=5,
+                    output=16,
+                    reasoning=32,
+                ),
             ),
             REQUEST,
         )
@@ -188,6 +196,7 @@ def test_botocore_reads_a_written_answer(reason, stop):
     assert parsed["stopReason"] == stop
     assert parsed["usage"] == {
         "inputTokens": 3, "outputTokens": 48, "totalTokens": 63, "cacheReadInputTokens": 4, "cacheWriteInputTokens": 8,
+        "cacheDetails": [{"ttl": "1h", "inputTokens": 5}, {"ttl": "5m", "inputTokens": 3}],
     }  # fmt: skip
     assert parsed["metrics"] == {"latencyMs": 0}
     assert parsed["output"]["message"]["content"] == [
@@ -549,7 +558,8 @@ calls = st.tuples(
     st.dictionaries(pieces, pieces | st.integers(-9, 9) | st.none(), max_size=3),
     st.lists(st.integers(0, 99), max_size=3),
 ).map(lambda drawn: ("tool", drawn[0], drawn[1], cut(json.dumps(drawn[2], ensure_ascii=False), drawn[3]), []))
-usages = st.builds(Usage, input=st.integers(0, 9), cache_read=st.integers(0, 9), output=st.integers(0, 9))
+_TOLD = ("input", "cache_read", "cache_write", "cache_write_long", "output")
+usages = st.builds(Usage, **dict.fromkeys(_TOLD, st.integers(0, 9)))
 
 
 @st.composite

@@ -141,7 +141,10 @@ INVOICES = [
     ({"inputTokens": 562, "outputTokens": 40, "totalTokens": 3661, "cacheReadInputTokens": 3059,
       "cacheWriteInputTokens": 0}, Usage(input=562, cache_read=3059, output=40)),
     ({"inputTokens": 723, "outputTokens": 5, "totalTokens": 3187, "cacheWriteInputTokens": 2459,
-      "cacheDetails": [{"ttl": "1h", "inputTokens": 2459}]}, Usage(input=723, cache_write=2459, output=5)),
+      "cacheDetails": [{"ttl": "1h", "inputTokens": 2459}]}, Usage(input=723, cache_write_long=2459, output=5)),
+    ({"inputTokens": 3, "outputTokens": 5, "totalTokens": 3008, "cacheWriteInputTokens": 3000,
+      "cacheDetails": [{"ttl": "1h", "inputTokens": 1000}, {"ttl": "5m", "inputTokens": 2000}]},
+     Usage(input=3, cache_write=2000, cache_write_long=1000, output=5)),
     ({"inputTokens": 1, "outputTokens": 0, "totalTokens": 1, "cacheReadInputTokens": None}, Usage(input=1)),
 ]  # fmt: skip
 
@@ -160,14 +163,36 @@ def test_usage_becomes_disjoint_buckets(counts, expected):
     assert watch.usage == expected
 
 
+def long(count):
+    return {"ttl": "1h", "inputTokens": count}
+
+
+def test_the_tier_and_the_speed_change_the_price():
+    counts = {"inputTokens": 3, "outputTokens": 5, "totalTokens": 8}
+    beside = {"usage": counts, "serviceTier": {"type": "flex"}, "performanceConfig": {"latency": "standard"}}
+    whole = msgspec.json.decode(answer(counts)) | beside
+    assert WIRE.whole(msgspec.json.encode(whole)).usage == Usage(input=3, output=5, service_tier="flex")
+    watch = WIRE.watch(WIRE.peek(HELLO, MODEL, True), False)
+    watch.frame(STOP)
+    beside["performanceConfig"] = {"latency": "optimized"}
+    watch.frame(event(frames.METADATA, {**beside, "metrics": {"latencyMs": 1}}))
+    assert watch.usage == Usage(input=3, output=5, service_tier="flex+optimized")
+    whole["serviceTier"] = {"type": "default"}
+    assert WIRE.whole(msgspec.json.encode(whole)).usage == Usage(input=3, output=5)
+
+
 def test_an_invoice_to_the_picodollar():
-    price = Price("v", input=3_000_000, cache_read=300_000, cache_write=3_750_000, output=15_000_000)
+    price = Price(
+        "v", input=3_000_000, cache_read=300_000, cache_write=3_750_000, cache_write_long=6_000_000, output=15_000_000
+    )
     usage = WIRE.whole(
         answer({"inputTokens": 562, "outputTokens": 40, "totalTokens": 3761, "cacheReadInputTokens": 3059,
-                "cacheWriteInputTokens": 100})
+                "cacheWriteInputTokens": 100,
+                "cacheDetails": [{"ttl": "1h", "inputTokens": 30}, {"ttl": "5m", "inputTokens": 70}]})
     ).usage  # fmt: skip
     assert usage.total == 3761
-    assert price.cost(usage) == 562 * 3_000_000 + 3059 * 300_000 + 100 * 3_750_000 + 40 * 15_000_000
+    cost = 562 * 3_000_000 + 3059 * 300_000 + 70 * 3_750_000 + 30 * 6_000_000 + 40 * 15_000_000
+    assert price.cost(usage) == cost
 
 
 @pytest.mark.parametrize(
@@ -178,6 +203,8 @@ def test_an_invoice_to_the_picodollar():
         {"inputTokens": -1, "outputTokens": 1},
         {"inputTokens": 10**10, "outputTokens": 1},
         {"inputTokens": "9"},
+        {"inputTokens": 9, "outputTokens": 1, "cacheWriteInputTokens": 5, "cacheDetails": [long(6)]},
+        {"inputTokens": 9, "outputTokens": 1, "cacheWriteInputTokens": 5, "cacheDetails": [long(-6)]},
         [],
     ],
 )

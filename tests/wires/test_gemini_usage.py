@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.types import Usage
+from antiphon.types import BUCKETS, Usage
 from antiphon.wires.gemini import usage as usages
 
 
@@ -47,7 +48,7 @@ INVOICES = {
     "cached sound": (
         {"promptTokenCount": 1000, "cachedContentTokenCount": 800, "candidatesTokenCount": 1, "totalTokenCount": 1001,
          "promptTokensDetails": details(TEXT=100, AUDIO=900), "cacheTokensDetails": details(AUDIO=800)},
-        Usage(input=100, cache_read=800, audio_input=100, output=1),
+        Usage(input=100, audio_cache_read=800, audio_input=100, output=1),
     ),
     "a cached part that is not split": (
         {"promptTokenCount": 1000, "cachedContentTokenCount": 900, "candidatesTokenCount": 1, "totalTokenCount": 1001,
@@ -63,6 +64,30 @@ INVOICES = {
         {"promptTokenCount": 8, "candidatesTokenCount": 120, "totalTokenCount": 128,
          "candidatesTokensDetails": details(AUDIO=120)},
         Usage(input=8, audio_output=120),
+    ),
+    "cached words and sound": (
+        {"promptTokenCount": 1000, "cachedContentTokenCount": 700, "candidatesTokenCount": 1, "totalTokenCount": 1001,
+         "promptTokensDetails": details(TEXT=400, AUDIO=600), "cacheTokensDetails": details(TEXT=200, AUDIO=500)},
+        Usage(input=200, cache_read=200, audio_input=100, audio_cache_read=500, output=1),
+    ),
+    "a picture that was made": (
+        {"promptTokenCount": 8, "candidatesTokenCount": 1320, "thoughtsTokenCount": 5, "totalTokenCount": 1333,
+         "candidatesTokensDetails": details(TEXT=30, IMAGE=1290)},
+        Usage(input=8, output=30, reasoning=5, image_output=1290),
+    ),
+    "served at another price": (
+        {"promptTokenCount": 8, "candidatesTokenCount": 2, "totalTokenCount": 10, "trafficType": "ON_DEMAND_PRIORITY"},
+        Usage(input=8, output=2, service_tier="priority"),
+    ),
+    "served from what was bought before": (
+        {"promptTokenCount": 8, "candidatesTokenCount": 2, "totalTokenCount": 10,
+         "trafficType": "PROVISIONED_THROUGHPUT"},
+        Usage(input=8, output=2, service_tier="provisioned_throughput"),
+    ),
+    "served as ever": (
+        {"promptTokenCount": 8, "candidatesTokenCount": 2, "totalTokenCount": 10, "trafficType": "ON_DEMAND",
+         "serviceTier": "standard"},
+        Usage(input=8, output=2),
     ),
     "numbers as strings, as protobuf may write them": (
         {"promptTokenCount": "3", "candidatesTokenCount": "2", "totalTokenCount": "5"},
@@ -85,6 +110,8 @@ def test_invoices(said: dict[str, Any], expected: Usage) -> None:
         b'{"promptTokenCount":2000000000}', b'{"promptTokenCount":"many"}', b'{"promptTokenCount":"\xff"}',
         b'{"promptTokenCount":1,"cachedContentTokenCount":5}',
         b'{"promptTokenCount":1,"candidatesTokenCount":1,"candidatesTokensDetails":[{"modality":"AUDIO","tokenCount":9}]}',
+        b'{"promptTokenCount":1,"candidatesTokenCount":1,"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":9}]}',
+        b'{"promptTokenCount":9,"cachedContentTokenCount":2,"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":-9}]}',
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_no_usage(raw: bytes) -> None:
@@ -94,14 +121,13 @@ def test_what_cannot_be_is_no_usage(raw: bytes) -> None:
 COUNTS = st.integers(0, 100_000)
 
 
-@given(st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS))
+@given(st.builds(Usage, **dict.fromkeys(BUCKETS, COUNTS)))
 def test_written_usage_reads_as_the_same(usage: Usage) -> None:
     written = usages.write(usage)
     again = usages.read(json.dumps(written).encode())
     assert again is not None
     assert again.total == usage.total == written["totalTokenCount"]
-    folded = Usage(
-        usage.input + usage.cache_write, usage.cache_read, 0, usage.audio_input, usage.image_input, usage.output,
-        usage.reasoning, usage.audio_output,
-    )  # fmt: skip
+    folded = msgspec.structs.replace(
+        usage, input=usage.input + usage.cache_write + usage.cache_write_long, cache_write=0, cache_write_long=0
+    )
     assert again == folded

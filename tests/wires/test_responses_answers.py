@@ -127,7 +127,7 @@ def test_read_a_whole_answer() -> None:
         id="resp_1",
         model="gpt-x",
         choices=(Choice(parts, Finish("tool_calls"), {"content": [token]}),),
-        usage=Usage(input=200, cache_read=128, output=20, reasoning=32),
+        usage=Usage(input=200, cache_read=128, output=20, reasoning=32, searches=1),
         created=1741476542,
     )
 

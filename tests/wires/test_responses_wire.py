@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from antiphon import types
 from antiphon.errors import (
     BadAnswer,
     BadRequest,
@@ -144,6 +145,21 @@ INVOICES = [
         Usage(input=500, cache_read=500, cache_write=1000, output=162, reasoning=1024),
         500 * 5 + 500 * 1 + 1000 * 6 + 1186 * 40,
     ),
+    (
+        {
+            "input_tokens": 2000,
+            "input_tokens_details": {
+                "cached_tokens": 0,
+                "cache_write_tokens": 1000,
+                "cache_write_tokens_details": {"ttl_12h_tokens": 600, "ttl_30m_tokens": 400},
+            },
+            "output_tokens": 10,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": 2010,
+        },
+        Usage(input=1000, cache_write=400, cache_write_long=600, output=10),
+        1000 * 5 + 400 * 6 + 600 * 10 + 10 * 40,
+    ),
 ]
 
 
@@ -152,7 +168,7 @@ def test_golden_invoices(raw: dict[str, Any], buckets: Usage, cost: int) -> None
     answer = json.dumps({"object": "response", "output": [], "usage": raw}).encode()
     assert WIRE.whole(answer).usage == buckets
     assert buckets.total == raw["total_tokens"]
-    price = Price("v", input=5, cache_read=1, cache_write=6, output=40, reasoning=40)
+    price = Price("v", input=5, cache_read=1, cache_write=6, cache_write_long=10, output=40, reasoning=40)
     assert price.cost(buckets) == cost
     again = usages.write(buckets)
     assert again is not None
@@ -170,6 +186,10 @@ def test_golden_invoices(raw: dict[str, Any], buckets: Usage, cost: int) -> None
         b"{}",
         b'{"input_tokens":-1}',
         b'{"input_tokens":1,"input_tokens_details":{"cached_tokens":2}}',
+        b'{"input_tokens":9,"input_tokens_details":{"cache_write_tokens":2,'
+        b'"cache_write_tokens_details":{"ttl_12h_tokens":3,"ttl_30m_tokens":0}}}',
+        b'{"input_tokens":9,"input_tokens_details":{"cache_write_tokens":2,'
+        b'"cache_write_tokens_details":{"ttl_12h_tokens":-3,"ttl_30m_tokens":5}}}',
         b'{"input_tokens":1,"output_tokens":1,"output_tokens_details":{"reasoning_tokens":2}}',
         b'{"input_tokens":99999999999}',
         b'{"input_tokens":1e400}',
@@ -183,12 +203,34 @@ def test_impossible_usage_is_none(raw: bytes) -> None:
 BUCKETS = st.integers(0, 1_000_000)
 
 
-@given(st.builds(Usage, *(BUCKETS for _ in range(8))))
+@given(st.builds(Usage, **{name: BUCKETS for name in types.BUCKETS if name != "audio_cache_read"}))
 def test_usage_comes_back_whole(usage: Usage) -> None:
     again = usages.write(usage)
     assert again is not None
     assert again["total_tokens"] == usage.total
     assert usages.read(json.dumps(again).encode()) == usage
+
+
+SEARCHED = [
+    {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "x"}},
+    {"type": "web_search_call", "id": "ws_2", "status": "completed", "action": {"type": "open_page", "url": "u"}},
+    {"type": "web_search_call", "id": "ws_3", "status": "completed"},
+    {"type": "function_call", "name": "web_search_call", "arguments": "{}"},
+    {"type": "message", "content": [{"type": "output_text", "text": '"web_search_call"'}]},
+]
+
+
+def test_searches_and_the_tier_are_part_of_the_invoice() -> None:
+    body = {"object": "response", "output": SEARCHED, "usage": INVOICES[0][0], "service_tier": "flex"}
+    expected = Usage(input=36, output=87, searches=2, service_tier="flex")
+    assert WIRE.whole(json.dumps(body).encode()).usage == expected
+    watch = WIRE.watch(WIRE.peek(b'{"model":"m","input":"x","stream":true}'), False)
+    event = json.dumps({"type": "response.completed", "sequence_number": 1, "response": body})
+    watch.frame(f"event: response.completed\ndata: {event}\n\n".encode())
+    assert watch.usage == expected
+    flex = Price("v", input=2, output=20, searches=10**10)
+    assert Price("v", input=5, output=40, tiers={"flex": flex}).cost(expected) == 36 * 2 + 87 * 20 + 2 * 10**10
+    assert Price("v", input=5, output=40, searches=1, tiers={}).cost(expected) is None
 
 
 def test_a_whole_answer() -> None:

@@ -220,6 +220,38 @@ def test_what_is_no_answer_is_refused(body: bytes) -> None:
             Usage(input=10, output=4, reasoning=20),
         ),
         ({"prompt_tokens": 8, "total_tokens": 8}, Usage(input=8)),
+        (
+            {
+                "prompt_tokens": 100,
+                "completion_tokens": 60,
+                "total_tokens": 160,
+                "prompt_tokens_details": {"cache_write_tokens": 70, "image_tokens": 10, "text_tokens": 90},
+                "completion_tokens_details": {"image_tokens": 50, "rejected_prediction_tokens": 3},
+            },
+            Usage(input=20, cache_write=70, image_input=10, output=10, image_output=50),
+        ),
+        (
+            {
+                "prompt_tokens": 100,
+                "total_tokens": 100,
+                "prompt_tokens_details": {
+                    "cache_write_tokens": 70,
+                    "cache_write_tokens_details": {"ttl_12h_tokens": 30, "ttl_30m_tokens": 40},
+                },
+            },
+            Usage(input=30, cache_write=40, cache_write_long=30),
+        ),
+        (
+            {
+                "prompt_tokens": 9,
+                "prompt_tokens_details": {
+                    "cache_write_tokens": 2,
+                    "cache_write_tokens_details": {"ttl_12h_tokens": -1},
+                },
+            },
+            None,
+        ),
+        ({"prompt_tokens": 9, "completion_tokens": 4, "completion_tokens_details": {"image_tokens": 5}}, None),
         ({"prompt_tokens": 8, "completion_tokens": 1, "prompt_tokens_details": None}, Usage(input=8, output=1)),
         ({"prompt_tokens": -1, "completion_tokens": 4}, None),
         ({"prompt_tokens": 10**12, "completion_tokens": 4}, None),
@@ -235,6 +267,24 @@ def test_usage_becomes_disjoint_buckets_or_nothing(raw: Any, expected: Usage | N
     assert found == expected
     if found is not None and isinstance(raw, dict) and "total_tokens" in raw:
         assert found.total == raw["total_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("told", "tier"),
+    [
+        ("default", ""), ("auto", ""), (None, ""), ("on_demand", ""), ("flex", "flex"), ("Priority", "priority"),
+        ("a b", "unknown"), ("x" * 40, "unknown"), ({"a": 1}, "unknown"), (7, "7"),
+    ],
+)  # fmt: skip
+def test_the_tier_that_answered_is_part_of_the_usage(told: Any, tier: str) -> None:
+    usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+    expected = Usage(input=5, output=2, service_tier=tier)
+    whole = {"choices": [], "usage": usage, "service_tier": told}
+    assert CHAT.whole(json.dumps(whole).encode()).usage == expected
+    seen = watch()
+    seen.frame(chunk(choices=[delta("x")], usage=None, service_tier=told))
+    seen.frame(chunk(choices=[], usage=usage, service_tier=told))
+    assert seen.usage == expected
 
 
 def test_errors_have_openais_shape() -> None:

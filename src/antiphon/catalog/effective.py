@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from antiphon.catalog.kinds import SETTINGS
-from antiphon.catalog.prices import per_million
+from antiphon.catalog.prices import per_million, per_unit
 from antiphon.catalog.provider import Provider
 from antiphon.catalog.routes import Route
 from antiphon.catalog.settings import SHOWN_AT, Settings
-from antiphon.types import BUCKETS, Identity, Timeouts
+from antiphon.types import BUCKETS, UNITS, Identity, Timeouts
 
 HIDDEN = "(hidden)"
 
@@ -100,8 +100,9 @@ def _route(route: Route, source: Callable[[str], str]) -> Iterator[Setting]:
     yield setting("aliases", list(route.aliases))
     yield setting("fallbacks", list(route.fallbacks))
     if route.price is not None:
-        stated = {bucket: getattr(route.price, bucket) for bucket in BUCKETS}
-        yield setting("price", {bucket: per_million(amount) for bucket, amount in stated.items()})
+        shown = {name: per_million(getattr(route.price, name)) for name in BUCKETS}
+        shown |= {name: per_unit(getattr(route.price, name)) for name in UNITS}
+        yield setting("price", shown)
 
 
 _OPTIONAL = frozenset(("strategy", "aliases", "fallbacks"))

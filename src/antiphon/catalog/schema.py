@@ -15,11 +15,12 @@ from pydantic import (
     PlainValidator,
     TypeAdapter,
     WithJsonSchema,
+    model_validator,
 )
 
 from antiphon.catalog.document import FromVariable, Written
 from antiphon.catalog.kinds import PARAMS, SECRETS, SETTINGS
-from antiphon.catalog.prices import dollars
+from antiphon.catalog.prices import dollars, dollars_each
 from antiphon.catalog.settings import GIB, KIB, MIB, Settings
 from antiphon.types import Secret, Timeouts
 
@@ -74,6 +75,12 @@ def _dollars(value: Any) -> int:
     return dollars(value.text if isinstance(value, Written) else str(value))
 
 
+def _dollars_each(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, Written, FromVariable)):
+        raise ValueError("expected a number of dollars")
+    return dollars_each(value.text if isinstance(value, Written) else str(value))
+
+
 _OWN_PATHS = ("v1", "v1beta", "model", "metrics", "health")
 """First segments of the gateway's own paths."""
 
@@ -116,6 +123,7 @@ Workers = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=64)]
 InFlight = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=10_000)]
 SecretText = Annotated[Secret, PlainValidator(_secret), WithJsonSchema({"type": "string", "minLength": 1})]
 Dollars = Annotated[int, PlainValidator(_dollars), WithJsonSchema({"type": "number", "minimum": 0})]
+DollarsEach = Annotated[int, PlainValidator(_dollars_each), WithJsonSchema({"type": "number", "minimum": 0})]
 Prefixes = Annotated[list[Annotated[Name, AfterValidator(_prefix)]], AfterValidator(_apart), Field(max_length=16)]
 
 
@@ -270,16 +278,37 @@ class TargetBlock(Block):
 
 
 class PriceBlock(Block):
-    """Dollars per million tokens; a bucket without a price takes `input`'s or `output`'s, audio stays unknown."""
+    """Dollars per million tokens, or for one unit; what has neither a price nor a default stays unknown."""
 
-    input: Dollars = Field(description="Input tokens.")
+    input: Dollars | None = Field(default=None, description="Input tokens. Default: unknown.")
     cache_read: Dollars | None = Field(default=None, description="Input tokens read from a cache. Default: `input`.")
     cache_write: Dollars | None = Field(default=None, description="Input tokens written to a cache. Default: `input`.")
+    cache_write_long: Dollars | None = Field(
+        default=None, description="The same, kept for an hour or more. Default: unknown."
+    )
     audio_input: Dollars | None = Field(default=None, description="Audio input tokens. Default: unknown.")
+    audio_cache_read: Dollars | None = Field(
+        default=None, description="Audio input tokens read from a cache. Default: `cache_read`."
+    )
     image_input: Dollars | None = Field(default=None, description="Image input tokens. Default: `input`.")
     output: Dollars | None = Field(default=None, description="Output tokens. Default: unknown.")
     reasoning: Dollars | None = Field(default=None, description="Reasoning tokens. Default: `output`.")
     audio_output: Dollars | None = Field(default=None, description="Audio output tokens. Default: unknown.")
+    image_output: Dollars | None = Field(default=None, description="Image output tokens. Default: unknown.")
+    images: DollarsEach | None = Field(default=None, description="Dollars for one image. Default: unknown.")
+    seconds: DollarsEach | None = Field(default=None, description="Dollars for one second of audio. Default: unknown.")
+    characters: DollarsEach | None = Field(
+        default=None, description="Dollars for one character read aloud. Default: unknown."
+    )
+    searches: DollarsEach | None = Field(
+        default=None, description="Dollars for one search, of the web or by a reranker. Default: unknown."
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "PriceBlock":
+        if not self.model_fields_set:
+            raise ValueError("a price needs at least one number; for tokens, `input` and `output`")
+        return self
 
 
 class ModelBlock(Block):

@@ -154,6 +154,7 @@ def _figures(line: "Line") -> dict[str, Any]:
         "cancelled": line.cancelled,
         "estimated": line.estimated,
         "tokens": {**line.tokens, "total": line.total_tokens},
+        "units": line.units,
         "cost": _amount(line.known_cost),
         "cost_picodollars": line.known_cost,
         "unpriced": line.unpriced,
@@ -170,7 +171,8 @@ def _figures(line: "Line") -> dict[str, Any]:
 def _flat(line: "Line") -> dict[str, Any]:
     figures = _figures(line)
     tokens: Mapping[str, int] = figures.pop("tokens")
-    return {**{f"tokens_{bucket}": count for bucket, count in tokens.items()}, **figures}
+    units: Mapping[str, int] = figures.pop("units")
+    return {**{f"tokens_{bucket}": count for bucket, count in tokens.items()}, **units, **figures}
 
 
 def _print_csv(report: "Report") -> None:
@@ -194,6 +196,7 @@ COLUMNS: dict[str, "Callable[[Line], Any]"] = {
     "cancelled": lambda line: line.cancelled,
     "input": lambda line: line.total_input,
     "output": lambda line: line.total_tokens - line.total_input,
+    "units": lambda line: ", ".join(f"{count} {name}" for name, count in line.units.items() if count) or None,
     "cost $": lambda line: _amount(line.known_cost) or "unknown",
     "unpriced": lambda line: line.unpriced,
 }
@@ -210,13 +213,15 @@ CALL: dict[str, "Callable[[Line], Any]"] = {
 
 
 def _print_table(report: "Report") -> None:
-    """Print the figures people look at; --json and --csv have every bucket."""
+    """Print the figures people look at; --json and --csv have every bucket, also those without a count."""
     first = {"key": {"name": lambda line: line.detail.get("name") or None}, "call": CALL}.get(report.by, {})
     columns = {**first, **COLUMNS, **(REPRICED if report.total.repriced is not None else {})}
     if report.by == "call":
         columns = {
             name: show for name, show in columns.items() if name not in ("calls", "errors", "partial", "cancelled")
         }
+    if not any(report.total.units.values()):
+        del columns["units"]
     rows = [[line.group or None, *(show(line) for show in columns.values())] for line in report.lines]
     total = [None if name in first else show(report.total) for name, show in columns.items()]
     table(f"Usage by {report.by}", [report.by, *columns], [*rows, ["total", *total]])

@@ -104,8 +104,8 @@ class Book:
     def _record(self, outcome: Outcome, target: Target | None, usage: Usage | None, status: int, error: str) -> Record:
         call, price = self.call, target.price if target else None
         used = usage or _NOTHING
-        unknown = None if used.total else 0  # without a price only nothing costs nothing
-        cost = unknown if price is None else price.cost(used)
+        # Without a price only nothing costs nothing.
+        cost = price.cost(used) if price is not None else None if any(used.counts) else 0
         first = self.first_output
         return Record(
             call.id,

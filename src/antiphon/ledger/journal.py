@@ -12,7 +12,7 @@ from antiphon.errors import LedgerError
 from antiphon.ledger.frames import HEADER, pack
 from antiphon.ledger.groupsync import GroupSync
 from antiphon.ledger.writer import Writer
-from antiphon.types import BUCKETS, Record
+from antiphon.types import COUNTS, Record
 
 Durability = Literal["process", "disk"]
 
@@ -213,9 +213,10 @@ def _put(file: int, data: bytes) -> None:
 def _frame(record: Record) -> bytes:
     usage, cost = record.usage, record.cost
     if usage is not None:
-        for bucket in BUCKETS:
-            if not 0 <= getattr(usage, bucket) <= LARGEST:
-                raise LedgerError(f"call {record.id} counts {getattr(usage, bucket)} {bucket} tokens; not journaled")
+        counts = usage.counts
+        if min(counts) < 0 or max(counts) > LARGEST:
+            what = ", ".join(f"{name} {count}" for name, count in zip(COUNTS, counts, strict=True) if count)
+            raise LedgerError(f"call {record.id} counts what cannot be: {what}; not journaled")
     if cost is not None and not 0 <= cost <= LARGEST:
         raise LedgerError(f"call {record.id} costs {cost} picodollars; not journaled")
     try:

@@ -3,33 +3,20 @@
 from typing import Any
 
 from antiphon.store.columns import ATTEMPTS, CALLS, POSITIONS, insert, upsert
-from antiphon.types import Record
+from antiphon.types import Record, Usage
 
 INSERT_CALL = insert("calls", CALLS)
 INSERT_ATTEMPT = insert("attempts", ATTEMPTS)
 REACH = upsert("positions", POSITIONS, "writer")
 
-_NO_USAGE = (None,) * 9
+_NO_COUNTS = (None,) * 9
+_NO_ADDED = (None,) * 8
 
 
 def call_row(record: Record) -> tuple[Any, ...]:
     """Return the values in the order of ``columns.CALLS``."""
     usage = record.usage
-    counts = (
-        _NO_USAGE
-        if usage is None
-        else (
-            usage.input,
-            usage.cache_read,
-            usage.cache_write,
-            usage.audio_input,
-            usage.image_input,
-            usage.output,
-            usage.reasoning,
-            usage.audio_output,
-            usage.estimated,
-        )
-    )
+    counts, added = (_NO_COUNTS, _NO_ADDED) if usage is None else _counts(usage)
     return (
         record.id,
         record.time,
@@ -47,6 +34,31 @@ def call_row(record: Record) -> tuple[Any, ...]:
         record.price_version,
         record.first_output_us,
         record.duration_us,
+        *added,
+    )
+
+
+def _counts(usage: Usage) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return the columns of the first migration and the later ones, where none is NULL as in rows of before them."""
+    return (
+        usage.input,
+        usage.cache_read,
+        usage.cache_write,
+        usage.audio_input,
+        usage.image_input,
+        usage.output,
+        usage.reasoning,
+        usage.audio_output,
+        usage.estimated,
+    ), (
+        usage.cache_write_long or None,
+        usage.audio_cache_read or None,
+        usage.image_output or None,
+        usage.images or None,
+        usage.seconds or None,
+        usage.characters or None,
+        usage.searches or None,
+        usage.service_tier or None,
     )
 
 

@@ -14,7 +14,7 @@ from antiphon.errors import LedgerError
 from antiphon.ledger.period import from_us
 from antiphon.store.database import Database
 from antiphon.store.tables import calls, keys
-from antiphon.types import BUCKETS, PICO, Outcome, Price, Usage
+from antiphon.types import BUCKETS, COUNTS, INPUT, PICO, UNITS, Outcome, Price, Usage
 
 Prices = Callable[[str], Price | None]
 """A target's name to its current price, ``None`` where it is unknown."""
@@ -33,10 +33,14 @@ GROUPS: dict[str, ColumnElement[Any]] = {
 }
 """What usage can be listed by."""
 
-INPUT = frozenset({"input", "cache_read", "cache_write", "audio_input", "image_input"})
-_DETAILS = ("time", "operation", "model", "target", "key_id", "outcome", "status", "error", "stream", "price_version")
+COUNTED = (*(calls.c[name] for name in COUNTS), calls.c.service_tier)
+"""The columns that :func:`usage_of` reads."""
+_DETAILS = (
+    *("time", "operation", "model", "target", "key_id", "outcome", "status", "error", "stream", "price_version"),
+    "service_tier",
+)
 _DURATIONS = ("first_output_us", "duration_us")
-_SOME_TOKENS = or_(*(calls.c[bucket] > 0 for bucket in BUCKETS))
+_SOMETHING = or_(*(calls.c[name] > 0 for name in COUNTS))
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -71,6 +75,7 @@ class Line(msgspec.Struct):
     cancelled: int = 0
     estimated: int = 0
     tokens: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(BUCKETS, 0))
+    units: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(UNITS, 0))
     cost: int = 0
     priced: int = 0
     unpriced: int = 0
@@ -99,8 +104,9 @@ class Line(msgspec.Struct):
     def add(self, other: "Line") -> None:
         for name in ("calls", "errors", "partial", "cancelled", "estimated", "cost", "priced", "unpriced"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for bucket, count in other.tokens.items():
-            self.tokens[bucket] += count
+        for mine, others in ((self.tokens, other.tokens), (self.units, other.units)):
+            for name, count in others.items():
+                mine[name] += count
 
     def reprice(self, cost: int | None) -> None:
         """Count one call at its current price."""
@@ -156,11 +162,11 @@ def _sums(connection: Connection, group: ColumnElement[Any], filter: Filter) -> 
         "partial": calls.c.outcome == Outcome.PARTIAL.value,
         "cancelled": calls.c.outcome == Outcome.CANCELLED.value,
         "estimated": calls.c.estimated,
-        "priced": and_(calls.c.cost.is_not(None), _SOME_TOKENS),
-        "unpriced": and_(calls.c.cost.is_(None), _SOME_TOKENS),
+        "priced": and_(calls.c.cost.is_not(None), _SOMETHING),
+        "unpriced": and_(calls.c.cost.is_(None), _SOMETHING),
     }
     columns = [func.sum(case((condition, 1), else_=0)).label(name) for name, condition in counts.items()]
-    for name in (*BUCKETS, "cost"):
+    for name in (*COUNTS, "cost"):
         columns += [
             func.sum(calls.c[name] // HALF).label(f"{name}_high"),
             func.sum(calls.c[name] % HALF).label(f"{name}_low"),
@@ -168,13 +174,14 @@ def _sums(connection: Connection, group: ColumnElement[Any], filter: Filter) -> 
     query = select(group.label("group"), func.count().label("calls"), *columns)
     for row in connection.execute(query.where(*filter.conditions()).group_by("group")).mappings():
         whole: dict[str, int] = {
-            name: int(row[f"{name}_high"] or 0) * HALF + int(row[f"{name}_low"] or 0) for name in (*BUCKETS, "cost")
+            name: int(row[f"{name}_high"] or 0) * HALF + int(row[f"{name}_low"] or 0) for name in (*COUNTS, "cost")
         }
         yield Line(
             group=str(row["group"]),
             calls=row["calls"],
             cost=whole.pop("cost"),
-            tokens=whole,
+            tokens={name: whole[name] for name in BUCKETS},
+            units={name: whole[name] for name in UNITS},
             errors=row["errors"],
             partial=row["partial"],
             cancelled=row["cancelled"],
@@ -208,7 +215,8 @@ def _calls(connection: Connection, filter: Filter, zone: tzinfo, limit: int | No
 def _call_line(row: RowMapping, zone: tzinfo) -> Line:
     outcome = row["outcome"]
     tokens = {bucket: row[bucket] or 0 for bucket in BUCKETS}
-    paid = any(tokens.values())
+    units = {name: row[name] or 0 for name in UNITS}
+    paid = any((*tokens.values(), *units.values()))
     detail = {name: row[name] for name in (*_DETAILS, *_DURATIONS)}
     detail["time"] = from_us(row["time"], zone).isoformat(timespec="microseconds")
     return Line(
@@ -220,6 +228,7 @@ def _call_line(row: RowMapping, zone: tzinfo) -> Line:
         cancelled=int(outcome == Outcome.CANCELLED.value),
         estimated=int(row["estimated"] or 0),
         tokens=tokens,
+        units=units,
         cost=row["cost"] or 0,
         priced=int(paid and row["cost"] is not None),
         unpriced=int(paid and row["cost"] is None),
@@ -238,20 +247,22 @@ def _reprice(
     """Price each call by itself, for a price may depend on how long the call was."""
     for line in (*lines.values(), total):
         line.repriced = 0
-    query = select(GROUPS[by], calls.c.target, *(calls.c[bucket] for bucket in BUCKETS))
+    query = select(GROUPS[by], calls.c.target, *COUNTED)
     known = cache(prices)
-    for group, target, *counts in connection.execute(query.where(*filter.conditions(), _SOME_TOKENS)):
+    for group, target, *counts in connection.execute(query.where(*filter.conditions(), _SOMETHING)):
         price = known(target)
-        cost = None if price is None else price.cost(tokens_of(counts))
+        cost = None if price is None else price.cost(usage_of(counts))
         total.reprice(cost)
         shown = lines.get(_day(group, zone) if by == "day" else group)
         if shown is not None:
             shown.reprice(cost)
 
 
-def tokens_of(counts: Sequence[int | None]) -> Usage:
-    """Return the counts of a row, in the order of ``BUCKETS``, as a value; an absent one is zero."""
-    return Usage(**{bucket: count or 0 for bucket, count in zip(BUCKETS, counts, strict=True)})  # type: ignore[arg-type]
+def usage_of(counted: Sequence[Any]) -> Usage:
+    """Return what a row counts, in the order of :data:`COUNTED`, as a value; an absent count is zero."""
+    *counts, tier = counted
+    used: dict[str, Any] = {name: count or 0 for name, count in zip(COUNTS, counts, strict=True)}
+    return Usage(**used, service_tier=tier or "")
 
 
 def _name_keys(connection: Connection, lines: Mapping[str, Line]) -> None:

@@ -13,12 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from antiphon.errors import LedgerError
 from antiphon.ledger.frames import HEADER, Scan
 from antiphon.ledger.rows import attempt_rows, call_row
-from antiphon.ledger.usage import Prices, tokens_of
+from antiphon.ledger.usage import COUNTED, Prices, usage_of
 from antiphon.ledger.writer import DAMAGED, segment, segments, writers
 from antiphon.store.columns import ATTEMPTS, CALLS
 from antiphon.store.database import Database
 from antiphon.store.tables import attempts, calls, positions
-from antiphon.types import BUCKETS, Record
+from antiphon.types import COUNTS, Record
 
 SHOWN = 100
 """Faults that are listed one by one; further ones are only counted."""
@@ -155,13 +155,11 @@ def _difference(
 
 
 def _check_rows(proof: Proof, connection: Connection, prices: Prices | None) -> None:
-    negative = or_(*(calls.c[name] < 0 for name in (*BUCKETS, "cost", "duration_us")))
+    negative = or_(*(calls.c[name] < 0 for name in (*COUNTS, "cost", "duration_us")))
     for (call_id,) in connection.execute(select(calls.c.id).where(negative)):
         proof.fault(f"{call_id} has a negative count or amount in the database")
     known = cache(prices) if prices is not None else None
-    query = select(
-        calls.c.id, calls.c.target, calls.c.price_version, calls.c.cost, *(calls.c[bucket] for bucket in BUCKETS)
-    )
+    query = select(calls.c.id, calls.c.target, calls.c.price_version, calls.c.cost, *COUNTED)
     for call_id, target, version, cost, *counts in connection.execute(query):
         proof.calls += 1
         price = known(target) if known is not None and version else None
@@ -169,7 +167,7 @@ def _check_rows(proof: Proof, connection: Connection, prices: Prices | None) -> 
         if price is None or price.version != version or counts[0] is None:
             continue
         proof.recomputed += 1
-        again = price.cost(tokens_of(counts))
+        again = price.cost(usage_of(counts))
         if again != cost:
             proof.fault(f"{call_id} has the cost {cost}, but at price version {version} it comes to {again}")
 

@@ -3,8 +3,17 @@
 The tables themselves are in ``tables.py``, which loads SQLAlchemy; a test holds the two together.
 """
 
-from antiphon.types import BUCKETS
-
+ADDED = (
+    "cache_write_long",
+    "audio_cache_read",
+    "image_output",
+    "images",
+    "seconds",
+    "characters",
+    "searches",
+    "service_tier",
+)
+"""What later migrations put behind the columns of the first."""
 CALLS = (
     "id",
     "time",
@@ -17,12 +26,20 @@ CALLS = (
     "status",
     "error",
     "stream",
-    *BUCKETS,
+    "input",
+    "cache_read",
+    "cache_write",
+    "audio_input",
+    "image_input",
+    "output",
+    "reasoning",
+    "audio_output",
     "estimated",
     "cost",
     "price_version",
     "first_output_us",
     "duration_us",
+    *ADDED,
 )
 ATTEMPTS = ("call_id", "number", "target", "outcome", "status", "error", "first_output_us", "duration_us")
 KEYS = ("id", "name", "digest", "models", "created_at", "expires_at", "revoked_at", "admin")

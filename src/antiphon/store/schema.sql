@@ -27,6 +27,14 @@ CREATE TABLE calls (
     price_version TEXT NOT NULL,
     first_output_us BIGINT,
     duration_us BIGINT NOT NULL,
+    cache_write_long BIGINT,
+    audio_cache_read BIGINT,
+    image_output BIGINT,
+    images BIGINT,
+    seconds BIGINT,
+    characters BIGINT,
+    searches BIGINT,
+    service_tier TEXT,
     PRIMARY KEY (id)
 );
 CREATE INDEX calls_by_time ON calls (time);
@@ -76,4 +84,4 @@ CREATE TABLE responses (
     PRIMARY KEY (id)
 );
 CREATE INDEX responses_by_expiry ON responses (expires);
-INSERT INTO alembic_version (version_num) VALUES ('0002');
+INSERT INTO alembic_version (version_num) VALUES ('0003');

@@ -2,7 +2,8 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
-from antiphon.types import BUCKETS
+from antiphon.store.columns import ADDED, CALLS
+from antiphon.types import COUNTS
 
 metadata = MetaData()
 
@@ -20,13 +21,14 @@ calls = Table(
     Column("status", Integer, nullable=False),
     Column("error", Text, nullable=False),
     Column("stream", Boolean, nullable=False),
-    # NULL in every bucket: nothing was reported or counted. NULL cost: the price is unknown, which is not zero.
-    *(Column(bucket, BigInteger) for bucket in BUCKETS),
+    # NULL in every count: nothing was reported or counted. NULL cost: the price is unknown, which is not zero.
+    *(Column(name, BigInteger) for name in CALLS if name in COUNTS and name not in ADDED),
     Column("estimated", Boolean),
     Column("cost", BigInteger),
     Column("price_version", Text, nullable=False),
     Column("first_output_us", BigInteger),
     Column("duration_us", BigInteger, nullable=False),
+    *(Column(name, BigInteger if name in COUNTS else Text) for name in ADDED),
     Index("calls_by_time", "time"),
 )
 

@@ -1,6 +1,7 @@
 """The shape of a wire: what the engine asks of every codec. Nothing here does I/O."""
 
 import json
+import re
 from typing import Any, Protocol
 
 import msgspec
@@ -136,6 +137,22 @@ class Wire(Protocol):
 
 BYTES_PER_TOKEN = 4
 """A coarse average over the common tokenizers for English text; counts made with it are marked as estimated."""
+
+
+_ORDINARY = frozenset(
+    ("", "auto", "default", "standard", "standard_only", "on_demand", "global", "not_available", "unspecified", "null")
+)
+_TIER = re.compile("[a-z0-9_-]{1,32}")
+
+
+def service_tier(*told: object) -> str:
+    """Return how a call was served, from what a provider tells: ``""`` for the ordinary way, ``unknown`` for no word.
+
+    Several words that each change the price, such as a speed and a region, are joined by ``+``.
+    """
+    words = [str(word).lower() for word in told if word is not None]
+    words = [word for word in words if word not in _ORDINARY]
+    return "+".join(sorted(word if _TIER.fullmatch(word) else "unknown" for word in words)) if words else ""
 
 
 def counted(input_bytes: int, output_bytes: int) -> Usage:

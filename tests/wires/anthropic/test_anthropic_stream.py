@@ -409,7 +409,8 @@ def blocks(draw: st.DrawFn, index: int) -> list[Event]:
     return [Opened(index, "thinking"), *grown, *marks, Closed(index)]
 
 
-usages = st.builds(Usage, input=counts, cache_read=counts, cache_write=counts, output=counts, reasoning=counts)
+_TOLD = ("input", "cache_read", "cache_write", "output", "reasoning")
+usages = st.builds(Usage, **dict.fromkeys(_TOLD, counts))
 
 
 @st.composite

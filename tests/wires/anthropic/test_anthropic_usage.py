@@ -12,7 +12,17 @@ from antiphon.wires.anthropic.usage import Counts
 DOLLARS_PER_MILLION = 1_000_000
 """A dollar for a million tokens, in picodollars for one."""
 
-PRICE = Price("test", 3 * 10**6, 300_000, 3_750_000, 3 * 10**6, 3 * 10**6, 15 * 10**6, 15 * 10**6, 15 * 10**6)
+RATES = {
+    "input": 3 * 10**6,
+    "cache_read": 300_000,
+    "cache_write": 3_750_000,
+    "cache_write_long": 6 * 10**6,
+    "output": 15 * 10**6,
+    "reasoning": 15 * 10**6,
+    "searches": 10**10,
+}
+FAST = Price("test", **{name: amount if name == "searches" else 2 * amount for name, amount in RATES.items()})
+PRICE = Price("test", **RATES, tiers={"fast": FAST})
 
 
 def raw(value: Any) -> msgspec.Raw:
@@ -55,8 +65,8 @@ def raw(value: Any) -> msgspec.Raw:
                 "output_tokens": 503,
                 "cache_creation": {"ephemeral_5m_input_tokens": 148, "ephemeral_1h_input_tokens": 100},
             },
-            Usage(input=2048, cache_read=1800, cache_write=248, output=503),
-            15_159_000_000,
+            Usage(input=2048, cache_read=1800, cache_write=148, cache_write_long=100, output=503),
+            15_384_000_000,
         ),
         # Only the breakdown.
         (
@@ -65,8 +75,8 @@ def raw(value: Any) -> msgspec.Raw:
                 "output_tokens": 1,
                 "cache_creation": {"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 6},
             },
-            Usage(input=1, cache_write=10, output=1),
-            55_500_000,
+            Usage(input=1, cache_write=4, cache_write_long=6, output=1),
+            69_000_000,
         ),
         # Thinking is part of the output, and told apart.
         (
@@ -74,7 +84,73 @@ def raw(value: Any) -> msgspec.Raw:
             Usage(input=100, output=300, reasoning=1200),
             22_800_000_000,
         ),
-        # A server's tools, tiers and regions change no token.
+        # A breakdown that contradicts its total is not believed.
+        (
+            {
+                "input_tokens": 1,
+                "output_tokens": 1,
+                "cache_creation_input_tokens": 3,
+                "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 6},
+            },
+            Usage(input=1, cache_write=3, output=1),
+            29_250_000,
+        ),
+        # A search of the web is billed beside the tokens; what only changes the price changes no token.
+        (
+            {
+                "input_tokens": 105,
+                "output_tokens": 6039,
+                "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 1},
+                "service_tier": "standard",
+                "inference_geo": "global",
+                "speed": "standard",
+            },
+            Usage(input=105, output=6039, searches=2),
+            110_900_000_000,
+        ),
+        # A faster answer costs more, its searches do not.
+        (
+            {
+                "input_tokens": 100,
+                "output_tokens": 10,
+                "speed": "fast",
+                "server_tool_use": {"web_search_requests": 1},
+                "inference_geo": "not_available",
+            },
+            Usage(input=100, output=10, searches=1, service_tier="fast"),
+            10_900_000_000,
+        ),
+        # Compaction is billed and stands in no total; a message's iterations are in it.
+        (
+            {
+                "input_tokens": 10,
+                "output_tokens": 20,
+                "iterations": [
+                    {
+                        "type": "compaction",
+                        "input_tokens": 1000,
+                        "output_tokens": 100,
+                        "cache_read_input_tokens": 7,
+                        "cache_creation_input_tokens": 30,
+                        "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20},
+                    },
+                    {"type": "message", "input_tokens": 10, "output_tokens": 20},
+                ],
+            },
+            Usage(input=1010, cache_read=7, cache_write=10, cache_write_long=20, output=120),
+            4_989_600_000,
+        ),
+        # Another model answered in part, at a price that this model's list does not tell.
+        (
+            {
+                "input_tokens": 10,
+                "output_tokens": 20,
+                "iterations": [{"type": "advisor_message", "model": "other", "input_tokens": 5, "output_tokens": 5}],
+            },
+            Usage(input=10, output=20, service_tier="advisor"),
+            None,
+        ),
+        # Contracts and regions without a price in the list.
         (
             {
                 "input_tokens": 105,
@@ -85,8 +161,8 @@ def raw(value: Any) -> msgspec.Raw:
                 "service_tier": "priority",
                 "inference_geo": "us",
             },
-            Usage(input=105, cache_read=7123, cache_write=7345, output=6039),
-            120_580_650_000,
+            Usage(input=105, cache_read=7123, cache_write=7345, output=6039, searches=1, service_tier="priority+us"),
+            None,
         ),
         # Details that contradict the total are not believed.
         (
@@ -97,7 +173,7 @@ def raw(value: Any) -> msgspec.Raw:
         ({"input_tokens": 1, "output_tokens": 0, "cache_read_input_tokens": None}, Usage(input=1), 3_000_000),
     ],
 )
-def test_golden_invoices(told: dict[str, Any], buckets: Usage, cost: int) -> None:
+def test_golden_invoices(told: dict[str, Any], buckets: Usage, cost: int | None) -> None:
     counted = usage.read(raw(told))
     assert counted == buckets
     assert PRICE.cost(buckets) == cost
@@ -114,6 +190,11 @@ def test_golden_invoices(told: dict[str, Any], buckets: Usage, cost: int) -> Non
         {"input_tokens": 1, "output_tokens": 10**10},
         {"input_tokens": "1", "output_tokens": 1},
         {"input_tokens": 1, "output_tokens": 1, "cache_read_input_tokens": -5},
+        {"input_tokens": 1, "output_tokens": 1, "cache_creation": {"ephemeral_1h_input_tokens": -5}},
+        {"input_tokens": 1, "output_tokens": 1, "server_tool_use": {"web_search_requests": -1}},
+        {"input_tokens": 1, "output_tokens": 1, "server_tool_use": {"web_search_requests": 10**10}},
+        {"input_tokens": 1, "output_tokens": 1, "iterations": [{"type": "compaction", "input_tokens": -1}]},
+        {"input_tokens": 1, "output_tokens": 1, "iterations": [{"type": "compaction", "input_tokens": 10**10}]},
         [],
     ],
 )
@@ -158,3 +239,13 @@ def test_written_usage_always_has_the_cache_fields() -> None:
 @pytest.mark.parametrize("buckets", [Usage(1, 2, 3, output=4, reasoning=5), Usage(), Usage(input=9, output=1)])
 def test_written_usage_reads_back(buckets: Usage) -> None:
     assert usage.read(raw(usage.whole(buckets, True))) == buckets
+
+
+def test_what_was_written_for_long_is_told_apart_wherever_it_is_told() -> None:
+    counted = Usage(input=3, cache_write=5, cache_write_long=7, output=4, searches=2)
+    for told in (usage.whole(counted, False), usage.delta(counted, False)):
+        assert told["cache_creation_input_tokens"] == 12
+        assert told["cache_creation"] == {"ephemeral_5m_input_tokens": 5, "ephemeral_1h_input_tokens": 7}
+        assert told["server_tool_use"] == {"web_search_requests": 2, "web_fetch_requests": 0}
+        assert usage.read(raw(told)) == counted
+    assert "cache_creation" not in usage.delta(Usage(cache_write=5), False)

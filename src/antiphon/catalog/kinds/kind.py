@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from antiphon.catalog.address import Address, parse_address
-from antiphon.catalog.prices import dollars, filled
+from antiphon.catalog.prices import dollars, filled, nothing
 from antiphon.types import Price
 
 _HOST_PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
@@ -145,7 +145,8 @@ class Kind(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
         """The price of every model that no list knows, or ``None``: unknown."""
         if self.price is None:
             return None
-        return filled({bucket: dollars(text) for bucket, text in self.price.items()}, f"kind:{self.name}")
+        stated, version = {bucket: dollars(text) for bucket, text in self.price.items()}, f"kind:{self.name}"
+        return filled(stated, version) if any(stated.values()) else nothing(version)
 
     def _template(self, params: Mapping[str, str]) -> str:
         for name, addresses in self.base_urls.items():

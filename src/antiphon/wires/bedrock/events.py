@@ -10,7 +10,7 @@ import msgspec
 
 from antiphon.errors import BadAnswer
 from antiphon.wires.bedrock.errors import excerpt
-from antiphon.wires.bedrock.usage import NOT_TOLD
+from antiphon.wires.bedrock.usage import NOT_TOLD, Performance, ServiceTier
 
 
 class _Call(msgspec.Struct, rename="camel"):
@@ -64,8 +64,10 @@ class MessageStop(msgspec.Struct, rename="camel"):
     additional_model_response_fields: Any = None
 
 
-class Metadata(msgspec.Struct):
+class Metadata(msgspec.Struct, rename="camel"):
     usage: msgspec.Raw = NOT_TOLD
+    service_tier: ServiceTier | None = None
+    performance_config: Performance | None = None
 
 
 _SHAPES: dict[str, Any] = {

@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer, BadRequest
+from antiphon.types import Usage
 from antiphon.wires.bedrock import citations, media, stops, usage
 from antiphon.wires.bedrock.errors import excerpt
 from antiphon.wires.bedrock.jsontext import encode, raw_object
 from antiphon.wires.bedrock.messages_out import Block, cited, thought
 from antiphon.wires.bedrock.schema import CitationsContent, Media, Reasoning
+from antiphon.wires.bedrock.usage import Performance, ServiceTier
 from antiphon.wires.carried import Carried, pack
 from antiphon.wires.neutral import (
     Audio,
@@ -63,6 +65,8 @@ class Answer(msgspec.Struct, rename="camel"):
     output: _Output
     stop_reason: str
     usage: msgspec.Raw = usage.NOT_TOLD
+    service_tier: ServiceTier | None = None
+    performance_config: Performance | None = None
     additional_model_response_fields: Any = None
 
 
@@ -77,13 +81,18 @@ def decode(body: bytes) -> Answer:
         raise BadAnswer(f"The provider's answer is not one of Converse ({error}): {excerpt(body)}") from None
 
 
+def counted(answer: Answer) -> Usage | None:
+    """Return what an answer says that it used."""
+    return usage.read(answer.usage, answer.service_tier, answer.performance_config)
+
+
 def read(body: bytes) -> Reply:
     """Return the reply; raises :class:`BadAnswer`."""
     answer = decode(body)
     parts = tuple(part for block in answer.output.message.content if (part := _part(block)) is not None)
     called = any(type(part) is ToolCall for part in parts)
     finish = stops.read(answer.stop_reason, stop_sequence(answer.additional_model_response_fields), called)
-    return Reply(id="", model="", choices=(Choice(parts, finish),), usage=usage.read(answer.usage))
+    return Reply(id="", model="", choices=(Choice(parts, finish),), usage=counted(answer))
 
 
 def stop_sequence(more: Any) -> str:

@@ -107,7 +107,7 @@ class ConverseReader:
         return [*self._close(), finish]
 
     def metadata(self, payload: events.Metadata) -> list[Event]:
-        counted = usage.read(payload.usage)
+        counted = usage.read(payload.usage, payload.service_tier, payload.performance_config)
         found: list[Event] = [Used(counted)] if counted is not None else []
         if self._stopped and not self._ended:
             self._ended = True

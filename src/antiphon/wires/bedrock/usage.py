@@ -4,15 +4,38 @@
 is part of ``outputTokens`` and not told apart.
 """
 
+from typing import Any
+
 import msgspec
 
 from antiphon.types import Usage
+from antiphon.wires.wire import service_tier
 
 NOT_TOLD = msgspec.Raw(b"null")
 """What stands for a ``usage`` that is missing."""
 
 _LIMIT = 1_000_000_000
 """More tokens than any one call can have; a larger count is a fault of the provider."""
+_SHORT = "5m"
+
+
+class CacheDetail(msgspec.Struct, rename="camel"):
+    """What was written to the cache for one time to live."""
+
+    input_tokens: int
+    ttl: str
+
+
+class ServiceTier(msgspec.Struct):
+    """How the call was served."""
+
+    type: Any = None
+
+
+class Performance(msgspec.Struct):
+    """How fast the call was served."""
+
+    latency: Any = None
 
 
 class _Usage(msgspec.Struct, rename="camel"):
@@ -20,35 +43,47 @@ class _Usage(msgspec.Struct, rename="camel"):
     output_tokens: int
     cache_read_input_tokens: int | None = None
     cache_write_input_tokens: int | None = None
+    cache_details: list[CacheDetail] | None = None
 
 
 _decode = msgspec.json.Decoder(_Usage).decode
 
 
-def read(raw: msgspec.Raw) -> Usage | None:
-    """Return the buckets, or ``None`` where the counts are missing, malformed, negative or impossibly large."""
+def read(raw: msgspec.Raw, tier: ServiceTier | None = None, speed: Performance | None = None) -> Usage | None:
+    """Return the buckets, or ``None`` where the counts are missing, malformed, negative or impossibly large.
+
+    ``tier`` and ``speed`` stand beside them and change the price.
+    """
     try:
         usage = _decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    parts = (
-        usage.input_tokens,
-        usage.cache_read_input_tokens or 0,
-        usage.cache_write_input_tokens or 0,
-        usage.output_tokens,
-    )
+    long = sum(detail.input_tokens for detail in usage.cache_details or () if detail.ttl != _SHORT)
+    written = (usage.cache_write_input_tokens or 0) - long
+    parts = (usage.input_tokens, usage.cache_read_input_tokens or 0, written, long, usage.output_tokens)
     if min(parts) < 0 or max(parts) > _LIMIT:
         return None
-    return Usage(input=parts[0], cache_read=parts[1], cache_write=parts[2], output=parts[3])
+    return Usage(
+        input=parts[0],
+        cache_read=parts[1],
+        cache_write=written,
+        cache_write_long=long,
+        output=parts[4],
+        service_tier=service_tier(tier.type if tier else None, speed.latency if speed else None),
+    )
 
 
-def write(usage: Usage | None) -> dict[str, int]:
+def write(usage: Usage | None) -> dict[str, Any]:
     """Return the ``usage`` member, which every answer must have; zeros where nothing was counted."""
     usage = usage or Usage()
-    return {
+    counts: dict[str, Any] = {
         "inputTokens": usage.input + usage.audio_input + usage.image_input,
         "outputTokens": usage.total_output,
         "totalTokens": usage.total,
-        "cacheReadInputTokens": usage.cache_read,
-        "cacheWriteInputTokens": usage.cache_write,
+        "cacheReadInputTokens": usage.cache_read + usage.audio_cache_read,
+        "cacheWriteInputTokens": usage.cache_write + usage.cache_write_long,
     }
+    details = (("1h", usage.cache_write_long), (_SHORT, usage.cache_write))
+    if counts["cacheWriteInputTokens"]:
+        counts["cacheDetails"] = [{"ttl": ttl, "inputTokens": count} for ttl, count in details if count]
+    return counts

@@ -103,7 +103,7 @@ class Converse:
                 size += text_bytes(block.reasoning_content.reasoning_text.text)
             if block.citations_content is not None:
                 size += sum(text_bytes(part.text) for part in block.citations_content.content)
-        return Whole(usage.read(answer.usage), size)
+        return Whole(reply.counted(answer), size)
 
     def watch(self, envelope: Envelope, hides_usage: bool) -> "ConverseWatch":
         return ConverseWatch()
@@ -176,7 +176,8 @@ class ConverseWatch:
         self.committed = self.complete = True
 
     def metadata(self, payload: Any) -> None:
-        self.usage = usage.read(payload.usage) or self.usage
+        told = usage.read(payload.usage, payload.service_tier, payload.performance_config)
+        self.usage = told or self.usage
         self.ended = self.complete
 
 

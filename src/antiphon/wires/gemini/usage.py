@@ -5,17 +5,16 @@ the prompts of built-in tools are counted beside the prompt; the total is all of
 the cached part, the tools' prompts and the candidates by modality.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from antiphon.types import Usage
+from antiphon.wires.wire import service_tier
 
 _LIMIT = 1_000_000_000
 """More tokens than any one call can have; a larger count is a fault of the provider."""
-_BUCKETS = (
-    "input", "cache_read", "cache_write", "audio_input", "image_input", "output", "reasoning", "audio_output",
-)  # fmt: skip
 
 
 class _Count(msgspec.Struct, rename="camel", frozen=True):
@@ -33,6 +32,8 @@ class _Metadata(msgspec.Struct, rename="camel", frozen=True):
     thoughts_token_count: int | None = None
     tool_use_prompt_token_count: int | None = None
     total_token_count: int | None = None
+    traffic_type: Any = None
+    service_tier: Any = None
     prompt_tokens_details: _Counts = None
     cache_tokens_details: _Counts = None
     candidates_tokens_details: _Counts = None
@@ -42,20 +43,28 @@ class _Metadata(msgspec.Struct, rename="camel", frozen=True):
 _decode = msgspec.json.Decoder(_Metadata, strict=False).decode
 
 
-def read(raw: bytes) -> Usage | None:
-    """Return the buckets, or ``None`` where the object is missing, malformed, negative or impossibly large."""
+def read(raw: bytes, searches: int = 0) -> Usage | None:
+    """Return the buckets, or ``None`` where the object is missing, malformed, negative or impossibly large.
+
+    ``searches`` are told beside the counts: :func:`searches`.
+    """
     try:
         said = _decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     if said.prompt_token_count is None and said.candidates_token_count is None and said.total_token_count is None:
         return None
-    usage = _buckets(said)
-    counts = [getattr(usage, name) for name in _BUCKETS]
-    return usage if min(counts) >= 0 and max(counts) <= _LIMIT else None
+    usage = _buckets(said, searches)
+    return usage if min(usage.counts) >= 0 and max(usage.counts) <= _LIMIT else None
 
 
-def _buckets(said: _Metadata) -> Usage:
+def searches(grounding: Iterable[Any]) -> int:
+    """Return how many questions to the web the grounding of candidates names; each is one search."""
+    named = [told.get("webSearchQueries") for told in grounding if type(told) is dict]
+    return sum(type(query) is str and bool(query) for queries in named if type(queries) is list for query in queries)
+
+
+def _buckets(said: _Metadata, searched: int) -> Usage:
     cached, tools = said.cached_content_token_count or 0, said.tool_use_prompt_token_count or 0
     thoughts, candidates = said.thoughts_token_count or 0, said.candidates_token_count or 0
     prompt = said.prompt_token_count or 0
@@ -69,15 +78,21 @@ def _buckets(said: _Metadata) -> Usage:
         image, plain = image - short, plain + short
         short = min(-plain, audio)
         audio, plain = audio - short, plain + short
-    spoken = _of(said.candidates_tokens_details, "AUDIO")
+    heard = min(_of(said.cache_tokens_details, "AUDIO"), cached)
+    spoken, drawn = _of(said.candidates_tokens_details, "AUDIO"), _of(said.candidates_tokens_details, "IMAGE")
+    traffic = str(said.traffic_type or "").lower().removeprefix("traffic_type_").removeprefix("on_demand_")
     return Usage(
         input=plain,
-        cache_read=cached,
+        cache_read=cached - heard,
         audio_input=audio,
+        audio_cache_read=heard,
         image_input=image,
-        output=candidates - spoken,
+        output=candidates - spoken - drawn,
         reasoning=thoughts,
         audio_output=spoken,
+        image_output=drawn,
+        searches=searched,
+        service_tier=service_tier(said.service_tier, traffic),
     )
 
 
@@ -93,20 +108,22 @@ def _of(counts: _Counts, modality: str) -> int:
 
 def write(usage: Usage) -> dict[str, Any]:
     """Return ``usageMetadata`` for buckets; this wire has no word for what was written to a cache: it is prompt."""
-    text = usage.input + usage.cache_read + usage.cache_write
+    cached, heard = usage.cache_read, usage.audio_cache_read
+    text = usage.input + cached + usage.cache_write + usage.cache_write_long
     metadata: dict[str, Any] = {
         "promptTokenCount": usage.total_input,
-        "candidatesTokenCount": usage.output + usage.audio_output,
+        "candidatesTokenCount": usage.total_output - usage.reasoning,
         "totalTokenCount": usage.total,
     }
-    if usage.cache_read:
-        metadata["cachedContentTokenCount"] = usage.cache_read
-        metadata["cacheTokensDetails"] = _details(TEXT=usage.cache_read)
+    if cached or heard:
+        metadata["cachedContentTokenCount"] = cached + heard
+        metadata["cacheTokensDetails"] = _details(TEXT=cached, AUDIO=heard)
     if usage.reasoning:
         metadata["thoughtsTokenCount"] = usage.reasoning
-    metadata["promptTokensDetails"] = _details(TEXT=text, AUDIO=usage.audio_input, IMAGE=usage.image_input)
-    if usage.audio_output:
-        metadata["candidatesTokensDetails"] = _details(TEXT=usage.output, AUDIO=usage.audio_output)
+    metadata["promptTokensDetails"] = _details(TEXT=text, AUDIO=usage.audio_input + heard, IMAGE=usage.image_input)
+    if usage.audio_output or usage.image_output:
+        spoken, drawn = usage.audio_output, usage.image_output
+        metadata["candidatesTokensDetails"] = _details(TEXT=usage.output, AUDIO=spoken, IMAGE=drawn)
     return metadata
 
 

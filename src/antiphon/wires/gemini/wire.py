@@ -104,7 +104,7 @@ class Generate(Operation):
 class StreamWatch:
     """Watches chunks; see :class:`antiphon.wires.wire.Watch`. This wire has no end marker: ``ended`` stays false."""
 
-    __slots__ = ("_choices", "_finished", "_usage", "committed", "ended", "error", "output_bytes")
+    __slots__ = ("_choices", "_finished", "_searches", "_usage", "committed", "ended", "error", "output_bytes")
 
     def __init__(self, choices: int) -> None:
         self.committed = False
@@ -114,6 +114,7 @@ class StreamWatch:
         self._choices = choices
         self._finished: set[int] = set()
         self._usage: bytes | None = None
+        self._searches = 0
 
     @property
     def complete(self) -> bool:
@@ -122,7 +123,7 @@ class StreamWatch:
     @property
     def usage(self) -> Usage | None:
         """What the last chunk that counted said; the first ones may not count the words that came with them."""
-        usage = None if self._usage is None else usages.read(self._usage)
+        usage = None if self._usage is None else usages.read(self._usage, self._searches)
         if usage is None or usage.total_output or not self.output_bytes:
             return usage
         return msgspec.structs.replace(usage, output=counted(0, self.output_bytes).output, estimated=True)
@@ -137,6 +138,7 @@ class StreamWatch:
             return frame
         if chunk.usage_metadata is not UNSET:
             self._usage = bytes(chunk.usage_metadata)
+        self._searches = max(self._searches, searched(chunk))
         if blocked(chunk) is not None:
             self._finished.update(range(self._choices))
             self.committed = True
@@ -153,7 +155,14 @@ class StreamWatch:
 
 def usage_of(answer: Answer) -> Usage | None:
     """Return the buckets of an answer, or ``None`` where it does not say, or says something impossible."""
-    return None if answer.usage_metadata is UNSET else usages.read(bytes(answer.usage_metadata))
+    if answer.usage_metadata is UNSET:
+        return None
+    return usages.read(bytes(answer.usage_metadata), searched(answer))
+
+
+def searched(answer: Answer) -> int:
+    """Return how often an answer, or a chunk, says that the web was searched."""
+    return usages.searches(candidate.grounding_metadata for candidate in answer.candidates or ())
 
 
 def renamed(body: bytes, document: dict[str, Any], target: Target) -> bytes:

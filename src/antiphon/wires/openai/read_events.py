@@ -63,6 +63,7 @@ class _Chunk(msgspec.Struct):
     id: str | None = None
     model: str | None = None
     usage: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    service_tier: Any = None
     error: Any = None
 
 
@@ -117,8 +118,9 @@ class Reader:
             events.append(Start(chunk.id or "", chunk.model or ""))
         for choice in chunk.choices or ():
             self._choice(choice, events)
-        if chunk.usage is not msgspec.UNSET and (usage := usages.read(bytes(chunk.usage))) is not None:
-            events.append(Used(usage))
+        if chunk.usage is not msgspec.UNSET:
+            usage = usages.read(bytes(chunk.usage), chunk.service_tier)
+            events += [Used(usage)] if usage is not None else []
         return events
 
     def close(self) -> list[Event]:

@@ -73,6 +73,7 @@ class _Completion(msgspec.Struct):
     model: str | None = None
     created: int | float | None = None
     usage: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    service_tier: Any = None
 
 
 _decode = msgspec.json.Decoder(_Completion).decode
@@ -92,7 +93,7 @@ def read(body: bytes) -> Reply:
         model=answer.model or "",
         created=int(answer.created or 0),
         choices=tuple(_read_choice(choice) for choice in choices),
-        usage=usages.read(bytes(answer.usage)) if answer.usage is not msgspec.UNSET else None,
+        usage=usages.read(bytes(answer.usage), answer.service_tier) if answer.usage is not msgspec.UNSET else None,
     )
 
 
@@ -212,8 +213,8 @@ def usage_object(usage: Usage) -> dict[str, Any]:
         "completion_tokens": usage.total_output,
         "total_tokens": usage.total,
         "prompt_tokens_details": {
-            "cached_tokens": usage.cache_read,
-            "cache_write_tokens": usage.cache_write,
+            "cached_tokens": usage.cache_read + usage.audio_cache_read,
+            "cache_write_tokens": usage.cache_write + usage.cache_write_long,
             "audio_tokens": usage.audio_input,
         },
         "completion_tokens_details": {

@@ -99,7 +99,15 @@ class _Answer(msgspec.Struct):
     message: Any = None
 
 
+class _Whole(_Answer):
+    """A whole answer, or a chunk that counts."""
+
+    service_tier: Any = None
+
+
 _decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_whole = msgspec.json.Decoder(_Whole).decode
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class OpenAI:
@@ -154,13 +162,13 @@ class OpenAI:
 
     def whole(self, body: bytes) -> Whole:
         """See :meth:`antiphon.wires.wire.Wire.whole`."""
-        answer = _read(body)
+        answer = _read_whole(body)
         if (problem := _problem(answer)) is not None:
             raise _reported(problem, answer)
         if getattr(answer, self.holds) is None:
             raise BadAnswer(f"The provider answered without `{self.holds}`: {_excerpt(body)}")
         output = sum(_output_bytes(choice) for choice in answer.choices or ())
-        return Whole(_usage_of(answer), output)
+        return Whole(_usage_of(answer, answer.service_tier), output)
 
     def watch(self, envelope: Envelope, hides_usage: bool) -> "StreamWatch":
         return StreamWatch(envelope.choices, hides_usage)
@@ -278,10 +286,12 @@ class StreamWatch:
             elif not size:
                 continue
             self.committed = True
-        return frame if chunk.usage is _UNSET else self._with_usage(frame, chunk)
+        return frame if chunk.usage is _UNSET else self._with_usage(frame, chunk, data)
 
-    def _with_usage(self, frame: bytes, chunk: _Answer) -> bytes:
-        usage = _usage_of(chunk)
+    def _with_usage(self, frame: bytes, chunk: _Answer, data: bytes) -> bytes:
+        # Every chunk names the tier; it is read of the one that counts.
+        counts = b'"service_tier"' in data and bytes(chunk.usage) != b"null"  # type: ignore[arg-type]
+        usage = _usage_of(chunk, _read_whole(data).service_tier if counts else None)
         if usage is not None:
             self.usage = usage
         if not self._hides_usage:
@@ -295,8 +305,19 @@ class StreamWatch:
 def _read(data: bytes) -> _Answer:
     try:
         return _decode_answer(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise BadAnswer(f"The provider's answer is not valid JSON of this wire: {_excerpt(data)}") from None
+    except _UNREADABLE:
+        raise _unreadable(data) from None
+
+
+def _read_whole(data: bytes) -> _Whole:
+    try:
+        return _decode_whole(data)
+    except _UNREADABLE:
+        raise _unreadable(data) from None
+
+
+def _unreadable(data: bytes) -> BadAnswer:
+    return BadAnswer(f"The provider's answer is not valid JSON of this wire: {_excerpt(data)}")
 
 
 def _problem(answer: _Answer) -> str | None:
@@ -319,8 +340,8 @@ def told_status(error: Any) -> int:
     return code if type(code) is int and 400 <= code < 600 else 0
 
 
-def _usage_of(answer: _Answer) -> Usage | None:
-    return None if answer.usage is _UNSET else usages.read(bytes(answer.usage))
+def _usage_of(answer: _Answer, tier: object) -> Usage | None:
+    return None if answer.usage is _UNSET else usages.read(bytes(answer.usage), tier)
 
 
 def _output_bytes(choice: _Choice) -> int:

@@ -72,8 +72,13 @@ class Answer(msgspec.Struct):
     usage: msgspec.Raw = _RAW(b"null")
     error: Reported | str | None = None
     incomplete_details: Incomplete | None = None
+    service_tier: Any = None
     object: Any = None
     message: Any = None
+
+    def counted(self) -> Usage | None:
+        """Return what it says that it used."""
+        return usages.read(bytes(self.usage), self.service_tier, self.output)
 
     def problem(self) -> Reported | None:
         """Return the error that the answer reports, if it does."""
@@ -120,7 +125,7 @@ def read_reply(body: bytes) -> Reply:
     parts = signed([found for raw in answer.output or () for found in read_item(bytes(raw), log)])
     finish = Finish(finish_reason(answer, _kinds(parts)))
     logprobs = {"content": log.tokens} if log.tokens else None
-    usage = usages.read(bytes(answer.usage))
+    usage = answer.counted()
     return Reply(
         id=answer.id,
         model=answer.model,

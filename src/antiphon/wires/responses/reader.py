@@ -25,7 +25,6 @@ from antiphon.wires.neutral import (
     ToolCall,
     Used,
 )
-from antiphon.wires.responses import usage as usages
 from antiphon.wires.responses.answer import Answer, Reported, finish_reason, read_answer
 from antiphon.wires.responses.frame import NOTHING, StreamEvent, read_frame
 from antiphon.wires.responses.items import custom_arguments
@@ -107,7 +106,7 @@ class ResponsesReader:
         for block in self._queue:
             block.closed = True
         self._flush(last=True)
-        usage = usages.read(bytes(answer.usage))
+        usage = answer.counted()
         if usage is not None:
             self._out.append(Used(usage))
         if event.type == "response.incomplete":

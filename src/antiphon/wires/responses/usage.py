@@ -3,12 +3,22 @@
 ``input_tokens`` includes cached and cache-written tokens, ``output_tokens`` includes reasoning.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from antiphon.types import Usage
 from antiphon.wires.openai.usage import InputDetails, OutputDetails, buckets
+
+
+class _Action(msgspec.Struct):
+    type: Any = None
+
+
+class _Item(msgspec.Struct):
+    type: Any = None
+    action: _Action | None = None
 
 
 class _Usage(msgspec.Struct):
@@ -19,29 +29,55 @@ class _Usage(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Usage).decode
+_decode_item = msgspec.json.Decoder(_Item).decode
+_SEARCH = b'"web_search_call"'
 
 
-def read(raw: bytes) -> Usage | None:
-    """Return the buckets, or ``None`` where the object is missing, malformed, negative or impossibly large."""
+def read(raw: bytes, tier: object = None, output: Iterable[msgspec.Raw] | None = None) -> Usage | None:
+    """Return the buckets, or ``None`` where the object is missing, malformed, negative or impossibly large.
+
+    ``tier`` is the ``service_tier`` beside it; the searches of ``output`` are billed and stand in no count.
+    """
     try:
         usage = _decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     before, after = usage.input_tokens_details or InputDetails(), usage.output_tokens_details or OutputDetails()
-    return buckets(usage.input_tokens, usage.output_tokens, before, after)
+    counted = buckets(usage.input_tokens, usage.output_tokens, before, after, tier)
+    if counted is None or not (searches := sum(map(_searched, output or ()))):
+        return counted
+    return msgspec.structs.replace(counted, searches=searches)
+
+
+def _searched(item: msgspec.Raw) -> bool:
+    """Say whether an item of the output is a search: looking at a page that was found is not billed as one."""
+    if _SEARCH not in (raw := bytes(item)):
+        return False
+    try:
+        call = _decode_item(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return call.type == "web_search_call" and (call.action is None or call.action.type in (None, "search"))
 
 
 def write(usage: Usage | None) -> dict[str, Any] | None:
     """Return the object; audio and image counts appear only where there are some, as OpenAI has none to show."""
     if usage is None:
         return None
-    before = {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write}
-    after = {"reasoning_tokens": usage.reasoning}
+    before: dict[str, Any] = {
+        "cached_tokens": usage.cache_read + usage.audio_cache_read,
+        "cache_write_tokens": usage.cache_write + usage.cache_write_long,
+    }
+    after: dict[str, Any] = {"reasoning_tokens": usage.reasoning}
     more = (
         (before, "audio_tokens", usage.audio_input),
         (before, "image_tokens", usage.image_input),
         (after, "audio_tokens", usage.audio_output),
+        (after, "image_tokens", usage.image_output),
     )
+    if usage.cache_write_long:
+        parts = {"ttl_12h_tokens": usage.cache_write_long, "ttl_30m_tokens": usage.cache_write}
+        before["cache_write_tokens_details"] = parts
     for details, name, count in more:
         if count:
             details[name] = count

@@ -10,7 +10,6 @@ import msgspec
 
 from antiphon.errors import CallError
 from antiphon.types import Usage
-from antiphon.wires.responses import usage as usages
 from antiphon.wires.responses.answer import Reported, read_answer, reported
 from antiphon.wires.responses.failure import error_frame, error_of, raised
 from antiphon.wires.responses.fields import encoded
@@ -123,7 +122,7 @@ class ResponsesWatch:
     def _end(self, event: StreamEvent, frame: bytes) -> bytes:
         self.response = bytes(event.response)
         answer = read_answer(self.response)
-        self.usage = usages.read(bytes(answer.usage))
+        self.usage = answer.counted()
         if event.type != "response.failed":
             self.committed = self.ended = True
             return frame

@@ -7,7 +7,6 @@ import msgspec
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
-from antiphon.wires.responses import usage as usages
 from antiphon.wires.responses.answer import excerpt, read_answer, read_whole
 from antiphon.wires.responses.failure import error_frame
 from antiphon.wires.responses.fields import Fields, encoded, wrong_type
@@ -73,7 +72,7 @@ class Responses:
         if unfinished({"status": answer.status}):
             return Whole(Usage(), 0)
         size = sum(_item_bytes(bytes(raw)) for raw in answer.output or ())
-        return Whole(usages.read(bytes(answer.usage)), size)
+        return Whole(answer.counted(), size)
 
     def watch(self, envelope: Envelope, hides_usage: bool) -> "ResponsesWatch":
         return ResponsesWatch(eager=envelope.document.get("background") is True)
