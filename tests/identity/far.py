@@ -55,6 +55,10 @@ class Refused(Exception):
 Answer = Callable[[Asked], Any]
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+
 class Far:
     """A server of one answering function; what it was asked is kept, and what it found wrong with that."""
 
@@ -86,7 +90,7 @@ class Far:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
         if context is not None:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)

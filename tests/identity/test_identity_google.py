@@ -10,7 +10,7 @@ import pytest
 from antiphon.engine.call import Call
 from antiphon.errors import BadAnswer, NoCredential, UpstreamStatus
 from antiphon.types import Caller
-from identity.far import chat, metadata, vertex
+from identity.far import Refused, chat, metadata, vertex
 from living import Gateway
 from living import chat as chat_with
 
@@ -20,6 +20,10 @@ async def eventually(holds):
     while not holds():
         assert time.monotonic() < until
         await asyncio.sleep(0.01)
+
+
+def forbid(asked):
+    raise Refused(403, {"error": {"code": 403, "message": "not yours", "status": "PERMISSION_DENIED"}})
 
 
 @pytest.fixture
@@ -126,13 +130,15 @@ async def test_without_a_token_the_next_target_answers_and_the_error_says_what_t
     assert await made.ask("either") == "as 1"
 
 
-async def test_a_renewal_that_fails_harms_nobody_while_the_token_holds(google, accounts, clock):
+async def test_a_renewal_that_fails_harms_nobody_while_the_token_holds(google, accounts, clock, caplog):
     assert await google.ask("vertex/gemini-3.5-flash") == "as 1"
     clock.ahead += 3500
     accounts.refuses = "later: "
     for _ in range(5):
         assert await google.ask("vertex/gemini-3.5-flash") == "as 1"
-    await eventually(lambda: len(accounts.far.asked) == 2)
+    await eventually(lambda: "good for" in caplog.text)
+    assert "good for 100 s, was not renewed: its source `google` gave none" in caplog.text
+    assert len(accounts.far.asked) == 2
     clock.ahead += 101
     with pytest.raises(NoCredential, match="later"):
         await google.ask("vertex/gemini-3.5-flash")
@@ -166,6 +172,23 @@ async def test_a_workload_of_a_cluster_and_who_pays(house, far, accounts, tmp_pa
     made = house({"vertex": {"base_url": f"{far.url}/v1", "project": "my-project", "credentials_file": file}})
     assert await made.ask("vertex/gemini-3.5-flash") == "as 1"
     assert far.asked[0].headers["x-goog-user-project"] == "who-pays"
+
+
+async def test_a_header_of_the_configuration_goes_before_one_of_the_credentials(house, far, accounts, tmp_path):
+    account = {"base_url": f"{far.url}/v1", "project": "my-project", "headers": {"X-Goog-User-Project": "chosen"}}
+    made = house({"vertex": account | {"credentials_file": str(accounts.workload(tmp_path))}})
+    assert await made.ask("vertex/gemini-3.5-flash") == "as 1"
+    assert far.asked[0].headers["x-goog-user-project"] == "chosen"
+
+
+async def test_what_is_forbidden_is_no_reason_for_another_token(google, accounts, far):
+    assert await google.ask("vertex/gemini-3.5-flash") == "as 1"
+    answer = far.answer
+    far.answer = forbid
+    with pytest.raises(UpstreamStatus, match="not yours"):
+        await google.ask("vertex/gemini-3.5-flash")
+    far.answer = answer
+    assert await google.ask("vertex/gemini-3.5-flash") == "as 1"
 
 
 async def test_the_variable_of_all_of_googles_programs(house, far, accounts, tmp_path, monkeypatch):

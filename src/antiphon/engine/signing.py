@@ -16,8 +16,8 @@ SIGNERS = {
     "headers": "antiphon.engine.signing:Headers",
 }
 """Signing scheme to what makes a signer out of a target's :class:`~antiphon.types.Signing`."""
-REFUSED = frozenset((401, 403))
-"""How a provider says that it does not take a credential; AWS says 403 of one that has ended."""
+REFUSED = {"sigv4": frozenset((401, 403)), "headers": frozenset((401,))}
+"""How a provider says that it does not take a credential, by scheme; AWS says 403 of one that has ended."""
 
 
 class Signer(Protocol):
@@ -77,8 +77,10 @@ class Signers:
 
     def refused(self, target: Target, status: int) -> None:
         """Note that a provider answered with ``status``: what expires may have ended early, and is then had again."""
-        keeper = self._kept.get(target.signing) if target.signing is not None else None
-        if keeper is not None and status in REFUSED:
+        signing = target.signing
+        assert signing is not None
+        keeper = self._kept.get(signing)
+        if keeper is not None and status in REFUSED[signing.scheme]:
             keeper.drop()
 
     def _keeper(self, provider: str, signing: Signing) -> Keeper[Signer]:

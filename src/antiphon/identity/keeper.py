@@ -153,11 +153,15 @@ class Keeper(Generic[Made]):
         pause = min(self._pace.longest, self._pace.pause * 2**self._failures)
         self._failures = min(self._failures + 1, 10)
         self._quiet_until = monotonic() + pause
+        why = f"its source `{self._identity.source}` {problem}."
         self._problem = (
-            f"There is no credential for {self._provider!r}: its source `{self._identity.source}` {problem}."
-            f" Nothing was sent. {self._identity.advice}"
-        ).rstrip()
-        logger.warning("%s It is asked again after %g s at the earliest.", self._problem, pause)
+            f"There is no credential for {self._provider!r}: {why} Nothing was sent. {self._identity.advice}"
+        )
+        if (left := self._ends - monotonic()) > 0:
+            why = f"The credential for {self._provider!r}, good for {left:.0f} s, was not renewed: {why}"
+        else:
+            why = self._problem
+        logger.warning("%s Asked again after %g s.", why, pause)
 
     def _unavailable(self) -> NoCredential:
         wait = max(self._quiet_until - monotonic(), 1.0)
