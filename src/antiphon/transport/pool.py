@@ -5,7 +5,6 @@ import asyncio
 from antiphon.clock import monotonic
 from antiphon.transport.connection import Connection
 
-
 CLOSING = 1.0
 
 

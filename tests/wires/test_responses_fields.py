@@ -1,0 +1,123 @@
+"""Every field of a Responses request, as OpenAI's client has them: it passes on the same wire, and on any other it is
+honoured, refused by name, or named among what is dropped. None is lost in silence."""
+
+import json
+from typing import Any, get_type_hints
+
+import pytest
+from openai.types.responses.response_create_params import (
+    ResponseCreateParamsNonStreaming,
+    ResponseCreateParamsStreaming,
+)
+
+from antiphon.engine.bridge import bridge
+from antiphon.errors import BadRequest
+from antiphon.types import Origin, Target
+from antiphon.wires import wire_of
+
+FIELDS = {**get_type_hints(ResponseCreateParamsNonStreaming), **get_type_hints(ResponseCreateParamsStreaming)}
+TOOL = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}, "strict": False}
+SAMPLES: dict[str, Any] = {
+    "access_programs": {"cyber": "standard"},
+    "background": True,
+    "context_management": [{"type": "compaction", "compact_threshold": 1000}],
+    "conversation": "conv_1",
+    "image": {"context_compression": "enabled"},
+    "include": ["file_search_call.results"],
+    "input": "Another",
+    "instructions": "Be brief.",
+    "max_output_tokens": 77,
+    "max_tool_calls": 3,
+    "metadata": {"k": "v"},
+    "model": "another",
+    "moderation": {"model": "omni-moderation-latest"},
+    "parallel_tool_calls": False,
+    "previous_response_id": "resp_1",
+    "prompt": {"id": "pmpt_1"},
+    "prompt_cache_key": "key",
+    "prompt_cache_options": {"mode": "explicit"},
+    "prompt_cache_retention": "24h",
+    "reasoning": {"effort": "low", "summary": "auto"},
+    "safety_identifier": "someone",
+    "service_tier": "flex",
+    "store": False,
+    "stream": True,
+    "stream_options": {"include_obfuscation": True},
+    "temperature": 0.3,
+    "text": {"verbosity": "low", "format": {"type": "json_object"}},
+    "tool_choice": "required",
+    "tools": [TOOL, {**TOOL, "name": "g"}],
+    "top_logprobs": 2,
+    "top_p": 0.7,
+    "truncation": "auto",
+    "user": "someone",
+}
+"""A value for each that is not what it is where nobody says it."""
+OURS = {"store", "background", "model", "stream"}
+"""What the gateway does itself: where an answer is kept, who makes it, who is asked, and, on wires whose path says so,
+whether it is streamed."""
+TARGETS = {"chat": "openai", "messages": "anthropic", "generate": "gemini", "converse": "bedrock"}
+
+
+def target(operation: str) -> Target:
+    return Target("p/up", "p", "up", "k", TARGETS.get(operation, ""), Origin("http", "h", 1), {operation: "/x"})
+
+
+def sent(operation: str, **fields: Any) -> tuple[Any, tuple[str, ...]]:
+    """What a target gets of a request with these fields, and what is said to be dropped."""
+    wire, up = wire_of("responses"), target(operation)
+    body = json.dumps({"model": "m", "input": "Hi", "tools": [TOOL], **fields}).encode()
+    way = bridge(wire, wire.peek(body), up)
+    return json.loads(way.encode(body, up)), way.dropped
+
+
+def test_every_field_is_looked_at() -> None:
+    assert set(SAMPLES) == set(FIELDS)
+
+
+@pytest.mark.parametrize("field", sorted(SAMPLES))
+def test_it_passes_on_the_same_wire(field: str) -> None:
+    given = {field: SAMPLES[field]}
+    got, dropped = sent("responses", **given)
+    assert dropped == ()
+    assert got[field] == ("up" if field == "model" else SAMPLES[field])
+
+
+@pytest.mark.parametrize("operation", sorted(TARGETS))
+@pytest.mark.parametrize("field", sorted(SAMPLES))
+def test_it_is_honoured_refused_or_named_on_another(operation: str, field: str) -> None:
+    plain, nothing = sent(operation)
+    assert nothing == ()
+    try:
+        got, dropped = sent(operation, **{field: SAMPLES[field]})
+    except BadRequest as refused:
+        assert (refused.param or "").split(".")[0] == field
+        return
+    if got == plain and field not in OURS:
+        assert any(name == field or name.startswith(f"{field}.") for name in dropped), f"{field} is lost: {dropped}"
+    else:
+        assert field in OURS or got != plain
+
+
+PARTS: dict[str, tuple[str, Any]] = {
+    "text.verbosity": ("text", {"verbosity": "low"}),
+    "text.format": ("text", {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}}}),
+    "reasoning.effort": ("reasoning", {"effort": "low"}),
+    "reasoning.context": ("reasoning", {"effort": "low", "context": "all_turns"}),
+    "include": ("include", ["message.output_text.logprobs"]),
+}
+"""``reasoning.summary`` is not among them: what a target shows of its thinking is always told as summary."""
+
+
+@pytest.mark.parametrize("operation", sorted(TARGETS))
+@pytest.mark.parametrize("part", sorted(PARTS))
+def test_so_is_what_is_in_it(operation: str, part: str) -> None:
+    field, value = PARTS[part]
+    rest = {"effort": "low"} if field == "reasoning" and part != "reasoning.effort" else None
+    plain, _ = sent(operation, **({field: rest} if rest else {}))
+    try:
+        got, dropped = sent(operation, **{field: value})
+    except BadRequest as refused:
+        assert field in (refused.param or "")
+        return
+    assert got != plain or any(name.startswith(field) for name in dropped), f"{part} is lost: {dropped}"
