@@ -22,6 +22,7 @@ from antiphon.catalog.kinds import (
     load_kinds,
 )
 from antiphon.catalog.kinds.rows import parse_kinds
+from antiphon.catalog.kinds.words import WIRES as GENERATES
 from antiphon.catalog.schema import ProviderBlock
 from antiphon.engine.runtime import Runtime
 from antiphon.types import Target
@@ -67,7 +68,7 @@ def calls(catalog: Catalog, target: Target) -> dict[str, list[str]]:
     found = {}
     for operation in target.urls:
         base = operation.partition(".")[0]
-        wire = wire_of(base if base in WIRES else "chat")
+        wire = wire_of(base if base in WIRES else GENERATES[target.wire])
         first, *lines = runtime.head(target, operation, wire, ()).decode().strip().split("\r\n")
         method, path, _ = first.split(" ")
         headers = dict(line.split(": ", 1) for line in lines)

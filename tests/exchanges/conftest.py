@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import anthropic
 import openai
 import pytest
 from google import genai
@@ -58,4 +59,10 @@ def google(house: Gateway) -> Iterator[genai.Client]:
     once = types.HttpRetryOptions(attempts=1)
     options = types.HttpOptions(base_url=house.url, retry_options=once)
     with genai.Client(api_key=house.key, http_options=options) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def claude(house: Gateway) -> Iterator[anthropic.Anthropic]:
+    with anthropic.Anthropic(base_url=house.url, api_key=house.key, max_retries=0, timeout=30) as made:
         yield made

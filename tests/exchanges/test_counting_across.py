@@ -1,7 +1,6 @@
 """Counting tokens on every pair of wires: official clients in front, providers that check what they are asked."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import anthropic
@@ -25,12 +24,6 @@ ANSWERS = {
     OPENAI: {"object": "response.input_tokens", "input_tokens": 43},
     BEDROCK: {"inputTokens": 44},
 }
-
-
-@pytest.fixture(scope="session")
-def claude(house: Gateway) -> Iterator[anthropic.Anthropic]:
-    with anthropic.Anthropic(base_url=house.url, api_key=house.key, max_retries=0, timeout=30) as made:
-        yield made
 
 
 @pytest.fixture(scope="session")

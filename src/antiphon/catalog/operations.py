@@ -41,6 +41,7 @@ _ROWS = (
     Operation("translations", "/v1/audio/translations", "form", bytes=True, unit="seconds"),
     Operation("files", "/v1/files", "any", model=False, bytes=True, free=True),
     Operation("batches", "/v1/batches", "any", model=False, bytes=True, unit="requests in the batch"),
+    Operation("message_batches", "/v1/messages/batches", "any", model=False, bytes=True, unit="requests in the batch"),
     Operation("fine_tuning", "/v1/fine_tuning/jobs", "any", model=False, bytes=True, unit="training tokens"),
 )
 

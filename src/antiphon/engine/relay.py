@@ -21,7 +21,7 @@ from antiphon.engine.upload import Upload
 from antiphon.errors import BadRequest, CallError, Forbidden, ModelNotFound, SlowRequest, Unavailable, UpstreamError
 from antiphon.transport import Request, Response
 from antiphon.types import Caller, Outcome, Record, Target, Usage
-from antiphon.wires.plain import Plain, plain_wire
+from antiphon.wires.plain import Plain, plain_wire, spoken_at
 from antiphon.wires.wire import Envelope, Wire
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ class Relayed(Call):
     """A call whose body goes by unread: ``body`` or ``upload`` holds it.
 
     ``below`` is what follows the operation's path and ``query`` what follows that; ``provider`` is where it goes, for
-    operations that name no model.
+    operations that name no model. ``client`` is the operation whose clients send what ``headers`` holds.
     """
 
-    __slots__ = ("below", "content_type", "method", "provider", "query", "row", "upload")
+    __slots__ = ("below", "client", "content_type", "method", "provider", "query", "row", "upload")
 
     def __init__(
         self,
@@ -53,8 +53,11 @@ class Relayed(Call):
         below: str = "",
         query: str = "",
         provider: str = "",
+        client: str = "chat",
+        headers: tuple[tuple[bytes, bytes], ...] = (),
     ) -> None:
-        super().__init__(row.name, body, caller)
+        super().__init__(row.name, body, caller, headers)
+        self.client = client
         self.row = row
         self.method = method
         self.upload = upload
@@ -124,7 +127,7 @@ async def _named(run: "Runtime", upload: Upload) -> str:
 
 
 def _by_provider(run: "Runtime", call: Relayed) -> Target:
-    """Return the account that the caller named, or the only one there is for this operation."""
+    """Return the account that the caller named, or the only one for this operation on its client's wire."""
     if run.refuses_records:
         raise Unavailable("Calls cannot be recorded at the moment, and this gateway is set to refuse them then.")
     operation = call.operation
@@ -141,8 +144,8 @@ def _by_provider(run: "Runtime", call: Relayed) -> Target:
             what = "does not offer it" if call.provider in run.catalog.providers else "is not configured"
             raise BadRequest(f"The provider {call.provider[:100]!r} {what}: {listed}.", param="provider")
         name = call.provider
-    elif len(offering) == 1:
-        (name,) = offering
+    elif len(near := [each for each, target in offering.items() if spoken_at(target).operation == call.client]) == 1:
+        (name,) = near
     else:
         raise BadRequest(f"Which provider is meant is not clear: {listed}; {how}.", param="provider")
     return structs.replace(offering[name], name=name)
@@ -255,7 +258,9 @@ class Leg(Attempt):
         path, _, query = target.urls[call.operation].partition("?")
         query = "&".join(part for part in (query, call.query) if part)
         path = f"{path}{call.below}?{query}" if query else path + call.below
-        head = head_of(call.method, path, target, self.bridge.far, content_type=call.content_type)
+        own = spoken_at(target)
+        forwarded = tuple(pair for pair in call.headers if pair[0] in own.forwards)
+        head = head_of(call.method, path, target, own, forwarded, content_type=call.content_type)
         if upload is not None:
             upload.bound(target.model)
             return Request(target.origin, head, b"", target.origin, upload, upload.length)

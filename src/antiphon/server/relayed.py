@@ -10,6 +10,7 @@ from antiphon.catalog.operations import OPERATIONS, Operation
 from antiphon.engine.relay import Relayed
 from antiphon.engine.upload import Upload
 from antiphon.errors import BadRequest, CallError, NotFound, UnsupportedMedia
+from antiphon.server.shapes import client_of
 from antiphon.wires.plain.form import Form, boundary_of
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def _of_account(row: Operation) -> _Handler:
         below = _below(request.argument)
         query, provider = _query(request)
         kind = _header(request, b"content-type")
+        client = client_of(request.scope["headers"])
         body, upload = b"", None
         if method == "POST" and kind.lower().startswith(b"multipart/"):
             upload = _upload(request)
@@ -79,6 +81,8 @@ def _of_account(row: Operation) -> _Handler:
             below=below,
             query=query,
             provider=provider,
+            client=client,
+            headers=request.forwarded(client),
         )
         await _relay(request, call)
 

@@ -14,7 +14,7 @@ from antiphon.catalog.kinds.load import HERE
 from antiphon.catalog.kinds.sources import SOURCES
 from antiphon.catalog.kinds.words import CERTAINTY, FEATURES, OPERATIONS, PARAMS, QUIRKS, SECRETS, WIRES
 
-APART = frozenset(("embeddings", "rerank", "images", "speech", "transcriptions"))
+APART = frozenset(("embeddings", "rerank", "images", "speech", "transcriptions", "files", "batches"))
 """What a kind may offer without generating text."""
 
 UPLOADS = frozenset(name for name, row in operations.OPERATIONS.items() if row.body != "json")

@@ -41,8 +41,9 @@ OPERATIONS: Mapping[str, str] = {
     "speech": "OpenAI text to speech",
     "transcriptions": "OpenAI speech to text",
     "translations": "OpenAI speech to English text",
-    "files": "OpenAI Files, of the account",
+    "files": "Files, of the account",
     "batches": "OpenAI Batches, of the account",
+    "message_batches": "Anthropic Message Batches, of the account",
     "fine_tuning": "OpenAI fine-tuning jobs, of the account",
 }
 """What a kind may offer; ``<operation>.stream`` is where a stream is asked for, on wires whose path says so."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from antiphon.catalog.kinds.words import WIRES
 from antiphon.catalog.operations import OPERATIONS, Operation
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
@@ -12,7 +13,8 @@ from antiphon.wires import body as bodies
 from antiphon.wires.openai.wire import OpenAI
 from antiphon.wires.plain import usage as usages
 from antiphon.wires.sse import data_of
-from antiphon.wires.wire import Encoded, Envelope, Whole
+from antiphon.wires.table import wire_of
+from antiphon.wires.wire import Encoded, Envelope, Whole, Wire
 
 _UNSET: Any = msgspec.UNSET
 _LAST = (".done", ".completed")
@@ -46,7 +48,7 @@ class Plain(OpenAI):
 
     request = _Request
     end_frame = b""
-    shows = (*OpenAI.shows, b"content-disposition")
+    shows = (*OpenAI.shows, b"content-disposition", b"request-id", b"anthropic-")
 
     def __init__(self, operation: Operation) -> None:
         super().__init__()
@@ -104,6 +106,11 @@ MODEL_LIMIT = 256
 def plain_wire(operation: str) -> Plain:
     """Return the wire of an operation of the table; raises ``KeyError`` for any other."""
     return Plain(OPERATIONS[operation])
+
+
+def spoken_at(target: Target) -> Wire:
+    """Return the wire by which a target generates: what it asks of every request's head, it asks of these too."""
+    return wire_of(WIRES[target.wire])
 
 
 class EventWatch:
