@@ -271,6 +271,22 @@ def test_exactly_one_credential(gateway, headers, expected):
         assert gateway.key not in error_of(body, "/v1/models", given)["message"]
 
 
+@pytest.mark.parametrize("path", ["/v1beta/models", "/v1/models"])
+def test_a_key_in_the_address_is_none(gateway, path):
+    status, _, body = ask(gateway, "GET", f"{path}?key={gateway.key}")
+    assert status == 401
+    assert b"ends up in logs" in body
+    assert gateway.key.encode() not in body
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_a_model_is_called_with_post_only(gateway, method):
+    given = {"Authorization": f"Bearer {gateway.key}"}
+    status, headers, _ = ask(gateway, method, "/v1beta/models/sim%2Fecho:generateContent", **given)
+    assert status == 405
+    assert "POST" in headers["allow"]
+
+
 def test_two_authorizations(gateway):
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)
     connection.putrequest("GET", "/v1/models")

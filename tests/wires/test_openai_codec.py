@@ -229,7 +229,6 @@ def test_thinking_with_its_signature_survives_a_turn_through_a_chat_client() -> 
         ({**CONVERSATION, "tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
         ({**CONVERSATION, "tool_choice": {"type": "x"}}, "tool_choice"),
         ({**CONVERSATION, "tools": [{}]}, "tools[0]"),
-        ({**CONVERSATION, "tool_choice": "required"}, "tool_choice"),
         ({**CONVERSATION, "response_format": {"type": "xml"}}, "response_format"),
         (
             {**CONVERSATION, "response_format": {"type": "json_schema", "json_schema": {"schema": "x"}}},
@@ -239,7 +238,6 @@ def test_thinking_with_its_signature_survives_a_turn_through_a_chat_client() -> 
         ({**CONVERSATION, "stop": [5]}, "stop"),
         ({**CONVERSATION, "n": 0}, "n"),
         ({**CONVERSATION, "reasoning_effort": 5}, "reasoning_effort"),
-        ({**CONVERSATION, "reasoning_effort": "most"}, "reasoning_effort"),
         ({**CONVERSATION, "functions": []}, "functions"),
     ],
 )

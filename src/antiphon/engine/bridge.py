@@ -11,7 +11,7 @@ from antiphon.engine.restated import Restated, too_large
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires.codec import Codec, EventReader, EventWriter
-from antiphon.wires.neutral import Ended, Event, Failed, Finish, Grown, Marked, Opened, Start, Used
+from antiphon.wires.neutral import EFFORTS, Ended, Event, Failed, Finish, Grown, Marked, Opened, Request, Start, Used
 from antiphon.wires.table import CODECS, codec_of, translations, wire_of
 from antiphon.wires.wire import Envelope, Watch, Whole, Wire, counted, text_bytes
 
@@ -129,6 +129,7 @@ class Translation:
 
     def encode(self, body: bytes, target: Target) -> bytes:
         try:
+            _check(self._request)
             written = self._far_codec.write_request(self._request, target)
         except OverflowError:
             raise too_large() from None
@@ -158,6 +159,17 @@ class Translation:
     def admit(self, watch: Watch, error: CallError) -> bytes:
         assert isinstance(watch, TranslatingWatch)
         return watch.writer.fail(error)
+
+
+def _check(request: Request) -> None:
+    """Refuse what no target could take, and what each wire would otherwise take for something else."""
+    choice, effort = request.tool_choice, request.reasoning.effort if request.reasoning else ""
+    if choice is not None and choice.mode in ("required", "tool") and not request.tools:
+        raise BadRequest("`tool_choice` wants a call of a tool, and the request has none.", param="tool_choice")
+    if effort and effort not in EFFORTS:
+        raise BadRequest(
+            f"`reasoning` asks for the effort {effort!r}; expected one of {', '.join(EFFORTS)}.", param="reasoning"
+        )
 
 
 class TranslatingWatch:
@@ -192,11 +204,6 @@ class TranslatingWatch:
     @property
     def complete(self) -> bool:
         return self.ended or self._finished >= self._choices
-
-    @property
-    def cuts(self) -> list[int]:
-        """How the texts of the answer were cut, where the caller's wire tells an answer again."""
-        return getattr(self.writer, "cuts", [])
 
     def frame(self, frame: bytes) -> bytes:
         return self._written(self._reader.read(frame))

@@ -67,7 +67,7 @@ class Gateway:
             auth.check_local(fields, scope["server"][1])
         if route.needs is Needs.NOTHING:
             return auth.OPEN
-        token = auth.credential(fields)
+        token = auth.credential(fields, scope["query_string"])
         if self.phase is Phase.STARTING:
             raise Unavailable("The gateway is starting.", retry_after=1.0)
         if self._open:

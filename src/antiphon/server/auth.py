@@ -15,11 +15,12 @@ OPEN = Caller(key_id="", name="open")
 _CREDENTIALS = frozenset((b"authorization", b"api-key", b"x-api-key", b"x-goog-api-key", b"proxy-authorization"))
 _ORIGIN = re.compile(r"https?://(.+)", re.IGNORECASE)
 _HOW = "send one header field: Authorization: Bearer <key>"
+_IN_URL = re.compile(rb"(?:^|&)(?:key|api[-_]?key|access_token)=")
 _PLAIN = frozenset((b"api-key", b"x-api-key", b"x-goog-api-key"))
 """Header fields in which the clients of other wires send their key, without a scheme before it."""
 
 
-def credential(fields: Fields) -> bytes:
+def credential(fields: Fields, query: bytes = b"") -> bytes:
     """Return the key of a request: a bearer token, or the plain value of the header another wire's clients use.
 
     Raises :class:`~antiphon.errors.Unauthorized` where there is none, and :class:`~antiphon.errors.BadRequest` where
@@ -31,7 +32,8 @@ def credential(fields: Fields) -> bytes:
     if found and found[0][0] in _PLAIN and (token := found[0][1].strip(b" \t")):
         return token
     if not found or found[0][0] != b"authorization":
-        raise Unauthorized(f"The request carries no key; {_HOW}.", code="missing_api_key")
+        where = " in its header, and one in a URL ends up in logs" if _IN_URL.search(query) else ""
+        raise Unauthorized(f"The request carries no key{where}; {_HOW}.", code="missing_api_key")
     scheme, _, token = found[0][1].strip(b" \t").partition(b" ")
     token = token.lstrip(b" ")
     if scheme.lower() != b"bearer" or not token:

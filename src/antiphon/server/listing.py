@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, unquote_to_bytes
 import msgspec
 
 from antiphon.catalog import Catalog
-from antiphon.errors import BadRequest, Forbidden, ModelNotFound
+from antiphon.errors import BadRequest, Forbidden, MethodNotAllowed, ModelNotFound
 from antiphon.server.envelope import Headers
-from antiphon.server.shapes import client_of
+from antiphon.server.shapes import GEMINI_METHODS, client_of
 from antiphon.types import Caller
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ async def _list(request: "Request", client: str) -> None:
 
 
 async def _show(request: "Request", client: str) -> None:
+    if request.argument.endswith(GEMINI_METHODS):
+        raise MethodNotAllowed("A model is called with POST.", allowed=("POST",))
     name = unquote_to_bytes(request.argument).decode("utf-8", "replace")
     catalog = request.gateway.runtime.catalog
     entry = catalog.entry(name)

@@ -10,7 +10,7 @@ _PREFIXES = (
     (b"/v1beta/", "generate"),
     (b"/model/", "converse"),
 )
-_GEMINI_METHODS = (
+GEMINI_METHODS = (
     b":generateContent",
     b":streamGenerateContent",
     b":countTokens",
@@ -21,8 +21,8 @@ _GEMINI_METHODS = (
 
 _CLIENTS = ((b"anthropic-version", "messages"), (b"x-goog-api-client", "generate"), (b"x-goog-api-key", "generate"))
 """Header fields that only one wire's clients send."""
-_SHARED = (b"/v1/models", b"/v1/files")
-"""Where the clients of several wires ask for models and files."""
+_SHARED = b"/v1/models"
+"""Where the clients of several wires ask for models."""
 
 
 def client_of(fields: Iterable[tuple[bytes, bytes]]) -> str:
@@ -39,8 +39,8 @@ def shape_of(path: bytes, fields: Iterable[tuple[bytes, bytes]] = ()) -> Wire:
     for prefix, operation in _PREFIXES:
         if path.startswith(prefix):
             return wire_of(operation)
-    if path.startswith(b"/v1/models/") and path.endswith(_GEMINI_METHODS):
+    if path.startswith(b"/v1/models/") and path.endswith(GEMINI_METHODS):
         return wire_of("generate")
-    if any(path == shared or path.startswith(shared + b"/") for shared in _SHARED):
+    if path == _SHARED or path.startswith(_SHARED + b"/"):
         return wire_of(client_of(fields))
     return wire_of("chat")

@@ -139,9 +139,12 @@ class Format(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str = ""
 
 
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+
 class Reasoning(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How much to think: ``effort`` in OpenAI's words (none, minimal, low, medium, high, xhigh), or ``budget`` in
-    tokens; ``adaptive`` leaves it to the model. ``summary`` asks to be shown it (auto, concise, detailed)."""
+    """How much to think: ``effort``, one of ``EFFORTS``, or ``budget`` in tokens; ``adaptive`` leaves it to the model.
+    ``summary`` asks to be shown it (auto, concise, detailed)."""
 
     effort: str = ""
     budget: int | None = None

@@ -165,7 +165,7 @@ def test_the_golden_written_answer(written: Any) -> None:
     parts = (Text("Let me see."), ToolCall("call_1", "weather", '{"city":"Zürich"}'))
     usage = Usage(input=10, cache_read=7, cache_write=5, output=12, reasoning=8, audio_input=1)
     assert written(reply(*parts, finish=Finish("tool_calls"), usage=usage)) == {
-        "id": "r-1",
+        "id": "msg_r-1",
         "type": "message",
         "role": "assistant",
         "model": "m-1",

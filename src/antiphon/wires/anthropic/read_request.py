@@ -140,6 +140,8 @@ def _summary(display: str | None) -> str:
 
 def _extras(document: dict[str, Any], raw: shape.Request) -> dict[str, Any]:
     extras = {name: value for name, value in document.items() if name not in shape.READ and value is not None}
+    told = document.get("metadata") or {}
+    extras |= {f"metadata.{name}": value for name, value in told.items() if name != "user_id"}
     for tool in raw.tools or ():
         for name in _TUNING:
             if tool.get("type") in (None, "custom") and tool.get(name):

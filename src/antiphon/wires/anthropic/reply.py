@@ -15,6 +15,7 @@ from antiphon.wires.anthropic.write_content import input_of
 from antiphon.wires.carried import Carried, pack, unpack
 from antiphon.wires.neutral import Choice, Part, Refusal, Reply, Request, Text, Thinking, ToolCall
 
+_ID = "msg_"
 _UNSET = msgspec.UNSET
 _encode = msgspec.json.Encoder().encode
 
@@ -73,7 +74,7 @@ def write_reply(reply: Reply, request: Request) -> bytes:
     content = [block for part in choice.parts for block in _BLOCKS[type(part)](part)]
     thought = any(block["type"] in ("thinking", "redacted_thinking") for block in content)
     message = {
-        "id": reply.id or new_id("msg"),
+        "id": answer_id(reply.id),
         "type": "message",
         "role": "assistant",
         "model": reply.model or request.model,
@@ -82,6 +83,13 @@ def write_reply(reply: Reply, request: Request) -> bytes:
         "usage": usage.whole(reply.usage or Usage(), thought),
     }
     return _encode(message)
+
+
+def answer_id(known: str) -> str:
+    """Return the id of an answer as this wire begins it, with the provider's own id in it, where it told one."""
+    if not known:
+        return new_id(_ID[:-1])
+    return known if known.startswith(_ID) else _ID + known
 
 
 def _text(part: Text) -> list[dict[str, Any]]:

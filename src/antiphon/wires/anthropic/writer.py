@@ -11,13 +11,12 @@ from typing import Any
 
 import msgspec
 
-from antiphon.clock import new_id
 from antiphon.errors import CallError, Truncated, UpstreamError
 from antiphon.types import Usage
 from antiphon.wires.anthropic import citations, errors, stops, usage
 from antiphon.wires.anthropic.frames import MESSAGE_STOP, PING, frame_of
 from antiphon.wires.anthropic.read_content import WIRE
-from antiphon.wires.anthropic.reply import signature_block
+from antiphon.wires.anthropic.reply import answer_id, signature_block
 from antiphon.wires.carried import Carried, pack
 from antiphon.wires.neutral import Closed, Ended, Event, Failed, Finish, Grown, Marked, Opened, Request, Start, Used
 
@@ -83,7 +82,7 @@ class Writer:
     def _start(self, event: Start) -> bytes:
         self._thought = event.usage is not None and event.usage.reasoning > 0
         message: dict[str, Any] = {
-            "id": event.id or new_id("msg"),
+            "id": answer_id(event.id),
             "type": "message",
             "role": "assistant",
             "model": event.model or self._model,

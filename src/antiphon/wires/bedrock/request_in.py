@@ -54,7 +54,7 @@ class _Reader:
 
     def __init__(self, document: dict[str, Any], body: schema.Converse) -> None:
         self.body = body
-        self.extras: dict[str, Any] = {name: document[name] for name in schema.OWN_FIELDS if name in document}
+        self.extras: dict[str, Any] = {name: value for name, value in document.items() if name not in schema.READ}
 
     def request(self, model: str, stream: bool) -> Request:
         body = self.body

@@ -190,6 +190,8 @@ class Converse(_Shape):
     additional_model_request_fields: dict[str, Any] | None = None
 
 
+READ = frozenset(field.encode_name for field in msgspec.structs.fields(Converse))
+"""Top-level members that are read; any other travels in ``extras``."""
 OWN_FIELDS = ("guardrailConfig", "performanceConfig", "promptVariables", "additionalModelResponseFieldPaths")
 """Top-level members that no other wire has; they travel in ``extras``, as does what is left of
 ``additionalModelRequestFields``."""

@@ -21,6 +21,9 @@ _ROLES: dict[str | None, Literal["user", "assistant"]] = {
 _OWN = ("executable_code", "code_execution_result", "tool_call", "tool_response")
 
 
+_DATA = ("inline_data", "file_data", "function_call", "function_response", *_OWN)
+
+
 class Contents:
     """Reads the contents of one request; ``extras`` collects what no other wire has."""
 
@@ -51,6 +54,8 @@ class Contents:
         return tuple(messages)
 
     def _part(self, part: Part, role: str, at: str) -> list[NeutralPart]:
+        if bool(part.text) + sum(getattr(part, name) is not None for name in _DATA) > 1:
+            raise BadRequest(f"`{at}` holds several contents; a part holds one of them.", param=at)
         if part.video_metadata is not None:
             self.extras["videoMetadata"] = part.video_metadata
         if part.function_call is not None:

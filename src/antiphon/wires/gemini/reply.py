@@ -124,7 +124,7 @@ def write_reply(reply: Reply, request: Request) -> bytes:
     if reply.usage is not None:
         document["usageMetadata"] = usages.write(reply.usage)
     document["modelVersion"] = reply.model or request.model
-    document["responseId"] = reply.id
+    document["responseId"] = reply.id or new_id("gen")
     return dump(document)
 
 

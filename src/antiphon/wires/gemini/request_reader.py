@@ -145,6 +145,9 @@ def _parameters(function: fields.FunctionDeclaration, at: str) -> dict[str, Any]
 def _format(config: fields.GenerationConfig) -> Format | None:
     kind = config.response_mime_type
     if kind in ("", "text/plain"):
+        if config.response_json_schema is not None or config.response_schema is not None:
+            field = "generationConfig.responseMimeType"
+            raise BadRequest(f"`{field}` must be application/json where an answer has a schema.", param=field)
         return None
     if kind != "application/json":
         raise _own("generationConfig.responseMimeType", f"the form {kind!r}")
