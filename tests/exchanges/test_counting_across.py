@@ -200,6 +200,29 @@ async def test_a_server_that_turns_out_to_have_no_counter(house, provider, claud
     assert (row["outcome"], row["target"], row["cost"], row["estimated"]) == ("success", "oai/up", 0, 1)
 
 
+def test_a_conversation_that_is_kept_here_is_counted_whole(house, provider, client):
+    chat = {
+        "id": "c", "object": "chat.completion", "created": 1, "model": "up",
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "y" * 400}}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    }  # fmt: skip
+    provider.routes["POST /v1/chat/completions"] = says(chat)
+    first = client.responses.create(model="plain/up", input="x" * 400)
+    count = client.responses.input_tokens.count(model="plain/up", previous_response_id=first.id, input="z" * 40)
+    assert count.input_tokens == 210
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.input_tokens.count(model="plain/up", previous_response_id="resp_unknown", input="z")
+    assert caught.value.code == "previous_response_not_found"
+    provider.routes[CLAUDE] = says(ANSWERS[CLAUDE])
+    told = client.responses.input_tokens.count(model="claude/up", previous_response_id=first.id, input="z")
+    assert told.input_tokens == 41
+    said = [message["role"] for message in provider.last.json["messages"]]
+    assert said == ["user", "assistant", "user"]
+    provider.routes[OPENAI] = says(ANSWERS[OPENAI])
+    client.responses.input_tokens.count(model="oai/up", previous_response_id="resp_theirs", input="z")
+    assert provider.last.json["previous_response_id"] == "resp_theirs"
+
+
 async def test_errors_have_the_caller_s_shape(house, provider, client, claude):
     refused = {"error": {"code": 400, "message": "no such thing", "status": "INVALID_ARGUMENT"}}
     provider.routes[GEMINI] = says(refused, status=400)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from antiphon.conversations import Conversations
     from antiphon.engine.runtime import Runtime
 
+KEPT = frozenset(("responses",))
+"""Operations whose answers are kept."""
 _FOLLOWED = frozenset(("completed", "incomplete", None))
 
 
@@ -113,7 +115,7 @@ async def joined(
                 call.body = encoded(envelope.document)
         else:
             model = _knowing(past, previous, keeping)
-    if store is None or not stores(document):
+    if store is None or call.operation not in KEPT or not stores(document):
         return envelope, model, None
     here = background and keeping is None
     return envelope, model, Conversation(store, call.caller.key_id, thread, document, here=here)

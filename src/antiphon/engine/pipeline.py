@@ -20,8 +20,8 @@ from antiphon.wires import Envelope, Wire, wire_of
 if TYPE_CHECKING:
     from antiphon.engine.runtime import Runtime
 
-CONVERSING = frozenset(("responses",))
-"""Operations whose answers are kept by whoever gives them, for requests that go on from them."""
+CONVERSING = frozenset(("responses", "input_tokens"))
+"""Operations whose requests may go on from an answer that somebody kept."""
 
 
 async def ask(run: "Runtime", call: Call) -> Answer:
@@ -31,7 +31,7 @@ async def ask(run: "Runtime", call: Call) -> Answer:
     model = admit(run, call, envelope)
     reachable = _reachable(model, call.operation)
     if reachable is None:
-        return _alone(wire, envelope, model)
+        return await _alone(run, call, wire, envelope, model)
     conversation = None
     if call.operation in CONVERSING:
         from antiphon.engine.conversation import joined
@@ -89,9 +89,13 @@ def _reachable(model: Model, operation: str) -> Model | None:
     return routing.narrowed(model, lambda target: offers(target, operation))
 
 
-def _alone(wire: Wire, envelope: Envelope, model: Model) -> Answer:
+async def _alone(run: "Runtime", call: Call, wire: Wire, envelope: Envelope, model: Model) -> Answer:
     """Answer without a target what needs none; raises :class:`BadRequest` for everything else."""
     if alone.counts(wire):
+        if call.operation in CONVERSING:
+            from antiphon.engine.conversation import joined
+
+            envelope, _, _ = await joined(run, call, envelope, model)
         return alone.estimated(wire, envelope)
     problem = f"{model.name} does not offer {wire.operation}; choose a model of a provider that does."
     raise BadRequest(problem, param="model")
