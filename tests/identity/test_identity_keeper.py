@@ -23,7 +23,7 @@ def keeper(fetch, pace=None):
     return Keeper("vertex", WHO, fetch, lambda secrets: secrets["authorization"].reveal(), pace)
 
 
-async def test_a_source_that_hangs_is_waited_for_once_and_used_when_it_comes():
+async def test_a_source_that_hangs_is_waited_for_once_and_used_when_it_comes(caplog):
     go, asked = threading.Event(), []
 
     def fetch():
@@ -38,11 +38,41 @@ async def test_a_source_that_hangs_is_waited_for_once_and_used_when_it_comes():
     with pytest.raises(NoCredential):
         await kept.get()
     assert time.monotonic() - started < 0.15, "whoever comes later does not wait again"
+    assert caplog.text.count("still waited for") == 1
     go.set()
     while kept.fresh() is None:
         await asyncio.sleep(0.01)
     assert await kept.get() == "late"
     assert len(asked) == 1
+
+
+async def test_a_source_that_never_answers_is_asked_once_more_after_a_while(clock):
+    go, asked = threading.Event(), []
+
+    def fetch():
+        asked.append(1)
+        if len(asked) == 1:
+            go.wait(10)
+            raise OSError("gone")
+        return token("second")
+
+    kept = keeper(fetch, Pace(patience=0.1))
+    with pytest.raises(NoCredential):
+        await kept.get()
+    clock.ahead += 290
+    with pytest.raises(NoCredential):
+        await kept.get()
+    assert len(asked) == 1
+    clock.ahead += 11
+    assert await kept.get() == "second"
+    go.set()
+    await asyncio.sleep(0.05)
+    assert await kept.get() == "second"
+
+
+async def test_what_no_signer_can_be_made_of_is_no_credential():
+    with pytest.raises(NoCredential, match="KeyError"):
+        await keeper(lambda: Fetched({"access_key": Secret("a")}, 10)).get()
 
 
 @pytest.mark.parametrize(

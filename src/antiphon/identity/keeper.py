@@ -25,13 +25,15 @@ class Pace(msgspec.Struct, frozen=True):
 
     ``ahead`` of its end a credential is renewed, or after four fifths of a short life; Google's metadata server hands
     out a new one only in the last five minutes. One without an end is read again after ``reread``. A call waits for a
-    credential up to ``patience``. After a failure the source has peace for ``pause``, which doubles up to ``longest``.
-    What a provider refuses is fetched anew, but not again within ``peace``: it may refuse whoever we are.
+    credential up to ``patience``; a source that says nothing for ``lost`` is asked once more. After a failure it has
+    peace for ``pause``, which doubles up to ``longest``. What a provider refuses is fetched anew, but not again within
+    ``peace``: it may refuse whoever we are.
     """
 
     ahead: float = 225.0
     reread: float = 3600.0
     patience: float = 15.0
+    lost: float = 300.0
     pause: float = 5.0
     longest: float = 60.0
     peace: float = 60.0
@@ -73,7 +75,7 @@ class Keeper(Generic[Made]):
             return self._made
         if now >= self._ends:
             return None
-        if self._flight is None and now >= self._quiet_until:
+        if self._idle(now) and now >= self._quiet_until:
             self._begin(now)
         return self._made
 
@@ -86,13 +88,12 @@ class Keeper(Generic[Made]):
         if made is not None:
             return made
         now = monotonic()
-        if self._flight is None and now < self._quiet_until:
+        if self._idle(now) and now < self._quiet_until:
             raise self._unavailable()
-        flight = self._flight or self._begin(now)
+        flight = self._begin(now) if self._flight is None or self._idle(now) else self._flight
         await asyncio.wait((flight,), timeout=max(0.0, self._began + self._pace.patience - now))
         if not flight.done():
-            self._problem = f"{self._whose} did not come within {self._pace.patience:g} s. Nothing was sent."
-            raise self._unavailable()
+            self._hangs()
         made = self.fresh()
         if made is None:
             raise self._unavailable()
@@ -112,6 +113,9 @@ class Keeper(Generic[Made]):
     def _whose(self) -> str:
         return f"The credential for {self._provider!r} (source `{self._identity.source}`)"
 
+    def _idle(self, now: float) -> bool:
+        return self._flight is None or now - self._began > self._pace.lost
+
     def _begin(self, now: float) -> asyncio.Future[None]:
         """Fetch in a thread, one at a time: libraries block, and where one hangs it must not hold the exit up."""
         loop = asyncio.get_running_loop()
@@ -121,29 +125,28 @@ class Keeper(Generic[Made]):
         return flight
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        outcome: Fetched | str
+        outcome: tuple[Made, float | None] | str
         try:
-            outcome = self._fetch()
-            if problem := unusable(outcome):
-                outcome = problem
+            fetched = self._fetch()
+            outcome = unusable(fetched) or (self._make(fetched.secrets), fetched.seconds)
         except Exception as error:  # noqa: BLE001 (whatever a maker's library raises means that there is none)
             outcome = f"gave none ({reason(error, self._identity.secrets.values())})"
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(self._landed, outcome)
 
-    def _landed(self, outcome: Fetched | str) -> None:
+    def _landed(self, outcome: tuple[Made, float | None] | str) -> None:
         flight, self._flight = self._flight, None
         if isinstance(outcome, str):
             self._failed(outcome)
         else:
-            self._hold(outcome)
+            self._hold(*outcome)
         if flight is not None and not flight.done():
             flight.set_result(None)
 
-    def _hold(self, fetched: Fetched) -> None:
+    def _hold(self, made: Made, seconds: float | None) -> None:
         now, pace = monotonic(), self._pace
-        lifetime = pace.reread if fetched.seconds is None else fetched.seconds
-        self._made = self._make(fetched.secrets)
+        lifetime = pace.reread if seconds is None else seconds
+        self._made = made
         self._ends = now + lifetime
         self._renew_at = self._ends - min(pace.ahead, lifetime / 5)
         self._failures, self._quiet_until = 0, 0.0
@@ -162,6 +165,12 @@ class Keeper(Generic[Made]):
         else:
             why = self._problem
         logger.warning("%s Asked again after %g s.", why, pause)
+
+    def _hangs(self) -> None:
+        problem = f"{self._whose} did not come within {self._pace.patience:g} s. Nothing was sent."
+        if problem != self._problem:
+            self._problem = problem
+            logger.warning("%s It is still waited for.", problem)
 
     def _unavailable(self) -> NoCredential:
         wait = max(self._quiet_until - monotonic(), 1.0)
