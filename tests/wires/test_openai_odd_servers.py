@@ -119,6 +119,11 @@ def test_an_error_tells_its_status_by_its_code(code: Any, status: int) -> None:
     assert watch.error.status == (status or 502)
 
 
+def test_an_end_before_anything_was_said_is_no_answer() -> None:
+    with pytest.raises(BadAnswer, match="before it said anything"):
+        events(DONE)
+
+
 def test_an_answer_without_a_choice_is_none() -> None:
     body = b'{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":0}}'
     assert Chat().whole(body).output_bytes == 0

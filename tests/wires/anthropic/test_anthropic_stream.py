@@ -366,6 +366,16 @@ def test_what_the_wire_forbids(frame: bytes) -> None:
         CODEC.reader().read(frame)
 
 
+@pytest.mark.parametrize("index", [-1, 0, 1])
+def test_a_piece_of_a_block_that_is_not_open_is_not_lost_in_silence(stream: Any, read_stream: Any, index: int) -> None:
+    piece = {"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": "Hi"}}
+    with pytest.raises(BadAnswer, match=f"block {index}, which is not open"):
+        read_stream(stream(GOLDEN[0], piece))
+    opened = {"type": "content_block_start", "index": 2, "content_block": {"type": "text", "text": ""}}
+    with pytest.raises(BadAnswer, match=f"block {index}, which is not open"):
+        read_stream(stream(GOLDEN[0], opened, piece))
+
+
 def test_a_tool_whose_input_is_no_object() -> None:
     reader = CODEC.reader()
     reader.read(b"data: " + msgspec.json.encode(GOLDEN[0]) + b"\n\n")

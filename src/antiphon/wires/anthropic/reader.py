@@ -26,14 +26,16 @@ _KINDS: dict[str, _Kind] = {
 class Reader:
     """Keeps the open block, counts blocks anew, because some are passed over, and gathers usage."""
 
-    __slots__ = ("_at", "_counts", "_grew", "_kind", "_next", "_over", "_signatures", "_started", "_stopped")
+    __slots__ = ("_at", "_counts", "_grew", "_kind", "_next", "_over", "_passed", "_signatures", "_started", "_stopped")
 
     def __init__(self) -> None:
         self._started = False
         self._stopped = False
         self._over = False
-        self._at = -1
-        """The open block's index at the provider; -1 where none is open, or one that is passed over."""
+        self._at: int | None = None
+        """The open block's index at the provider."""
+        self._passed: int | None = None
+        """The index of a block that is passed over."""
         self._kind: _Kind = "text"
         self._next = 0
         self._grew = False
@@ -79,13 +81,14 @@ class Reader:
         if block is None:
             raise BadAnswer("The provider opened a block and did not say which.")
         events = self._close()
+        self._passed = event.index
         kind = _KINDS.get(block.type)
         if kind is None:
             return events
         if (carried := unpack(block.signature)) is not None and carried.call:
             self._signatures[carried.call] = carried
             return events
-        self._at, self._kind, self._grew = event.index, kind, False
+        self._at, self._passed, self._kind, self._grew = event.index, None, kind, False
         return [*events, *self._opening(block, self._next)]
 
     def _opening(self, block: Block, index: int) -> list[Neutral]:
@@ -104,8 +107,12 @@ class Reader:
 
     def _grow(self, event: Event) -> list[Neutral]:
         delta = event.delta
-        if delta is None or event.index != self._at:
-            return []  # of a block that is passed over
+        if delta is None:
+            return []
+        if event.index != self._at:
+            if event.index == self._passed:
+                return []
+            raise BadAnswer(f"The provider sent a piece of block {event.index}, which is not open.")
         grown = _DELTAS.get(delta.type)
         return grown(self, delta) if grown is not None else []
 
@@ -132,13 +139,13 @@ class Reader:
         return self._close() if event.index == self._at else []
 
     def _close(self) -> list[Neutral]:
-        if self._at < 0:
+        if self._at is None:
             return []
         events: list[Neutral] = []
         if self._kind == "tool" and not self._grew:
             events.append(Grown(self._next, "{}"))  # no arguments are an empty object
         events.append(Closed(self._next))
-        self._at = -1
+        self._at = None
         self._next += 1
         return events
 

@@ -104,6 +104,8 @@ class Reader:
         if data is None or self._ended:
             return []
         if data.strip() == b"[DONE]":
+            if not self._started:
+                raise BadAnswer("The provider ended its answer before it said anything.")
             return self._end()
         try:
             chunk = _decode(data)
