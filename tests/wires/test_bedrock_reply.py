@@ -18,6 +18,7 @@ from antiphon.types import Usage
 from antiphon.wires.aws.eventstream import MessageReader, encode, header_block
 from antiphon.wires.bedrock import BedrockCodec, citations, frames
 from antiphon.wires.carried import Carried, pack
+from antiphon.wires.media import text_of
 from antiphon.wires.neutral import (
     Audio,
     Choice,
@@ -211,9 +212,9 @@ def test_botocore_reads_a_written_answer(reason, stop):
 
 
 @pytest.mark.parametrize("part", [Image(url="https://example.org/a.png"), Audio(data="AA==", media_type="audio/midi")])
-def test_an_answer_that_this_wire_cannot_tell_is_a_bad_answer(part):
-    with pytest.raises(BadAnswer, match="cannot be told"):
-        CODEC.write_reply(reply(part), REQUEST)
+def test_what_an_answer_has_no_block_for_is_told_as_text(part):
+    written = msgspec.json.decode(CODEC.write_reply(reply(part), REQUEST))
+    assert written["output"]["message"]["content"] == [{"text": text_of(part)}]
 
 
 def test_sound_is_told():
@@ -488,8 +489,6 @@ def test_a_break_is_an_exception():
         [end(), delta(0, text="a")],  # content after the end
         [end("malformed_tool_use")],
         [end(), end()],
-        [delta(0, image={"source": {"bytes": "QQ=="}})],
-        [frames.event(frames.BLOCK_START, {"contentBlockIndex": 0, "start": {"image": {"format": "png"}}})],
         [frames.event(frames.BLOCK_DELTA, {"delta": {"text": "a"}})],
         [frames.event(frames.BLOCK_DELTA, {"contentBlockIndex": 0, "delta": {"text": 1}})],
         [encode(frames.BLOCK_DELTA, b"{")],

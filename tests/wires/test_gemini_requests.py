@@ -451,7 +451,7 @@ def test_structured_output(config: dict[str, Any], expected: Format | None) -> N
     [
         ({"cachedContent": "cachedContents/1"}, "cachedContent"),
         ({"generationConfig": {"responseMimeType": "text/x.enum"}}, "generationConfig.responseMimeType"),
-        ({"generationConfig": {"responseModalities": ["TEXT", "IMAGE"]}}, "generationConfig.responseModalities"),
+        ({"generationConfig": {"responseModalities": ["TEXT", "VIDEO"]}}, "generationConfig.responseModalities"),
         ({"generationConfig": {"responseFormat": [{"text": {}}]}}, "generationConfig.responseFormat"),
         ({"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": []}},
          "generationConfig.responseJsonSchema"),

@@ -16,12 +16,15 @@ from antiphon.wires.neutral import (
     Ended,
     Event,
     Failed,
+    File,
     Finish,
     Grown,
+    Image,
     Marked,
     Message,
     Opened,
     Request,
+    Shown,
     Start,
     Text,
     Thinking,
@@ -199,8 +202,12 @@ def test_media_and_code_in_a_stream_are_shown() -> None:
         ),
     )
     text = "".join(event.text for event in events if isinstance(event, Grown))
-    assert text == "See\n![image](data:image/png;base64,AA==)\n\n```python\n1\n```\n\nhttps://a\n"
-    assert sum(isinstance(event, Opened) for event in events) == 1
+    assert text == "See\n```python\n1\n```\n"
+    assert [event for event in events if isinstance(event, Shown)] == [
+        Shown(1, Image(data="AA==", media_type="image/png")),
+        Shown(3, File(url="https://a")),
+    ]
+    assert [event.index for event in events if isinstance(event, Opened)] == [0, 2]
 
 
 def test_citations_come_with_the_last_words() -> None:

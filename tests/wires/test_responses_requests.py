@@ -402,7 +402,7 @@ def test_what_only_tunes_is_left_out_and_named() -> None:
         ((), {"n": 2}, "n"),
         ((user(Audio("aGk=", "audio/flac")),), {}, "messages[0].content[0]"),
         ((user(Audio(url="https://h/x.wav")),), {}, "messages[0].content[0]"),
-        ((Message("assistant", (Text("x"), Image(url="https://h/x.png"))),), {}, "messages[0].content[1]"),
+        ((user(Text("x")),), {"modalities": ("text", "audio")}, "modalities"),
         ((user(ToolCall("c", "x")),), {}, "messages[0].content[0]"),
     ],
 )

@@ -11,7 +11,22 @@ from antiphon.engine.restated import Restated, too_large
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires.codec import Codec, EventReader, EventWriter
-from antiphon.wires.neutral import EFFORTS, Ended, Event, Failed, Finish, Grown, Marked, Opened, Request, Start, Used
+from antiphon.wires.media import IMAGE_BYTES
+from antiphon.wires.neutral import (
+    EFFORTS,
+    Ended,
+    Event,
+    Failed,
+    Finish,
+    Grown,
+    Marked,
+    Opened,
+    Request,
+    Shown,
+    Start,
+    Used,
+)
+from antiphon.wires.spelling import respelled, spelled
 from antiphon.wires.table import CODECS, codec_of, translations, wire_of
 from antiphon.wires.wire import Envelope, Watch, Whole, Wire, counted, text_bytes
 
@@ -128,12 +143,15 @@ class Translation:
             raise too_large() from None
 
     def encode(self, body: bytes, target: Target) -> bytes:
+        spellings, document = self._near_codec.spellings, self._envelope.document
         try:
             _check(self._request)
             written = self._far_codec.write_request(self._request, target)
         except OverflowError:
             raise too_large() from None
-        self.dropped = written.dropped
+        except BadRequest as error:
+            raise respelled(error, spellings, document) from None
+        self.dropped = spelled(written.dropped, spellings, document) if written.dropped else ()
         return written.body
 
     def whole(self, body: bytes) -> tuple[Whole, bytes]:
@@ -205,6 +223,11 @@ class TranslatingWatch:
     def complete(self) -> bool:
         return self.ended or self._finished >= self._choices
 
+    @property
+    def cuts(self) -> list[int]:
+        """How the texts of the answer were cut, where the caller's wire tells an answer again."""
+        return getattr(self.writer, "cuts", [])
+
     def frame(self, frame: bytes) -> bytes:
         return self._written(self._reader.read(frame))
 
@@ -250,6 +273,9 @@ class TranslatingWatch:
         elif kind is Failed:
             message = f"The provider reported an error: {event.message}"  # type: ignore[union-attr]
             self.error = BadAnswer(message, status=event.status or None)  # type: ignore[union-attr]
+        elif kind is Shown:
+            self.output_bytes += IMAGE_BYTES
+            self.committed = True
         elif kind is Opened:
             if event.kind == "tool":  # type: ignore[union-attr]
                 self._called = self.committed = True

@@ -8,6 +8,7 @@ import msgspec
 from antiphon.errors import CallError
 from antiphon.types import Target, Usage
 from antiphon.wires.neutral import Event, Reply, Request
+from antiphon.wires.spelling import Spellings
 from antiphon.wires.wire import Splitter as Splitter
 
 
@@ -47,6 +48,8 @@ class Codec(Protocol):
 
     wire: str
     """Its name in ``neutral`` values and documents: openai, responses, anthropic, gemini, bedrock."""
+    spellings: Spellings
+    """Where its callers say what has a neutral name."""
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         """Read a caller's decoded body (already checked by the wire's ``peek``).

@@ -50,11 +50,12 @@ class File(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class Audio(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """Sound as base64 ``data``; ``media_type`` such as ``audio/wav``."""
+    """Sound as base64 ``data``; ``media_type`` such as ``audio/wav``; ``transcript`` is what it says, where known."""
 
     data: str = ""
     media_type: str = ""
     url: str = ""
+    transcript: str = ""
 
 
 class Thinking(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
@@ -77,13 +78,14 @@ class ToolCall(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     name: str
     arguments: str = "{}"
     signature: str = ""
+    cache: dict[str, Any] | None = None
 
 
 class ToolResult(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """What a tool gave for the call ``id``; ``name`` is the tool's, where it is known."""
 
     id: str
-    parts: "tuple[Text | Image | File, ...]" = ()
+    parts: "tuple[Text | Image | File | Audio, ...]" = ()
     name: str = ""
     error: bool = False
     cache: dict[str, Any] | None = None
@@ -176,6 +178,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: Reasoning | None = None
     user: str = ""
     metadata: dict[str, Any] | None = None
+    modalities: tuple[str, ...] = ()
+    """What the answer may hold: ``text``, ``image``, ``audio``; empty leaves it to the model."""
     service_tier: str = ""
     stream: bool = False
     extras: dict[str, Any] = {}
@@ -265,6 +269,18 @@ class Closed(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     choice: int = 0
 
 
+class Shown(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """An image or a document, whole, or the next piece of a sound.
+
+    It is a block of its own between others, neither opened nor closed. Pieces of one sound have the same ``index`` and
+    come one behind the other; each is base64 of its own.
+    """
+
+    index: int
+    part: Image | File | Audio
+    choice: int = 0
+
+
 class Used(msgspec.Struct, frozen=True, tag=True):
     """Usage so far, in whole; a later one replaces it."""
 
@@ -282,4 +298,4 @@ class Ended(msgspec.Struct, frozen=True, tag=True):
     """The wire's own end marker."""
 
 
-Event: TypeAlias = Start | Opened | Grown | Marked | Closed | Finish | Used | Failed | Ended
+Event: TypeAlias = Start | Opened | Grown | Marked | Closed | Shown | Finish | Used | Failed | Ended

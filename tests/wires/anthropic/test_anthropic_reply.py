@@ -224,7 +224,7 @@ def test_a_page_on_the_web_is_cited(written: Any) -> None:
     citations = (
         {"type": "url_citation", "url_citation": {"url": "https://x", "title": "X", "start_index": 3, "end_index": 8}},
         {"type": "url_citation", "url": "https://y"},
-        {"type": "file_citation", "file_id": "f"},
+        {"type": "container", "note": "no page, no document"},
     )
     body = written(reply(Text("It rains.", citations=citations)))
     assert body["content"][0]["citations"] == [

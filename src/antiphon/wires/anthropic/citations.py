@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from antiphon.wires.citations import flat, page_of, title_of
 from antiphon.wires.neutral import Text
 
 _OWN = frozenset(
@@ -20,24 +21,40 @@ def own(text: Text) -> list[dict[str, Any]]:
     return [citation for citation in text.citations if citation.get("type") in _OWN]
 
 
+def _of_file(citation: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a citation of a document as one of a search result, which has a source and a title and no other place."""
+    title, source = title_of(citation), citation.get("file_id") or citation.get("source")
+    if not title and not source:
+        return None
+    return {
+        "type": "search_result_location",
+        "cited_text": str(citation.get("cited_text") or ""),
+        "source": str(source or title),
+        "title": title,
+        "search_result_index": 0,
+        "start_block_index": 0,
+        "end_block_index": 0,
+    }
+
+
 def shown(citation: dict[str, Any], text: str = "") -> dict[str, Any] | None:
     """Return a citation as clients of this wire read it, or ``None`` where it has no counterpart.
 
-    A page on the web becomes a web search location; ``text`` is the text it stands in, where that is known.
+    A page on the web becomes a web search location, a document a search result;
+    ``text`` is the text it stands in, where that is known.
     """
     if citation.get("type") in _OWN:
         return citation
-    page = citation.get("url_citation", citation)
-    url = page.get("url") if type(page) is dict else None
-    if type(url) is not str or not url:
-        return None
-    start, end = page.get("start_index"), page.get("end_index")
+    page = page_of(citation)
+    if page is None:
+        return _of_file(citation)
+    told = flat(citation)
+    start, end = told.get("start_index"), told.get("end_index")
     cited = text[start:end] if type(start) is int and type(end) is int and 0 <= start <= end else ""
-    title = page.get("title")
     return {
         "type": "web_search_result_location",
-        "url": url,
-        "title": title if type(title) is str else None,
+        "url": page.url,
+        "title": page.title or None,
         "cited_text": cited,
         "encrypted_index": "",
     }

@@ -10,13 +10,27 @@ from antiphon.wires.anthropic.write_request import write_request
 from antiphon.wires.anthropic.writer import Writer
 from antiphon.wires.codec import Written
 from antiphon.wires.neutral import Reply, Request
+from antiphon.wires.spelling import Spellings
 from antiphon.wires.sse import SSESplitter
+
+_SPELLINGS: Spellings = {
+    "citations": ("citations.enabled",),
+    "filename": ("title",),
+    "format": ("output_config.format", "output_format"),
+    "parallel_tool_calls": ("tool_choice.disable_parallel_tool_use",),
+    "reasoning": ("thinking.type", "output_config.effort"),
+    "reasoning.summary": ("thinking.display",),
+    "stop": ("stop_sequences",),
+    "strict": ("tools.strict",),
+    "user": ("metadata.user_id",),
+}
 
 
 class AnthropicCodec:
     """POST /v1/messages, in both directions."""
 
     wire = "anthropic"
+    spellings = _SPELLINGS
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request(document, model, stream)

@@ -10,6 +10,7 @@ from antiphon.errors import BadRequest
 from antiphon.wires.anthropic import shape
 from antiphon.wires.anthropic.typed import misshapen
 from antiphon.wires.carried import unpack
+from antiphon.wires.media import read_text
 from antiphon.wires.neutral import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 
 WIRE = "anthropic"
@@ -67,6 +68,8 @@ def _message(message: shape.Message, path: str) -> Message:
     for block in blocks:
         if type(block) is shape.ToolUseBlock:
             parts.append(_tool_call(block, signatures))
+        elif type(block) is shape.TextBlock and (shown := read_text(block.text)) and message.role == "assistant":
+            parts.append(shown)
         else:
             parts += parts_of(block)
     return Message(message.role, tuple(parts))
@@ -79,7 +82,9 @@ def _call_signatures(blocks: list[shape.Block]) -> dict[str, str]:
 
 
 def _tool_call(block: shape.ToolUseBlock, signatures: dict[str, str]) -> ToolCall:
-    return ToolCall(block.id, block.name, _encode(block.input).decode(), signatures.get(block.id, ""))
+    return ToolCall(
+        block.id, block.name, _encode(block.input).decode(), signatures.get(block.id, ""), block.cache_control
+    )
 
 
 def parts_of(block: shape.Block) -> list[Part]:

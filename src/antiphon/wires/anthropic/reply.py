@@ -13,7 +13,8 @@ from antiphon.wires.anthropic.frames import Block, excerpt, message_of
 from antiphon.wires.anthropic.read_content import WIRE, thinking_of
 from antiphon.wires.anthropic.write_content import input_of
 from antiphon.wires.carried import Carried, pack, unpack
-from antiphon.wires.neutral import Choice, Part, Refusal, Reply, Request, Text, Thinking, ToolCall
+from antiphon.wires.media import playable, text_of
+from antiphon.wires.neutral import Audio, Choice, File, Image, Part, Refusal, Reply, Request, Text, Thinking, ToolCall
 
 _ID = "msg_"
 _UNSET = msgspec.UNSET
@@ -105,6 +106,11 @@ def _refusal(part: Refusal) -> list[dict[str, Any]]:
     return _text(Text(part.text))
 
 
+def _shown(part: Image | File | Audio) -> list[dict[str, Any]]:
+    """Tell what this wire's answers have no block for as a text of its own."""
+    return _text(Text(text_of(playable(part) if isinstance(part, Audio) else part)))
+
+
 def _thinking(part: Thinking) -> list[dict[str, Any]]:
     if part.wire == WIRE:
         if part.redacted:
@@ -132,4 +138,7 @@ _BLOCKS: dict[type[Any], Callable[[Any], list[dict[str, Any]]]] = {
     Refusal: _refusal,
     Thinking: _thinking,
     ToolCall: _tool_call,
+    Image: _shown,
+    File: _shown,
+    Audio: _shown,
 }

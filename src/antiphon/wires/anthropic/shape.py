@@ -77,6 +77,7 @@ class ToolUseBlock(msgspec.Struct, tag="tool_use"):
     id: str
     name: str
     input: dict[str, Any]
+    cache_control: Cache = None
 
 
 class ToolResultBlock(msgspec.Struct, tag="tool_result"):

@@ -96,6 +96,8 @@ def _text(part: Text, path: str, dropped: Dropped) -> list[dict[str, Any]]:
     block = _with({"type": "text", "text": part.text}, part.cache)
     if cited := citations.own(part):
         block["citations"] = cited
+    if len(cited) < len(part.citations):
+        dropped["citations"] = None
     return [block]
 
 
@@ -168,7 +170,8 @@ def _thinking(part: Thinking, path: str, dropped: Dropped) -> list[dict[str, Any
 
 def _tool_call(part: ToolCall, path: str, dropped: Dropped) -> list[dict[str, Any]]:
     check_name(part.name, path)
-    return [{"type": "tool_use", "id": tool_id(part.id), "name": part.name, "input": input_of(part.arguments)}]
+    block = {"type": "tool_use", "id": tool_id(part.id), "name": part.name, "input": input_of(part.arguments)}
+    return [_with(block, part.cache)]
 
 
 def check_name(name: str, path: str) -> None:

@@ -5,7 +5,8 @@ Rules for what this wire, or a generation of its models, does not take. Left out
 where a model refuses it or while it thinks, a ``service_tier`` without counterpart, ``reasoning`` where a forced tool
 call or a model stands against it, members of other wires. Brought down and reported: a ``temperature`` above 1. Told to
 the model instead of enforced, and reported as ``format``: any JSON object, and a schema that has no counterpart.
-Refused: more than one answer, audio, other wires' built-in tools, files and images of types that are not taken.
+Refused: more than one answer, images or sound as the answer, audio, other wires' built-in tools, files and images of
+types that are not taken.
 """
 
 from typing import Any
@@ -21,6 +22,7 @@ from antiphon.wires.anthropic.write_tools import write_tools
 from antiphon.wires.claude.generations import Generation, generation_of
 from antiphon.wires.claude.schema import fit
 from antiphon.wires.codec import Written
+from antiphon.wires.media import moved
 from antiphon.wires.neutral import Format, Request
 from antiphon.wires.person import IDENTIFIER, opaque
 
@@ -48,10 +50,15 @@ def write_request(request: Request, target: Target) -> Written:
     """See :meth:`antiphon.wires.codec.Codec.write_request`."""
     if request.n > 1:
         raise BadRequest(f"`n` is {request.n}; the provider of this model gives one answer to a call.", param="n")
+    if request.modalities:
+        wanted = ", ".join(request.modalities)
+        raise BadRequest(
+            f"`modalities` asks for {wanted}; the model's provider answers in text only.", param="modalities"
+        )
     generation = generation_of(target.model)
     dropped: Dropped = {}
     turns = Turns(generation, request.system, dropped)
-    for place, message in enumerate(request.messages):
+    for place, message in enumerate(moved(request.messages)):
         turns.add(message, f"messages[{place}].content")
     if not turns.messages:
         raise BadRequest("`messages` holds nothing that could be sent.", param="messages")

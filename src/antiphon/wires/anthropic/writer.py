@@ -18,7 +18,24 @@ from antiphon.wires.anthropic.frames import MESSAGE_STOP, PING, frame_of
 from antiphon.wires.anthropic.read_content import WIRE
 from antiphon.wires.anthropic.reply import answer_id, signature_block
 from antiphon.wires.carried import Carried, pack
-from antiphon.wires.neutral import Closed, Ended, Event, Failed, Finish, Grown, Marked, Opened, Request, Start, Used
+from antiphon.wires.media import joined, playable, text_of
+from antiphon.wires.neutral import (
+    Audio,
+    Closed,
+    Ended,
+    Event,
+    Failed,
+    File,
+    Finish,
+    Grown,
+    Image,
+    Marked,
+    Opened,
+    Request,
+    Shown,
+    Start,
+    Used,
+)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -51,6 +68,7 @@ class Writer:
         "_opened",
         "_over",
         "_prefix",
+        "_sound",
         "_thought",
         "_usage",
     )
@@ -66,13 +84,15 @@ class Writer:
         self._finish: Finish | None = None
         self._usage: Usage | None = None
         self._thought = False
+        self._sound: list[Audio] = []
         self._over = False
 
     def write(self, event: Event) -> bytes:
         """Return the frames for one event, ``b""`` where there are none; of several choices the first is shown."""
         if self._over or getattr(event, "choice", None):
             return b""
-        return _WRITERS[type(event)](self, event)
+        before = self._end_sound() if self._sound and type(event) is not Used and not _is_sound(event) else b""
+        return before + _WRITERS[type(event)](self, event)
 
     def fail(self, error: CallError) -> bytes:
         """Return the event that admits a break; nothing may follow it."""
@@ -189,6 +209,21 @@ class Writer:
             return self._delta(block, b"signature_delta", b"signature", pack(carried))
         return b""
 
+    def _show(self, event: Shown) -> bytes:
+        """Write what this wire has no block for as a text of its own; a sound, once it is whole."""
+        if isinstance(event.part, Audio):
+            self._sound.append(event.part)
+            return self._end_block()
+        return self._told(event.part)
+
+    def _told(self, part: Image | File | Audio) -> bytes:
+        before = self._end_block() + self._open(Opened(0, "text"))
+        return before + self._grow(Grown(0, text_of(part))) + self._end_block()
+
+    def _end_sound(self) -> bytes:
+        sound, self._sound = joined(self._sound), []
+        return self._told(playable(sound))
+
     def _end_block(self) -> bytes:
         return self._close(Closed(0)) if self._block is not None else b""
 
@@ -215,12 +250,17 @@ class Writer:
         return self._end_block() + frame_of(b"message_delta", _encode(told)) + MESSAGE_STOP
 
 
+def _is_sound(event: Event) -> bool:
+    return type(event) is Shown and isinstance(event.part, Audio)
+
+
 _WRITERS: dict[type[Any], Callable[[Writer, Any], bytes]] = {
     Grown: Writer._grow,
     Start: Writer._start,
     Opened: Writer._open,
     Marked: Writer._mark,
     Closed: Writer._close,
+    Shown: Writer._show,
     Finish: Writer._hold_finish,
     Used: Writer._hold_usage,
     Failed: Writer._failed,

@@ -7,6 +7,8 @@ travel in that API's spelling, which is the one other wires know; the fifth is a
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from antiphon.wires.citations import page_of, title_of
+
 Citation = dict[str, Any]
 
 
@@ -30,7 +32,6 @@ _PLACES = {
     ),
 }
 _BY_TYPE = {place.type: (name, place) for name, place in _PLACES.items()}
-_TITLES = ("title", "document_title")
 _WEB = "web_search_result_location"
 
 
@@ -59,15 +60,16 @@ def read(citation: Citation) -> Citation:
 def write(citation: Citation) -> Citation:
     """Return a citation of any wire as Converse has it: what it tells of title, text and place."""
     out: Citation = {}
-    for title in _TITLES:
-        if type(citation.get(title)) is str:
-            out["title"] = citation[title]
-    if type(citation.get("source")) is str:
-        out["source"] = citation["source"]
+    page = page_of(citation)
+    if title := page.title if page is not None else title_of(citation):
+        out["title"] = title
+    source = citation.get("source") or citation.get("file_id")
+    if type(source) is str:
+        out["source"] = source
     if type(text := citation.get("cited_text")) is str and text:
         out["sourceContent"] = [{"text": text}]
-    if type(citation.get("url")) is str:
-        out["location"] = {"web": {"url": citation["url"]}}
+    if page is not None:
+        out["location"] = {"web": {"url": page.url}}
     elif (found := _BY_TYPE.get(str(citation.get("type")))) is not None:
         name, place = found
         values = {"start": citation.get(place.start), "end": citation.get(place.end)}

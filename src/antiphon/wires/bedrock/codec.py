@@ -5,16 +5,37 @@ from typing import Any
 from antiphon.types import Target
 from antiphon.wires.aws.eventstream import EventStreamSplitter
 from antiphon.wires.bedrock import reply, request_in, request_out
+from antiphon.wires.bedrock.families import MORE
 from antiphon.wires.bedrock.stream_in import ConverseReader
 from antiphon.wires.bedrock.stream_out import ConverseWriter
 from antiphon.wires.codec import Written
 from antiphon.wires.neutral import Reply, Request
+from antiphon.wires.spelling import Spellings
+
+_SPELLINGS: Spellings = {
+    "cache_control": ("cachePoint",),
+    "citations": ("document.citations",),
+    "filename": ("document.name",),
+    "format": ("outputConfig.textFormat",),
+    "max_tokens": ("inferenceConfig.maxTokens",),
+    "metadata": ("requestMetadata",),
+    "reasoning": (f"{MORE}.thinking", "outputConfig.effort", f"{MORE}.reasoning_effort", f"{MORE}.reasoningConfig"),
+    "reasoning.summary": (f"{MORE}.thinking.display",),
+    "service_tier": ("serviceTier.type",),
+    "stop": ("inferenceConfig.stopSequences",),
+    "strict": ("toolConfig.tools.toolSpec.strict",),
+    "temperature": ("inferenceConfig.temperature",),
+    "tool_choice": ("toolConfig.toolChoice",),
+    "top_k": (f"{MORE}.top_k", f"{MORE}.inferenceConfig.topK", f"{MORE}.k"),
+    "top_p": ("inferenceConfig.topP",),
+}
 
 
 class BedrockCodec:
     """Translates Converse requests, replies and streams; holds nothing."""
 
     wire = "bedrock"
+    spellings = _SPELLINGS
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         """See :func:`request_in.read`."""

@@ -10,6 +10,7 @@ import msgspec
 
 from antiphon.errors import BadAnswer
 from antiphon.wires.bedrock.errors import excerpt
+from antiphon.wires.bedrock.schema import Shown
 from antiphon.wires.bedrock.usage import NOT_TOLD, Performance, ServiceTier
 
 
@@ -19,10 +20,14 @@ class _Call(msgspec.Struct, rename="camel"):
     type: str | None = None
 
 
+class _Image(msgspec.Struct):
+    format: str = ""
+
+
 class Start(msgspec.Struct, rename="camel"):
     tool_use: _Call | None = None
     tool_result: Any = None
-    image: Any = None
+    image: _Image | None = None
 
 
 class BlockStart(msgspec.Struct, rename="camel"):
@@ -47,7 +52,7 @@ class Delta(msgspec.Struct, rename="camel"):
     tool_use: _Input | None = None
     reasoning_content: Reasoning | None = None
     citation: dict[str, Any] | None = None
-    image: Any = None
+    image: Shown | None = None
 
 
 class BlockDelta(msgspec.Struct, rename="camel"):

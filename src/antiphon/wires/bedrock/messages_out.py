@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from antiphon.errors import BadRequest
 from antiphon.wires.bedrock import citations, media
 from antiphon.wires.bedrock.draft import Draft
 from antiphon.wires.bedrock.jsontext import raw_object
@@ -99,6 +100,8 @@ class Turns:
         return {"toolUse": {"toolUseId": tool_id(part.id), "name": part.name, "input": raw_object(part.arguments)}}
 
     def tool_result(self, part: ToolResult, where: str) -> Block:
+        if any(isinstance(item, Audio) for item in part.parts):
+            raise BadRequest(f"`{where}` is a tool's result with sound, which this target does not take.", param=where)
         # A result without content is refused, and so is a blank text.
         content = [block for block in self._blocks(part.parts, f"{where}.content") if "cachePoint" not in block]
         result: Block = {"toolUseId": tool_id(part.id), "content": content or [{"json": {}}]}

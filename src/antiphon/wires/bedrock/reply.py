@@ -14,9 +14,10 @@ from antiphon.wires.bedrock import citations, media, stops, usage
 from antiphon.wires.bedrock.errors import excerpt
 from antiphon.wires.bedrock.jsontext import encode, raw_object
 from antiphon.wires.bedrock.messages_out import Block, cited, thought
-from antiphon.wires.bedrock.schema import CitationsContent, Media, Reasoning
+from antiphon.wires.bedrock.schema import CitationsContent, Media, Reasoning, Shown, Source
 from antiphon.wires.bedrock.usage import Performance, ServiceTier
 from antiphon.wires.carried import Carried, pack
+from antiphon.wires.media import playable, text_of
 from antiphon.wires.neutral import (
     Audio,
     Choice,
@@ -48,7 +49,10 @@ class _Block(msgspec.Struct, rename="camel"):
     tool_use: _Call | None = None
     reasoning_content: Reasoning | None = None
     citations_content: CitationsContent | None = None
-    image: Media | None = None
+    image: Shown | None = None
+    audio: Shown | None = None
+    video: Shown | None = None
+    document: Media | None = None
 
 
 class _Message(msgspec.Struct):
@@ -113,9 +117,22 @@ def _part(block: _Block) -> Part | None:
         told = block.citations_content
         text = "".join(part.text for part in told.content)
         return Text(text, citations=tuple(map(citations.read, told.citations)))
-    if block.image is not None:
-        kind, source = media.IMAGE_TYPES.get(block.image.format, ""), block.image.source
-        return Image(source.s3_location.uri if source.s3_location else "", source.bytes or "", kind)
+    return _media(block)
+
+
+def _media(block: _Block) -> Part | None:
+    for told, types, kind in (
+        (block.image, media.IMAGE_TYPES, Image),
+        (block.audio, media.SOUND_TYPES, Audio),
+        (block.video, media.VIDEO_TYPES, File),
+        (block.document, media.DOCUMENT_TYPES, File),
+    ):
+        if told is not None:
+            if (error := getattr(told, "error", None)) is not None:
+                return Text(error.message)
+            source = told.source or Source()
+            place = source.s3_location.uri if source.s3_location else ""
+            return kind(url=place, data=source.bytes or "", media_type=types.get(told.format, ""))
     return None
 
 
@@ -152,17 +169,22 @@ def _blocks(part: Part) -> list[Block]:
         case ToolCall():
             call = {"toolUse": {"toolUseId": part.id, "name": part.name, "input": raw_object(part.arguments)}}
             return [call, carried_call(part.id, part.signature)] if part.signature else [call]
-        case Image() | Audio():
-            return [_shown(part)]
-        case File() | ToolResult():
+        case Image() | Audio() | File():
+            words = [{"text": part.transcript}] if isinstance(part, Audio) and part.transcript else []
+            return [*words, shown(part)]
+        case ToolResult():
             return []
 
 
-def _shown(part: Image | Audio) -> Block:
+def shown(part: Image | Audio | File) -> Block:
+    """Return an image or a sound of an answer; as text, where Converse has no word for its form."""
+    part = playable(part) if isinstance(part, Audio) else part
     try:
+        if isinstance(part, File):
+            return media.file(part, "output", set())
         return media.image(part, "output") if isinstance(part, Image) else media.sound(part, "output")
-    except BadRequest as error:
-        raise BadAnswer(f"The answer cannot be told on the caller's wire. {error.message}") from None
+    except BadRequest:
+        return {"text": text_of(part)}
 
 
 def _thought(part: Thinking) -> Block:

@@ -15,6 +15,7 @@ from antiphon.wires.bedrock import citations, media, schema
 from antiphon.wires.bedrock.errors import wrong_type
 from antiphon.wires.bedrock.jsontext import json_text
 from antiphon.wires.carried import unpack
+from antiphon.wires.media import read_text
 from antiphon.wires.neutral import (
     Audio,
     File,
@@ -34,7 +35,7 @@ from antiphon.wires.neutral import (
 
 WIRE = "bedrock"
 _MORE = "additionalModelRequestFields"
-_CACHED = (Text, Image, File, ToolResult)
+_CACHED = (Text, Image, File, ToolCall, ToolResult)
 _TOP_K = (("top_k",), ("inferenceConfig", "topK"), ("k",))
 _EFFORT = (("output_config", "effort"), ("reasoning_effort",), ("reasoningConfig", "maxReasoningEffort"))
 _EFFORT_WORDS = {"max": "xhigh"}
@@ -88,6 +89,8 @@ class _Reader:
 
     def _message(self, message: schema.Message, where: str) -> Message:
         parts = self._parts(message.content, f"{where}.content")
+        if message.role == "assistant":
+            parts = _shown(parts)
         signed = [part for part in parts if type(part) is Thinking and part.id in _calls(parts) and not part.text]
         if signed:
             parts = _sign_calls(parts, {part.id: part.signature for part in signed})
@@ -232,6 +235,11 @@ _PARTS: dict[str, Callable[[_Reader, Any, str], list[Part]]] = {
     "citations_content": _Reader.cited,
     "search_result": _Reader.search_result,
 }
+
+
+def _shown(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Return an assistant's parts, each text that stands for an image or a sound as that."""
+    return tuple((read_text(part.text) or part) if type(part) is Text else part for part in parts)
 
 
 def _mark(point: schema.CachePoint) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from antiphon.wires.bedrock.jsontext import encode, json_text
 from antiphon.wires.bedrock.messages_out import Turns, cache_point
 from antiphon.wires.claude.schema import fit
 from antiphon.wires.codec import Written
+from antiphon.wires.media import moved
 from antiphon.wires.neutral import Request, Text
 
 _TIERS = {
@@ -40,6 +41,9 @@ def write(request: Request, target: Target) -> Written:
     """Return the body for ``target.model``, which stands in the path; raises as ``Codec.write_request`` says."""
     if request.n > 1:
         raise BadRequest(f"`n` is {request.n}; the provider of this model gives one answer to a call.", param="n")
+    if request.modalities:
+        wanted = ", ".join(request.modalities)
+        raise BadRequest(f"`modalities` asks for {wanted}, which Converse has no field for.", param="modalities")
     draft = Draft(family_of(target.model))
     _messages(draft, request)
     tools_out.write(draft, request)
@@ -50,14 +54,14 @@ def write(request: Request, target: Target) -> Written:
     if request.seed is not None:
         draft.drop("seed")
     for name in _NOT_HERE:
-        if getattr(request, name):  # a penalty of 0 is none
+        if getattr(request, name) is not None:
             draft.drop(name)
     return Written(encode(draft.out), tuple(draft.dropped))
 
 
 def _messages(draft: Draft, request: Request) -> None:
     turns = Turns(draft)
-    for at, message in enumerate(request.messages):
+    for at, message in enumerate(moved(request.messages)):
         turns.add(message, f"messages[{at}].content")
     if not turns.messages:
         raise BadRequest("`messages` holds nothing that could be sent.", param="messages")
@@ -121,6 +125,8 @@ def _inference(draft: Draft, request: Request, thinks: bool) -> None:
             draft.drop("top_k")
     if stop := [text for text in request.stop if text]:
         config["stopSequences"] = stop
+    if len(stop) < len(request.stop):
+        draft.drop("stop")
     if config:
         draft.out["inferenceConfig"] = config
 

@@ -36,6 +36,18 @@ class Media(_Shape):
     citations: Switch | None = None
 
 
+class Fault(_Shape):
+    message: str = ""
+
+
+class Shown(_Shape):
+    """Media of an answer: the source, or the error that there is in its place."""
+
+    source: Source | None = None
+    format: str = ""
+    error: Fault | None = None
+
+
 class ToolUse(_Shape):
     tool_use_id: str
     name: str

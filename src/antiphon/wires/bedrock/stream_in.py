@@ -8,10 +8,11 @@ from typing import Any
 
 from antiphon.errors import BadAnswer
 from antiphon.wires.aws.eventstream import MessageReader
-from antiphon.wires.bedrock import citations, events, stops, usage
+from antiphon.wires.bedrock import citations, events, media, schema, stops, usage
 from antiphon.wires.bedrock.errors import fault_of
 from antiphon.wires.bedrock.reply import WIRE, stop_sequence
-from antiphon.wires.neutral import Closed, Ended, Event, Failed, Grown, Marked, Opened, Start, Used
+from antiphon.wires.media import joined_images
+from antiphon.wires.neutral import Closed, Ended, Event, Failed, Grown, Image, Marked, Opened, Shown, Start, Used
 
 
 class ConverseReader:
@@ -21,11 +22,13 @@ class ConverseReader:
         "_called",
         "_empty",
         "_ended",
+        "_image",
         "_index",
         "_kind",
         "_messages",
         "_next",
         "_open",
+        "_pieces",
         "_skipped",
         "_started",
         "_stopped",
@@ -38,6 +41,8 @@ class ConverseReader:
         self._index = -1
         self._next = 0
         self._empty = True
+        self._image = ""
+        self._pieces: list[Image] = []
         self._called = False
         self._started = self._stopped = self._ended = False
         self._skipped: int | None = None
@@ -72,7 +77,8 @@ class ConverseReader:
             self._called = True
             return self._opened(index, "tool", call.tool_use_id, call.name)
         if payload.start.image is not None:
-            raise BadAnswer("The provider streams an image, which cannot be translated.")
+            self._image, self._pieces = payload.start.image.format, []
+            return self._begun(index, "image")
         if call is not None or payload.start.tool_result is not None:
             self._skipped = index  # a tool that the provider runs itself
         return []
@@ -89,8 +95,18 @@ class ConverseReader:
             before = self._in(index, "text")
             return [*before, Marked(self._index, citation=citations.read(delta.citation), wire=WIRE)]
         if delta.image is not None:
-            raise BadAnswer("The provider streams an image, which cannot be translated.")
+            return self._pictured(index, delta.image)
         return []
+
+    def _pictured(self, index: int, told: schema.Shown) -> list[Event]:
+        """Gather the pieces of an image; an error in its place is told in its words."""
+        if told.error is not None:
+            return self._grown(index + 1, "text", told.error.message) if self._open == index else []
+        before = [] if index == self._open else self._begun(index, "image")
+        source = told.source or schema.Source()
+        place = source.s3_location.uri if source.s3_location else ""
+        self._pieces.append(Image(place, source.bytes or "", media.IMAGE_TYPES.get(self._image, "")))
+        return before
 
     def block_stop(self, payload: events.BlockStop) -> list[Event]:
         index = payload.content_block_index
@@ -144,13 +160,17 @@ class ConverseReader:
         return self._opened(index, kind)
 
     def _opened(self, index: int, kind: Any, identifier: str = "", name: str = "") -> list[Event]:
+        return [*self._begun(index, kind), Opened(self._index, kind, identifier, name)]
+
+    def _begun(self, index: int, kind: str) -> list[Event]:
+        """Begin a block; return what is still owed of the one before."""
         self._check_within()
         if index < self._next:
             raise BadAnswer(f"The provider came back to block {index} after block {self._next - 1}.")
         before = self._close()
         self._open, self._kind, self._next, self._empty = index, kind, index + 1, True
         self._index += 1
-        return [*before, Opened(self._index, kind, identifier, name)]
+        return before
 
     def _check_within(self) -> None:
         if not self._started or self._stopped:
@@ -160,6 +180,8 @@ class ConverseReader:
         if self._open is None:
             return []
         self._open = None
+        if self._kind == "image":
+            return [Shown(self._index, joined_images(self._pieces))] if self._pieces else []
         closed = Closed(self._index)
         return [Grown(self._index, "{}"), closed] if self._kind == "tool" and self._empty else [closed]
 

@@ -7,15 +7,30 @@ from antiphon.errors import CallError
 from antiphon.types import Usage
 from antiphon.wires.bedrock import citations, frames, stops, usage
 from antiphon.wires.bedrock.errors import error_frame
-from antiphon.wires.bedrock.reply import WIRE
+from antiphon.wires.bedrock.reply import WIRE, shown
 from antiphon.wires.carried import Carried, pack
-from antiphon.wires.neutral import Closed, Ended, Event, Failed, Finish, Grown, Marked, Opened, Start, Used
+from antiphon.wires.media import joined, playable, text_of
+from antiphon.wires.neutral import (
+    Audio,
+    Closed,
+    Ended,
+    Event,
+    Failed,
+    File,
+    Finish,
+    Grown,
+    Marked,
+    Opened,
+    Shown,
+    Start,
+    Used,
+)
 
 
 class ConverseWriter:
     """Writes one streamed answer; see ``codec.EventWriter``. Only the first choice has a place here."""
 
-    __slots__ = ("_carried", "_finished", "_id", "_index", "_kind", "_shown", "_signed", "_usage")
+    __slots__ = ("_carried", "_finished", "_id", "_index", "_kind", "_shown", "_signed", "_sound", "_usage")
 
     def __init__(self) -> None:
         self._index = -1
@@ -25,13 +40,15 @@ class ConverseWriter:
         self._carried: Carried | None = None
         self._signed = False
         self._finished = False
+        self._sound: list[Audio] = []
         self._usage: Usage | None = None
 
     def write(self, event: Event) -> bytes:
         """Return the frames for one event."""
         if getattr(event, "choice", 0):
             return b""
-        return _WRITE[type(event)](self, event)
+        before = self._end_sound() if self._sound and type(event) in _AFTER_SOUND else b""
+        return before + _WRITE[type(event)](self, event)
 
     def fail(self, error: CallError) -> bytes:
         """Return the exception frame that admits a break."""
@@ -81,6 +98,33 @@ class ConverseWriter:
             out += frames.event(frames.BLOCK_STOP, {"contentBlockIndex": self._index})
         return out
 
+    def shown(self, event: Shown) -> bytes:
+        """Write an image; a sound, which streams of this wire have no block for, as text once it is whole."""
+        if isinstance(event.part, Audio):
+            self._sound.append(event.part)
+            return b""
+        if isinstance(event.part, File):
+            return self._told(text_of(event.part))
+        return (self._end_sound() if self._sound else b"") + self._block(shown(event.part))
+
+    def _block(self, block: dict[str, Any]) -> bytes:
+        if "image" not in block:
+            return self._told(block.get("text") or "")
+        self._begin()
+        index = {"contentBlockIndex": self._index}
+        image = block["image"]
+        frames_ = frames.event(frames.BLOCK_START, {**index, "start": {"image": {"format": image["format"]}}})
+        frames_ += frames.event(frames.BLOCK_DELTA, {**index, "delta": {"image": {"source": image["source"]}}})
+        return frames_ + frames.event(frames.BLOCK_STOP, index)
+
+    def _told(self, text: str) -> bytes:
+        self._shown = False
+        return self._delta({"text": text}) + frames.event(frames.BLOCK_STOP, {"contentBlockIndex": self._index})
+
+    def _end_sound(self) -> bytes:
+        sound, self._sound = joined(self._sound), []
+        return self._told(text_of(playable(sound)))
+
     def finish(self, event: Finish) -> bytes:
         return frames.event(frames.MESSAGE_STOP, stops.write(event))
 
@@ -115,12 +159,15 @@ _DELTAS: dict[str, Callable[[str], dict[str, Any]]] = {
     "thinking": lambda text: {"reasoningContent": {"text": text}},
     "tool": lambda text: {"toolUse": {"input": text}},
 }
+_AFTER_SOUND = (Opened, Finish, Ended)
+"""Events that say that a sound is whole."""
 _WRITE: dict[type, Callable[[ConverseWriter, Any], bytes]] = {
     Start: ConverseWriter.start,
     Opened: ConverseWriter.opened,
     Grown: ConverseWriter.grown,
     Marked: ConverseWriter.marked,
     Closed: ConverseWriter.closed,
+    Shown: ConverseWriter.shown,
     Finish: ConverseWriter.finish,
     Used: ConverseWriter.used,
     Failed: ConverseWriter.failed,

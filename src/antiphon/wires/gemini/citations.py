@@ -6,6 +6,8 @@ Spans count UTF-8 bytes on this wire and characters elsewhere (API reference, "S
 from collections.abc import Sequence
 from typing import Any
 
+from antiphon.wires.citations import page_of, span_of, title_of
+
 _SOURCES = ("web", "retrievedContext", "maps", "image")
 
 
@@ -67,7 +69,7 @@ def write_grounding(cited: Sequence[tuple[dict[str, Any], str, int]]) -> dict[st
         chunk = _chunk(citation)
         if chunk not in chunks:
             chunks.append(chunk)
-        start, end = _within(citation, text)
+        start, end = span_of(citation, len(text))
         segment = {
             "startIndex": offset + len(text[:start].encode("utf-8", "replace")),
             "endIndex": offset + len(text[:end].encode("utf-8", "replace")),
@@ -78,19 +80,7 @@ def write_grounding(cited: Sequence[tuple[dict[str, Any], str, int]]) -> dict[st
 
 
 def _chunk(citation: dict[str, Any]) -> dict[str, Any]:
-    nested = citation.get("url_citation")
-    source = nested if type(nested) is dict else citation
-    title = str(source.get("title") or source.get("document_title") or "")
-    if url := source.get("url"):
-        return {"web": {"uri": str(url), "title": title}}
-    return {"retrievedContext": {"title": title, "text": str(source.get("cited_text") or "")}}
-
-
-def _within(citation: dict[str, Any], text: str) -> tuple[int, int]:
-    """The characters of ``text`` a citation says it covers, or all of them."""
-    nested = citation.get("url_citation")
-    source = nested if type(nested) is dict else citation
-    start, end = source.get("start_index"), source.get("end_index")
-    if type(start) is int and type(end) is int and 0 <= start <= end <= len(text):
-        return start, end
-    return 0, len(text)
+    if (page := page_of(citation)) is not None:
+        return {"web": {"uri": page.url, "title": page.title}}
+    context = {"title": title_of(citation), "text": str(citation.get("cited_text") or "")}
+    return {"retrievedContext": {**context, "uri": citation["file_id"]} if citation.get("file_id") else context}

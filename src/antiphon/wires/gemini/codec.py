@@ -11,13 +11,39 @@ from antiphon.wires.gemini.signature import WIRE
 from antiphon.wires.gemini.stream_reader import StreamReader
 from antiphon.wires.gemini.stream_writer import StreamWriter
 from antiphon.wires.neutral import Reply, Request
+from antiphon.wires.spelling import Spellings
 from antiphon.wires.sse import SSESplitter
+
+_CONFIG = "generationConfig."
+_SPELLINGS: Spellings = {
+    "detail": ("mediaResolution",),
+    "filename": ("displayName",),
+    "format": tuple(_CONFIG + name for name in ("responseJsonSchema", "responseSchema", "responseMimeType")),
+    "frequency_penalty": (_CONFIG + "frequencyPenalty",),
+    "logprobs": (_CONFIG + "responseLogprobs",),
+    "max_tokens": (_CONFIG + "maxOutputTokens",),
+    "modalities": (_CONFIG + "responseModalities",),
+    "n": (_CONFIG + "candidateCount",),
+    "presence_penalty": (_CONFIG + "presencePenalty",),
+    "reasoning": (_CONFIG + "thinkingConfig.thinkingBudget", _CONFIG + "thinkingConfig.thinkingLevel"),
+    "reasoning.summary": (_CONFIG + "thinkingConfig.includeThoughts",),
+    "seed": (_CONFIG + "seed",),
+    "service_tier": ("serviceTier",),
+    "stop": (_CONFIG + "stopSequences",),
+    "strict": ("toolConfig.functionCallingConfig.mode",),
+    "temperature": (_CONFIG + "temperature",),
+    "tool_choice": ("toolConfig.functionCallingConfig",),
+    "top_k": (_CONFIG + "topK",),
+    "top_logprobs": (_CONFIG + "logprobs",),
+    "top_p": (_CONFIG + "topP",),
+}
 
 
 class Gemini:
     """generateContent, in both directions."""
 
     wire = WIRE
+    spellings = _SPELLINGS
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request(document, model, stream)

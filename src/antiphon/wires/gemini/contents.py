@@ -100,13 +100,8 @@ class Contents:
                 f"`{field}` answers {result.name!r}, which no functionCall before it asked for.", param=field
             )
         text, failed = _answered(result.response)
-        parts: list[Text | Image | File] = [Text(text)] if text is not None else []
-        for part in result.parts or ():
-            media = _media(part)
-            if isinstance(media, Audio):
-                field = f"{at}.functionResponse.parts"
-                raise BadRequest(f"`{field}` holds sound, which only models of this wire can take.", param=field)
-            parts.append(media)
+        parts: list[Text | Image | File | Audio] = [Text(text)] if text is not None else []
+        parts += [_media(part) for part in result.parts or ()]
         return ToolResult(name, tuple(parts), name=result.name, error=failed)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from antiphon.clock import new_id
-from antiphon.errors import BadAnswer
+from antiphon.errors import BadAnswer, BadRequest
 from antiphon.wires.gemini import failure
 from antiphon.wires.gemini import usage as usages
 from antiphon.wires.gemini.citations import read_citations, write_grounding
@@ -21,9 +21,13 @@ from antiphon.wires.gemini.media import read_inline, read_uri, write_media
 from antiphon.wires.gemini.shape import Candidate, Part, arguments, blocked, read_answer
 from antiphon.wires.gemini.signature import WIRE, seal, unseal
 from antiphon.wires.gemini.wire import usage_of
+from antiphon.wires.media import text_of
 from antiphon.wires.neutral import (
+    Audio,
     Choice,
+    File,
     Finish,
+    Image,
     Refusal,
     Reply,
     Request,
@@ -182,7 +186,21 @@ def _write_part(part: NeutralPart) -> list[dict[str, Any]]:
         return [write_thinking(part)]
     if isinstance(part, ToolCall):
         return [write_call(part)]
-    return [] if isinstance(part, ToolResult) else [write_media(part)]
+    return [] if isinstance(part, ToolResult) else write_shown(part)
+
+
+def write_shown(part: Image | File | Audio) -> list[dict[str, Any]]:
+    """Return an image, a sound or a document of an answer; as text, where it is a file that this wire cannot name.
+
+    What a sound says is text before it.
+    """
+    words = [{"text": part.transcript}] if isinstance(part, Audio) and part.transcript else []
+    if words and isinstance(part, Audio) and not part.data:
+        return words
+    try:
+        return [*words, write_media(part)]
+    except BadRequest:
+        return [{"text": text_of(part)}]
 
 
 def write_thinking(part: Thinking) -> dict[str, Any]:

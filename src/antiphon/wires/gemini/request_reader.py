@@ -1,7 +1,7 @@
 """A caller's request of this wire, read into the neutral form.
 
 What no other wire has is named in ``extras`` where it only tunes, and refused where leaving it out would change the
-answer: cached content, code that the provider ran, answers that are not text.
+answer: cached content, code that the provider ran.
 """
 
 from typing import Any
@@ -50,7 +50,6 @@ def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
     if "responseFormat" in (document.get("generationConfig") or {}):
         raise _own("generationConfig.responseFormat", "a form of the answer")
     config = asked.generation_config or fields.GenerationConfig()
-    _check_modalities(config)
     contents = Contents()
     messages = contents.read(asked.contents)
     tools, choice = _tools(asked)
@@ -73,6 +72,7 @@ def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
         logprobs=config.response_logprobs,
         top_logprobs=config.logprobs if config.response_logprobs else None,
         reasoning=_reasoning(config.thinking_config),
+        modalities=_modalities(config),
         service_tier=_TIERS.get(asked.service_tier, ""),
         stream=stream,
         extras={**contents.extras, **_extras(document)},
@@ -83,9 +83,12 @@ def _own(field: str, what: str) -> BadRequest:
     return BadRequest(f"`{field}` is {what}, which only a model of this same wire can take.", param=field)
 
 
-def _check_modalities(config: fields.GenerationConfig) -> None:
-    if any(modality.upper() not in ("TEXT", "MODALITY_UNSPECIFIED") for modality in config.response_modalities or ()):
-        raise _own("generationConfig.responseModalities", "asking for an answer that is not text")
+def _modalities(config: fields.GenerationConfig) -> tuple[str, ...]:
+    asked = dict.fromkeys(modality.lower() for modality in config.response_modalities or ())
+    asked.pop("modality_unspecified", None)
+    if not asked.keys() <= {"text", "image", "audio"}:
+        raise _own("generationConfig.responseModalities", "asking for an answer that is neither text, image nor audio")
+    return tuple(asked) if asked.keys() != {"text"} else ()
 
 
 def _system(content: fields.Content | None) -> tuple[Text, ...]:

@@ -1,8 +1,9 @@
 """A neutral request, written for a target of this wire.
 
 Declared rules: system messages anywhere join ``systemInstruction``; a request of system messages only is asked as the
-user's turn; a tool's answer is ``{"output": text}`` or ``{"error": text}``; thoughts of other wires are left out; a
-call that no model of this wire made carries the documented stand-in for a signature.
+user's turn; a tool's answer is ``{"output": text}`` or ``{"error": text}``, and images and files in it are parts of it
+for models from Gemini 3 on and of the user's next turn for earlier ones; thoughts of other wires are left out; a call
+that no model of this wire made carries the documented stand-in for a signature.
 """
 
 import re
@@ -23,7 +24,8 @@ _TIERS = {"default": "standard", "flex": "flex", "priority": "priority"}
 _SEED_LIMIT = 2**31
 _TOP_LOGPROBS_LIMIT = 20
 _BY_BUDGET = re.compile(r"gemini-(?:1|2)\.|gemini-robotics-er-1\.5")
-"""Models that take a budget and no level ("Thinking", table of models); every later one takes a level."""
+"""Models that take a budget and no level ("Thinking", table of models), and no media in a function's response
+("Function calling", multimodal function responses); every later one takes both."""
 _NO_MINIMAL = re.compile(r"-pro\b")
 _BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576, "max": 24576}
 """Effort to tokens ("OpenAI compatibility", reasoning)."""
@@ -32,7 +34,7 @@ _LEVELS = {"none": "minimal", "minimal": "minimal", "low": "low", "medium": "med
 
 def write_request(request: Request, target: Target) -> Written:
     """See :meth:`antiphon.wires.codec.Codec.write_request`."""
-    turns = Turns()
+    turns = Turns(results_hold_media=_BY_BUDGET.search(target.model) is None)
     contents = turns.write(request.messages)
     system = [{"text": part.text} for part in (*request.system, *turns.system) if part.text]
     dropped = turns.dropped | _unsupported(request)
@@ -122,6 +124,7 @@ def _config(request: Request, model: str, dropped: dict[str, None]) -> dict[str,
         "seed": seed,
         "presencePenalty": request.presence_penalty,
         "frequencyPenalty": request.frequency_penalty,
+        "responseModalities": [modality.upper() for modality in request.modalities] or None,
         "thinkingConfig": _thinking(request.reasoning, model, dropped),
     }
     if request.logprobs:

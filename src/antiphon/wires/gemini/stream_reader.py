@@ -14,19 +14,24 @@ from antiphon.wires.gemini import usage as usages
 from antiphon.wires.gemini.citations import read_citations
 from antiphon.wires.gemini.finish import read_finish
 from antiphon.wires.gemini.logprobs import read_logprobs
+from antiphon.wires.gemini.media import read_inline, read_uri
 from antiphon.wires.gemini.reply import code_text
 from antiphon.wires.gemini.shape import UNSET, Answer, Candidate, FunctionCall, Part, arguments, blocked, read_answer
 from antiphon.wires.gemini.signature import WIRE, unseal
 from antiphon.wires.neutral import (
+    Audio,
     Closed,
     Ended,
     Event,
     Failed,
+    File,
     Finish,
     FinishReason,
     Grown,
+    Image,
     Marked,
     Opened,
+    Shown,
     Start,
     Used,
 )
@@ -120,7 +125,7 @@ class _Choice:
     def __init__(self, index: int) -> None:
         self._index = index
         self._block = -1
-        self._open: Literal["", "text", "thinking"] = ""
+        self._open: Literal["", "text", "thinking", "audio"] = ""
         self._text: list[str] = []
         self._citations: Candidate | None = None
         self._called = False
@@ -175,14 +180,21 @@ class _Choice:
         if part.function_call is not None:
             self._call(part.function_call, part.thought_signature or "", events)
             return
-        shown = code_text(part)
         if (blob := part.inline_data) is not None:
-            kind = (blob.mime_type or "").partition("/")[0]
-            shown = f"\n![{kind}](data:{blob.mime_type};base64,{blob.data})\n"
-        elif part.file_data is not None:
-            shown = f"\n{part.file_data.file_uri}\n"
-        if shown:
+            self._show(read_inline(blob.mime_type or "", blob.data or ""), events)
+        elif (file := part.file_data) is not None:
+            self._show(read_uri(file.mime_type or "", file.file_uri or ""), events)
+        elif shown := code_text(part):
             self._words(Part(text=shown), (), events)
+
+    def _show(self, part: Image | Audio | File, events: list[Event]) -> None:
+        """Show an image, or the next piece of a sound: pieces in a row are one."""
+        sound = isinstance(part, Audio)
+        if not sound or self._open != "audio":
+            self._end(events)
+            self._block += 1
+            self._open = "audio" if sound else ""
+        events.append(Shown(self._block, part, self._index))
 
     def _call(self, call: FunctionCall, signature: str, events: list[Event]) -> None:
         said = arguments(call)
@@ -211,9 +223,9 @@ class _Choice:
         events.append(Opened(self._block, kind, choice=self._index))
 
     def _end(self, events: list[Event]) -> None:
-        if self._open:
-            self._open = ""
+        if self._open not in ("", "audio"):
             events.append(Closed(self._block, self._index))
+        self._open = ""
 
     def shut(self, events: list[Event]) -> None:
         """Tell the citations, which come with the last words, and close what is open."""

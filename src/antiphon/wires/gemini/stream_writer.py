@@ -17,7 +17,7 @@ from antiphon.wires.gemini.citations import write_grounding
 from antiphon.wires.gemini.finish import write_finish
 from antiphon.wires.gemini.jsontext import dump
 from antiphon.wires.gemini.logprobs import write_logprobs
-from antiphon.wires.gemini.reply import PAUSED, holds_object, told, write_call, write_thinking
+from antiphon.wires.gemini.reply import PAUSED, holds_object, told, write_call, write_shown, write_thinking
 from antiphon.wires.neutral import (
     Closed,
     Ended,
@@ -28,6 +28,7 @@ from antiphon.wires.neutral import (
     Marked,
     Opened,
     Request,
+    Shown,
     Start,
     Thinking,
     ToolCall,
@@ -145,6 +146,9 @@ class StreamWriter:
             return b""
         return self._part(event.choice, write_call(ToolCall(block.id, block.name, text, block.signature)))
 
+    def _shown(self, event: Shown) -> bytes:
+        return b"".join([self._part(event.choice, part) for part in write_shown(event.part)])
+
     def _finish(self, event: Finish) -> bytes:
         self._choice(event.choice).finish = event
         return b""
@@ -204,6 +208,7 @@ _WRITERS: dict[type, Any] = {
     Grown: StreamWriter._grown,
     Marked: StreamWriter._marked,
     Closed: StreamWriter._closed,
+    Shown: StreamWriter._shown,
     Finish: StreamWriter._finish,
     Used: StreamWriter._used,
     Failed: StreamWriter._failed,

@@ -26,7 +26,8 @@ _ROLES = {"user": "user", "assistant": "model"}
 class Turns:
     """Writes the messages of one request; ``system`` and ``dropped`` collect what goes elsewhere, or nowhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, results_hold_media: bool) -> None:
+        self._results_hold_media = results_hold_media
         self.system: list[Text] = []
         self.dropped: dict[str, None] = {}
         self._names: dict[str, str] = {}
@@ -46,9 +47,8 @@ class Turns:
                     contents[-1]["parts"] += results
                 else:
                     _append(contents, "user", results)
-                _append(
-                    contents, "user", [self._said(part) for part in message.parts if not isinstance(part, ToolResult)]
-                )
+                said = [self._said(part) for part in message.parts if not isinstance(part, ToolResult)]
+                _append(contents, "user", [*self._beside(message.parts), *said])
         return contents
 
     def _note(self, message: Message) -> None:
@@ -125,9 +125,19 @@ class Turns:
         function: dict[str, Any] = {"name": name, "response": answer}
         if result.id:
             function["id"] = result.id
-        if media := [write_media(part) for part in result.parts if not isinstance(part, Text)]:
+        if self._results_hold_media and (media := _media_of(result)):
             function["parts"] = media
         return {"functionResponse": function}
+
+    def _beside(self, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
+        """Return what of tools' results has no place in them for an earlier model."""
+        if self._results_hold_media:
+            return []
+        return [made for part in parts if isinstance(part, ToolResult) for made in _media_of(part)]
+
+
+def _media_of(result: ToolResult) -> list[dict[str, Any]]:
+    return [write_media(part) for part in result.parts if not isinstance(part, Text)]
 
 
 def _signed(signature: str) -> dict[str, str]:

@@ -9,13 +9,25 @@ from antiphon.wires.neutral import Reply, Request
 from antiphon.wires.openai import read_request, reply, write_request
 from antiphon.wires.openai.read_events import Reader
 from antiphon.wires.openai.write_events import Writer
+from antiphon.wires.spelling import Spellings
 from antiphon.wires.sse import SSESplitter
+
+_SPELLINGS: Spellings = {
+    "detail": ("image_url.detail",),
+    "filename": ("file.filename",),
+    "format": ("response_format",),
+    "max_tokens": ("max_completion_tokens", "max_tokens"),
+    "name": ("messages.name",),
+    "reasoning": ("reasoning_effort",),
+    "strict": ("tools.function.strict",),
+}
 
 
 class OpenAICodec:
     """POST /v1/chat/completions, in both directions."""
 
     wire = reply.WIRE
+    spellings = _SPELLINGS
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request.request(document, model, stream)
@@ -27,7 +39,7 @@ class OpenAICodec:
         return reply.read(body)
 
     def write_reply(self, reply_: Reply, request: Request) -> bytes:
-        return reply.write(reply_, request.model)
+        return reply.write(reply_, request)
 
     def splitter(self) -> SSESplitter:
         return SSESplitter()
@@ -36,4 +48,4 @@ class OpenAICodec:
         return Reader()
 
     def writer(self, request: Request) -> Writer:
-        return Writer(request, now_us() // 1_000_000, bool(request.echo.get("include_usage")))
+        return Writer(request, now_us() // 1_000_000)

@@ -6,6 +6,7 @@ import msgspec
 
 from antiphon.clock import new_id
 from antiphon.errors import BadAnswer
+from antiphon.wires.media import PCM
 from antiphon.wires.neutral import (
     Closed,
     Ended,
@@ -14,12 +15,15 @@ from antiphon.wires.neutral import (
     Finish,
     FinishReason,
     Grown,
+    Image,
     Marked,
     Opened,
+    Shown,
     Start,
     Used,
 )
 from antiphon.wires.openai import usage as usages
+from antiphon.wires.openai.media import read_audio, read_images
 from antiphon.wires.openai.reply import FINISH_REASONS, WIRE, signature_of, thinking_in
 from antiphon.wires.openai.wire import told_status
 from antiphon.wires.sse import data_of
@@ -44,6 +48,8 @@ class _Delta(msgspec.Struct):
     reasoning: Any = None
     thinking_blocks: list[dict[str, Any]] | None = None
     tool_calls: list[_ToolCall] | None = None
+    images: Any = None
+    audio: Any = None
     annotations: list[dict[str, Any]] | None = None
 
 
@@ -77,7 +83,7 @@ class _State:
     __slots__ = ("call", "called", "finish", "index", "kind", "next", "said", "tool")
 
     def __init__(self) -> None:
-        self.kind: _Kind | None = None
+        self.kind: _Kind | Literal["audio"] | None = None
         self.index = -1
         self.next = 0
         self.tool = -1
@@ -120,9 +126,11 @@ class Reader:
             events.append(Start(chunk.id or "", chunk.model or ""))
         for choice in chunk.choices or ():
             self._choice(choice, events)
-        if chunk.usage is not msgspec.UNSET:
-            usage = usages.read(bytes(chunk.usage), chunk.service_tier)
-            events += [Used(usage)] if usage is not None else []
+        if (
+            chunk.usage is not msgspec.UNSET
+            and (usage := usages.read(bytes(chunk.usage), chunk.service_tier)) is not None
+        ):
+            events.append(Used(usage))
         return events
 
     def close(self) -> list[Event]:
@@ -161,10 +169,15 @@ class Reader:
         if isinstance(content, list):
             if thought := thinking_in(content):
                 self._say("thinking", thought, state, number, events)
+            self._show(read_images(content), state, number, events)
             content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
         if content and isinstance(content, str):
             tokens = tuple(logprobs.content or ()) if logprobs is not None else ()
             self._say("text", content, state, number, events, tokens)
+        if delta.images:
+            self._show(read_images(delta.images), state, number, events)
+        if delta.audio is not None:
+            self._sound(delta.audio, state, number, events)
         if delta.refusal:
             self._say("refusal", delta.refusal, state, number, events)
         for call in delta.tool_calls or ():
@@ -184,6 +197,24 @@ class Reader:
     ) -> None:
         self._open(kind, state, number, events)
         events.append(Grown(state.index, text, tokens, number))
+
+    def _show(self, images: list[Image], state: _State, number: int, events: list[Event]) -> None:
+        for image in images:
+            self._shut(state, number, events)
+            events.append(Shown(self._new(state), image, number))
+
+    def _sound(self, audio: Any, state: _State, number: int, events: list[Event]) -> None:
+        if (piece := read_audio(audio)) is None:
+            return
+        if state.kind != "audio":
+            self._shut(state, number, events)
+            state.kind, state.index = "audio", self._new(state)
+        # Only the first piece of a file has its head; streamed sound has none at all.
+        events.append(Shown(state.index, msgspec.structs.replace(piece, media_type=PCM), number))
+
+    def _new(self, state: _State) -> int:
+        index, state.next = state.next, state.next + 1
+        return index
 
     def _mark(self, block: dict[str, Any], state: _State, number: int, events: list[Event]) -> None:
         wire = str(block.get("wire") or "anthropic")
@@ -209,8 +240,7 @@ class Reader:
             self._shut(state, number, events)
             state.kind, state.tool, state.called = "tool", index, True
             state.call = call.id or new_id("call")
-            state.index = state.next
-            state.next += 1
+            state.index = self._new(state)
             events.append(Opened(state.index, "tool", state.call, function.name or "", number))
         if function.arguments:
             events.append(Grown(state.index, function.arguments, (), number))
@@ -223,12 +253,13 @@ class Reader:
         self._shut(state, number, events)
         state.kind = kind
         state.said.add(kind)
-        state.index = state.next
-        state.next += 1
+        state.index = self._new(state)
         events.append(Opened(state.index, kind, "", "", number))
 
     def _shut(self, state: _State, number: int, events: list[Event], *, marked: bool = False) -> None:
-        if state.kind is not None:
+        if state.kind == "audio":  # neither opened nor closed
+            state.kind = None
+        elif state.kind is not None:
             if state.kind == "thinking" and not marked:
                 events.append(Marked(state.index, wire=WIRE, choice=number))  # unsigned, and still this wire's
             events.append(Closed(state.index, number))

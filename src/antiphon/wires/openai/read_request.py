@@ -22,6 +22,7 @@ from antiphon.wires.neutral import (
     ToolChoice,
     ToolResult,
 )
+from antiphon.wires.openai.media import data_url, read_audio, read_images
 from antiphon.wires.openai.reply import WIRE, signature_of
 
 _KNOWN = frozenset(
@@ -29,7 +30,7 @@ _KNOWN = frozenset(
         "model", "messages", "stream", "stream_options", "tools", "tool_choice", "parallel_tool_calls",
         "response_format", "max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "stop", "n", "seed",
         "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "reasoning_effort", "user", "metadata",
-        "service_tier", "functions", "function_call",
+        "service_tier", "functions", "function_call", "modalities",
     )
 )  # fmt: skip
 _TYPES: dict[str, tuple[Any, str]] = {
@@ -39,6 +40,7 @@ _TYPES: dict[str, tuple[Any, str]] = {
     "top_logprobs": (int | None, "a whole number"),
 }
 """What passes ``peek`` unread, because a provider of this wire looks at it itself."""
+_MODALITIES = ("text", "image", "audio")
 
 
 def request(document: dict[str, Any], model: str, stream: bool) -> Request:
@@ -75,9 +77,13 @@ def request(document: dict[str, Any], model: str, stream: bool) -> Request:
         reasoning=Reasoning(effort=effort) if effort else None,
         user=document.get("user") or "",
         metadata=document.get("metadata"),
+        modalities=_modalities(document.get("modalities")),
         service_tier=document.get("service_tier") or "",
         stream=stream,
-        echo={"include_usage": bool((document.get("stream_options") or {}).get("include_usage"))},
+        echo={
+            "include_usage": bool((document.get("stream_options") or {}).get("include_usage")),
+            "audio": _sound_format(document.get("audio")),
+        },
         extras={name: value for name, value in document.items() if name not in _KNOWN and value is not None},
     )
 
@@ -87,6 +93,17 @@ def _stop(value: Any) -> tuple[str, ...]:
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise BadRequest("`stop` must be a string or a list of strings.", param="stop")
     return tuple(texts)
+
+
+def _modalities(value: Any) -> tuple[str, ...]:
+    words = value or ()
+    if not isinstance(words, list | tuple) or not all(word in _MODALITIES for word in words):
+        raise BadRequest(f"`modalities` must be a list of {', '.join(_MODALITIES)}.", param="modalities")
+    return tuple(words) if set(words) != {"text"} else ()
+
+
+def _sound_format(audio: Any) -> str:
+    return str(audio.get("format") or "") if isinstance(audio, dict) else ""
 
 
 def _choices(value: int | None) -> int:
@@ -131,13 +148,16 @@ def _user(message: dict[str, Any], where: str) -> Message:
 
 
 def _assistant(message: dict[str, Any], where: str) -> Message:
-    if message.get("audio"):
-        raise BadRequest(
-            f"`{where}.audio` refers to sound kept by another provider; send its text.", param=f"{where}.audio"
-        )
     parts: list[Part] = list(_thinking(message))
     if message.get("content") is not None:
         parts += _content(message["content"], where)
+    parts += read_images(message.get("images"))
+    if message.get("audio"):
+        if (sound := read_audio(message["audio"])) is None:
+            raise BadRequest(
+                f"`{where}.audio` refers to sound kept by another provider; send its text.", param=f"{where}.audio"
+            )
+        parts.append(sound)
     if refusal := _word(message, "refusal", where):
         parts.append(Refusal(refusal))
     calls = message.get("tool_calls") or []
@@ -276,14 +296,6 @@ def _cache(part: dict[str, Any]) -> dict[str, Any] | None:
     if not isinstance(mark, dict | None):
         raise TypeError("not an object")
     return mark
-
-
-def data_url(url: str) -> tuple[str, str]:
-    """Return media type and base64 data of a ``data:`` URL (RFC 2397), or two empty strings for any other."""
-    head, _, data = url.partition(",")
-    if not head.startswith("data:") or not head.endswith(";base64"):
-        return "", ""
-    return head[5:-7].partition(";")[0], data
 
 
 def _tool(tool: dict[str, Any], where: str) -> Tool:

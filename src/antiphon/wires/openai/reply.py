@@ -7,18 +7,25 @@ import msgspec
 from antiphon.clock import new_id, now_us
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
+from antiphon.wires.media import joined, text_of
 from antiphon.wires.neutral import (
+    Audio,
     Choice,
+    File,
     Finish,
     FinishReason,
+    Image,
     Part,
     Refusal,
     Reply,
+    Request,
     Text,
     Thinking,
     ToolCall,
 )
 from antiphon.wires.openai import usage as usages
+from antiphon.wires.openai.citations import write_citation
+from antiphon.wires.openai.media import is_shown, read_audio, read_images, write_audio, write_images
 
 _ID = "chatcmpl-"
 WIRE = "openai"
@@ -57,6 +64,8 @@ class _Message(msgspec.Struct):
     reasoning_content: Any = None
     reasoning: Any = None
     tool_calls: list[_ToolCall] | None = None
+    images: Any = None
+    audio: Any = None
     annotations: list[dict[str, Any]] | None = None
 
 
@@ -105,6 +114,10 @@ def _read_choice(choice: _Choice) -> Choice:
         parts.append(Thinking(text=reasoning, wire=WIRE))
     if text := _text(message.content):
         parts.append(Text(text, citations=tuple(message.annotations or ())))
+    parts += read_images(message.content)
+    parts += read_images(message.images)
+    if (sound := read_audio(message.audio)) is not None:
+        parts.append(sound)
     if message.refusal:
         parts.append(Refusal(message.refusal))
     calls = message.tool_calls or ()
@@ -113,7 +126,7 @@ def _read_choice(choice: _Choice) -> Choice:
     # Some providers finish with "stop" although they ask for a tool; clients then never run it.
     if reason == "stop":
         reason = "tool_calls" if calls else "refusal" if message.refusal and not message.content else "stop"
-    return Choice(tuple(parts), Finish(reason), choice.logprobs)
+    return Choice(tuple(parts), Finish(reason, choice=choice.index or 0), choice.logprobs)
 
 
 def _text(content: Any) -> str:
@@ -142,14 +155,14 @@ def signature_of(extra: Any) -> str:
     return str(google.get("thought_signature") or "") if isinstance(google, dict) else ""
 
 
-def write(reply: Reply, model: str) -> bytes:
-    """Write a whole answer; ``model`` is what was asked for, where the provider names none."""
+def write(reply: Reply, request: Request) -> bytes:
+    """Write a whole answer; the request's model is told where the provider names none."""
     body: dict[str, Any] = {
         "id": answer_id(reply.id),
         "object": "chat.completion",
         "created": reply.created or now_us() // 1_000_000,
-        "model": reply.model or model,
-        "choices": [_write_choice(i, choice) for i, choice in enumerate(reply.choices)],
+        "model": reply.model or request.model,
+        "choices": [_write_choice(i, choice, request) for i, choice in enumerate(reply.choices)],
     }
     if reply.usage is not None:
         body["usage"] = usage_object(reply.usage)
@@ -163,8 +176,8 @@ def answer_id(known: str) -> str:
     return known if known.startswith(_ID) else _ID + known
 
 
-def _write_choice(index: int, choice: Choice) -> dict[str, Any]:
-    texts = [part for part in choice.parts if isinstance(part, Text)]
+def _write_choice(index: int, choice: Choice, request: Request) -> dict[str, Any]:
+    texts = [text for part in choice.parts if (text := _words(part)) is not None]
     refusal = "".join(part.text for part in choice.parts if isinstance(part, Refusal))
     calls = [part for part in choice.parts if isinstance(part, ToolCall)]
     message: dict[str, Any] = {"role": "assistant", "content": "".join(part.text for part in texts) if texts else None}
@@ -176,10 +189,30 @@ def _write_choice(index: int, choice: Choice) -> dict[str, Any]:
         message["thinking_blocks"] = blocks
     if calls:
         message["tool_calls"] = [_write_call(call) for call in calls]
-    if annotations := [citation for part in texts for citation in part.citations]:
+    if annotations := _annotations(texts):
         message["annotations"] = annotations
+    if images := [part for part in choice.parts if isinstance(part, Image) and is_shown(part)]:
+        message["images"] = write_images(images)
+    if sounds := [part for part in choice.parts if isinstance(part, Audio)]:
+        message["audio"] = write_audio(joined(sounds), str(request.echo.get("audio") or ""))
     reason = _WRITTEN_REASONS[choice.finish.reason]
     return {"index": index, "message": message, "logprobs": choice.logprobs, "finish_reason": reason}
+
+
+def _words(part: Part) -> Text | None:
+    """Return what of a part is text here: what this wire has no place for is told in words."""
+    if isinstance(part, Text):
+        return part
+    return Text(text_of(part)) if isinstance(part, Image | File) and not is_shown(part) else None
+
+
+def _annotations(texts: list[Text]) -> list[dict[str, Any]]:
+    """Return the citations of texts that become one; their spans count from its beginning."""
+    found, offset = [], 0
+    for part in texts:
+        found += [write_citation(citation, offset, len(part.text)) for citation in part.citations]
+        offset += len(part.text)
+    return found
 
 
 def thinking_block(part: Thinking) -> dict[str, Any]:

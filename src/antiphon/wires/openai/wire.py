@@ -78,6 +78,7 @@ class _Delta(msgspec.Struct):
     tool_calls: list[_ToolCall] | None = None
     function_call: _Function | None = None
     audio: Any = None
+    images: Any = None
 
 
 class _Choice(msgspec.Struct):
@@ -349,7 +350,7 @@ def _output_bytes(choice: _Choice) -> int:
     if delta is None:
         return text_bytes(choice.text)
     content = delta.content
-    if type(content) is str and delta.tool_calls is None and delta.reasoning_content is None:
+    if type(content) is str and delta.tool_calls is None and delta.reasoning_content is None and delta.images is None:
         return len(content) if content.isascii() else text_bytes(content)  # nearly every chunk of a stream
     size = text_bytes(content)
     size += text_bytes(delta.reasoning_content) or text_bytes(delta.reasoning)
@@ -358,7 +359,7 @@ def _output_bytes(choice: _Choice) -> int:
         size += len(msgspec.json.encode(delta.content))
     for call in delta.tool_calls or ():
         size += _function_bytes(call.function) + 1  # a call without arguments is output, too
-    if delta.audio:
+    if delta.audio or delta.images:
         size += 1
     return size + _function_bytes(delta.function_call)
 

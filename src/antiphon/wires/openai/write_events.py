@@ -5,22 +5,29 @@ from typing import Any
 
 import msgspec
 
+from antiphon.clock import new_id
 from antiphon.errors import CallError
 from antiphon.types import Usage
+from antiphon.wires.media import text_of
 from antiphon.wires.neutral import (
+    Audio,
     Closed,
     Ended,
     Event,
     Failed,
     Finish,
     Grown,
+    Image,
     Marked,
     Opened,
     Request,
+    Shown,
     Start,
     Thinking,
     Used,
 )
+from antiphon.wires.openai.citations import write_citation
+from antiphon.wires.openai.media import STREAMED, is_shown, write_audio, write_images
 from antiphon.wires.openai.reply import answer_id, thinking_block, usage_object, written_reason
 from antiphon.wires.openai.wire import error_object
 from antiphon.wires.sse import frame_of
@@ -34,18 +41,29 @@ _USAGE_TO_COME = b',"usage":null}\n\n'
 class Writer:
     """See :class:`antiphon.wires.codec.EventWriter`. ``created`` is seconds since the epoch."""
 
-    __slots__ = ("_calls", "_created", "_end", "_kinds", "_model", "_prefix", "_roles", "_thinking", "_usage")
+    __slots__ = (
+        "_calls", "_cited", "_created", "_end", "_images", "_kinds", "_model", "_prefix", "_roles", "_said", "_sounds",
+        "_starts", "_thinking", "_usage",
+    )  # fmt: skip
 
-    def __init__(self, request: Request, created: int, wants_usage: bool) -> None:
+    def __init__(self, request: Request, created: int) -> None:
         self._created = created
         self._model = request.model
-        self._end = _USAGE_TO_COME if wants_usage else b"}\n\n"
+        self._end = _USAGE_TO_COME if request.echo.get("include_usage") else b"}\n\n"
         self._prefix = b""
         self._usage: Usage | None = None
         self._roles: set[int] = set()
         self._kinds: dict[int, str] = {}
         self._calls: dict[int, int] = {}
         self._thinking: dict[int, list[str]] = {}
+        self._said: dict[int, int] = {}
+        """Characters of text so far, by choice; citations count them."""
+        self._cited: dict[int, list[dict[str, Any]]] = {}
+        """Citations of the open text."""
+        self._starts: dict[int, int] = {}
+        """Where the open text began."""
+        self._images: dict[int, int] = {}
+        self._sounds: dict[int, str] = {}
 
     def write(self, event: Event) -> bytes:
         return _WRITERS[type(event)](self, event)
@@ -83,6 +101,8 @@ class Writer:
         self._kinds[event.choice] = event.kind
         if event.kind == "thinking":
             self._thinking[event.choice] = []
+        elif event.kind == "text":
+            self._starts[event.choice] = self._said.setdefault(event.choice, 0)
         if event.kind != "tool":
             return role
         number = self._calls.get(event.choice, -1) + 1
@@ -99,14 +119,17 @@ class Writer:
             return self._chunk(event.choice, delta)
         if kind == "thinking":
             self._thinking[event.choice].append(event.text)
+        elif kind == "text":
+            self._said[event.choice] += len(event.text)
         logprobs = b'{"content":%b,"refusal":null}' % _encode(event.logprobs) if event.logprobs else b"null"
         return self._chunk(event.choice, b'{"%b":%b}' % (_FIELDS[kind], text), logprobs=logprobs)
 
     def _marked(self, event: Marked) -> bytes:
         delta: dict[str, Any]
         if event.citation is not None:
-            delta = {"annotations": [event.citation]}
-        elif self._kinds[event.choice] == "tool":
+            self._cited.setdefault(event.choice, []).append(event.citation)
+            return b""  # what it covers is known when the text is whole
+        if self._kinds[event.choice] == "tool":
             extra = {"google": {"thought_signature": event.signature}}
             # Clients look for the function in each piece of a call.
             call = {"index": self._calls[event.choice], "function": {"arguments": ""}, "extra_content": extra}
@@ -118,7 +141,26 @@ class Writer:
         return self._chunk(event.choice, _encode(delta))
 
     def _closed(self, event: Closed) -> bytes:
-        return b""
+        if not self._cited or not (cited := self._cited.pop(event.choice, None)):
+            return b""
+        start = self._starts.get(event.choice, 0)
+        length = self._said.get(event.choice, 0) - start
+        annotations = [write_citation(citation, start, length) for citation in cited]
+        return self._chunk(event.choice, _encode({"annotations": annotations}))
+
+    def _shown(self, event: Shown) -> bytes:
+        role, part = self._role(event.choice), event.part
+        if not is_shown(part):
+            text = text_of(part)
+            self._said[event.choice] = self._said.get(event.choice, 0) + len(text)
+            return role + self._chunk(event.choice, b'{"content":%b}' % _encode(text))
+        if isinstance(part, Audio):
+            name = self._sounds.setdefault(event.choice, new_id("audio"))
+            return role + self._chunk(event.choice, _encode({"audio": write_audio(part, STREAMED, name)}))
+        assert isinstance(part, Image)
+        first = self._images.get(event.choice, 0)
+        self._images[event.choice] = first + 1
+        return role + self._chunk(event.choice, _encode({"images": write_images([part], first)}))
 
     def _finish(self, event: Finish) -> bytes:
         return self._role(event.choice) + self._chunk(
@@ -145,6 +187,7 @@ _WRITERS: dict[type[Any], Callable[[Writer, Any], bytes]] = {
     Grown: Writer._grown,
     Marked: Writer._marked,
     Closed: Writer._closed,
+    Shown: Writer._shown,
     Finish: Writer._finish,
     Used: Writer._used,
     Failed: Writer._failed,

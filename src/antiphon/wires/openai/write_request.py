@@ -1,7 +1,9 @@
 """The neutral form into an OpenAI chat request, for a target that speaks this wire.
 
 Rules for what the wire lacks: reasoning of other wires stays behind (it means nothing here); a budget of thinking
-becomes the nearest effort; an error of a tool is told in its text; images a tool gave follow in the user's next words.
+becomes the nearest effort; an error of a tool is told in its text; images a tool gave, and those an earlier answer
+held, follow in the user's next words; sound is asked for in a voice and a form of our choice, where the caller's wire
+has other words for them.
 """
 
 from typing import Any
@@ -11,6 +13,7 @@ import msgspec
 from antiphon.errors import BadRequest
 from antiphon.types import Target
 from antiphon.wires.codec import Written
+from antiphon.wires.media import moved
 from antiphon.wires.neutral import (
     Audio,
     File,
@@ -28,11 +31,13 @@ from antiphon.wires.neutral import (
     ToolChoice,
     ToolResult,
 )
+from antiphon.wires.openai.media import FORMATS
 from antiphon.wires.openai.reply import WIRE
 from antiphon.wires.person import SHORT, opaque
 
 _EFFORTS = ((1024, "low"), (8192, "medium"))
 """Tokens of thinking up to which an effort is the nearest; more is ``high``."""
+_VOICE = "alloy"
 _PLAIN = (
     "temperature",
     "top_p",
@@ -65,6 +70,10 @@ def request(request: Request, target: Target) -> Written:
         body["response_format"] = _format(request.format)
     if request.reasoning is not None and (effort := _effort(request.reasoning)):
         body["reasoning_effort"] = effort
+    if request.modalities:
+        body["modalities"] = list(request.modalities)
+        if "audio" in request.modalities:
+            body["audio"] = {"voice": _VOICE, "format": "pcm16" if request.stream else "wav"}
     if request.user:
         body["user"] = opaque(request.user, SHORT)
     if request.service_tier:
@@ -82,7 +91,7 @@ def _messages(request: Request, dropped: list[str]) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
     if request.system:
         messages.append({"role": "system", "content": _content(request.system, dropped)})
-    for message in request.messages:
+    for message in moved(request.messages):
         messages += _WRITERS[message.role](message, dropped)
     return messages
 
@@ -113,7 +122,7 @@ def _user(message: Message, dropped: list[str]) -> list[dict[str, Any]]:
 
 def _assistant(message: Message, dropped: list[str]) -> list[dict[str, Any]]:
     turn: dict[str, Any] = {"role": "assistant", "content": None}
-    said = tuple(part for part in message.parts if isinstance(part, Text | Image | File | Audio))
+    said = tuple(part for part in message.parts if isinstance(part, Text))
     if said:
         turn["content"] = _content(said, dropped)
     refusals = [part.text for part in message.parts if isinstance(part, Refusal)]
@@ -158,10 +167,15 @@ def _part(part: Part) -> dict[str, Any]:
         url = part.url or f"data:{part.media_type};base64,{part.data}"
         return {"type": "image_url", "image_url": {"url": url} | ({"detail": part.detail} if part.detail else {})}
     if isinstance(part, Audio) and part.data:
-        return {"type": "input_audio", "input_audio": {"data": part.data, "format": part.media_type.rpartition("/")[2]}}
+        return {"type": "input_audio", "input_audio": {"data": part.data, "format": _sound(part.media_type)}}
     if isinstance(part, File):
         return _file(part)
     raise BadRequest(f"The target's wire cannot take this {type(part).__name__.lower()} part.", param="messages")
+
+
+def _sound(media_type: str) -> str:
+    kind = media_type.partition(";")[0].lower()
+    return FORMATS.get(kind, kind.rpartition("/")[2])
 
 
 def _file(part: File) -> dict[str, Any]:

@@ -10,7 +10,22 @@ from antiphon.wires.responses.reader import ResponsesReader
 from antiphon.wires.responses.request import read_request, write_request
 from antiphon.wires.responses.seal import WIRE
 from antiphon.wires.responses.writer import ResponsesWriter, write_reply
+from antiphon.wires.spelling import Spellings
 from antiphon.wires.sse import SSESplitter
+
+_SPELLINGS: Spellings = {
+    "cache_control": ("prompt_cache_breakpoint",),
+    "detail": ("input_image.detail",),
+    "filename": ("input_file.filename",),
+    "format": ("text.format",),
+    "logprobs": ("include", "top_logprobs"),
+    "max_tokens": ("max_output_tokens",),
+    "modalities": ("tools.image_generation",),
+    "reasoning": ("reasoning.effort",),
+    "reasoning.summary": ("reasoning.summary", "reasoning.generate_summary"),
+    "strict": ("tools.strict",),
+    "verbosity": ("text.verbosity",),
+}
 
 
 class ResponsesCodec:
@@ -21,6 +36,7 @@ class ResponsesCodec:
     """
 
     wire = WIRE
+    spellings = _SPELLINGS
     stream_type = "text/event-stream"
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:

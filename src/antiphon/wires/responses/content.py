@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from antiphon.errors import BadRequest
+from antiphon.wires.citations import flat, page_of, span_of
 from antiphon.wires.neutral import Audio, File, Image, Part, Refusal, Text
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w=.-]+)*;base64,", re.ASCII)
@@ -212,8 +213,12 @@ def write_citation(citation: dict[str, Any], length: int) -> dict[str, Any]:
 
     What another wire tells beyond that stays under its own names: no client minds, and nothing is lost.
     """
-    if citation.get("type") in _NATIVE_CITATIONS:
+    if is_native(citation):
         return citation
+    citation = flat(citation)  # positions of another API's same citation count in the same text
+    if citation.get("start_index") is not None and (page := page_of(citation)) is not None:
+        start, end = span_of(citation, length)
+        return {"type": "url_citation", **page._asdict(), "start_index": start, "end_index": end}
     title = citation.get("title") or citation.get("document_title") or ""
     if url := citation.get("url") or citation.get("uri"):
         own = {"type": "url_citation", "url": url, "title": title, "start_index": 0, "end_index": length}
@@ -225,4 +230,4 @@ def write_citation(citation: dict[str, Any], length: int) -> dict[str, Any]:
 
 def is_native(citation: dict[str, Any]) -> bool:
     """Whether a citation is an annotation of this wire, with positions of its own."""
-    return citation.get("type") in _NATIVE_CITATIONS
+    return flat(citation) is citation and citation.get("type") in _NATIVE_CITATIONS

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.wires.neutral import Grown, Marked, Opened, Thinking
+from antiphon.wires.neutral import Grown, Image, Marked, Opened, Thinking
 from antiphon.wires.responses.content import OutputText, RefusalText, is_native, write_citation
 from antiphon.wires.responses.fields import encoded
 from antiphon.wires.responses.items import SummaryText, custom_input
@@ -49,6 +49,7 @@ def delta_head(kind: str, members: dict[str, Any]) -> bytes:
 
 TAIL = b',"sequence_number":'
 TEXT_TAIL = b',"logprobs":[]' + TAIL
+_STEPS = ("in_progress", "generating", "completed")
 """What follows the text of a delta event, up to its number."""
 
 
@@ -80,6 +81,13 @@ class OutCustomCall(msgspec.Struct, tag="custom_tool_call"):
     call_id: str
     name: str
     input: str
+
+
+class OutImage(msgspec.Struct, tag="image_generation_call"):
+    id: str
+    status: str
+    result: str | None = None
+    output_format: str = "png"
 
 
 class Item:
@@ -274,6 +282,23 @@ class CustomCallItem(CallItem):
     def result(self, status: str) -> msgspec.Struct:
         text = "" if status == "in_progress" else custom_input(self.text)
         return OutCustomCall(self.id, status, self.opened.id, self.opened.name, text)
+
+
+class ImageItem(Item):
+    """An image, whole: to clients of this wire the model's image tool made it."""
+
+    prefix = "ig"
+
+    def __init__(self, frames: Frames, item_id: str, index: int, opened: Opened, image: Image) -> None:
+        super().__init__(frames, item_id, index, opened)
+        self._image = image
+
+    def close(self) -> bytes:
+        return b"".join([self.frames.frame(f"response.image_generation_call.{step}", self.place) for step in _STEPS])
+
+    def result(self, status: str) -> OutImage:
+        form = self._image.media_type.rpartition("/")[2].removesuffix("+xml")
+        return OutImage(self.id, status, self._image.data if status == "completed" else None, form or "png")
 
 
 class MarkItem(Item):

@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from antiphon.errors import BadRequest
-from antiphon.wires.neutral import Message, Part, Refusal, Text, Thinking, ToolCall, ToolResult
+from antiphon.wires.media import image_type, moved, read_text
+from antiphon.wires.neutral import Audio, Image, Message, Part, Refusal, Text, Thinking, ToolCall, ToolResult
 from antiphon.wires.responses.content import (
     Content,
     OutputText,
@@ -66,7 +67,11 @@ class CustomResultItem(msgspec.Struct, tag="custom_tool_call_output"):
     output: str | list[Content]
 
 
-Item: TypeAlias = MessageItem | ReasoningItem | CallItem | ResultItem | CustomCallItem | CustomResultItem
+class ImageItem(msgspec.Struct, tag="image_generation_call"):
+    result: str | None = None
+
+
+Item: TypeAlias = MessageItem | ReasoningItem | CallItem | ResultItem | CustomCallItem | CustomResultItem | ImageItem
 _TYPES = frozenset(kind.__struct_config__.tag for kind in Item.__args__)
 _ROLES: dict[str, Literal["system", "user", "assistant"]] = {
     "user": "user",
@@ -119,7 +124,7 @@ class _Turns:
     def message(self, item: MessageItem, at: str) -> None:
         role, parts = _ROLES[item.role], read_contents(item.content, f"{at}.content")
         if role == "assistant":
-            self._turn(role).extend(parts)
+            self._turn(role).extend(_as_shown(part) for part in parts)
         else:
             self._turns.append((role, list(parts)))
 
@@ -140,6 +145,13 @@ class _Turns:
 
     def custom_call(self, item: CustomCallItem, at: str) -> None:
         self._call(item.call_id, item.name, custom_arguments(item.input))
+
+    def image(self, item: ImageItem, at: str) -> None:
+        if not item.result:
+            raise BadRequest(
+                f"`{at}` refers to an image that another provider keeps; send the item with its `result`.", param=at
+            )
+        self._turn("assistant").append(Image(data=item.result, media_type=image_type(item.result)))
 
     def result(self, item: ResultItem | CustomResultItem, at: str) -> None:
         parts: Any = read_contents(item.output, f"{at}.output")
@@ -173,7 +185,13 @@ _ADDERS: dict[type, Any] = {
     ResultItem: _Turns.result,
     CustomCallItem: _Turns.custom_call,
     CustomResultItem: _Turns.result,
+    ImageItem: _Turns.image,
 }
+
+
+def _as_shown(part: Part) -> Part:
+    """Return what a text of an earlier answer stands for: an image or a sound that this wire had no place for."""
+    return (read_text(part.text) or part) if isinstance(part, Text) else part
 
 
 def read_reasoning(item: ReasoningItem) -> Thinking | CallMark:
@@ -204,7 +222,7 @@ def custom_input(arguments: str) -> str:
 def write_items(messages: tuple[Message, ...]) -> list[Item]:
     """Return the ``input`` items for a conversation; raises :class:`BadRequest`, naming ``messages[i]``."""
     items: list[Item] = []
-    for i, message in enumerate(messages):
+    for i, message in enumerate(moved(messages)):
         write = _write_assistant if message.role == "assistant" else _write_other
         write(message, f"messages[{i}]", items)
     return items
@@ -257,6 +275,10 @@ def _say(items: list[Item], part: Text | Refusal) -> None:
 def _write_result(result: ToolResult, at: str) -> ResultItem:
     """Return a tool's result. The wire has no field for a failure: it is said in words, unless the text says so."""
     parts = result.parts
+    if any(isinstance(part, Audio) for part in parts):
+        raise BadRequest(
+            f"`{at}` is a tool's result with sound, which an OpenAI Responses target does not take.", param=at
+        )
     if result.error:
         first = parts[0].text if parts and isinstance(parts[0], Text) else ""
         if not first.lower().startswith("error"):

@@ -5,9 +5,17 @@ from typing import Any, TypeAlias
 import msgspec
 
 from antiphon.errors import BadAnswer
-from antiphon.wires.neutral import Part, Refusal, Text, Thinking, ToolCall
+from antiphon.wires.media import image_type
+from antiphon.wires.neutral import Image, Part, Refusal, Text, Thinking, ToolCall
 from antiphon.wires.responses.content import OutputText, RefusalText
-from antiphon.wires.responses.items import CallItem, CustomCallItem, ReasoningItem, custom_arguments, read_reasoning
+from antiphon.wires.responses.items import (
+    CallItem,
+    CustomCallItem,
+    ImageItem,
+    ReasoningItem,
+    custom_arguments,
+    read_reasoning,
+)
 from antiphon.wires.responses.seal import CallMark
 
 Found: TypeAlias = Part | CallMark
@@ -40,6 +48,7 @@ _content = msgspec.json.Decoder(OutputText | RefusalText).decode
 _message = msgspec.json.Decoder(_Message).decode
 _reasoning = msgspec.json.Decoder(ReasoningItem).decode
 _call = msgspec.json.Decoder(CallItem).decode
+_image = msgspec.json.Decoder(ImageItem).decode
 _custom = msgspec.json.Decoder(CustomCallItem).decode
 
 
@@ -93,7 +102,19 @@ def _read_custom(raw: bytes, log: Log | None) -> list[Found]:
     return [ToolCall(call.call_id, call.name, custom_arguments(call.input))]
 
 
+def _read_image(raw: bytes, log: Log | None) -> list[Found]:
+    """Read an image that the model's own tool made; one without a result failed, which the model tells in words."""
+    data = _image(raw).result
+    return [read_image(data)] if data else []
+
+
+def read_image(result: str) -> Image:
+    """Return the image of a finished call."""
+    return Image(data=result, media_type=image_type(result))
+
+
 _READERS: dict[str, Any] = {
+    "image_generation_call": _read_image,
     "message": _read_message,
     "reasoning": _read_reasoning,
     "function_call": _read_call,

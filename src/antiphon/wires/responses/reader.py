@@ -16,9 +16,11 @@ from antiphon.wires.neutral import (
     Failed,
     Finish,
     Grown,
+    Image,
     Marked,
     Opened,
     Refusal,
+    Shown,
     Start,
     Text,
     Thinking,
@@ -156,6 +158,8 @@ class ResponsesReader:
                 self._settle_thinking(index, part)
             elif isinstance(part, Text | Refusal):
                 self._settle_content((index, place), part)
+            elif isinstance(part, Image):
+                self._settle_image(index, part)
 
     def _settle_content(self, key: tuple[int, int], part: Text | Refusal) -> None:
         block = self._block(key, "text" if isinstance(part, Text) else "refusal")
@@ -191,6 +195,12 @@ class ResponsesReader:
             mark = Marked(block.index, signature=thinking.signature, redacted=thinking.redacted, wire=thinking.wire)
             self._emit(block, mark)
         self._close(block)
+
+    def _settle_image(self, index: int, image: Image) -> None:
+        if (index, _ITEM) not in self._blocks:
+            block = self._begin((index, _ITEM), "image")
+            self._emit(block, Shown(block.index, image))
+            self._close(block)
 
     def _mark_call(self, mark: CallMark) -> None:
         """Give a signature to its call, whose block is still open: calls are closed when the next block begins."""
@@ -270,13 +280,17 @@ class ResponsesReader:
         return self._blocks.get(key) or self._open(key, kind)
 
     def _open(self, key: tuple[int, int], kind: str, call: str = "", name: str = "") -> _Block:
+        block = self._begin(key, kind, call)
+        self._kinds.add(_KINDS[kind])
+        self._emit(block, Opened(block.index, kind, id=call, name=name))  # type: ignore[arg-type]
+        return block
+
+    def _begin(self, key: tuple[int, int], kind: str, call: str = "") -> _Block:
         self._start(Answer())
         self._flush(last=True)
         block = self._blocks[key] = _Block(self._count, kind, call)
         self._count += 1
-        self._kinds.add(_KINDS[kind])
         self._queue.append(block)
-        self._emit(block, Opened(block.index, kind, id=call, name=name))  # type: ignore[arg-type]
         return block
 
     def _emit(self, block: _Block, event: Event) -> None:
@@ -305,7 +319,9 @@ class ResponsesReader:
         queue only where ``last`` says so, for its signature may still come."""
         queue = self._queue
         while queue and queue[0].closed and (last or len(queue) > 1):
-            self._out.append(Closed(queue.pop(0).index))
+            block = queue.pop(0)
+            if block.kind != "image":  # which is neither opened nor closed
+                self._out.append(Closed(block.index))
             if queue:
                 self._out += queue[0].held
                 queue[0].held = []

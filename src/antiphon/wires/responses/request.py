@@ -11,7 +11,15 @@ from antiphon.wires.responses.fields import Fields, FormatField, ReasoningField,
 from antiphon.wires.responses.items import read_items, write_items
 from antiphon.wires.responses.seal import WIRE
 from antiphon.wires.responses.thread import Joined, unknown_previous
-from antiphon.wires.responses.tools import read_choice, read_tools, write_choice, write_tools
+from antiphon.wires.responses.tools import (
+    IMAGES,
+    chooses_images,
+    images_of,
+    read_choice,
+    read_tools,
+    write_choice,
+    write_tools,
+)
 
 _ENCRYPTED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
@@ -52,9 +60,10 @@ def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
     """See :meth:`antiphon.wires.codec.Codec.read_request`; ``previous_response_id`` must have been joined before."""
     fields = typed(document, Fields, "")
     _refuse_absent_state(fields)
-    tools = read_tools(fields.tools or [])
+    images, given = images_of(fields.tools or [])
+    tools = read_tools(given)
     choice = None
-    if fields.tool_choice is not None:
+    if fields.tool_choice is not None and not chooses_images(fields.tool_choice):
         choice, tools = read_choice(fields.tool_choice, tools)
     system, messages = _conversation(fields)
     include = fields.include or []
@@ -72,11 +81,13 @@ def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
         logprobs=True if _LOGPROBS in include or fields.top_logprobs else None,
         top_logprobs=fields.top_logprobs,
         reasoning=_read_reasoning(fields.reasoning),
+        modalities=("text", "image") if images is not None else (),
         user=fields.user or "",
         metadata=fields.metadata or None,
         service_tier=fields.service_tier or "",
         stream=stream,
-        extras=_extras(document, fields),
+        extras=_extras(document, fields)
+        | {f"tools.image_generation.{name}": value for name, value in (images or {}).items()},
         echo=echoed(document),
     )
 
@@ -157,6 +168,7 @@ def write_request(request: Request, target: Target) -> Written:
     if request.system:
         body["instructions"] = "\n\n".join(text.text for text in request.system)
     _write_tools(request, body)
+    _write_modalities(request, body)
     _write_sampling(request, body)
     text = _write_text(request)
     if text:
@@ -179,6 +191,15 @@ def _write_tools(request: Request, body: dict[str, Any]) -> None:
         body["tool_choice"] = write_choice(request.tool_choice, request.tools)
     if request.parallel_tool_calls is not None:
         body["parallel_tool_calls"] = request.parallel_tool_calls
+
+
+def _write_modalities(request: Request, body: dict[str, Any]) -> None:
+    """Ask for images, which this wire's models make with a tool; sound they do not make."""
+    if "audio" in request.modalities:
+        problem = "`modalities` asks for sound, which an OpenAI Responses target does not make."
+        raise BadRequest(problem, param="modalities")
+    if "image" in request.modalities:
+        body["tools"] = [*body.get("tools", ()), {"type": IMAGES}]
 
 
 def _write_sampling(request: Request, body: dict[str, Any]) -> None:

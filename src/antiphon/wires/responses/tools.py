@@ -54,6 +54,24 @@ class _Allowed(msgspec.Struct):
     tools: list[_Builtin]
 
 
+IMAGES = "image_generation"
+"""The tool with which models of this wire make images; models of other wires are asked for them by modality."""
+
+
+def images_of(tools: list[dict[str, Any]]) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Return the options of the image tool, ``None`` where it is not among the tools, and the tools without it."""
+    images = next((tool for tool in tools if tool.get("type") == IMAGES), None)
+    if images is None:
+        return None, tools
+    options = {name: value for name, value in images.items() if name != "type"}
+    return options, [tool for tool in tools if tool.get("type") != IMAGES]
+
+
+def chooses_images(choice: str | dict[str, Any]) -> bool:
+    """Whether the image tool is the one that must be called: asking for images says that."""
+    return isinstance(choice, dict) and choice.get("type") == IMAGES
+
+
 def read_tools(tools: list[dict[str, Any]]) -> tuple[Tool, ...]:
     """Return the tools; raises :class:`BadRequest`."""
     return tuple(_reader(tool)(tool, f"tools[{i}]") for i, tool in enumerate(tools))

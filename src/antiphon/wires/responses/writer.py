@@ -10,19 +10,24 @@ import msgspec
 
 from antiphon.errors import CallError, UpstreamError
 from antiphon.types import Usage
+from antiphon.wires.media import joined, playable, text_of
 from antiphon.wires.neutral import (
+    Audio,
     Closed,
     Ended,
     Event,
     Failed,
+    File,
     Finish,
     Grown,
+    Image,
     Marked,
     Opened,
     Part,
     Refusal,
     Reply,
     Request,
+    Shown,
     Start,
     Text,
     Thinking,
@@ -32,7 +37,7 @@ from antiphon.wires.neutral import (
 from antiphon.wires.responses.answer import Skeleton, outcome
 from antiphon.wires.responses.failure import error_frame, error_of
 from antiphon.wires.responses.fields import encoded
-from antiphon.wires.responses.growth import ITEMS, CustomCallItem, Frames, Item, MarkItem, MessageItem
+from antiphon.wires.responses.growth import ITEMS, CustomCallItem, Frames, ImageItem, Item, MarkItem, MessageItem
 from antiphon.wires.responses.tools import custom_names
 
 
@@ -54,6 +59,7 @@ class ResponsesWriter:
         self._usage: Usage | None = None
         self._finish: Finish | None = None
         self._refused = False
+        self._sound: list[Audio] = []
         self._over = False
 
     @property
@@ -67,7 +73,8 @@ class ResponsesWriter:
             return self._growing.grow(event) if self._growing and event.text and not event.choice else b""
         if self._over or getattr(event, "choice", None):
             return b""
-        return _WRITERS[type(event)](self, event)  # type: ignore[no-any-return]
+        before = self._end_sound() if self._sound and type(event) in _AFTER_SOUND else b""
+        return before + _WRITERS[type(event)](self, event)  # type: ignore[no-any-return]
 
     def fail(self, error: CallError) -> bytes:
         """See :meth:`antiphon.wires.codec.EventWriter.fail`.
@@ -108,6 +115,30 @@ class ResponsesWriter:
         frames = begun + self._settle("completed")
         self._item = self._growing = item = kind(self._frames, self._id(kind), self._index, event)
         return frames + self._added(item) + item.open(event)
+
+    def _shown(self, event: Shown) -> bytes:
+        """Write an image as what the image tool made, and gather a sound until it is whole."""
+        begun = self._start(Start("", ""))
+        part = event.part
+        if isinstance(part, Audio):
+            self._sound.append(part)
+            return begun
+        begun += self._end_sound() if self._sound else b""
+        if not isinstance(part, Image) or not part.data:
+            return begun + self._told(event.index, part)
+        frames = begun + self._settle("completed")
+        item = ImageItem(self._frames, self._id(ImageItem), self._index, Opened(event.index, "text"), part)
+        return frames + self._added(item) + item.close() + self._done(item, "completed")
+
+    def _told(self, index: int, part: Image | File | Audio) -> bytes:
+        """Write what this wire has no place for as a text of its own."""
+        frames = self._opened(Opened(index, "text"))
+        assert self._growing is not None
+        return frames + self._growing.grow(Grown(index, text_of(part))) + self._closed(Closed(index))
+
+    def _end_sound(self) -> bytes:
+        sound, self._sound = joined(self._sound), []
+        return self._told(0, playable(sound))
 
     def _marked(self, event: Marked) -> bytes:
         return self._growing.mark(event) if self._growing else b""
@@ -166,11 +197,14 @@ _WRITERS: dict[type, Any] = {
     Opened: ResponsesWriter._opened,
     Marked: ResponsesWriter._marked,
     Closed: ResponsesWriter._closed,
+    Shown: ResponsesWriter._shown,
     Used: ResponsesWriter._used,
     Finish: ResponsesWriter._finished,
     Failed: ResponsesWriter._failed,
     Ended: ResponsesWriter._ended,
 }
+_AFTER_SOUND = (Opened, Finish, Ended)
+"""Events that say that a sound is whole."""
 
 
 def write_reply(reply: Reply, request: Request) -> bytes:
@@ -202,6 +236,10 @@ def _text_events(part: Text, index: int) -> list[Event]:
     return [Opened(index, "text"), Grown(index, part.text), *marks, Closed(index)]
 
 
+def _shown_events(part: Image | File | Audio, index: int) -> list[Event]:
+    return [Shown(index, part)]
+
+
 def _refusal_events(part: Refusal, index: int) -> list[Event]:
     return [Opened(index, "refusal"), Grown(index, part.text), Closed(index)]
 
@@ -223,4 +261,7 @@ _EVENTS: dict[type, Any] = {
     Refusal: _refusal_events,
     Thinking: _thinking_events,
     ToolCall: _tool_events,
+    Image: _shown_events,
+    File: _shown_events,
+    Audio: _shown_events,
 }

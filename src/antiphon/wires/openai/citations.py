@@ -1,0 +1,19 @@
+"""Citations in answers of chat completions: ``annotations`` (API reference, "The chat completion object").
+
+This wire has pages on the web only. A citation of a document stays in the words of the wire it came from: clients pass
+over types that they do not know.
+"""
+
+from typing import Any
+
+from antiphon.wires.citations import page_of, span_of
+
+
+def write_citation(citation: dict[str, Any], offset: int, length: int) -> dict[str, Any]:
+    """Return a citation of a text of ``length`` characters that begins at ``offset`` of the message."""
+    page = page_of(citation)
+    if page is None:
+        return citation
+    start, end = span_of(citation, length)
+    told = {"url": page.url, "title": page.title, "start_index": offset + start, "end_index": offset + end}
+    return {"type": "url_citation", "url_citation": told}
