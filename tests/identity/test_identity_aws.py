@@ -5,6 +5,8 @@ import pytest
 from antiphon.catalog import load
 from antiphon.errors import NoCredential, UpstreamStatus
 from identity.far import Account, Roles
+from living import Gateway
+from living import chat as chat_with
 
 BASE = Account("AKIABASE", "base-secret-" + "b" * 28)
 PROFILES = f"""\
@@ -93,6 +95,20 @@ async def test_a_containers_keys(bedrock, roles, monkeypatch, clock):
     assert await made.ask("bedrock/amazon.nova-lite-v1:0") == "as ASIA1"
     clock.ahead += 3600
     assert await made.ask("bedrock/amazon.nova-lite-v1:0") == "as ASIA2"
+
+
+async def test_no_log_shows_what_was_lent(roles, profiles, tmp_path):
+    env = {"AWS_ENDPOINT_URL_STS": roles.far.url}
+    account = {"base_url": roles.bedrock.url, "region": "eu-west-1", "profile": "models"}
+    running = Gateway(tmp_path, {"providers": {"bedrock": account}}, "--log-level", "debug", env=env)
+    try:
+        got = await chat_with(running, "bedrock/amazon.nova-lite-v1:0")
+        assert got.json["choices"][0]["message"]["content"] == "as ASIA1"
+    finally:
+        assert running.stop() == 0
+    assert "The credential for 'bedrock' (source `aws`) is there" in running.output
+    for secret in (BASE.secret_key, roles.current.secret_key, roles.current.token):
+        assert secret not in running.output
 
 
 async def test_without_keys_the_error_says_what_to_do(bedrock, roles, caplog):
