@@ -102,12 +102,20 @@ Rules that the lists leave open:
 
 - Prices are picodollars per token, exact. *Unknown* is a value of its own: it is shown as `unknown`, and a call's cost
   is then unknown, never zero. A list's price that is no whole number of picodollars is unknown.
-- A bucket without a price of its own: `cache_read`, `cache_write` and `image_input` cost what `input` does, `reasoning`
-  what `output` does; audio stays unknown. `cache_write` is the price of the shortest time to live.
+- A bucket without a price of its own: `cache_read`, `cache_write` and `image_input` cost what `input` does,
+  `audio_cache_read` what `cache_read` does, `reasoning` what `output` does. Audio and pictures that are made stay unknown.
+- `cache_write` is the price of the shortest time to live, `cache_write_long` that of the longer one (1 hour at Anthropic
+  and on Bedrock, 12 hours at OpenAI). Where a list has none it is unknown, but for Anthropic's models, which are
+  documented to cost twice the input.
+- Units are priced where an operation is not billed by tokens: images, seconds of audio, characters, units of a reranker.
+  A picture whose price depends on its size or quality has no one price, and is unknown.
+- A search of the web is priced where it costs the same whatever it brings. It is unknown where that depends on how much
+  was asked for, and with Gemini models that bill the prompt instead of the search. Free allowances are not taken off.
 - A provider that charges more for long contexts has a second price, which holds for the whole call when its input is
   longer than the stated length.
-- Prices are those of ordinary calls: no batch, flex or priority rates. Where the hour of the day decides, the price of
-  the dear hours is used.
+- A service tier (flex, priority), a speed or a region that the answer names has prices of its own where the list has
+  them; where it has not, the cost is unknown. Regions that only the address tells are priced as anywhere.
+- Where the hour of the day decides, the price of the dear hours is used.
 - Servers on your own hardware cost nothing, and that is known. Models of Hugging Face are priced with the provider that
   serves them in their name (`org/model:groq`); without it the price is unknown.
 - Azure deployments have names of your choice; one that is named as the model it deploys has that model's facts.

@@ -3,15 +3,17 @@
 import json
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from antiphon.catalog import load
 from antiphon.catalog.facts import ModelFacts, load_facts
 from antiphon.catalog.kinds import load_kinds
 from antiphon.catalog.prices import dollars, filled, per_million
-from antiphon.types import BUCKETS, COUNTS, UNITS, Price, Usage
+from antiphon.types import COUNTS, UNITS, Price, Usage
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW = json.loads((ROOT / "src/antiphon/catalog/facts.json").read_text("utf-8"))
@@ -66,7 +68,7 @@ def test_only_kinds_that_exist_have_facts():
 
 
 def test_the_file_stays_small():
-    assert (ROOT / "src/antiphon/catalog/facts.json").stat().st_size < 500_000
+    assert (ROOT / "src/antiphon/catalog/facts.json").stat().st_size < 600_000
 
 
 SERVED = {
@@ -74,6 +76,7 @@ SERVED = {
     "responses": {"responses"},
     "completions": {"completions"},
     "embeddings": {"embeddings", "gemini_embed"},
+    **{name: {name} for name in ("rerank", "moderations", "images", "image_edits", "speech", "transcriptions")},
 }
 
 
@@ -99,13 +102,23 @@ def test_a_row_names_a_model_of_its_kind():
 def test_every_number_is_a_whole_one_and_not_negative():
     for kind, rows in RAW["models"].items():
         for name, row in rows.items():
-            prices = [row.get("price", {}), *row.get("long", [0, {}])[1:]]
+            told = [step for tier in row.get("tiers", {}).values() if isinstance(tier, list) for step in tier]
+            prices = [row.get("price", {}), *row.get("long", [0, {}])[1:], *told]
             for price in prices:
-                assert set(price) <= set(BUCKETS), (kind, name)
+                assert set(price) <= set(COUNTS), (kind, name)
                 assert all(type(amount) is int and amount >= 0 for amount in price.values()), (kind, name)
             for key in ("context", "output"):
                 assert key not in row or (type(row[key]) is int and row[key] > 0), (kind, name)
-            assert row.get("op", "chat") in ("chat", "responses", "completions", "embeddings")
+            assert row.get("op", "chat") in SERVED
+
+
+def test_a_factor_leaves_every_price_whole():
+    for kind, rows in RAW["models"].items():
+        for name, row in rows.items():
+            factors = [Fraction(told) for told in row.get("tiers", {}).values() if isinstance(told, str)]
+            for step in (row.get("price", {}), *row.get("long", [0, {}])[1:]) if factors else ():
+                tokens = [amount for bucket, amount in step.items() if bucket not in UNITS]
+                assert all((amount * by).denominator == 1 for amount in tokens for by in factors), (kind, name)
 
 
 def test_every_row_decodes():
@@ -119,7 +132,10 @@ def test_well_known_models():
     facts = load_facts()
     mini = facts.get("openai", "gpt-4o-mini")
     assert mini is not None
-    assert mini.price == filled({"input": 150_000, "cache_read": 75_000, "output": 600_000}, "litellm-1.109.1")
+    assert mini.price is not None
+    assert msgspec.structs.replace(mini.price, tiers=None) == filled(
+        {"input": 150_000, "cache_read": 75_000, "output": 600_000, "searches": 25 * 10**9}, "litellm-1.109.1"
+    )
     assert (mini.context, mini.max_output, mini.operation, mini.tier) == (128_000, 16_384, "chat", "low")
     assert mini.capabilities is not None
     assert {"vision", "tools", "json", "streaming"} <= mini.capabilities
@@ -128,14 +144,54 @@ def test_well_known_models():
     assert (small.operation, small.price and small.price.input) == ("embeddings", 20_000)
     claude = facts.get("anthropic", "claude-haiku-4-5")
     assert claude is not None
-    assert claude.price == filled(
-        {"input": 1_000_000, "cache_read": 100_000, "cache_write": 1_250_000, "output": 5_000_000}, "litellm-1.109.1"
+    assert claude.price is not None
+    written = {"cache_read": 100_000, "cache_write": 1_250_000, "cache_write_long": 2_000_000}
+    assert msgspec.structs.replace(claude.price, tiers=None) == filled(
+        {"input": 1_000_000, **written, "output": 5_000_000, "searches": 10**10}, "litellm-1.109.1"
     )
     codex = facts.get("openai", "gpt-5-codex")
     assert codex is not None
     assert codex.operation == "responses"
     assert facts.get("openai", "no-such-model") is None
     assert facts.get("no-such-kind", "gpt-4o") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "used", "cost"),
+    [
+        ("openai", "tts-1", Usage(characters=1000), 15 * 10**9),
+        ("openai", "whisper-1", Usage(seconds=60), 6 * 10**9),
+        ("groq", "whisper-large-v3", Usage(seconds=60), 60 * 30_830_000),
+        (
+            "openai",
+            "gpt-image-2",
+            Usage(input=10, image_input=100, image_output=1000),
+            50 * 10**6 + 800 * 10**6 + 3 * 10**10,
+        ),
+        ("openai", "gpt-4o-mini-tts", Usage(input=10, audio_output=100), 6 * 10**6 + 12 * 10**8),
+        ("openai", "omni-moderation-latest", Usage(input=1), 0),
+        ("cohere", "rerank-v3.5", Usage(searches=2), 4 * 10**9),
+        ("cohere", "rerank-v3.5", Usage(input=2), None),
+        ("anthropic", "claude-opus-4-6", Usage(input=1, searches=3), 5_000_000 + 3 * 10**10),
+        ("anthropic", "claude-opus-4-6", Usage(input=10, searches=1, service_tier="us"), 55_000_000 + 10**10),
+        ("anthropic", "claude-opus-4-6", Usage(input=10, service_tier="priority"), None),
+        ("openai", "gpt-5.5", Usage(input=10, output=1, service_tier="flex"), 25_000_000 + 15_000_000),
+        ("openai", "gpt-5.5", Usage(input=272_001, service_tier="flex", searches=1), 272_001 * 5_000_000 + 10**10),
+        ("openai", "gpt-5.5", Usage(input=10, service_tier="priority"), 125_000_000),
+        ("openai", "gpt-5.5", Usage(input=272_001, service_tier="priority"), None),
+        ("openai", "gpt-6-astra", Usage(cache_write=2, cache_write_long=1), 2 * 12_500_000 + 25_000_000),
+        ("gemini", "gemini-2.5-flash", Usage(cache_read=1, audio_cache_read=1, searches=0), 130_000),
+        ("gemini", "gemini-2.5-flash", Usage(input=1, searches=1), None),
+        ("gemini", "gemini-2.5-flash-image", Usage(input=10, image_output=1290), 3_000_000 + 1290 * 30_000_000),
+    ],
+)
+def test_what_is_no_plain_token_is_priced_where_the_list_does(
+    kind: str, model: str, used: Usage, cost: int | None
+) -> None:
+    facts = load_facts().get(kind, model)
+    assert facts is not None
+    assert facts.price is not None
+    assert facts.price.cost(used) == cost
 
 
 def test_withdrawn_models_are_priced_and_not_shown():

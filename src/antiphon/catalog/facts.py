@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from antiphon.catalog.prices import PER_MILLION, filled
-from antiphon.types import Price
+from antiphon.types import UNITS, Price
 
 LOW, HIGH = 1 * PER_MILLION, 5 * PER_MILLION
 """Bounds of the tiers, in picodollars per token (one and five dollars per million)."""
@@ -51,6 +51,8 @@ class _Row(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     output: int | None = None
     price: dict[str, int] | None = None
     long: tuple[int, dict[str, int]] | None = None
+    tiers: dict[str, str | list[dict[str, int]]] = {}
+    """A factor of every token's price, or the prices, and those of long contexts where ``long`` has such."""
     can: str | None = None
     until: str | None = None
 
@@ -119,10 +121,27 @@ class Facts:
         if row.price is None:
             return None
         version = self._versions[row.source]
-        if row.long is None:
-            return filled(row.price, version)
-        long_from, beyond = row.long
-        return filled(row.price, version, long_from, filled(beyond, version))
+        units = {name: amount for name, amount in row.price.items() if name in UNITS}
+        long_from = None if row.long is None else row.long[0]
+        steps = [row.price] if row.long is None else [row.price, {**row.long[1], **units}]
+        tiers = {name: _stepped(_at(told, steps, units), version, long_from) for name, told in row.tiers.items()}
+        return _stepped(steps, version, long_from, tiers)
+
+
+def _stepped(
+    steps: list[dict[str, int]], version: str, long_from: int | None, tiers: dict[str, Price] | None = None
+) -> Price:
+    long = None if long_from is None else filled(steps[1], version)
+    return filled(steps[0], version, long_from, long, tiers)
+
+
+def _at(told: str | list[dict[str, int]], steps: list[dict[str, int]], units: dict[str, int]) -> list[dict[str, int]]:
+    """Return the prices of a tier; units cost the same at each."""
+    if isinstance(told, list):
+        return [{**step, **units} for step in told]
+    times, _, over = told.partition("/")
+    by, parts = int(times), int(over or 1)
+    return [{name: amount * by // parts for name, amount in step.items()} | units for step in steps]
 
 
 _NONE: dict[str, Any] = {}
