@@ -4,7 +4,7 @@ from antiphon.engine.call import Answer
 from antiphon.errors import CallError
 from antiphon.transport import Headers
 from antiphon.types import Target, Usage
-from antiphon.wires.table import COUNTERS, whole_codec_of
+from antiphon.wires.table import COUNTERS, near_codec_of
 from antiphon.wires.wire import Envelope, Wire, counted
 
 _HEADERS: Headers = [(b"content-type", b"application/json"), (b"x-antiphon-estimated", b"true")]
@@ -27,7 +27,7 @@ def estimated(wire: Wire, envelope: Envelope, call_id: str = "") -> Answer:
 
     Raises :class:`~antiphon.errors.BadRequest` for what is no request.
     """
-    codec = whole_codec_of(wire.operation)
+    codec = near_codec_of(wire.operation)
     codec.read_request(envelope.document, envelope.model)  # refuses what is kept elsewhere, and so cannot be counted
     count = counted(wire.input_bytes(envelope), 0).input
     headers = [*_HEADERS, (b"x-antiphon-call-id", call_id.encode())] if call_id else list(_HEADERS)

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from antiphon.errors import BadRequest, CallError
 from antiphon.types import BUCKETS, Target, Usage
-from antiphon.wires.table import whole_codec_of
+from antiphon.wires.table import far_codec_of, near_codec_of
 from antiphon.wires.wire import Envelope, Watch, Whole, Wire, counted
 
 
@@ -35,8 +35,8 @@ class Restated:
         self.far = far
         self.operation = far.operation
         self._near_wire = near
-        self._near = whole_codec_of(near.operation)
-        self._far = whole_codec_of(far.operation)
+        self._near = near_codec_of(near.operation)
+        self._far = far_codec_of(far.operation)
         self._envelope = envelope
         try:
             self._request = self._near.read_request(envelope.document, target.model)

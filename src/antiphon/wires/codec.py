@@ -81,15 +81,23 @@ class Codec(Protocol):
         """Return a writer for one streamed answer."""
 
 
-class WholeCodec(Protocol):
-    """One wire of a family whose answers are never streamed, in both directions: embeddings, counts of tokens.
+class NearCodec(Protocol):
+    """The caller's side of an operation whose answers are never streamed: embeddings, counts of tokens.
 
-    What passes between two of them is the family's own form: :class:`~antiphon.wires.embedding.EmbedRequest` and a list
-    of vectors, or :class:`~antiphon.wires.neutral.Request` and a number.
+    What passes between it and a :class:`FarCodec` is the family's own form: an
+    :class:`~antiphon.wires.embedding.EmbedRequest` and a list of vectors, or a :class:`~antiphon.wires.neutral.Request`
+    and a number.
     """
 
     def read_request(self, document: dict[str, Any], model: str) -> Any:
         """Read a caller's decoded body for the target's ``model``; raises as :meth:`Codec.read_request`."""
+
+    def write_reply(self, reply: Any, request: Any, usage: Usage) -> bytes:
+        """Write the one answer as this wire's clients expect it; ``usage`` may be counted by us."""
+
+
+class FarCodec(Protocol):
+    """The target's side of such an operation."""
 
     def write_request(self, request: Any, target: Target) -> list[Written]:
         """Write what the target is asked: several times, where it takes less at once than the caller gave.
@@ -99,6 +107,3 @@ class WholeCodec(Protocol):
 
     def read_reply(self, bodies: Sequence[bytes], request: Any) -> Any:
         """Read the whole answers, in the order of what was asked; raises :class:`~antiphon.errors.BadAnswer`."""
-
-    def write_reply(self, reply: Any, request: Any, usage: Usage) -> bytes:
-        """Write the one answer as this wire's clients expect it; ``usage`` may be counted by us."""

@@ -14,7 +14,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Counter:
-    """Reads and writes through the wire's own codec; see :class:`antiphon.wires.codec.WholeCodec`.
+    """Reads and writes through the wire's own codec; see :class:`antiphon.wires.codec.NearCodec` and ``FarCodec``.
 
     ``takes`` are the fields that this wire's counter knows, ``holds`` is where its answer has the number.
     """

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from antiphon.wires.codec import Codec, WholeCodec
+from antiphon.wires.codec import Codec, FarCodec, NearCodec
 from antiphon.wires.wire import Wire
 
 WIRES = {
@@ -21,6 +21,10 @@ WIRES = {
     "gemini_embed_batch": "antiphon.wires.gemini:EmbedBatch",
     "converse": "antiphon.wires.bedrock:Converse",
     "input_tokens": "antiphon.wires.responses.counting:InputTokens",
+    "vertex_predict": "antiphon.wires.gemini.predict:Predict",
+    "titan_embed": "antiphon.wires.bedrock.embed:InvokeTitan",
+    "nova_embed": "antiphon.wires.bedrock.embed:InvokeNova",
+    "cohere_embed": "antiphon.wires.bedrock.embed:InvokeCohere",
     "bedrock_count_tokens": "antiphon.wires.bedrock.counting:CountTokens",
 }
 """Operation to the wire it is called on."""
@@ -38,8 +42,12 @@ EMBEDDERS = {
     "embeddings": "antiphon.wires.openai.embed:EmbeddingsCodec",
     "gemini_embed": "antiphon.wires.gemini.embed_codec:EmbedCodec",
     "gemini_embed_batch": "antiphon.wires.gemini.embed_codec:EmbedBatchCodec",
+    "vertex_predict": "antiphon.wires.gemini.predict:PredictCodec",
+    "titan_embed": "antiphon.wires.bedrock.embed:TitanCodec",
+    "nova_embed": "antiphon.wires.bedrock.embed:NovaCodec",
+    "cohere_embed": "antiphon.wires.bedrock.embed:CohereCodec",
 }
-"""Operations that ask for embeddings, likewise."""
+"""Operations that ask for embeddings, likewise; the last four are spoken to targets only."""
 
 COUNTERS = {
     "input_tokens": "antiphon.wires.responses.counting:InputTokensCodec",
@@ -70,9 +78,16 @@ def codec_of(operation: str) -> Codec:
 
 
 @cache
-def whole_codec_of(operation: str) -> WholeCodec:
-    """Return the codec of an operation whose answers are never streamed; raises ``KeyError`` for any other."""
-    codec: WholeCodec = _made(_FAMILY[operation][operation])
+def near_codec_of(operation: str) -> NearCodec:
+    """Return the caller's side of an operation whose answers are never streamed; raises ``KeyError`` for any other."""
+    codec: NearCodec = _made(_FAMILY[operation][operation])
+    return codec
+
+
+@cache
+def far_codec_of(operation: str) -> FarCodec:
+    """Return the target's side of an operation whose answers are never streamed; raises ``KeyError`` for any other."""
+    codec: FarCodec = _made(_FAMILY[operation][operation])
     return codec
 
 

@@ -60,6 +60,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     base_urls: dict[str, dict[str, str]] = {}
     prefix: str = ""
     rooted: dict[str, str] = {}
+    only: dict[str, str] = {}
     env: tuple[str, ...] = ()
     base_url_env: tuple[str, ...] = ()
     params: dict[str, Param] = {}
@@ -104,6 +105,9 @@ class Kind(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
         # Where an account's address has another path, nobody knows where the rest of the service is found there.
         if self.rooted and prefix == self.own_prefix(params):
             found |= {operation: fill(path, values) for operation, path in self.rooted.items()}
+        for operation, pattern in self.only.items():
+            if not re.search(pattern, model):
+                found.pop(operation, None)
         return found
 
     def offered(self) -> dict[str, str]:

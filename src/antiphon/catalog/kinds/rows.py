@@ -1,6 +1,7 @@
 """Reading the rows as people write them, and everything that must hold of a row; imported where rows are changed."""
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from datetime import date
@@ -120,6 +121,13 @@ def _paths(kind: Kind) -> Iterator[str]:
             yield f"offers {name} alone"
         if kind.signing is not None and name in UPLOADS:
             yield f"offers {name}, whose body is streamed, but a signature is made of the whole body"
+    for name, pattern in kind.only.items():
+        if name not in offered:
+            yield f"says which models {name} is for, but does not offer it"
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            yield f"`only.{name}` is no pattern: {error}"
     if twice := kind.operations.keys() & kind.rooted.keys():
         yield f"offers {', '.join(twice)} twice"
     for path in (*kind.operations.values(), *kind.rooted.values()):

@@ -21,7 +21,7 @@ from antiphon.wires.gemini.jsontext import dump
 MOST_TOGETHER = 100
 """Requests in a batch; a larger one is refused with "at most 100 requests can be in one batch"."""
 _READ = frozenset(("model", "content", "taskType", "outputDimensionality", "embedContentConfig"))
-_TASK_TYPES = {
+TASK_TYPES = {
     "query": "RETRIEVAL_QUERY",
     "document": "RETRIEVAL_DOCUMENT",
     "similarity": "SEMANTIC_SIMILARITY",
@@ -63,7 +63,7 @@ _decode_many = msgspec.json.Decoder(_Many).decode
 
 
 class EmbedCodec:
-    """One content, one vector; see :class:`antiphon.wires.codec.WholeCodec`."""
+    """One content, one vector; see :class:`antiphon.wires.codec.NearCodec` and ``FarCodec``."""
 
     def read_request(self, document: dict[str, Any], model: str) -> EmbedRequest:
         return _read(Embed().requests(document), [document], model)
@@ -132,7 +132,7 @@ def _text(content: fields.Content) -> str:
 def _requests(request: EmbedRequest, target: Target) -> list[Any]:
     kind, form = {}, "{}"
     if request.task and _BY_TYPE.match(request.model):
-        kind = {"taskType": _TASK_TYPES[request.task]}
+        kind = {"taskType": TASK_TYPES[request.task]}
     elif request.task:
         form = _INSTRUCTIONS[request.task]
     rest = kind if request.dimensions is None else {**kind, "outputDimensionality": request.dimensions}

@@ -32,7 +32,7 @@ _decode = msgspec.json.Decoder(_Answer).decode
 
 
 class EmbeddingsCodec:
-    """See :class:`antiphon.wires.codec.WholeCodec`."""
+    """See :class:`antiphon.wires.codec.NearCodec` and :class:`antiphon.wires.codec.FarCodec`."""
 
     def read_request(self, document: dict[str, Any], model: str) -> EmbedRequest:
         if (form := document.get("encoding_format")) not in _FORMATS:
@@ -51,7 +51,7 @@ class EmbeddingsCodec:
         )
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[Written]:
-        """See :meth:`antiphon.wires.codec.WholeCodec.write_request`; how the vectors are encoded is left to the target,
+        """See :meth:`antiphon.wires.codec.FarCodec.write_request`; how the vectors are encoded is left to the target,
         because some refuse to be asked for what they do anyhow."""
         body: dict[str, Any] = {"model": request.model, "input": request.inputs}
         if request.dimensions is not None:

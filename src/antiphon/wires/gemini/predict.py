@@ -1,0 +1,80 @@
+"""Embeddings by Vertex AI's ``predict``, which its models before ``gemini-embedding-2`` are asked by (Vertex AI
+reference, "Text embeddings API")."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import BadAnswer
+from antiphon.types import Target, Usage
+from antiphon.wires.codec import Written
+from antiphon.wires.embedding import EmbedRequest, Vector, counted, split
+from antiphon.wires.gemini import failure
+from antiphon.wires.gemini.embed import Embed
+from antiphon.wires.gemini.embed_codec import TASK_TYPES
+from antiphon.wires.gemini.jsontext import dump
+from antiphon.wires.wire import Whole
+
+MOST_TOGETHER = 8
+"""Texts in one request: so many of the longest, 2,048 tokens each, stay within the 20,000 that a request may have."""
+_ALONE = re.compile("gemini-")
+"""Models that take one text at a time."""
+
+
+class _Statistics(msgspec.Struct):
+    token_count: float | None = None
+
+
+class _Embedding(msgspec.Struct):
+    values: Vector
+    statistics: _Statistics | None = None
+
+
+class _Prediction(msgspec.Struct):
+    embeddings: _Embedding
+
+
+class _Answer(msgspec.Struct):
+    predictions: list[_Prediction]
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+
+
+class Predict(Embed):
+    """What a target that is asked so answers; errors are those of this wire."""
+
+    operation = "vertex_predict"
+
+    def whole(self, body: bytes) -> Whole:
+        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+        told = [each.embeddings.statistics or _Statistics() for each in _read(body).predictions]
+        counts = [each.token_count for each in told if each.token_count is not None]
+        return Whole(Usage(input=int(sum(counts))) if counts and len(counts) == len(told) else None, 0)
+
+
+class PredictCodec:
+    """See :class:`antiphon.wires.codec.FarCodec`."""
+
+    def write_request(self, request: EmbedRequest, target: Target) -> list[Written]:
+        kind = {"task_type": TASK_TYPES[request.task]} if request.task else {}
+        body: dict[str, Any] = {}
+        if request.dimensions is not None:
+            body["parameters"] = {"outputDimensionality": request.dimensions}
+        instances = [{"content": text, **kind} for text in request.texts(target)]
+        batches = split(instances, 1 if _ALONE.match(request.model) else MOST_TOGETHER)
+        return [Written(dump({"instances": batch, **body}), request.extras) for batch in batches]
+
+    def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
+        return counted(
+            [each.embeddings.values for body in bodies for each in _read(body).predictions], len(request.inputs)
+        )
+
+
+def _read(body: bytes) -> _Answer:
+    try:
+        return _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise BadAnswer(f"The provider answered without `predictions`: {failure.refusal(body)}") from None
