@@ -10,6 +10,7 @@ QUIRKS: Mapping[str, str] = {
     "sent again with each request",
     "model_in_path": "takes a Messages request with the model in its path, and `anthropic_version` in the body, not "
     "as a header",
+    "thought_signatures": "gives thought signatures with tool calls, in `extra_content`, and wants them back",
     "counts_bare": "counts the tokens of `contents`, `systemInstruction` and `tools` as they are, without a "
     "`generateContentRequest` around them",
     "no_structured_output": "has no `outputConfig` with a JSON schema; an answer in a form is asked for by a tool",
@@ -28,10 +29,6 @@ OPERATIONS: Mapping[str, str] = {
     "gemini_count_tokens": "Gemini countTokens",
     "gemini_embed": "Gemini embedContent",
     "gemini_embed_batch": "Gemini batchEmbedContents",
-    "vertex_predict": "Vertex AI predict, for embeddings",
-    "titan_embed": "Bedrock InvokeModel, for Titan's embeddings",
-    "nova_embed": "Bedrock InvokeModel, for Nova's embeddings",
-    "cohere_embed": "Bedrock InvokeModel, for Cohere's embeddings",
     "converse": "Bedrock Converse",
     "bedrock_count_tokens": "Bedrock CountTokens",
     "converse.stream": "Bedrock ConverseStream",

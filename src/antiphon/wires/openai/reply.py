@@ -7,6 +7,7 @@ import msgspec
 from antiphon.clock import new_id, now_us
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
+from antiphon.wires.carried import Carried, pack, unpack
 from antiphon.wires.media import joined, text_of
 from antiphon.wires.neutral import (
     Audio,
@@ -151,6 +152,22 @@ def _read_call(call: _ToolCall) -> ToolCall:
 
 def signature_of(extra: Any) -> str:
     """Return the thought signature that travels with a tool call (Gemini's OpenAI compatibility, "extra_content")."""
+    signature = _signature(extra)
+    carried = unpack(signature)
+    return signature if carried is None else carried.signature
+
+
+def carries(extra: Any) -> bool:
+    """Say whether what travels with a tool call was put there by us, for another wire."""
+    return unpack(_signature(extra)) is not None
+
+
+def carrying(signature: str) -> dict[str, Any]:
+    """Return what carries another wire's thought signature with a tool call, in the form that clients send back."""
+    return {"google": {"thought_signature": pack(Carried("gemini", signature))}}
+
+
+def _signature(extra: Any) -> str:
     google = extra.get("google") if isinstance(extra, dict) else None
     return str(google.get("thought_signature") or "") if isinstance(google, dict) else ""
 
@@ -230,7 +247,7 @@ def _write_call(call: ToolCall) -> dict[str, Any]:
         "function": {"name": call.name, "arguments": call.arguments},
     }
     if call.signature:
-        written["extra_content"] = {"google": {"thought_signature": call.signature}}
+        written["extra_content"] = carrying(call.signature)
     return written
 
 

@@ -11,6 +11,7 @@ from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.openai import usage as usages
+from antiphon.wires.openai.own import without_carried
 from antiphon.wires.sse import SSESplitter, comment, data_of, frame_of
 from antiphon.wires.wire import Encoded, Envelope, Whole, json_bytes, text_bytes
 
@@ -207,6 +208,9 @@ class Chat(OpenAI):
     def check(self, request: Any) -> None:
         if not request.messages:
             raise BadRequest("`messages` must hold at least one message.", param="messages")
+
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+        return super().encode(without_carried(body, envelope.document), envelope, target)
 
     def input_bytes(self, envelope: Envelope) -> int:
         total = sum(_content_bytes(message.get("content")) for message in envelope.document["messages"])

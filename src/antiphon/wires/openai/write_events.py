@@ -28,7 +28,7 @@ from antiphon.wires.neutral import (
 )
 from antiphon.wires.openai.citations import write_citation
 from antiphon.wires.openai.media import STREAMED, is_shown, write_audio, write_images
-from antiphon.wires.openai.reply import answer_id, thinking_block, usage_object, written_reason
+from antiphon.wires.openai.reply import answer_id, carrying, thinking_block, usage_object, written_reason
 from antiphon.wires.openai.wire import error_object
 from antiphon.wires.sse import frame_of
 
@@ -130,9 +130,12 @@ class Writer:
             self._cited.setdefault(event.choice, []).append(event.citation)
             return b""  # what it covers is known when the text is whole
         if self._kinds[event.choice] == "tool":
-            extra = {"google": {"thought_signature": event.signature}}
             # Clients look for the function in each piece of a call.
-            call = {"index": self._calls[event.choice], "function": {"arguments": ""}, "extra_content": extra}
+            call = {
+                "index": self._calls[event.choice],
+                "function": {"arguments": ""},
+                "extra_content": carrying(event.signature),
+            }
             delta = {"tool_calls": [call]}
         else:
             text = "".join(self._thinking.get(event.choice, ()))

@@ -55,6 +55,8 @@ def request(request: Request, target: Target) -> Written:
     """See :meth:`antiphon.wires.codec.Codec.write_request`."""
     dropped: list[str] = list(request.extras)
     body: dict[str, Any] = {"model": target.model, "messages": _messages(request, dropped)}
+    if "thought_signatures" in target.quirks:
+        _sign(body["messages"], request)
     body |= {name: value for name in _PLAIN if (value := getattr(request, name)) is not None}
     if request.max_tokens is not None:
         body["max_completion_tokens" if "max_completion_tokens" in target.quirks else "max_tokens"] = request.max_tokens
@@ -94,6 +96,15 @@ def _messages(request: Request, dropped: list[str]) -> list[dict[str, Any]]:
     for message in moved(request.messages):
         messages += _WRITERS[message.role](message, dropped)
     return messages
+
+
+def _sign(messages: list[dict[str, Any]], request: Request) -> None:
+    """Give calls their thought signatures, which only a server of Gemini's models knows."""
+    parts = (part for message in request.messages for part in message.parts)
+    signatures = {part.id: part.signature for part in parts if isinstance(part, ToolCall) and part.signature}
+    for call in (call for message in messages for call in message.get("tool_calls") or ()):
+        if call["id"] in signatures:
+            call["extra_content"] = {"google": {"thought_signature": signatures[call["id"]]}}
 
 
 def _system(message: Message, dropped: list[str]) -> list[dict[str, Any]]:
@@ -142,14 +153,7 @@ _WRITERS = {"system": _system, "user": _user, "assistant": _assistant}
 
 
 def _tool_call(call: ToolCall) -> dict[str, Any]:
-    written: dict[str, Any] = {
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": call.arguments},
-    }
-    if call.signature:
-        written["extra_content"] = {"google": {"thought_signature": call.signature}}
-    return written
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
 def _content(parts: "tuple[Part, ...]", dropped: list[str]) -> Any:
