@@ -32,6 +32,15 @@ ONCE: dict[str, tuple[bytes, ...]] = {
     "converse": (b"messageStart", b"messageStop", b"metadata"),
 }
 """What a stream of each wire has exactly once, as expressions."""
+PAIRED: dict[str, tuple[tuple[bytes, bytes], ...]] = {
+    "responses": (
+        (b"event: response.output_item.added\n", b"event: response.output_item.done\n"),
+        (b"event: response.content_part.added\n", b"event: response.content_part.done\n"),
+        (b"event: response.reasoning_summary_part.added\n", b"event: response.reasoning_summary_part.done\n"),
+    ),
+    "messages": ((b"event: content_block_start\n", b"event: content_block_stop\n"),),
+}
+"""What opens a block on a wire that says so, and what closes it."""
 WORDS = st.text(st.sampled_from('aß東🌦 \n"\\{}[]:,0\u2028'), min_size=1, max_size=6)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-99, 99) | WORDS,
@@ -129,6 +138,8 @@ def test_a_stream(near: str, far: str, events: list[Event], data: st.DataObject)
     way, _ = crossing(near, far, asking(near, REQUESTS[near], True), True)
     shown = passed(way, frames)
     assert {mark: len(re.findall(mark, shown)) for mark in ONCE[near]} == dict.fromkeys(ONCE[near], 1)
+    for opening, closing in PAIRED.get(near, ()):
+        assert shown.count(opening) == shown.count(closing)
     got = read(near, shown)
     nested(got)
     assert said(got) == said(events)
