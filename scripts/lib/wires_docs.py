@@ -14,7 +14,7 @@ WIRES = {
     "generate": "Gemini",
     "converse": "Converse",
 }
-MARKS = {"yes": "yes", "dropped": "dropped, reported", "refused": "refused", "-": "·"}
+MARKS = {"yes": "yes", "text": "as text", "dropped": "dropped, reported", "refused": "refused", "-": "·"}
 HEAD = """\
 # Any wire in, any wire out
 
@@ -27,9 +27,10 @@ A caller's wire is a row, a provider's is a column.
 | word | meaning |
 |---|---|
 | yes | arrives in the target's own form, and comes back in the caller's |
+| as text | the caller's wire has no place for it: a text of its own tells it, a Markdown link with the data in it |
 | dropped, reported | only tunes, has no place on the target's wire, and is left out; `x-antiphon-dropped` names it |
 | refused | would change what the answer means if it were left out: a 400 that names it, and no call to the provider |
-| · | the caller's own wire or its client has no words for it |
+| · | one of the two wires, or the caller's client, has no words for it |
 
 Where both wires are the same, nothing is translated: request and answer stay the same bytes but for the model's name.
 Structured output is shown for models that can; of others the schema is asked for in words and `format` is reported.

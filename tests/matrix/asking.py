@@ -1,5 +1,7 @@
 """What a cell of the matrix asks, in words of no wire, and what a client saw of the answer."""
 
+import base64
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +10,11 @@ WIRES = ("chat", "responses", "messages", "generate", "converse")
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 PICTURE = "https://example.com/cat.png"
 PDF = "JVBERi0xLjQKJUVPRgo="
+_SAMPLES = bytes(range(1, 10))
+_WAV = "52494646 2d000000 57415645 666d7420 10000000 0100 0100 c05d0000 80bb0000 0200 1000 64617461 09000000"
+SOUND = base64.b64encode(bytes.fromhex(_WAV) + _SAMPLES).decode()
+"""A WAV file of nine bytes: 16 bit, 24 kHz."""
+WEB, TITLE, QUOTE = "https://example.com/zurich", "Zürich", "Grüezi mitenand"
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"city": {"type": "string"}},
@@ -19,12 +26,13 @@ EMPTY: dict[str, Any] = {"type": "object", "properties": {}}
 
 @dataclass(frozen=True)
 class Part:
-    """Text, or ``kind`` ``image`` or ``file`` with base64 ``data`` or a ``url``."""
+    """Text, or ``kind`` ``image``, ``file`` or ``audio`` by base64 ``data``, ``url``, or a provider's ``file_id``."""
 
     text: str = ""
     kind: str = "text"
     data: str = ""
     url: str = ""
+    file_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,13 @@ class Ask:
     logprobs: bool = False
     results: tuple[Result, ...] = ()
     """What the tools give: then a second request is sent, with the answer to the first one in it."""
+    json: bool = False
+    """The answer must be any JSON object."""
+    metadata: dict[str, str] = field(default_factory=dict)
+    n: int = 1
+    penalty: float | None = None
+    previous: bool = False
+    """The last turn is sent with the id of the answer to those before it, and nothing else."""
 
 
 class NotHere(Exception):
@@ -88,6 +103,14 @@ class Seen:
     usage: dict[str, int] = field(default_factory=dict)
     logprobs: list[tuple[str, float]] = field(default_factory=list)
     dropped: tuple[str, ...] = ()
+    images: list[str] = field(default_factory=list)
+    sound: bytes = b""
+    """Samples, without a head."""
+    citations: list[tuple[str, str]] = field(default_factory=list)
+    """The page, or the quoted words where there is none; and the title."""
+    as_text: bool = False
+    """An image or a sound was told as text."""
+    choices: int = 1
     native: Any = None
     """The answer as this client would send it back."""
 
@@ -101,3 +124,25 @@ def said(*words: str) -> tuple[Turn, ...]:
 def dropped_of(headers: Any) -> tuple[str, ...]:
     found = headers.get("x-antiphon-dropped") or ""
     return tuple(name.strip() for name in found.split(",") if name.strip())
+
+
+_LINK = re.compile(r"\n?(?:(\w+)\n)?!?\[(image|audio)\]\(data:[\w/;=]+;base64,([\w+/=]+)\)\n?")
+
+
+def hear(seen: Seen, data: str) -> None:
+    """Take a sound, or a piece of one, with or without its head."""
+    made = base64.b64decode(data)
+    seen.sound += made[44:] if made.startswith(b"RIFF") else made
+
+
+def look(seen: Seen) -> Seen:
+    """Take images and sound out of the text, where the caller's wire has them there."""
+    for words, kind, data in _LINK.findall(seen.text):
+        seen.as_text = True
+        if kind == "image":
+            seen.images.append(data)
+        else:
+            hear(seen, data)
+            assert words in ("", "Grüezi")
+    seen.text = _LINK.sub("", seen.text)
+    return seen

@@ -4,7 +4,25 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from matrix.asking import EMPTY, PDF, PICTURE, PIXEL, SCHEMA, Ask, Part, Result, Seen, Tool, Turn, said
+from matrix.asking import (
+    EMPTY,
+    PDF,
+    PICTURE,
+    PIXEL,
+    QUOTE,
+    SCHEMA,
+    SOUND,
+    TITLE,
+    WEB,
+    Ask,
+    Part,
+    Result,
+    Seen,
+    Tool,
+    Turn,
+    said,
+)
+from matrix.natives import TEXT
 from matrix.received import Got
 
 ARGUMENTS = {"city": 'Zürich 東京 "🌦"'}
@@ -36,6 +54,12 @@ class Capability:
     beside: tuple[str, ...] = ()
     """What may be reported beside, because it changes nothing."""
     model: str = "echo"
+    native: str = ""
+    """A case of ``natives``, in place of the simulator's answer."""
+    earlier: bool = False
+    """The answer is given by a provider of Gemini's wire, and goes on as history to the one that is looked at."""
+    only: str = ""
+    """``whole`` or ``stream``, where a row is about one of them."""
 
 
 def _echoed(text: str) -> Callable[[Seen], bool]:
@@ -49,6 +73,21 @@ def _called(*names: str) -> Callable[[Seen], bool]:
 def _media(kind: str, data: str, *, url: bool = False) -> Ask:
     part = Part(kind=kind, url=data) if url else Part(kind=kind, data=data)
     return Ask((Turn("user", (part, Part("Look"))),))
+
+
+_LATER = "file-abc123"
+_ASKED = Ask(said("Hi"))
+
+
+def _heard(seen: Seen) -> bool:
+    return seen.sound == bytes(range(1, 10)) and seen.text.strip() in ("", "Grüezi") and seen.finish == "stop"
+
+
+def _placed(seen: Seen) -> bool:
+    """A place in a document: its title, and the words, where the provider's wire tells them."""
+    return seen.text == TEXT and [(what in (QUOTE, "file-1", ""), title) for what, title in seen.citations] == [
+        (True, TITLE)
+    ]
 
 
 def _after(results: tuple[Result, ...]) -> Ask:
@@ -91,7 +130,7 @@ CAPABILITIES = (
         _media("file", PDF),
         lambda got: got.media == [("file", PDF)],
         _echoed("Look"),
-        beside=("filename",),
+        beside=("filename", "file.filename", "input_file.filename", "document.name"),
     ),
     Capability(
         "PDF, URL",
@@ -125,6 +164,13 @@ CAPABILITIES = (
         lambda got: got.results[0][0] == "18 °C" and (got.results[0][2] or ("image", PIXEL) in got.media),
         lambda seen: seen.finish == "stop",
     ),
+    Capability(
+        "PDF, a provider's file",
+        Ask((Turn("user", (Part(kind="file", file_id=_LATER), Part("Look"))),)),
+        lambda got: got.media == [("file", _LATER)],
+        _echoed("Look"),
+    ),
+    Capability("sound", _media("audio", SOUND), lambda got: got.media == [("wav", SOUND)], _echoed("Look")),
     Capability("tool choice: auto", _choice("auto"), lambda got: got.choice in ("auto", ""), _echoed("Bern")),
     Capability(
         "tool choice: none", _choice("none"), lambda got: got.choice == "none" or not got.tools, _echoed("Bern")
@@ -146,6 +192,21 @@ CAPABILITIES = (
         model="anthropic.claude-sonnet-4-6@echo",
     ),
     Capability(
+        "structured output, of a model without it",
+        Ask(said("Bern"), schema=SCHEMA),
+        lambda got: got.schema is not None,
+        lambda seen: seen.finish == "stop",
+        names=("format", "response_format", "text", "output_config", "generationConfig", "outputConfig"),
+        model="anthropic.claude-3-haiku-20240307@echo",
+    ),
+    Capability(
+        "any JSON object",
+        Ask(said("Bern"), json=True),
+        lambda got: got.json,
+        lambda seen: json.loads(seen.text) == {"text": "Bern"},
+        names=("response_format", "text", "generationConfig"),
+    ),
+    Capability(
         "thinking, shown",
         Ask(said("costs")),
         seen=lambda seen: (seen.thinking, seen.text) == ("Hm.", "Done."),
@@ -161,7 +222,7 @@ CAPABILITIES = (
         Ask(said("one END two"), stop=("END",)),
         lambda got: got.stop == ["END"],
         _echoed("one "),
-        names=("stop", "stop_sequences", "stopSequences"),
+        names=("stop", "stop_sequences", "generationConfig", "inferenceConfig"),
     ),
     Capability(
         "max tokens",
@@ -176,8 +237,60 @@ CAPABILITIES = (
         _echoed("Hi"),
         names=("temperature",),
     ),
-    Capability("top k", Ask(said("Hi"), top_k=7), lambda got: got.top_k == 7, _echoed("Hi"), names=("top_k", "topK")),
-    Capability("seed", Ask(said("Hi"), seed=7), lambda got: got.seed == 7, _echoed("Hi"), names=("seed",)),
+    Capability(
+        "temperature, zero",
+        Ask(said("Hi"), temperature=0.0),
+        lambda got: got.temperature == 0,
+        _echoed("Hi"),
+        names=("temperature",),
+    ),
+    Capability(
+        "top k",
+        Ask(said("Hi"), top_k=7),
+        lambda got: got.top_k == 7,
+        _echoed("Hi"),
+        names=("top_k", "generationConfig"),
+    ),
+    Capability(
+        "seed",
+        Ask(said("Hi"), seed=7),
+        lambda got: got.seed == 7,
+        _echoed("Hi"),
+        names=("seed", "generationConfig"),
+    ),
+    Capability(
+        "seed, zero",
+        Ask(said("Hi"), seed=0),
+        lambda got: got.seed == 0,
+        _echoed("Hi"),
+        names=("seed", "generationConfig"),
+    ),
+    Capability(
+        "penalties",
+        Ask(said("Hi"), penalty=0.5),
+        lambda got: got.penalty == 0.5,
+        _echoed("Hi"),
+        names=("presence_penalty", "generationConfig"),
+    ),
+    Capability(
+        "several answers",
+        Ask(said("Hi"), n=2),
+        lambda got: got.n == 2,
+        lambda seen: seen.choices == 2 and seen.text == "Hi",
+    ),
+    Capability(
+        "metadata",
+        Ask(said("Hi"), metadata={"trace": "t-1"}),
+        lambda got: got.metadata == {"trace": "t-1"},
+        _echoed("Hi"),
+        names=("metadata", "requestMetadata"),
+    ),
+    Capability(
+        "a conversation by previous_response_id",
+        Ask(said("One", "Two", "Three"), previous=True),
+        lambda got: [text for role, text in got.turns if role == "user"] == ["One", "Three"],
+        _echoed("Three"),
+    ),
     Capability(
         "user", Ask(said("Hi"), user="u-1"), lambda got: got.user == "u-1", _echoed("Hi"), names=("user", "metadata")
     ),
@@ -193,8 +306,31 @@ CAPABILITIES = (
         Ask(said("Hi there"), logprobs=True),
         lambda got: got.logprobs,
         lambda seen: seen.logprobs == [("Hi t", -0.125), ("here", -0.125)],
-        names=("logprobs", "top_logprobs"),
+        names=("logprobs", "top_logprobs", "include", "generationConfig"),
     ),
+    Capability(
+        "an image in the answer",
+        _ASKED,
+        seen=lambda seen: (seen.text, seen.images, seen.finish) == ("Look:Done.", [PIXEL], "stop"),
+        native="picture",
+    ),
+    Capability(
+        "an image of an earlier answer",
+        _ASKED,
+        lambda got: got.media == [("image", PIXEL)],
+        lambda seen: seen.text.endswith("Now?"),
+        native="picture",
+        earlier=True,
+    ),
+    Capability("sound in the answer, whole", _ASKED, seen=_heard, native="sound", only="whole"),
+    Capability("sound in the answer, streamed", _ASKED, seen=_heard, native="sound", only="stream"),
+    Capability(
+        "citation of a page",
+        _ASKED,
+        seen=lambda seen: (seen.text, seen.citations, seen.finish) == (TEXT, [(WEB, TITLE)], "stop"),
+        native="page",
+    ),
+    Capability("citation of a place in a document", _ASKED, seen=_placed, native="place"),
     Capability(
         "refusal",
         Ask(said("refuse")),

@@ -9,6 +9,7 @@ import pytest
 
 from living import Gateway, Sim
 from matrix.asking import WIRES
+from matrix.natives import Provider
 from matrix.openai_callers import Chat, Responses
 from matrix.other_callers import Converse, Generate, Messages
 
@@ -35,6 +36,16 @@ _WRITING = os.environ.get("MATRIX_WRITE") == "1"
 CALLERS = {"chat": Chat, "responses": Responses, "messages": Messages, "generate": Generate, "converse": Converse}
 
 
+def _providers(url: str) -> dict[str, dict[str, Any]]:
+    return {
+        "chat": {"kind": "openai-compatible", "base_url": url + "/v1"},
+        "responses": {"kind": "responses-compatible", "base_url": url + "/v1"},
+        "messages": {"kind": "anthropic", "base_url": url, "api_key": "k"},
+        "generate": {"kind": "gemini", "base_url": url + "/v1beta", "api_key": "k"},
+        "converse": {"kind": "bedrock", "base_url": url, "api_key": "k", "region": "us-east-1"},
+    }
+
+
 class House:
     """One simulated provider of every wire, the gateway before it, and a client of every wire before that."""
 
@@ -42,19 +53,15 @@ class House:
         script = folder / "script.yaml"
         script.write_text(SCRIPT, encoding="utf-8")
         self.sim = Sim("--script", str(script), "--record", "--seed", "1")
-        url = self.sim.url
-        providers: dict[str, Any] = {
-            "chat": {"kind": "openai-compatible", "base_url": url + "/v1"},
-            "responses": {"kind": "responses-compatible", "base_url": url + "/v1"},
-            "messages": {"kind": "anthropic", "base_url": url, "api_key": "k"},
-            "generate": {"kind": "gemini", "base_url": url + "/v1beta", "api_key": "k"},
-            "converse": {"kind": "bedrock", "base_url": url, "api_key": "k", "region": "us-east-1"},
-        }
+        self.native = Provider()
+        providers = _providers(self.sim.url)
         hasty = {"timeouts": {"first_output": 1, "idle": 1}}
         providers |= {f"hasty-{wire}": provider | hasty for wire, provider in providers.items()}
+        providers |= {f"native-{wire}": provider for wire, provider in _providers(self.native.url).items()}
         try:
             self.gateway = Gateway(folder, {"providers": providers})
         except BaseException:
+            self.native.close()
             self.sim.stop()
             raise
         self.callers: dict[str, Any] = {
@@ -65,6 +72,7 @@ class House:
         for caller in self.callers.values():
             caller.close()
         self.gateway.stop()
+        self.native.close()
         self.sim.stop()
 
     def asked(self) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import openai
 
-from matrix.asking import PIXEL, Ask, Broken, NotHere, Part, Result, Seen, dropped_of
+from matrix.asking import PIXEL, Ask, Broken, NotHere, Part, Result, Seen, dropped_of, hear, look
 
 _FINISH = {"stop": "stop", "length": "length", "tool_calls": "tools", "content_filter": "filtered"}
 
@@ -24,6 +24,28 @@ def usage_of(usage: Any, before: str, after: str) -> dict[str, int]:
 def _logprobs(choice: Any) -> list[tuple[str, float]]:
     found = choice.logprobs.content if choice.logprobs else None
     return [(token.token, token.logprob) for token in found or ()]
+
+
+def _media(seen: Seen, message: Any) -> None:
+    """Take what a message or a delta has beside its text."""
+    for image in getattr(message, "images", None) or ():
+        seen.images.append(image["image_url"]["url"].removeprefix("data:image/png;base64,"))
+    audio = getattr(message, "audio", None)
+    audio = audio.model_dump() if hasattr(audio, "model_dump") else audio
+    if audio and audio.get("data"):
+        hear(seen, audio["data"])
+    for each in getattr(message, "annotations", None) or ():
+        told = each if isinstance(each, dict) else each.model_dump()
+        page = told.get("url_citation") or {}
+        seen.citations.append((page.get("url") or _quoted(told), page.get("title") or _title(told)))
+
+
+def _quoted(told: Any) -> str:
+    return str(told.get("cited_text") or told.get("file_id") or "")
+
+
+def _title(told: Any) -> str:
+    return str(told.get("title") or told.get("document_title") or told.get("filename") or "")
 
 
 class Chat:
@@ -48,8 +70,12 @@ class Chat:
         if part.kind == "file":
             if part.url:
                 raise NotHere
+            if part.file_id:
+                return {"type": "file", "file": {"file_id": part.file_id}}
             data = "data:application/pdf;base64," + part.data
             return {"type": "file", "file": {"filename": "a.pdf", "file_data": data}}
+        if part.kind == "audio":
+            return {"type": "input_audio", "input_audio": {"data": part.data, "format": "wav"}}
         return {"type": "text", "text": part.text}
 
     def results(self, seen: Seen, results: tuple[Result, ...]) -> list[Any]:
@@ -61,7 +87,7 @@ class Chat:
         ]
 
     def ask(self, model: str, ask: Ask, history: list[Any], stream: bool) -> Seen:
-        if ask.top_k is not None or ask.cache:
+        if ask.top_k is not None or ask.cache or ask.previous:
             raise NotHere
         fields: dict[str, Any] = {"model": model, "messages": history, "max_completion_tokens": ask.max_tokens}
         if ask.tools:
@@ -76,6 +102,8 @@ class Chat:
             fields["response_format"] = {"type": "json_schema", "json_schema": form}
         given = {"parallel_tool_calls": ask.parallel, "temperature": ask.temperature, "seed": ask.seed}
         given |= {"stop": list(ask.stop) or None, "user": ask.user or None, "logprobs": ask.logprobs or None}
+        given |= {"metadata": ask.metadata or None, "n": ask.n if ask.n > 1 else None, "presence_penalty": ask.penalty}
+        given["response_format"] = {"type": "json_object"} if ask.json else None
         fields |= {name: value for name, value in given.items() if value is not None}
         raw = self.client.chat.completions.with_raw_response
         if stream:
@@ -85,7 +113,7 @@ class Chat:
             answer = raw.create(**fields)
             seen = self._whole(answer.parse())
         seen.dropped = dropped_of(answer.headers)
-        return seen
+        return look(seen)
 
     def _whole(self, answer: Any) -> Seen:
         choice = answer.choices[0]
@@ -93,7 +121,7 @@ class Chat:
         native = {
             name: value for name, value in message.model_dump().items() if value is not None and name != "annotations"
         }
-        return Seen(
+        seen = Seen(
             text=message.content or "",
             thinking=getattr(message, "reasoning_content", None) or "",
             refusal=message.refusal or "",
@@ -104,7 +132,10 @@ class Chat:
             logprobs=_logprobs(choice),
             usage=usage_of(answer.usage, "prompt", "completion"),
             native=[native],
+            choices=len(answer.choices),
         )
+        _media(seen, message)
+        return seen
 
     def _streamed(self, stream: Any) -> Seen:
         seen, calls, blocks, extras = Seen(), {}, [], {}
@@ -115,8 +146,12 @@ class Chat:
             for choice in chunk.choices:
                 delta = choice.delta
                 seen.logprobs += _logprobs(choice)
-                seen.text += delta.content or ""
+                seen.text += (delta.content or "") if not choice.index else ""
                 seen.refusal += delta.refusal or ""
+                seen.choices = max(seen.choices, choice.index + 1)
+                _media(seen, delta)
+                if choice.index:
+                    continue
                 seen.thinking += getattr(delta, "reasoning_content", None) or ""
                 blocks += getattr(delta, "thinking_blocks", None) or []
                 for call in delta.tool_calls or ():
@@ -139,6 +174,9 @@ class Chat:
             native["reasoning_content"] = seen.thinking
         if blocks:
             native["thinking_blocks"] = blocks
+        if seen.images:
+            data = [{"url": "data:image/png;base64," + image} for image in seen.images]
+            native["images"] = [{"type": "image_url", "image_url": each} for each in data]
         seen.native = [native]
         return seen
 
@@ -164,7 +202,11 @@ class Responses:
         if part.kind == "file":
             if part.url:
                 return {"type": "input_file", "file_url": part.url}
+            if part.file_id:
+                return {"type": "input_file", "file_id": part.file_id}
             return {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64," + part.data}
+        if part.kind == "audio":
+            return {"type": "input_audio", "input_audio": {"data": part.data, "format": "wav"}}
         return {"type": "output_text" if role == "assistant" else "input_text", "text": part.text}
 
     def results(self, seen: Seen, results: tuple[Result, ...]) -> list[Any]:
@@ -182,7 +224,7 @@ class Responses:
         return [{"type": "input_text", "text": result.text}, picture]
 
     def ask(self, model: str, ask: Ask, history: list[Any], stream: bool) -> Seen:
-        if ask.stop or ask.top_k is not None or ask.seed is not None or ask.cache:
+        if ask.stop or ask.top_k is not None or ask.seed is not None or ask.cache or ask.n > 1 or ask.penalty:
             raise NotHere
         fields: dict[str, Any] = {"model": model, "input": history, "max_output_tokens": max(ask.max_tokens, 16)}
         if ask.max_tokens < 16:
@@ -200,16 +242,22 @@ class Responses:
         if ask.schema is not None:
             form = {"type": "json_schema", "name": "answer", "schema": ask.schema, "strict": True}
             fields["text"] = {"format": form}
+        if ask.json:
+            fields["text"] = {"format": {"type": "json_object"}}
         given = {"parallel_tool_calls": ask.parallel, "temperature": ask.temperature, "user": ask.user or None}
+        given["metadata"] = ask.metadata or None
+        if ask.previous:
+            before = self.client.responses.create(**fields | {"input": history[:1]})
+            fields |= {"input": history[-1:], "previous_response_id": before.id}
         fields |= {name: value for name, value in given.items() if value is not None}
         fields["include"] = ["reasoning.encrypted_content"]
         if ask.logprobs:
             fields["include"].append("message.output_text.logprobs")
         raw = self.client.responses.with_raw_response
-        answer = raw.create(**fields, store=False, stream=stream)
+        answer = raw.create(**fields, store=ask.previous, stream=stream)
         seen = self._streamed(answer.parse()) if stream else self._whole(answer.parse())
         seen.dropped = dropped_of(answer.headers)
-        return seen
+        return look(seen)
 
     def _streamed(self, stream: Any) -> Seen:
         text, final = "", None
@@ -233,9 +281,13 @@ class Responses:
                 seen.thinking += "".join(part.text for part in item.summary)
             elif item.type == "function_call":
                 seen.calls.append((item.call_id, item.name, json.loads(item.arguments)))
+            elif item.type == "image_generation_call":
+                seen.images.append(item.result)
             else:
                 texts = [part for part in item.content if part.type == "output_text"]
                 seen.text += "".join(part.text for part in texts)
+                notes = [each.model_dump() for part in texts for each in part.annotations]
+                seen.citations += [(note.get("url") or _quoted(note), _title(note)) for note in notes]
                 seen.logprobs += [(token.token, token.logprob) for part in texts for token in part.logprobs or ()]
                 seen.refusal += "".join(part.refusal for part in item.content if part.type == "refusal")
         why = answer.incomplete_details.reason if answer.incomplete_details else ""

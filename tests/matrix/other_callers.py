@@ -11,7 +11,7 @@ from botocore import UNSIGNED
 from google import genai
 from google.genai import types
 
-from matrix.asking import PIXEL, Ask, NotHere, Part, Result, Seen, dropped_of
+from matrix.asking import PIXEL, Ask, NotHere, Part, Result, Seen, dropped_of, hear, look
 
 
 class Messages:
@@ -36,10 +36,14 @@ class Messages:
     def _part(self, part: Part) -> Any:
         if part.kind == "text":
             return {"type": "text", "text": part.text}
+        if part.kind == "audio":
+            raise NotHere
         media = "image/png" if part.kind == "image" else "application/pdf"
         source = {"type": "base64", "media_type": media, "data": part.data}
         if part.url:
             source = {"type": "url", "url": part.url}
+        if part.file_id:
+            source = {"type": "file", "file_id": part.file_id}
         return {"type": "image" if part.kind == "image" else "document", "source": source}
 
     def results(self, seen: Seen, results: tuple[Result, ...]) -> list[Any]:
@@ -53,7 +57,7 @@ class Messages:
         return [{"role": "user", "content": blocks}]
 
     def ask(self, model: str, ask: Ask, history: list[Any], stream: bool) -> Seen:
-        if ask.seed is not None or ask.logprobs:
+        if ask.seed is not None or ask.logprobs or ask.json or ask.metadata or ask.n > 1 or ask.penalty or ask.previous:
             raise NotHere
         fields: dict[str, Any] = {"model": model, "messages": history, "max_tokens": ask.max_tokens}
         if ask.system:
@@ -80,7 +84,7 @@ class Messages:
             message, headers = raw.parse(), raw.headers
         seen = self._seen(message)
         seen.dropped = dropped_of(headers)
-        return seen
+        return look(seen)
 
     def _seen(self, message: Any) -> Seen:
         used = message.usage
@@ -91,6 +95,11 @@ class Messages:
             thinking="".join(block.thinking for block in message.content if block.type == "thinking"),
             calls=[(block.id, block.name, block.input) for block in message.content if block.type == "tool_use"],
             finish=self._FINISH[message.stop_reason],
+            citations=[
+                (getattr(each, "url", None) or each.cited_text, getattr(each, "title", None) or each.document_title)
+                for block in message.content
+                for each in getattr(block, "citations", None) or ()
+            ],
             usage={
                 "input": used.input_tokens + read + written,
                 "output": used.output_tokens,
@@ -128,18 +137,23 @@ class Generate:
     def _part(self, part: Part) -> types.Part:
         if part.kind == "text":
             return types.Part(text=part.text)
-        media = "image/png" if part.kind == "image" else "application/pdf"
+        media = {"image": "image/png", "audio": "audio/wav"}.get(part.kind, "application/pdf")
+        if part.file_id:
+            raise NotHere
         if part.url:
             return types.Part.from_uri(file_uri=part.url, mime_type=media)
         return types.Part.from_bytes(data=base64.b64decode(part.data), mime_type=media)
 
     def results(self, seen: Seen, results: tuple[Result, ...]) -> list[Any]:
-        if any(result.image for result in results):
-            raise NotHere
+        picture = types.FunctionResponseBlob(mime_type="image/png", data=base64.b64decode(PIXEL))
+        shown = [types.FunctionResponsePart(inline_data=picture)]
         parts = [
             types.Part(
                 function_response=types.FunctionResponse(
-                    id=call[0], name=call[1], response={"error" if result.error else "output": result.text}
+                    id=call[0],
+                    name=call[1],
+                    response={"error" if result.error else "output": result.text},
+                    parts=shown if result.image else None,
                 )
             )
             for call, result in zip(seen.calls, results, strict=True)
@@ -147,7 +161,7 @@ class Generate:
         return [types.Content(role="user", parts=parts)]
 
     def ask(self, model: str, ask: Ask, history: list[Any], stream: bool) -> Seen:
-        if ask.parallel is not None or ask.user or ask.cache:
+        if ask.parallel is not None or ask.user or ask.cache or ask.metadata or ask.previous:
             raise NotHere
         fields: dict[str, Any] = {"max_output_tokens": ask.max_tokens}
         fields["automatic_function_calling"] = types.AutomaticFunctionCallingConfig(disable=True)
@@ -165,7 +179,10 @@ class Generate:
             fields["tool_config"] = types.ToolConfig(function_calling_config=config)
         if ask.schema is not None:
             fields |= {"response_mime_type": "application/json", "response_json_schema": ask.schema}
+        if ask.json:
+            fields["response_mime_type"] = "application/json"
         given = {"temperature": ask.temperature, "top_k": ask.top_k, "seed": ask.seed}
+        given |= {"candidate_count": ask.n if ask.n > 1 else None, "presence_penalty": ask.penalty}
         given |= {"stop_sequences": list(ask.stop) or None, "response_logprobs": ask.logprobs or None}
         fields |= {name: value for name, value in given.items() if value is not None}
         config = types.GenerateContentConfig(**fields)
@@ -177,7 +194,12 @@ class Generate:
     def _seen(self, answers: list[Any]) -> Seen:
         seen, parts = Seen(), []
         for answer in answers:
+            for other in answer.candidates:
+                seen.choices = max(seen.choices, (other.index or 0) + 1)
             candidate = answer.candidates[0]
+            if candidate.index:
+                continue
+            seen.citations += _grounded(candidate.grounding_metadata)
             told = candidate.logprobs_result
             seen.logprobs += [(each.token, each.log_probability) for each in (told and told.chosen_candidates) or ()]
             parts += (candidate.content.parts if candidate.content else None) or []
@@ -186,6 +208,10 @@ class Generate:
         for part in parts:
             if part.function_call:
                 seen.calls.append((part.function_call.id, part.function_call.name, part.function_call.args or {}))
+            elif part.inline_data and part.inline_data.mime_type.startswith("image/"):
+                seen.images.append(base64.b64encode(part.inline_data.data).decode())
+            elif part.inline_data:
+                hear(seen, base64.b64encode(part.inline_data.data).decode())
             elif part.thought:
                 seen.thinking += part.text or ""
             else:
@@ -203,7 +229,13 @@ class Generate:
         seen.dropped = dropped_of(answers[0].sdk_http_response.headers)
         kept = [part for part in parts if part.text != "" or part.thought_signature]
         seen.native = [types.Content(role="model", parts=kept)]
-        return seen
+        return look(seen)
+
+
+def _grounded(found: Any) -> list[tuple[str, str]]:
+    chunks = [(each.web or each.retrieved_context) for each in (found and found.grounding_chunks) or ()]
+    named = [index for each in (found and found.grounding_supports) or () for index in each.grounding_chunk_indices]
+    return [(chunks[at].uri or getattr(chunks[at], "text", ""), chunks[at].title) for at in named]
 
 
 class Converse:
@@ -232,8 +264,10 @@ class Converse:
         return turns
 
     def _part(self, part: Part) -> Any:
-        if part.url:
+        if part.url or part.file_id:
             raise NotHere
+        if part.kind == "audio":
+            return {"audio": {"format": "wav", "source": {"bytes": base64.b64decode(part.data)}}}
         if part.kind == "image":
             return {"image": {"format": "png", "source": {"bytes": base64.b64decode(part.data)}}}
         if part.kind == "file":
@@ -253,6 +287,8 @@ class Converse:
     def ask(self, model: str, ask: Ask, history: list[Any], stream: bool) -> Seen:
         if ask.parallel is not None or ask.top_k is not None or ask.seed is not None or ask.user or ask.logprobs:
             raise NotHere
+        if ask.json or ask.n > 1 or ask.penalty or ask.previous:
+            raise NotHere
         fields: dict[str, Any] = {"modelId": model, "messages": history}
         inference: dict[str, Any] = {"maxTokens": ask.max_tokens}
         if ask.temperature is not None:
@@ -260,6 +296,8 @@ class Converse:
         if ask.stop:
             inference["stopSequences"] = list(ask.stop)
         fields["inferenceConfig"] = inference
+        if ask.metadata:
+            fields["requestMetadata"] = ask.metadata
         if ask.system:
             fields["system"] = [{"text": ask.system}]
         if ask.tools:
@@ -283,7 +321,7 @@ class Converse:
             answer = self.client.converse(**fields)
             seen = self._seen(answer["output"]["message"], answer["stopReason"], answer["usage"])
         seen.dropped = dropped_of(answer["ResponseMetadata"]["HTTPHeaders"])
-        return seen
+        return look(seen)
 
     def _seen(self, message: Any, reason: str, usage: Any) -> Seen:
         seen = Seen(finish=self._FINISH[reason], native=[message])
@@ -293,6 +331,13 @@ class Converse:
             elif "toolUse" in block:
                 call = block["toolUse"]
                 seen.calls.append((call["toolUseId"], call["name"], call["input"]))
+            elif "image" in block:
+                seen.images.append(base64.b64encode(block["image"]["source"]["bytes"]).decode())
+            elif "audio" in block:
+                hear(seen, base64.b64encode(block["audio"]["source"]["bytes"]).decode())
+            elif "citationsContent" in block:
+                seen.text += "".join(part["text"] for part in block["citationsContent"]["content"])
+                seen.citations += [_cited(each) for each in block["citationsContent"]["citations"]]
             elif "reasoningText" in block.get("reasoningContent", ()):
                 seen.thinking += block["reasoningContent"]["reasoningText"]["text"]
         read, written = usage.get("cacheReadInputTokens", 0), usage.get("cacheWriteInputTokens", 0)
@@ -305,6 +350,13 @@ class Converse:
         return seen
 
 
+def _cited(citation: Any) -> tuple[str, str]:
+    page = (citation.get("location") or {}).get("web")
+    return page["url"] if page else "".join(part["text"] for part in citation.get("sourceContent", ())), citation[
+        "title"
+    ]
+
+
 def _collected(events: list[Any]) -> tuple[Any, str, Any]:
     """Put the events of a stream together to a message, a stop reason and the usage."""
     import json
@@ -314,8 +366,11 @@ def _collected(events: list[Any]) -> tuple[Any, str, Any]:
     for event in events:
         ((kind, told),) = event.items()
         if kind == "contentBlockStart":
-            call = told["start"]["toolUse"]
-            blocks[told["contentBlockIndex"]] = {"toolUse": {**call, "input": ""}}
+            start = told["start"]
+            if "toolUse" in start:
+                blocks[told["contentBlockIndex"]] = {"toolUse": {**start["toolUse"], "input": ""}}
+            else:
+                blocks[told["contentBlockIndex"]] = {"image": {**start["image"], "source": {"bytes": b""}}}
         elif kind == "contentBlockDelta":
             _grow(blocks, told["contentBlockIndex"], told["delta"])
         elif kind == "messageStop":
@@ -323,6 +378,9 @@ def _collected(events: list[Any]) -> tuple[Any, str, Any]:
         elif kind == "metadata":
             usage = told["usage"]
     for block in blocks.values():
+        if "citations" in block:
+            cited = {"content": [{"text": block.pop("text")}], "citations": block.pop("citations")}
+            block["citationsContent"] = cited
         if "toolUse" in block:
             block["toolUse"]["input"] = json.loads(block["toolUse"]["input"] or "{}")
     return {"role": "assistant", "content": list(blocks.values())}, reason, usage
@@ -334,6 +392,11 @@ def _grow(blocks: dict[int, Any], index: int, delta: Any) -> None:
     elif "text" in delta:
         block = blocks.setdefault(index, {"text": ""})
         block["text"] += delta["text"]
+    elif "image" in delta:
+        blocks[index]["image"]["source"]["bytes"] += delta["image"]["source"]["bytes"]
+    elif "citation" in delta:
+        block = blocks.setdefault(index, {"text": ""})
+        block.setdefault("citations", []).append(delta["citation"])
     elif "redactedContent" in delta.get("reasoningContent", ()):
         blocks[index] = {"reasoningContent": delta["reasoningContent"]}
     else:

@@ -28,6 +28,10 @@ class Got:
     seed: int | None = None
     user: str = ""
     cached: bool = False
+    json: bool = False
+    metadata: dict[str, str] = field(default_factory=dict)
+    n: int = 1
+    penalty: float | None = None
     logprobs: bool = False
     calls: list[tuple[str, Any]] = field(default_factory=list)
     results: list[tuple[str, bool, bool]] = field(default_factory=list)
@@ -75,7 +79,9 @@ def _chat(got: Got, body: Any) -> None:
             if part["type"] == "image_url":
                 _media(got, "image", part["image_url"]["url"])
             elif part["type"] == "file":
-                _media(got, "file", part["file"]["file_data"])
+                _media(got, "file", part["file"].get("file_data") or part["file"]["file_id"])
+            elif part["type"] == "input_audio":
+                got.media.append((part["input_audio"]["format"], part["input_audio"]["data"]))
         for call in message.get("tool_calls") or ():
             ids.append(call["id"])
             got.calls.append((call["function"]["name"], json.loads(call["function"]["arguments"])))
@@ -89,6 +95,8 @@ def _chat(got: Got, body: Any) -> None:
     got.parallel = body.get("parallel_tool_calls")
     form = body.get("response_format") or {}
     got.schema = form.get("json_schema", {}).get("schema")
+    got.json, got.metadata = form.get("type") == "json_object", body.get("metadata") or {}
+    got.n, got.penalty = body.get("n", 1), body.get("presence_penalty")
     got.max_tokens = body.get("max_completion_tokens") or body.get("max_tokens")
     stop = body.get("stop") or []
     got.stop = [stop] if isinstance(stop, str) else stop
@@ -130,7 +138,9 @@ def _responses(got: Got, body: Any) -> None:
     choice = body.get("tool_choice") or ""
     got.choice = choice if isinstance(choice, str) else choice["name"]
     got.parallel = body.get("parallel_tool_calls")
-    got.schema = (body.get("text") or {}).get("format", {}).get("schema")
+    form = (body.get("text") or {}).get("format", {})
+    got.schema, got.json = form.get("schema"), form.get("type") == "json_object"
+    got.metadata = body.get("metadata") or {}
     got.max_tokens, got.temperature = body.get("max_output_tokens"), body.get("temperature")
     got.user = body.get("user") or body.get("safety_identifier") or ""
     got.logprobs = "message.output_text.logprobs" in (body.get("include") or ())
@@ -147,7 +157,9 @@ def _responses_message(got: Got, item: Any) -> None:
         if part.get("type") == "input_image":
             _media(got, "image", part["image_url"])
         elif part.get("type") == "input_file":
-            _media(got, "file", part.get("file_data") or part["file_url"])
+            _media(got, "file", part.get("file_data") or part.get("file_url") or part["file_id"])
+        elif part.get("type") == "input_audio":
+            got.media.append((part["input_audio"]["format"], part["input_audio"]["data"]))
 
 
 # Messages
@@ -165,7 +177,7 @@ def _messages(got: Got, body: Any) -> None:
             if block["type"] in ("image", "document"):
                 source = block["source"]
                 kind = "image" if block["type"] == "image" else "file"
-                got.media.append((kind, source.get("data") or source["url"]))
+                got.media.append((kind, source.get("data") or source.get("url") or source["file_id"]))
             elif block["type"] == "tool_use":
                 ids.append(block["id"])
                 got.calls.append((block["name"], block["input"]))
@@ -211,7 +223,8 @@ def _generate(got: Got, body: Any) -> None:
             if data := part.get("inlineData") or part.get("fileData"):
                 media = data.get("mimeType") or data.get("mime_type") or "image/"  # either form is JSON of a proto
                 place = data.get("data") or data.get("fileUri") or data["file_uri"]
-                got.media.append(("image" if media.startswith("image/") else "file", place))
+                kinds = {"image": "image", "audio": "wav"}
+                got.media.append((kinds.get(media.partition("/")[0], "file"), place))
             if call := part.get("functionCall"):
                 ids.append(call.get("id") or call["name"])
                 got.calls.append((call["name"], call.get("args") or {}))
@@ -232,6 +245,8 @@ def _generate(got: Got, body: Any) -> None:
     got.max_tokens, got.stop = made.get("maxOutputTokens"), made.get("stopSequences") or []
     got.temperature, got.top_k, got.seed = made.get("temperature"), made.get("topK"), made.get("seed")
     got.logprobs = bool(made.get("responseLogprobs"))
+    got.json = made.get("responseMimeType") == "application/json"
+    got.n, got.penalty = made.get("candidateCount", 1), made.get("presencePenalty")
 
 
 def _generate_result(got: Got, result: Any, ids: list[str]) -> None:
@@ -255,6 +270,8 @@ def _converse(got: Got, body: Any) -> None:
         for block in blocks:
             if media := block.get("image") or block.get("document"):
                 got.media.append(("image" if "image" in block else "file", media["source"]["bytes"]))
+            if sound := block.get("audio"):
+                got.media.append((sound["format"], sound["source"]["bytes"]))
             if call := block.get("toolUse"):
                 ids.append(call["toolUseId"])
                 got.calls.append((call["name"], call["input"]))
@@ -277,7 +294,8 @@ def _converse(got: Got, body: Any) -> None:
         ({"any": "required", "tool": told.get("name")}.get(kind, kind) for kind, told in choice.items()), ""
     )
     got.cached = "cachePoint" in body["messages"][-1]["content"][-1]
-    got.user = (body.get("requestMetadata") or {}).get("user", "")
+    got.metadata = body.get("requestMetadata") or {}
+    got.user = got.metadata.get("user", "")
     made = body.get("inferenceConfig") or {}
     got.max_tokens, got.stop = made.get("maxTokens"), made.get("stopSequences") or []
     got.temperature = made.get("temperature")
