@@ -1,6 +1,7 @@
 """Responses in the background at targets that have none: accepted at once, made without their caller, never lost."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,7 +37,7 @@ class Slow:
                 self.send_header("connection", "close")
                 self.end_headers()
                 try:
-                    for piece in slow.streamed() if body.get("stream") else slow.whole():
+                    for piece in slow.streamed() if body.get("stream") else slow.whole(body["model"]):
                         self.wfile.write(piece)
                 except OSError:
                     slow.left.release()
@@ -54,10 +55,11 @@ class Slow:
         for _ in range(pieces):
             self.allowed.release()
 
-    def whole(self) -> Iterator[bytes]:
+    def whole(self, model: str) -> Iterator[bytes]:
         self._wait()
         usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
-        choice = {"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}
+        text = "x" * (4 * 1024 * 1024) if model == "big" else "Hello"
+        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
         answer = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
         yield json.dumps({**answer, "usage": usage}).encode()
 
@@ -292,6 +294,46 @@ async def test_the_end_of_the_gateway_is_told(gateway: Gateway, slow: Slow, tmp_
         again.stop()
         if hard:
             gateway.process.returncode = 0  # which was no accident
+
+
+async def test_what_is_too_large_to_be_kept_says_so(client: openai.OpenAI, slow: Slow) -> None:
+    begun = client.responses.create(model="slow/big", input="Hi", background=True)
+    slow.allow()
+    failed = await ended(client, begun.id)
+    assert (failed.status, failed.output) == ("failed", [])
+    assert "larger than 4 MiB" in failed.error.message
+
+
+async def test_a_stop_lets_it_end_in_time(slow: Slow, tmp_path: Path) -> None:
+    providers = {"slow": {"kind": "openai-compatible", "base_url": slow.url}}
+    running = Gateway(tmp_path, {"server": {"drain": 15}, "providers": providers})
+    try:
+        with client_of(running) as client:
+            name = client.responses.create(model="slow/m", input="Hi", background=True).id
+        await eventually(lambda: slow.asked, 5)
+        running.process.terminate()
+        await eventually(lambda: not _listens(running), 5)
+        slow.allow()
+        assert running.process.wait(15) == 0
+        running.stop()
+        running = Gateway(tmp_path)
+        with client_of(running) as client:
+            assert client.responses.retrieve(name).output_text == "Hello"
+            name = client.responses.create(model="slow/m", input="Hi", background=True).id
+        for _ in range(2):  # the second signal does not wait
+            running.process.terminate()
+            await eventually(lambda: not _listens(running), 5)
+        running.stop()
+        running = Gateway(tmp_path)
+        with client_of(running) as client:
+            assert client.responses.retrieve(name).status == "failed"
+    finally:
+        running.stop()
+
+
+def _listens(gateway: Gateway) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", gateway.port)) == 0
 
 
 async def test_a_provider_that_fails(tmp_path: Path) -> None:

@@ -94,12 +94,20 @@ class _Process:
             self._gateway.phase = Phase.DRAINING
             until = loop.time() + self._settings.drain
             cancelled = await self._listener.stop(self._settings.drain, self._asked_to_hurry)
-            await self._runtime.rest(0 if self._asked_to_hurry.is_set() else until - loop.time())
+            await self._rest(until - loop.time())
             if cancelled:
                 logger.warning("Stopped: %d answers were cancelled because they had not ended in time", cancelled)
         finally:
             await self._runtime.close()
         return _FORCED if cancelled and self._asked_to_hurry.is_set() else 0
+
+    async def _rest(self, seconds: float) -> None:
+        """Let responses in the background end, for as long as nobody is in a hurry."""
+        resting = asyncio.ensure_future(self._runtime.rest(seconds))
+        hurry = asyncio.ensure_future(self._asked_to_hurry.wait())
+        await asyncio.wait((resting, hurry), return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        resting.cancel()
 
     async def _open(self) -> None:
         try:
