@@ -7,7 +7,7 @@ thread of its own.
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
@@ -15,7 +15,7 @@ import msgspec
 
 from antiphon.clock import monotonic, now_us
 from antiphon.errors import BadRequest, LedgerError
-from antiphon.store.columns import RESPONSES, insert
+from antiphon.store.columns import ITEMS, RESPONSES, insert
 from antiphon.store.database import Database, Transaction
 
 RESPONSE_LIMIT = 4 * 1024 * 1024
@@ -30,6 +30,8 @@ _DAY = 24 * 3600 * 1_000_000
 _SWEEP_SECONDS = 3600.0
 _SWEEP_ROWS = 200
 _BUSY_SECONDS = 0.25
+_AT_ONCE = 500
+"""Items in one query."""
 
 _BACK = """
     WITH RECURSIVE chain (id, previous, depth) AS (
@@ -46,6 +48,12 @@ _SIZES = _BACK + (  # noqa: S608 - nothing of a caller's in it
 )
 _PROLONG = _BACK + "UPDATE responses SET expires = ? WHERE expires < ? AND id IN (SELECT id FROM chain)"  # noqa: S608
 _PUT = insert("responses", RESPONSES) + " RETURNING id"
+_PUT_ITEM = insert("items", ITEMS)
+_HOLDING = (
+    "SELECT DISTINCT responses.id, length(responses.data) FROM items JOIN responses ON responses.id = items.response "
+    "WHERE items.key_id = ? AND responses.expires > ? AND items.id IN ({})"
+)
+_FORGET = "DELETE FROM items WHERE response = ?"
 _AGAIN = "UPDATE responses SET data = ? WHERE id = ? AND key_id = ? AND expires > ? RETURNING id"
 _CHANGE = "UPDATE responses SET data = ? WHERE id = ? AND key_id = ? AND data = ? RETURNING id"
 _DELETE = "DELETE FROM responses WHERE id = ? AND key_id = ? AND expires > ? RETURNING id"
@@ -59,12 +67,13 @@ log = logging.getLogger("antiphon.conversations")
 
 class Kept(msgspec.Struct, frozen=True):
     """One response to keep; ``previous`` is the response it goes on from, or empty. ``again`` says that it is kept
-    already, and has come further since."""
+    already, and has come further since. ``items`` are the ids by which it can be found too."""
 
     id: str
     previous: str
     data: bytes
     again: bool = False
+    items: tuple[str, ...] = ()
 
 
 class Conversations:
@@ -111,6 +120,28 @@ class Conversations:
             found = [self._data(transaction, name) for name, _, _ in rows]
         return found, rows[0][1]
 
+    def holding(self, key_id: str, items: Collection[str]) -> list[bytes]:
+        """Return the responses that items are of, each once; items that nobody kept are of none.
+
+        Raises :class:`~antiphon.errors.BadRequest` where they are more than a request may hold.
+        """
+        now = now_us()
+        names = list(dict.fromkeys(items))
+        with self._database.read() as transaction:
+            rows: dict[str, int] = {}
+            for start in range(0, len(names), _AT_ONCE):
+                some = names[start : start + _AT_ONCE]
+                query = _HOLDING.format(", ".join("?" * len(some)))
+                rows.update(transaction.execute(query, (key_id, now, *some)))
+            if sum(rows.values()) > CONVERSATION_LIMIT:
+                raise BadRequest(
+                    f"The items that `input` refers to are of more than {CONVERSATION_LIMIT >> 20} MiB of responses. "
+                    "Send the items themselves.",
+                    param="input",
+                    code="conversation_too_long",
+                )
+            return [self._data(transaction, name) for name in rows]
+
     def find(self, key_id: str, response_id: str) -> bytes | None:
         """Return one response."""
         with self._database.read() as transaction:
@@ -136,7 +167,9 @@ class Conversations:
     def delete(self, key_id: str, response_id: str) -> bool:
         """Delete one response; false where there is none. What went on from it can be read, but not continued."""
         with self._database.begin() as transaction:
-            return bool(transaction.execute(_DELETE, (response_id, key_id, now_us())))
+            gone = transaction.execute(_DELETE, (response_id, key_id, now_us()))
+            transaction.executemany(_FORGET, gone)
+            return bool(gone)
 
     def sweep(self) -> None:
         """Delete what has expired, a little at a time; looks at the database once an hour. Called by the shipper."""
@@ -144,6 +177,7 @@ class Conversations:
             return
         with self._database.begin(_BUSY_SECONDS) as transaction:
             gone = transaction.execute(_SWEEP, (now_us(), _SWEEP_ROWS))
+            transaction.executemany(_FORGET, gone)
         if len(gone) < _SWEEP_ROWS:
             self._next_sweep = monotonic() + _SWEEP_SECONDS
 
@@ -188,12 +222,20 @@ def _made(make: Callable[[], Kept]) -> Kept | str:
 def _put(transaction: Transaction, key_id: str, kept: Kept) -> str:
     now = now_us()
     if kept.again:
-        return "" if transaction.execute(_AGAIN, (kept.data, kept.id, key_id, now)) else "it was deleted"
+        if not transaction.execute(_AGAIN, (kept.data, kept.id, key_id, now)):
+            return "it was deleted"
+        _put_items(transaction, key_id, kept)
+        return ""
     expires = now + RETENTION_DAYS * _DAY
     if not transaction.execute(_PUT, (kept.id, key_id, kept.previous, now, expires, kept.data)):
         return "its id is taken"
+    _put_items(transaction, key_id, kept)
     if kept.previous:
         # Only what is a day behind, or every turn of a long conversation would write all of it again.
         back = (kept.previous, key_id, now, key_id, now, TURNS_LIMIT)
         transaction.execute(_PROLONG, (*back, expires, expires - _DAY))
     return ""
+
+
+def _put_items(transaction: Transaction, key_id: str, kept: Kept) -> None:
+    transaction.executemany(_PUT_ITEM, [(key_id, item, kept.id) for item in kept.items])

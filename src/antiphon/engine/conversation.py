@@ -5,9 +5,9 @@ which keeps it. Of a response that its provider keeps, we keep whose it is and w
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -26,6 +26,8 @@ from antiphon.wires.responses.thread import Elsewhere, Thread, Turn, keeps, not_
 if TYPE_CHECKING:
     from antiphon.conversations import Conversations
     from antiphon.engine.runtime import Runtime
+
+Read = TypeVar("Read")
 
 KEPT = frozenset(("responses",))
 """Operations whose answers are kept."""
@@ -78,7 +80,8 @@ class Conversation:
         output = turn.response.get("output")
         if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
             raise BadAnswer("The response has no list of items as its output.")
-        return Kept(turn.id, turn.previous, turn.encode(), again)
+        items = tuple(item["id"] for item in turn.items() if isinstance(item.get("id"), str))
+        return Kept(turn.id, turn.previous, turn.encode(), again, items)
 
 
 class _Past(msgspec.Struct):
@@ -99,22 +102,18 @@ async def joined(
     is known to keep it, only there. Raises :class:`~antiphon.errors.BadRequest` for one that nobody can know, and for
     what none of the targets can do.
     """
-    document, store, thread = envelope.document, run.conversations, Thread()
+    document, store = envelope.document, run.conversations
     background = document.get("background") is True
     keeping = narrowed(model, _keeps)
     if keeping is None:
         _refuse(document, background, store)
     elif background or any(document.get(name) for name in PLACES):
         model = keeping  # who has them
-    if previous := document.get("previous_response_id"):
-        past = await _past(store, call.caller.key_id, previous)
-        if past.turns:
-            thread = Thread(past.turns)
-            envelope = structs.replace(envelope, document=thread.join(document))
-            if any(call.operation in target.urls for target in model.targets):  # they get the caller's bytes
-                call.body = encoded(envelope.document)
-        else:
-            model = _knowing(past, previous, keeping)
+    thread, model, joins = await _before(store, call.caller.key_id, document, model, keeping)
+    if joins:
+        envelope = structs.replace(envelope, document=thread.join(document))
+        if any(call.operation in target.urls for target in model.targets):  # they get the caller's bytes
+            call.body = encoded(envelope.document)
     if store is None or call.operation not in KEPT or not stores(document):
         return envelope, model, None
     here = background and keeping is None
@@ -133,6 +132,25 @@ def _refuse(document: dict[str, Any], background: bool, store: "Conversations | 
             "`background` cannot be used here: this gateway keeps no responses, as it runs without a data directory.",
             param="background",
         )
+
+
+async def _before(
+    store: "Conversations | None", key_id: str, document: dict[str, Any], model: Model, keeping: Model | None
+) -> tuple[Thread, Model, bool]:
+    """Return the turns and items that a request goes on from, who can answer it, and whether it must be joined."""
+    past = _Past()
+    if previous := document.get("previous_response_id"):
+        past = await _past(store, key_id, previous)
+        if not past.turns:
+            return Thread(), _knowing(past, previous, keeping), False
+    thread = Thread(past.turns)
+    missing = thread.missing(document)
+    if not missing:
+        return thread, model, bool(past.turns)
+    thread = Thread(past.turns, await _read(lambda: _holding(store, key_id, missing)))
+    if keeping is not None and not past.turns and thread.missing(document):
+        return thread, keeping, False  # the items may be theirs
+    return thread, model, True
 
 
 def _knowing(past: _Past, previous: str, keeping: Model | None) -> Model:
@@ -157,18 +175,29 @@ async def _past(store: "Conversations | None", key_id: str, response_id: str) ->
             return _Past(place=place)
         return _Past([Turn.decode(data) for data in found], missing)
 
-    try:
-        past = await asyncio.to_thread(read)
-    except LedgerError as problem:
-        raise Unavailable(
-            "Kept responses cannot be read at the moment.", code="responses_unavailable", retry_after=1.0
-        ) from problem
+    past = await _read(read)
     if past.turns and past.missing:
         raise unknown_previous(past.missing)
     status = past.turns[-1].response.get("status") if past.turns else None
     if status not in _FOLLOWED:
         raise not_to_follow(response_id, str(status))
     return past
+
+
+def _holding(store: "Conversations | None", key_id: str, items: list[str]) -> list[Turn]:
+    if store is None:
+        return []
+    return [Turn.decode(data) for data in store.holding(key_id, items)]
+
+
+async def _read(what: Callable[[], Read]) -> Read:
+    """Read from the store beside the event loop."""
+    try:
+        return await asyncio.to_thread(what)
+    except LedgerError as problem:
+        raise Unavailable(
+            "Kept responses cannot be read at the moment.", code="responses_unavailable", retry_after=1.0
+        ) from problem
 
 
 def _keeps(target: Target) -> bool:

@@ -46,6 +46,7 @@ KEYS = ("id", "name", "digest", "models", "created_at", "expires_at", "revoked_a
 REVISION = ("name", "value")
 POSITIONS = ("writer", "segment", "offset")
 RESPONSES = ("id", "key_id", "previous", "created", "expires", "data")
+ITEMS = ("key_id", "id", "response")
 
 
 def select(table: str, columns: tuple[str, ...]) -> str:

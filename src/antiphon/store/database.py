@@ -11,7 +11,7 @@ from antiphon.errors import LedgerError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration. A test compares it with Alembic's own answer, so that no start has to load Alembic to ask."""
 
 BACKENDS = {"sqlite": "antiphon.store.sqlite:Sqlite"}

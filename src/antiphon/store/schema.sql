@@ -84,4 +84,11 @@ CREATE TABLE responses (
     PRIMARY KEY (id)
 );
 CREATE INDEX responses_by_expiry ON responses (expires);
-INSERT INTO alembic_version (version_num) VALUES ('0003');
+CREATE TABLE items (
+    key_id TEXT NOT NULL,
+    id TEXT NOT NULL,
+    response TEXT NOT NULL,
+    PRIMARY KEY (key_id, id)
+);
+CREATE INDEX items_by_response ON items (response);
+INSERT INTO alembic_version (version_num) VALUES ('0004');

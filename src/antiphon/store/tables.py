@@ -86,3 +86,12 @@ responses = Table(
     Column("data", LargeBinary, nullable=False),
     Index("responses_by_expiry", "expires"),
 )
+
+items = Table(
+    "items",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("response", Text, nullable=False),
+    Index("items_by_response", "response"),
+)

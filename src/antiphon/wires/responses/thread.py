@@ -57,6 +57,10 @@ class Turn(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
         """Return the bytes to store."""
         return encoded(self)
 
+    def items(self) -> list[dict[str, Any]]:
+        """Return what came in, then what was answered."""
+        return [*self.input, *self.response["output"]]
+
 
 _decode = msgspec.json.Decoder(Turn).decode
 
@@ -97,12 +101,21 @@ def keeps(operations: Container[str], quirks: Container[str]) -> bool:
 class Thread:
     """Earlier turns of one conversation, oldest first."""
 
-    def __init__(self, turns: Iterable[Turn] = ()) -> None:
+    def __init__(self, turns: Iterable[Turn] = (), others: Iterable[Turn] = ()) -> None:
         self._turns = tuple(turns)
+        # Turns of other conversations, whose items can be referred to.
+        self._known = {item["id"]: item for turn in (*others, *self._turns) for item in turn.items() if "id" in item}
 
     def items(self) -> list[dict[str, Any]]:
         """Return every item that was said: for each turn what came in, then what was answered."""
-        return [item for turn in self._turns for item in (*turn.input, *turn.response["output"])]
+        return [item for turn in self._turns for item in turn.items()]
+
+    def missing(self, document: dict[str, Any]) -> list[str]:
+        """Return the ids that a request's input refers to and that are of no item here."""
+        given = document.get("input")
+        items = given if isinstance(given, list) else ()
+        wanted = [item.get("id") or "" for item in items if isinstance(item, dict) and _refers(item)]
+        return [item_id for item_id in wanted if isinstance(item_id, str) and item_id not in self._known]
 
     def join(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return the request with the earlier turns in its ``input``, so that it needs no state.
@@ -122,8 +135,7 @@ class Thread:
         return Turn(answer["id"], document.get("previous_response_id") or "", items, answer, tuple(cuts), end)
 
     def _given(self, document: dict[str, Any]) -> list[dict[str, Any]]:
-        known = {item["id"]: item for item in self.items() if "id" in item}
-        return [_resolved(item, known, f"input[{i}]") for i, item in enumerate(_plain(document.get("input")))]
+        return [_resolved(item, self._known, f"input[{i}]") for i, item in enumerate(_plain(document.get("input")))]
 
     def page(self, *, after: str = "", limit: int = PAGE_DEFAULT, order: str = "desc") -> bytes:
         """Return a page of what the last turn had as input (GET /v1/responses/{id}/input_items).
@@ -173,10 +185,15 @@ def _named(item: dict[str, Any]) -> dict[str, Any]:
     return named
 
 
+def _refers(item: dict[str, Any]) -> bool:
+    return item.get("type") == "item_reference" or ("id" in item and "type" not in item and "role" not in item)
+
+
 def _resolved(item: dict[str, Any], known: dict[str, dict[str, Any]], at: str) -> dict[str, Any]:
-    if item.get("type") != "item_reference" and not ("id" in item and "type" not in item and "role" not in item):
+    if not _refers(item):
         return item
-    found = known.get(item.get("id") or "")
+    item_id = item.get("id")
+    found = known.get(item_id) if isinstance(item_id, str) else None
     if found is None:
         raise BadRequest(f"Item with id {item.get('id')!r} not found.", param=at, code="item_not_found")
     return found

@@ -1,0 +1,131 @@
+"""Items that are referred to by their id alone, without ``previous_response_id``, as some clients send every turn."""
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from living import Gateway, Sim, cli
+
+SCRIPT = r"""
+rules:
+  - exact: weather
+    thinking: I should look.
+    tools:
+      - {name: get_weather, arguments: {city: "Zürich"}}
+    reply: It is sunny.
+"""
+TOOL: Any = {"type": "function", "name": "get_weather", "parameters": {"type": "object"}, "strict": False}
+ASK = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "weather"}]}
+
+
+@pytest.fixture(scope="module")
+def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
+    script = tmp_path_factory.mktemp("script") / "script.yaml"
+    script.write_text(SCRIPT, encoding="utf-8")
+    sim = Sim("--script", str(script), "--record")
+    yield sim
+    sim.stop()
+
+
+@pytest.fixture
+def gateway(sim: Sim, tmp_path: Path) -> Iterator[Gateway]:
+    providers = {
+        "chat": {"kind": "openai-compatible", "base_url": f"{sim.url}/v1"},
+        "messages": {"kind": "anthropic", "base_url": sim.url, "api_key": "k"},
+        "own": {"kind": "responses-compatible", "base_url": f"{sim.url}/v1"},
+    }
+    models = {"either": {"targets": ["chat/echo"], "fallbacks": ["own/echo"]}}
+    sim.clear()
+    gateway = Gateway(tmp_path, {"providers": providers, "models": models})
+    yield gateway
+    gateway.stop()
+    assert "Traceback" not in gateway.output
+
+
+def client(gateway: Gateway, key: str = "") -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key or gateway.key, max_retries=0)
+
+
+def sent(sim: Sim) -> Any:
+    return json.loads(base64.b64decode(sim.served()[-1]["body"]))
+
+
+def known(gateway: Gateway, key: str) -> bool:
+    """Whether a key has reached the gateway, which takes a second at most."""
+    with client(gateway, key) as asked:
+        try:
+            return bool(asked.models.list().data)
+        except openai.AuthenticationError:
+            return False
+
+
+def referring(first: Any) -> list[Any]:
+    """What a client sends that trusts the server to know its own items."""
+    (call,) = [item for item in first.output if item.type == "function_call"]
+    references = [{"type": "item_reference", "id": item.id} for item in first.output]
+    return [ASK, *references, {"type": "function_call_output", "call_id": call.call_id, "output": "20 degrees"}]
+
+
+@pytest.mark.parametrize("model", ["chat/echo", "messages/echo", "either"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_tool_loop_by_references(gateway: Gateway, sim: Sim, model: str, stream: bool) -> None:
+    with client(gateway) as asked:
+        if stream:
+            with asked.responses.create(model=model, input=[ASK], tools=[TOOL], stream=True) as events:
+                *_, last = events
+            assert last.type == "response.completed"
+            first: Any = last.response
+        else:
+            first = asked.responses.create(model=model, input=[ASK], tools=[TOOL])
+        assert [item.type for item in first.output] == ["reasoning", "function_call"]
+        gateway.kill()
+        again = Gateway(gateway.folder)
+        try:
+            second = client(again).responses.create(model=model, input=referring(first), tools=[TOOL])
+        finally:
+            assert again.stop() == 0
+    assert second.output_text == "It is sunny."
+    roles = [message["role"] for message in sent(sim)["messages"]]
+    assert roles == ["user", "assistant", "user" if model.startswith("messages") else "tool"]
+    assert "Zürich" in json.dumps(sent(sim)["messages"][1], ensure_ascii=False)
+
+
+def test_items_are_their_callers_own_and_go_with_their_response(gateway: Gateway) -> None:
+    other = json.loads(cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)["key"]
+    until = time.monotonic() + 5
+    while not known(gateway, other):
+        assert time.monotonic() < until
+
+    def refused(asked: openai.OpenAI, items: list[Any]) -> None:
+        with pytest.raises(openai.BadRequestError) as caught:
+            asked.responses.create(model="chat/echo", input=items)
+        assert (caught.value.code, caught.value.param) == ("item_not_found", "input[1]")
+
+    with client(gateway) as asked:
+        first = asked.responses.create(model="chat/echo", input=[ASK], tools=[TOOL])
+        with client(gateway, other) as stranger:
+            refused(stranger, referring(first))
+        asked.responses.delete(first.id)
+        refused(asked, referring(first))
+        unkept = asked.responses.create(model="chat/echo", input=[ASK], tools=[TOOL], store=False)
+        refused(asked, referring(unkept))
+        refused(asked, [ASK, {"type": "item_reference", "id": "msg_of_nobody"}])
+
+
+def test_a_provider_that_keeps_its_own_gets_what_is_not_ours(gateway: Gateway, sim: Sim) -> None:
+    unknown: Any = [ASK, {"type": "item_reference", "id": "msg_of_theirs"}]
+    with client(gateway) as asked:
+        for model in ("own/echo", "either"):
+            with pytest.raises(openai.BadRequestError) as caught:  # the simulator's own words
+                asked.responses.create(model=model, input=unknown)
+            assert "`input[1]` refers to an item" in caught.value.message
+        first = asked.responses.create(model="chat/echo", input=[ASK])
+        known: Any = [{"type": "item_reference", "id": first.output[0].id}, ASK]
+        asked.responses.create(model="own/echo", input=known)
+    assert sent(sim)["input"][0]["type"] == first.output[0].type
