@@ -47,7 +47,7 @@ class Origin(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         if self.path:
-            return f"{self.scheme}://unix:{self.path}"
+            return f"unix://{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
 
