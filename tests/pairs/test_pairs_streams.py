@@ -23,22 +23,22 @@ from pairs.crossing import asking, crossing, passed
 ONCE: dict[str, tuple[bytes, ...]] = {
     "chat": (rb'"role":"assistant"', rb'"usage":\{', rb"data: \[DONE\]"),
     "responses": (
-        b"event: response.created",
-        b"event: response.in_progress",
-        b"event: response.(?:completed|incomplete)",
+        b'"type":"response.created"',
+        b'"type":"response.in_progress"',
+        b'"type":"response.(?:completed|incomplete)"',
     ),
-    "messages": (b"event: message_start", b"event: message_delta", b"event: message_stop"),
+    "messages": (b'"type":"message_start"', b'"type":"message_delta"', b'"type":"message_stop"'),
     "generate": (b'"finishReason":"', b'"promptTokenCount":'),
     "converse": (b"messageStart", b"messageStop", b"metadata"),
 }
 """What a stream of each wire has exactly once, as expressions."""
 PAIRED: dict[str, tuple[tuple[bytes, bytes], ...]] = {
     "responses": (
-        (b"event: response.output_item.added\n", b"event: response.output_item.done\n"),
-        (b"event: response.content_part.added\n", b"event: response.content_part.done\n"),
-        (b"event: response.reasoning_summary_part.added\n", b"event: response.reasoning_summary_part.done\n"),
+        (b'"type":"response.output_item.added"', b'"type":"response.output_item.done"'),
+        (b'"type":"response.content_part.added"', b'"type":"response.content_part.done"'),
+        (b'"type":"response.reasoning_summary_part.added"', b'"type":"response.reasoning_summary_part.done"'),
     ),
-    "messages": ((b"event: content_block_start\n", b"event: content_block_stop\n"),),
+    "messages": ((b'"type":"content_block_start"', b'"type":"content_block_stop"'),),
 }
 """What opens a block on a wire that says so, and what closes it."""
 WORDS = st.text(st.sampled_from('aß東🌦 \n"\\{}[]:,0\u2028'), min_size=1, max_size=6)
