@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from antiphon.catalog import longtail as rows
-from antiphon.longtail import transport, worker
+from antiphon.longtail import transport
 from antiphon.longtail.caplog import CappedLog
 from antiphon.longtail.environment import REQUIREMENTS, WORKER, Environment, environment
 from antiphon.longtail.slot import Pace
+from antiphon.longtail.worker import calls, library, server
 from living import cli
 from longtail.conftest import SHARED
 
@@ -65,29 +66,34 @@ except Exception as error:
 @pytest.mark.parametrize(("quiet", "said"), [(True, "disabled"), (False, "it was fetched")])
 def test_litellm_fetches_no_image_when_it_is_quiet(installed: Environment, quiet: bool, said: str):
     """Where a public address is concerned; private ones LiteLLM refuses by itself."""
-    settings = [f"{name}={value}" for name, value in worker.QUIET.items() if quiet or not name.startswith("MAX_")]
+    settings = [f"{name}={value}" for name, value in library.QUIET.items() if quiet or not name.startswith("MAX_")]
     command = [str(installed.python), "-I", "-c", FETCH, *settings]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
     assert said in done.stdout + done.stderr
 
 
 def test_what_is_named_on_both_sides_has_one_name():
-    assert worker.CALL_HEADER == rows.CALL_HEADER
-    assert worker.SECRET_HEADER.encode() == transport.SECRET_HEADER
-    assert {f"/v1{path}" for path in rows.VIAS["litellm"].operations.values()} == set(worker.OPERATIONS)
+    assert calls.CALL_HEADER == rows.CALL_HEADER
+    assert server.SECRET_HEADER.encode() == transport.SECRET_HEADER
+    assert {f"/v1{path}" for path in rows.VIAS["litellm"].operations.values()} == set(calls.OPERATIONS)
 
 
 def test_the_worker_imports_nothing_of_ours():
-    tree = ast.parse(WORKER.read_text("utf-8"))
-    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    modules |= {node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert not {module for module in modules if module.partition(".")[0] in ("antiphon", "")}
+    files = list(WORKER.glob("*.py"))
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    foreign = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
+    assert foreign == {"litellm", "aiohttp", "certifi"}
+    near = {(node.level, node.module) for node in nodes if isinstance(node, ast.ImportFrom) and node.level}
+    assert near < {(1, path.stem) for path in files}
 
 
 def test_nothing_else_imports_litellm():
     source = Path(rows.__file__).parents[1]
     importing = re.compile(r"^\s*(import|from) litellm", re.MULTILINE)
-    assert [path for path in source.rglob("*.py") if importing.search(path.read_text("utf-8"))] == [WORKER]
+    found = [path for path in source.rglob("*.py") if importing.search(path.read_text("utf-8"))]
+    assert found == [WORKER / "library.py"]
 
 
 def test_another_lock_is_another_environment(tmp_path: Path):

@@ -187,7 +187,7 @@ async def test_a_hang_ends_in_time_and_others_go_on(installed: Environment, fres
 
 
 async def test_a_provider_that_hangs_costs_nobody_else(installed: Environment, fresh: Far, tmp_path: Path):
-    async with asking(tmp_path, fresh, timeouts={"first_output": 6}) as (asker, transport):
+    async with asking(tmp_path, fresh) as (asker, transport):
         fresh.answers = lambda seen: Reply(None) if "hang" in seen.raw.decode() else reply(ANSWER)
         await asker.chat("openai/m")
         hanging = asyncio.ensure_future(asker.chat("openai/hang"))

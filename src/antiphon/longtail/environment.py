@@ -20,7 +20,7 @@ import msgspec
 from antiphon.errors import AntiphonError
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-WORKER = Path(__file__).with_name("worker.py")
+WORKER = Path(__file__).with_name("worker")
 INSTALL = "antiphon longtail install"
 _STAMP = "complete"
 _PIN = re.compile(r"^litellm==(\S+)", re.MULTILINE)

@@ -43,7 +43,7 @@ class Process:
         process = await asyncio.create_subprocess_exec(
             str(python),
             "-I",
-            str(WORKER),
+            str(WORKER / "__main__.py"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
