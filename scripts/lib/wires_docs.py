@@ -37,6 +37,27 @@ Structured output is shown for models that can; of others the schema is asked fo
 A user's name that the target's provider would refuse (longer than 64 characters at OpenAI, an address at Anthropic)
 arrives as its SHA-256, which is the same name for the same person.
 """
+TAIL = """
+## Embeddings
+
+Proved by `tests/exchanges`. Callers are OpenAI's `/v1/embeddings` and Gemini's `:embedContent` and
+`:batchEmbedContents`; vectors come back as floats or base64, as the caller asked, and in the order of the inputs.
+
+| | OpenAI | Gemini | Vertex AI, `predict` | Titan | Nova | Cohere on Bedrock |
+|---|---|---|---|---|---|---|
+| texts | yes | yes | yes | yes | yes | yes |
+| token ids | yes | refused | refused | refused | refused | refused |
+| dimensions | yes | yes | yes | yes | yes | yes |
+| what the vectors are for | dropped, reported | yes | yes | dropped, reported | yes | yes |
+| inputs in one request | 2,048 | 100 | 8; 1 for `gemini-embedding-001` | 1 | 1 | 96 |
+
+More inputs than that are asked for in several requests.
+
+## Counts of tokens
+
+Proved by `tests/exchanges`: Messages, Responses, Gemini and Converse, each by the counter of each, and by ours where a
+target has none (`x-antiphon-estimated`).
+"""
 
 
 def table(title: str, rows: dict[str, dict[str, str]]) -> str:
@@ -52,7 +73,7 @@ def page() -> str:
     proven = json.loads(PROVEN.read_text(encoding="utf-8"))
     same = [title for title, rows in proven.items() if _cells(rows) == {"yes"}]
     all_pairs = "\n## On every pair\n\n" + "".join(f"- {title}\n" for title in same)
-    return HEAD + all_pairs + "".join(table(title, rows) for title, rows in proven.items() if title not in same)
+    return HEAD + all_pairs + "".join(table(title, rows) for title, rows in proven.items() if title not in same) + TAIL
 
 
 def _cells(rows: dict[str, dict[str, str]]) -> set[str]:

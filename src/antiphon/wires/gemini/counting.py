@@ -74,4 +74,4 @@ class CountTokens(Operation):
 
 def request_of(document: dict[str, Any]) -> dict[str, Any]:
     """Return the request whose tokens are counted."""
-    return next((document[name] for name in _WRAPPERS if name in document), document)
+    return next((document[name] for name in _WRAPPERS if type(document.get(name)) is dict), document)

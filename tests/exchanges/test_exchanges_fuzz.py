@@ -1,0 +1,84 @@
+"""Whatever callers and providers send, embeddings and counts end in an answer or in one clean error."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from antiphon.errors import BadAnswer, CallError
+from antiphon.types import Origin, Target, Usage
+from antiphon.wires import wire_of
+from antiphon.wires.embedding import EmbedRequest
+from antiphon.wires.table import COUNTERS, EMBEDDERS, far_codec_of, near_codec_of
+
+TARGET = Target("p/m", "p", "gemini-embedding-2", "kind", "openai", Origin("http", "h", 80), {})
+NEAR_EMBEDDERS = ("embeddings", "gemini_embed", "gemini_embed_batch")
+WORDS = st.sampled_from(
+    ("", "x", "ä", "user", "assistant", "system", "text", "float", "base64", "query", "RETRIEVAL_QUERY", "function")
+)
+KEYS = st.sampled_from(
+    ("model", "input", "dimensions", "encoding_format", "input_type", "content", "parts", "text", "requests",
+     "taskType", "outputDimensionality", "embedContentConfig", "title", "messages", "role", "system", "tools", "name",
+     "contents", "generateContentRequest", "converse", "invokeModel", "instructions", "type", "input_schema",
+     "toolConfig", "thinking")
+)  # fmt: skip
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 10**25) | st.floats(allow_nan=False, allow_infinity=False) | WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=20,
+)
+TEXT = {"parts": [{"text": "x"}]}
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SAMPLES: dict[str, dict[str, Any]] = {
+    "embeddings": {"model": "m", "input": ["x"]},
+    "gemini_embed": {"content": TEXT},
+    "gemini_embed_batch": {"requests": [{"content": TEXT}]},
+    "count_tokens": {"model": "m", "messages": [{"role": "user", "content": "x"}]},
+    "input_tokens": {"model": "m", "input": "x"},
+    "gemini_count_tokens": {"contents": [TEXT]},
+    "bedrock_count_tokens": {"input": {"converse": {"messages": [{"role": "user", "content": [{"text": "x"}]}]}}},
+}
+
+
+@pytest.mark.parametrize("near", SAMPLES)
+@UNHURRIED
+@given(change=st.dictionaries(KEYS, VALUES, max_size=4))
+def test_what_callers_send(near: str, change: dict[str, Any]) -> None:
+    body = json.dumps(SAMPLES[near] | change).encode()
+    family = EMBEDDERS if near in EMBEDDERS else COUNTERS
+    try:
+        envelope = wire_of(near).peek(body, "m", False)
+        wire_of(near).input_bytes(envelope)
+        request = near_codec_of(near).read_request(envelope.document, "m")
+    except CallError:
+        return
+    for far in family:
+        try:
+            written = far_codec_of(far).write_request(request, TARGET)
+        except (CallError, OverflowError):  # integers beyond 64 bits, which the way to the target refuses
+            continue
+        assert all(isinstance(json.loads(each.body), dict) for each in written)
+
+
+@pytest.mark.parametrize("far", [*EMBEDDERS, *COUNTERS])
+@UNHURRIED
+@given(answer=VALUES)
+def test_what_providers_answer(far: str, answer: Any) -> None:
+    request = EmbedRequest(model="m", inputs=("x",), base64=True)
+    near = "embeddings" if far in EMBEDDERS else "count_tokens"
+    try:
+        body = json.dumps(answer).encode()
+        wire_of(far).whole(body)
+        reply = far_codec_of(far).read_reply([body], request)
+    except BadAnswer:
+        return
+    assert json.loads(near_codec_of(near).write_reply(reply, request, Usage()))
+
+
+@pytest.mark.parametrize("operation", SAMPLES)
+def test_the_samples_are_good_ones(operation: str) -> None:
+    envelope = wire_of(operation).peek(json.dumps(SAMPLES[operation]).encode(), "m", False)
+    assert near_codec_of(operation).read_request(envelope.document, "m")
+    assert set(NEAR_EMBEDDERS) | set(COUNTERS) == set(SAMPLES)
