@@ -54,6 +54,14 @@ def test_what_no_target_could_take(near: str, far: str, more: dict[str, Any]) ->
         translated(near, far, PLAIN[near] | more[near])
 
 
+@pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"additionalProperties": False}])
+@pytest.mark.parametrize("far", ["chat", "responses"])
+def test_a_schema_says_that_it_is_an_objects(far: str, schema: dict[str, Any]) -> None:
+    tool = {"name": "f", "input_schema": schema}
+    (sent,) = json.loads(translated("messages", far, PLAIN["messages"] | {"tools": [tool]})[0])["tools"]
+    assert sent.get("function", sent)["parameters"] == {"type": "object", "properties": {}} | schema
+
+
 UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
     "chat": ({"wibble": 1}, "wibble"),
     "responses": ({"wibble": 1}, "wibble"),

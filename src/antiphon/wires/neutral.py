@@ -123,6 +123,12 @@ class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
     builtin: dict[str, Any] | None = None
     wire: str = ""
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """``schema`` with what goes without saying of an object's, but has to be said to OpenAI's models."""
+        schema = self.schema or {}
+        return {"type": "object", "properties": {}} | schema if schema.get("type", "object") == "object" else schema
+
 
 class ToolChoice(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether and which tool must be called; ``names`` are set for ``tool`` (one) and may narrow ``required``."""

@@ -14,7 +14,6 @@ from antiphon.wires.neutral import Tool, ToolChoice
 from antiphon.wires.responses.fields import typed
 from antiphon.wires.responses.seal import WIRE
 
-_NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
 _FREE_TEXT: dict[str, Any] = {
     "type": "object",
     "properties": {"input": {"type": "string", "description": "The tool's whole input, as free text."}},
@@ -154,7 +153,7 @@ def _write_tool(tool: Tool) -> dict[str, Any]:
         "type": "function",
         "name": tool.name,
         "description": tool.description or None,
-        "parameters": tool.schema or _NO_PARAMETERS,
+        "parameters": tool.parameters,
         # Not said means strict here, and not strict on the other wires.
         "strict": bool(tool.strict),
     }
