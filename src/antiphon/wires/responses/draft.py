@@ -62,7 +62,7 @@ class Draft:
         elif event.delta is not None:
             self.cuts.append(len(event.delta) if type(event.delta) is str else 0)
         elif event.type == "response.output_item.done":
-            self._items.append(msgspec.json.decode(event.item))
+            self._items.append(_object(event.item))
         if not self.end and (self.ended or event.type == "error"):
             self.end = number
         self._tell(frame, number)
@@ -104,14 +104,13 @@ class Draft:
         self._tell_all(ends(self.response, Frames(self.numbers[-1] + 1)))
 
     def _stands(self, event: StreamEvent, frame: bytes) -> bytes:
-        try:
-            document = msgspec.json.decode(data_in(frame) or b"{}")
-            stands = {**document["response"], **self._own}
-        except (msgspec.DecodeError, TypeError, KeyError, RecursionError):
-            raise BadAnswer("The provider's event has no response object where one must be.") from None
+        stands = {**_object(event.response), **self._own}
         if event.type in TERMINAL or unfinished(stands):
             self.response = stands
-        return b"event: %b\ndata: %b\n\n" % (event.type.encode(), encoded({**document, "response": stands}))
+        return b"event: %b\ndata: %b\n\n" % (
+            event.type.encode(),
+            encoded({**_object(data_in(frame) or b""), "response": stands}),
+        )
 
     def _tell_all(self, frames: Iterable[bytes]) -> None:
         for frame in frames:
@@ -121,6 +120,16 @@ class Draft:
         self.frames.append(frame)
         self.numbers.append(number)
         self.size += len(frame)
+
+
+def _object(raw: msgspec.Raw | bytes) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = None
+    if type(found) is not dict:
+        raise BadAnswer("The provider's event has no object where one must be.")
+    return found
 
 
 def abandoned(response: dict[str, Any]) -> dict[str, Any]:

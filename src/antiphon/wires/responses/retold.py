@@ -47,19 +47,29 @@ def begins(response: dict[str, Any]) -> bytes:
 def ends(response: dict[str, Any], frames: Frames) -> Iterator[bytes]:
     """Yield what ends a response's stream; a failed one says so in a way that clients raise."""
     if response.get("status") == "failed":
-        error = response.get("error") or {}
+        error = response.get("error")
+        error = error if type(error) is dict else {"message": error}
         yield raised(error.get("code"), str(error.get("message")), frames)
-    yield frames.frame(_EVENTS.get(response.get("status") or "", "response.completed"), {"response": response})
+    yield frames.frame(_EVENTS.get(_text(response.get("status")), "response.completed"), {"response": response})
 
 
 def unfinished(response: dict[str, Any]) -> bool:
     """Whether a response has not ended yet."""
-    return response.get("status") in _UNFINISHED
+    return _text(response.get("status")) in _UNFINISHED
 
 
 def _created(response: dict[str, Any], frames: Frames) -> bytes:
     status = "queued" if response.get("background") else "in_progress"
     return frames.frame("response.created", {"response": {**response, **_NOT_YET, "status": status}})
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of a list; what a provider of this wire put there otherwise has no events."""
+    return [each for each in value if type(each) is dict] if type(value) is list else []
+
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else ""
 
 
 class _Telling:
@@ -74,9 +84,9 @@ class _Telling:
         yield _created(response, self._frames)
         begun = {**response, **_NOT_YET, "status": "in_progress"}
         yield frame("response.in_progress", {"response": begun})
-        for index, item in enumerate(response.get("output") or ()):
+        for index, item in enumerate(_objects(response.get("output"))):
             place = {"item_id": item.get("id"), "output_index": index}
-            blank, tell = _KINDS.get(item.get("type") or "", ({}, _Telling._nothing))
+            blank, tell = _KINDS.get(_text(item.get("type")), ({}, _Telling._nothing))
             added = {**item, **blank, **({"status": "in_progress"} if "status" in item else {})}
             added.pop("encrypted_content", None)  # which is known when the reasoning is over
             yield frame("response.output_item.added", {"output_index": index, "item": added})
@@ -85,17 +95,17 @@ class _Telling:
                 yield frame("response.output_item.done", {"output_index": index, "item": item})
 
     def _message(self, item: dict[str, Any], place: dict[str, Any]) -> Iterator[bytes]:
-        for index, part in enumerate(item.get("content") or ()):
+        for index, part in enumerate(_objects(item.get("content"))):
             yield from self._part({**place, "content_index": index}, part)
 
     def _part(self, place: dict[str, Any], part: dict[str, Any]) -> Iterator[bytes]:
         frame = self._frames.frame
-        name, kind, tail, empty = _PARTS.get(part.get("type") or "", ("text", "", TAIL, {}))
+        name, kind, tail, empty = _PARTS.get(_text(part.get("type")), ("text", "", TAIL, {}))
         yield frame("response.content_part.added", {**place, "part": {**part, **empty}})
         if kind:
-            text = part.get(name) or ""
+            text = _text(part.get(name))
             yield from self._deltas(f"response.{kind}.delta", place, text, tail)
-            for number, annotation in enumerate(part.get("annotations") or ()):
+            for number, annotation in enumerate(_objects(part.get("annotations"))):
                 members = {**place, "annotation_index": number, "annotation": annotation}
                 yield frame("response.output_text.annotation.added", members)
             logprobs = {"logprobs": part.get("logprobs") or []} if tail is TEXT_TAIL else {}
@@ -104,8 +114,8 @@ class _Telling:
 
     def _reasoning(self, item: dict[str, Any], place: dict[str, Any]) -> Iterator[bytes]:
         frame, kind = self._frames.frame, "response.reasoning_summary_text"
-        for index, part in enumerate(item.get("summary") or ()):
-            at, text = {**place, "summary_index": index}, part.get("text") or ""
+        for index, part in enumerate(_objects(item.get("summary"))):
+            at, text = {**place, "summary_index": index}, _text(part.get("text"))
             yield frame("response.reasoning_summary_part.added", {**at, "part": {**part, "text": ""}})
             yield from self._deltas(f"{kind}.delta", at, text)
             yield frame(f"{kind}.done", {**at, "text": text})
@@ -113,13 +123,13 @@ class _Telling:
         yield from self._message(item, place)
 
     def _call(self, item: dict[str, Any], place: dict[str, Any]) -> Iterator[bytes]:
-        arguments = item.get("arguments") or ""
+        arguments = _text(item.get("arguments"))
         yield from self._deltas("response.function_call_arguments.delta", place, arguments)
         members = {**place, "name": item.get("name"), "arguments": arguments}
         yield self._frames.frame("response.function_call_arguments.done", members)
 
     def _custom(self, item: dict[str, Any], place: dict[str, Any]) -> Iterator[bytes]:
-        text = item.get("input") or ""
+        text = _text(item.get("input"))
         yield from self._deltas("response.custom_tool_call_input.delta", place, text)
         yield self._frames.frame("response.custom_tool_call_input.done", {**place, "input": text})
 

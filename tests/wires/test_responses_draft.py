@@ -1,0 +1,134 @@
+"""A response in the background as it comes: its events are numbered on, its end is one, and what is kept of it tells it
+again with the numbers it had."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from antiphon.errors import BadAnswer, Truncated
+from antiphon.types import Usage
+from antiphon.wires.neutral import Closed, Ended, Event, Finish, Grown, Opened, Request, Start, Used
+from antiphon.wires.responses import ResponsesCodec
+from antiphon.wires.responses.draft import Draft, abandoned
+from antiphon.wires.responses.retold import retold
+from antiphon.wires.sse import SSESplitter, data_of
+
+CODEC = ResponsesCodec()
+DOCUMENT: dict[str, Any] = {"model": "m", "input": "Hi", "background": True, "metadata": {"k": "v"}}
+PIECES = st.lists(st.text("abü", min_size=1, max_size=4), min_size=1, max_size=4)
+BLOCKS = st.lists(st.tuples(st.sampled_from(["text", "refusal", "thinking", "tool"]), PIECES), max_size=4)
+
+
+def frames_of(blocks: Any) -> list[bytes]:
+    """What a target's answer is for a caller of this wire."""
+    events: list[Event] = [Start("resp_theirs", "m")]
+    for index, (kind, pieces) in enumerate(blocks):
+        texts = [json.dumps(pieces)] if kind == "tool" else pieces
+        events += [Opened(index, kind, id=f"call_{index}", name="f"), *(Grown(index, text) for text in texts)]
+        events.append(Closed(index))
+    events += [Finish("stop"), Used(Usage(input=3, output=4)), Ended()]
+    writer = CODEC.writer(Request(model="m", messages=()))
+    return SSESplitter().feed(b"".join(writer.write(event) for event in events))
+
+
+def decoded(frames: list[bytes]) -> list[dict[str, Any]]:
+    return [json.loads(data_of(frame) or b"") for frame in frames]
+
+
+def drafted(frames: list[bytes]) -> Draft:
+    draft = Draft(DOCUMENT, "m")
+    for frame in frames:
+        draft.take(frame)
+    return draft
+
+
+def check(draft: Draft) -> list[dict[str, Any]]:
+    """What holds of any draft that has ended; return its events."""
+    assert draft.ended
+    events = decoded(draft.frames)
+    assert [event["sequence_number"] for event in events] == draft.numbers == list(range(len(events)))
+    assert {event["response"]["id"] for event in events if "response" in event} == {draft.id}
+    assert events[-1]["response"] == json.loads(draft.encode())
+    assert all(event["response"]["background"] for event in events if "response" in event)
+    again = decoded(retold(draft.response, draft.cuts, end=draft.end))
+    assert again[-1] == events[-1]
+    if draft.response["status"] == "failed":
+        assert again[-2] == events[-2]
+    return events
+
+
+@given(BLOCKS)
+def test_what_comes_is_told_under_its_own_id(blocks: Any) -> None:
+    frames = frames_of(blocks)
+    draft = drafted(frames)
+    events = check(draft)
+    assert [event["type"] for event in events] == [event["type"] for event in decoded(frames)]
+    assert draft.response["status"] == "completed"
+    assert decoded(retold(draft.response, draft.cuts, end=draft.end))[2:] == events[2:]
+
+
+@given(BLOCKS, st.integers(0, 40), st.booleans())
+def test_it_ends_anywhere(blocks: Any, cut: int, cancelled: bool) -> None:
+    frames = frames_of(blocks)[:-1]
+    draft = drafted(frames[:cut])
+    if cancelled:
+        draft.cancel()
+    else:
+        draft.fail(Truncated("Cut."))
+    events = check(draft)
+    done = [event["item"] for event in events if event["type"] == "response.output_item.done"]
+    assert draft.response["output"] == done
+    last = ["response.incomplete"] if cancelled else ["error", "response.failed"]
+    assert [event["type"] for event in events][-len(last) :] == last
+    draft.fail(Truncated("Again."))
+    draft.cancel()
+    assert decoded(draft.frames) == events
+
+
+@given(BLOCKS)
+def test_a_whole_answer(blocks: Any) -> None:
+    answer = decoded(frames_of(blocks))[-1]["response"]
+    draft = Draft(DOCUMENT, "m")
+    draft.whole(json.dumps(answer).encode())
+    assert check(draft)[-1]["response"]["output"] == answer["output"]
+
+
+@given(BLOCKS, st.integers(0, 40), st.integers(-1, 60))
+def test_followers_begin_after_what_they_have(blocks: Any, cut: int, after: int) -> None:
+    draft = drafted(frames_of(blocks)[:cut])
+    start = draft.after(after)
+    assert all(number <= after for number in draft.numbers[:start])
+    assert all(number > after for number in draft.numbers[start:])
+
+
+JSON = st.none() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
+ODD = st.fixed_dictionaries(
+    {"type": st.sampled_from(["response.created", "response.completed", "response.in_progress", "error", "x",
+                              "response.output_item.done", "response.output_text.delta"])},
+    optional={name: JSON | st.dictionaries(st.sampled_from(["id", "status", "output"]), JSON) for name in
+              ("response", "item", "delta", "error", "sequence_number")},
+)  # fmt: skip
+
+
+@settings(max_examples=200)
+@given(st.lists(ODD, max_size=6))
+def test_any_events_are_taken_or_refused(events: list[dict[str, Any]]) -> None:
+    draft = Draft(DOCUMENT, "m")
+    try:
+        for event in events:
+            draft.take(b"data: %b\n\n" % json.dumps(event).encode())
+    except BadAnswer:
+        pass
+    draft.fail(Truncated("Cut."))
+    assert draft.ended
+    assert retold(draft.response, draft.cuts, end=draft.end)
+    assert json.loads(draft.encode())["id"] == draft.id
+
+
+@pytest.mark.parametrize("status", ["queued", "in_progress"])
+def test_what_nobody_makes_any_more_has_failed(status: str) -> None:
+    told = abandoned({"id": "resp_1", "status": status, "output": []})
+    assert (told["status"], told["error"]["code"], told["id"]) == ("failed", "server_error", "resp_1")
