@@ -87,6 +87,15 @@ def test_a_good_file_is_fine(antiphon, tmp_path: Path):
     assert report == {"ok": True, "file": "antiphon.yaml", "providers": providers, "models": ["smart", "new"]}
 
 
+def test_a_file_that_needs_litellm_says_how_to_have_it(antiphon, tmp_path: Path):
+    (tmp_path / "antiphon.yaml").write_text("providers: {watsonx: {via: litellm}, sap: {via: litellm}}\n", "utf-8")
+    result = antiphon("config", "check", XDG_DATA_HOME=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == (
+        "hint: watsonx, sap: reached through LiteLLM, which is not installed here; run `antiphon longtail install`\n"
+    )
+
+
 def test_show_says_where_values_come_from_and_hides_secrets(antiphon, tmp_path: Path):
     (tmp_path / "antiphon.yaml").write_text(FINE, "utf-8")
     text = antiphon("config", "show", OPENAI_API_KEY="hunter2")

@@ -202,6 +202,14 @@ def test_port_in_use(tmp_path, gateway):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("host", ["999.1.1.1", "192.0.2.1"])
+def test_an_address_that_is_not_here(tmp_path, host):
+    done = _cli("serve", "--host", host, "--port", "0", cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"cannot listen on {host} port 0" in done.stderr
+    assert "choose another with --host or server.host" in done.stderr
+
+
 def test_configuration_faults_all_at_once(tmp_path):
     (tmp_path / "antiphon.yaml").write_text("version: 1\nservr: {}\nserver: {port: eighty, colour: red}\n")
     done = _cli("serve", cwd=tmp_path)

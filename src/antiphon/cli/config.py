@@ -2,12 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from antiphon.cli.output import complain, fail, print_json
 from antiphon.errors import ConfigError
+
+if TYPE_CHECKING:
+    from antiphon.catalog import Catalog
 
 app = typer.Typer(add_completion=False, help="Show, check, describe and import the configuration.")
 
@@ -54,7 +57,20 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> int:
             f"{catalog.file or 'no file'}: fine; "
             f"{len(catalog.providers)} providers ({', '.join(catalog.providers)}), {len(catalog.routes)} models"
         )
+        _hint_at_litellm(catalog)
     return 0
+
+
+def _hint_at_litellm(catalog: "Catalog") -> None:
+    """Say where a provider goes through LiteLLM, which is not here yet: no fault, for it may be installed later."""
+    through = [provider.name for provider in catalog.providers.values() if provider.tail is not None]
+    if not through:
+        return
+    from antiphon.longtail.environment import environment, roots
+
+    if not any(environment(root).installed for root in roots(catalog.settings.data)):
+        problem = f"{', '.join(through)}: reached through LiteLLM, which is not installed here"
+        complain(f"{problem}; run `antiphon longtail install`", label="hint: ")
 
 
 @app.command()

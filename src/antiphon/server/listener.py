@@ -1,6 +1,7 @@
 """Listening sockets, and the way from accepting to closed: drain, then cancel."""
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ _UNSENT = 64 * 1024
 _STEP = 0.005
 
 
-def listen(host: str, port: int, *, setting: str = "server.port") -> list[socket.socket]:
+def listen(host: str, port: int) -> list[socket.socket]:
     """Return sockets that listen on every address of ``host``; port 0 takes a free one.
 
     Raises :class:`~antiphon.errors.AntiphonError` saying what to do where the address cannot be had.
@@ -31,9 +32,9 @@ def listen(host: str, port: int, *, setting: str = "server.port") -> list[socket
         for opened in sockets:
             opened.close()
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        raise AntiphonError(
-            f"cannot listen on {host} port {port}: {reason}; choose another with --port or {setting}"
-        ) from error
+        elsewhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        how = "--host or server.host" if elsewhere else "--port or server.port"
+        raise AntiphonError(f"cannot listen on {host} port {port}: {reason}; choose another with {how}") from error
     return sockets
 
 
