@@ -1,10 +1,15 @@
 """What is shipped: a lock without addresses, and tables that agree with the LiteLLM it pins."""
 
 import ast
+import fcntl
 import json
+import os
+import pwd
+import queue
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +17,15 @@ import pytest
 from antiphon.catalog import longtail as rows
 from antiphon.longtail import transport
 from antiphon.longtail.caplog import CappedLog
-from antiphon.longtail.environment import REQUIREMENTS, WORKER, Environment, environment
+from antiphon.longtail.environment import (
+    REQUIREMENTS,
+    WORKER,
+    Environment,
+    LongtailError,
+    environment,
+    install,
+    roots,
+)
 from antiphon.longtail.slot import Pace
 from antiphon.longtail.worker import calls, library, server
 from living import cli
@@ -101,6 +114,66 @@ def test_another_lock_is_another_environment(tmp_path: Path):
     assert found.folder.parent == tmp_path / "venv"
     assert found.version == PINS["litellm"]
     assert not found.installed
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"XDG_DATA_HOME": "/x/data", "HOME": "/x"}, "/x/data/antiphon/longtail"),
+        ({"XDG_DATA_HOME": "data", "HOME": "/x"}, "/x/.local/share/antiphon/longtail"),
+        ({"XDG_DATA_HOME": "", "HOME": "/x"}, "/x/.local/share/antiphon/longtail"),
+        ({"HOME": ""}, f"{pwd.getpwuid(os.getuid()).pw_dir}/.local/share/antiphon/longtail"),
+        ({}, f"{pwd.getpwuid(os.getuid()).pw_dir}/.local/share/antiphon/longtail"),
+    ],
+)
+def test_where_a_user_keeps_it(environ: dict[str, str], expected: str):
+    assert roots(None, environ) == (Path(expected),)
+    assert roots("/d", environ) == (Path("/d/longtail"), Path(expected))
+
+
+def standing(wanted: Environment) -> None:
+    """Make what looks like a complete environment."""
+    wanted.python.parent.mkdir(parents=True)
+    wanted.python.touch()
+    (wanted.folder / "complete").touch()
+
+
+def test_one_that_stands_is_made_anew_only_when_asked_and_nothing_stays_of_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("./nothing-1.0-py3-none-any.whl --hash=sha256:00\n", "utf-8")
+    monkeypatch.setattr("antiphon.longtail.environment.REQUIREMENTS", lock)
+    wanted = Environment(tmp_path, "digest", "1.0")
+    standing(wanted)
+    assert not install(wanted, lambda line: None)
+    with pytest.raises(LongtailError, match=r"could not be made[\s\S]*nothing-1\.0"):
+        install(wanted, lambda line: None, again=True)
+    assert not wanted.installed
+    assert list((tmp_path / "venv").iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["a-file", "a-file/below"])
+def test_a_place_that_cannot_be_used_is_named(tmp_path: Path, place: str):
+    (tmp_path / "a-file").write_text("", "utf-8")
+    done = cli("longtail", "install", "--data", str(tmp_path / place), check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {tmp_path / place}/longtail cannot be used: Not a directory; name another")
+    assert "Traceback" not in done.stderr
+
+
+def test_who_waits_for_another_installation_is_told_and_finds_it_done(tmp_path: Path):
+    wanted = Environment(tmp_path, "digest", "1.0")
+    (tmp_path / "venv").mkdir()
+    said: queue.Queue[str] = queue.Queue()
+    with (tmp_path / ".lock").open("w") as guard, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        waiting = pool.submit(install, wanted, said.put)
+        assert "waiting" in said.get(timeout=10)
+        standing(wanted)
+        fcntl.flock(guard, fcntl.LOCK_UN)
+        assert waiting.result(10) is False
+    assert said.empty()
 
 
 @pytest.mark.parametrize("piece", [1, 700, 5000])

@@ -17,14 +17,20 @@ Data = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+Again = Annotated[bool, typer.Option("--again", help="Make it anew although it is there, because it is broken.")]
+
+
 @app.command()
-def install(data: Data = None, json: Json = False) -> None:
+def install(data: Data = None, again: Again = False, json: Json = False) -> None:
     """Make LiteLLM's environment: every package pinned, each checked against its hash. Does nothing if it is there."""
     from antiphon.longtail.environment import environment, roots
     from antiphon.longtail.environment import install as make
+    from antiphon.longtail.runs import stop as end
 
     wanted = environment(roots(_text(data))[0])
-    made = make(wanted, _progress)
+    if again:
+        end(wanted.root)  # they would import from what is being removed
+    made = make(wanted, _progress, again)
     if json:
         print_json({"version": wanted.version, "folder": str(wanted.folder), "installed": made})
     else:

@@ -7,6 +7,7 @@ named by the digest of the locked requirements and of this Python, so that anoth
 import fcntl
 import hashlib
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -64,9 +65,22 @@ def environment(root: Path) -> Environment:
 def roots(data: str | None, environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:
     """Return where an environment is looked for, in order: a data directory, then the user's own place."""
     environ = os.environ if environ is None else environ
-    shared = environ.get("XDG_DATA_HOME") or str(Path(environ.get("HOME") or "~").expanduser() / ".local" / "share")
-    own = Path(shared).absolute() / "antiphon" / "longtail"
+    shared = Path(environ.get("XDG_DATA_HOME", ""))
+    if not shared.is_absolute():  # to be ignored, says the XDG Base Directory Specification
+        shared = _home(environ) / ".local" / "share"
+    own = shared / "antiphon" / "longtail"
     return (own,) if data is None else (Path(data).absolute() / "longtail", own)
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    """Return the user's directory; one without a name or a directory has the root, which a message will name."""
+    named = environ.get("HOME", "")
+    if os.path.isabs(named):  # noqa: PTH117 (an empty name is not a path)
+        return Path(named)
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return Path("/")
 
 
 def find(data: str | None) -> Environment:
@@ -80,36 +94,45 @@ def find(data: str | None) -> Environment:
     raise LongtailError(f"LiteLLM is not installed; run `{INSTALL}`, once per machine.")
 
 
-def install(wanted: Environment, say: Callable[[str], None]) -> bool:
+def install(wanted: Environment, say: Callable[[str], None], again: bool = False) -> bool:
     """Make an environment of exactly the locked packages; returns False where it was there already.
 
-    ``say`` is told what happens, line by line. Raises :class:`LongtailError` with the last words of what failed. Other
-    environments under the same root are removed afterwards.
+    ``again`` makes it anew all the same. ``say`` is told what happens, line by line. Raises :class:`LongtailError` with
+    the last words of what failed; nothing of a failed installation stays. Other environments under the same root are
+    removed afterwards.
     """
-    with _alone(wanted.root):
-        if wanted.installed:
+    with _alone(wanted.root, say):
+        if wanted.installed and not again:
             return False
         folder = wanted.folder
         shutil.rmtree(folder, ignore_errors=True)
-        say(f"making an environment for LiteLLM {wanted.version} in {folder}")
-        _run([sys.executable, "-m", "venv", str(folder)])
-        packages = len(re.findall(r"^[a-z0-9]", REQUIREMENTS.read_text("utf-8"), re.MULTILINE))
-        say(f"installing {packages} packages, each checked against its hash")
-        _run(
-            [
-                *(str(wanted.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
-                *("--require-hashes", "--only-binary", ":all:", "--requirement", str(REQUIREMENTS)),
-            ]
-        )
-        (folder / _STAMP).write_text(f"litellm {wanted.version}\n", "utf-8")
+        try:
+            _make(wanted, say)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)  # 270 MB that nothing would use
+            raise
         for other in folder.parent.iterdir():
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
         return True
 
 
+def _make(wanted: Environment, say: Callable[[str], None]) -> None:
+    say(f"making an environment for LiteLLM {wanted.version} in {wanted.folder}")
+    _run([sys.executable, "-m", "venv", str(wanted.folder)])
+    packages = len(re.findall(r"^[a-z0-9]", REQUIREMENTS.read_text("utf-8"), re.MULTILINE))
+    say(f"installing {packages} packages, each checked against its hash")
+    _run(
+        [
+            *(str(wanted.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
+            *("--require-hashes", "--only-binary", ":all:", "--requirement", str(REQUIREMENTS)),
+        ]
+    )
+    (wanted.folder / _STAMP).write_text(f"litellm {wanted.version}\n", "utf-8")
+
+
 @contextmanager
-def _alone(root: Path) -> Iterator[None]:
+def _alone(root: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Let one installation at a time work on ``root``; whoever waited finds the work done."""
     try:
         (root / "venv").mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -117,7 +140,11 @@ def _alone(root: Path) -> Iterator[None]:
     except OSError as error:
         raise LongtailError(f"{root} cannot be used: {error.strerror}; name another directory with --data") from None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another installation in the same place")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
         os.close(lock)
