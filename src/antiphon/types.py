@@ -159,6 +159,11 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
     tiers: "dict[str, Price] | None" = None
     """The prices by service tier; one that is not among them is unknown. ``None``: the same at every tier."""
 
+    @property
+    def free(self) -> bool:
+        """Whether everything that has a price costs nothing."""
+        return not any(msgspec.structs.astuple(self)[1 : 1 + _SIZE]) and self.input == 0
+
     def in_force(self, usage: Usage) -> "Price | None":
         """Return the price of a call that used this, by its service tier and length, or ``None``: unknown."""
         price: Price | None = self

@@ -30,6 +30,8 @@ def house(far: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
         },
         "models": {
             "ears": "far/whisper-1",
+            "painter": {"targets": ["far/painter"], "price": {"images": 0.04}},
+            "ranker": {"targets": ["ranks/ranker"], "price": {"searches": 0.0025}},
             "twice": {"targets": ["far/first", "far/second"]},
         },
     }

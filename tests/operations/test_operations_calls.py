@@ -63,6 +63,15 @@ async def test_rerank_of_cohere_counts_its_tokens_elsewhere(house, provider):
     assert (await house.record(got))["input"] == 7
 
 
+async def test_rerank_is_billed_by_the_search(house, provider):
+    meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 2}, "tokens": {"input_tokens": 7}}
+    provider.routes["POST /v1/rerank"] = says({"results": [], "meta": meta})
+    got = await post(house.port, "/v1/rerank", {"model": "ranker", "query": "q", "documents": ["a"]}, house.key)
+    row = await house.record(got)
+    assert (row["searches"], row["input"], row["cost"]) == (2, 0, 5 * 10**9)
+    assert got.headers["x-antiphon-cost"] == "0.005"
+
+
 async def test_moderations_with_and_without_a_model(house, provider, client):
     provider.routes["POST /v1/moderations"] = says({"id": "m", "model": "x", "results": []})
     client.moderations.create(input="hello", model="far/omni-moderation-2024-09-26")
@@ -71,6 +80,8 @@ async def test_moderations_with_and_without_a_model(house, provider, client):
     provider.seen.clear()
     client.moderations.create(input="hello")
     assert asked(provider, "POST", "/v1/moderations", JSON).json["model"] == "omni-moderation-latest"
+    await eventually(lambda: house.records()[-1]["operation"] == "moderations", 5)
+    assert (house.records()[-1]["cost"], house.records()[-1]["input"]) == (0, None)
 
 
 async def test_images(house, provider, client):
@@ -82,7 +93,21 @@ async def test_images(house, provider, client):
     seen = asked(provider, "POST", "/v1/images/generations", JSON)
     assert seen.json == {"prompt": "a cat", "model": "gpt-image-1", "n": 1}
     row = await recorded(house, raw.headers["x-antiphon-call-id"])
-    assert (row["operation"], row["input"], row["image_input"], row["output"]) == ("images", 10, 40, 200)
+    assert (row["operation"], row["input"], row["image_input"], row["image_output"]) == ("images", 10, 40, 200)
+    assert raw.headers["x-antiphon-cost"] == "0.00845"
+    assert (row["cost"], row["images"]) == (10 * 5_000_000 + 40 * 10_000_000 + 200 * 40_000_000, None)
+
+
+async def test_images_without_tokens_are_counted_by_the_piece(house, provider):
+    provider.routes["POST /v1/images/generations"] = says({"created": 1, "data": [{"url": "u"}, {"b64_json": "aGk="}]})
+    got = await post(house.port, "/v1/images/generations", {"model": "painter", "prompt": "x"}, house.key)
+    assert got.headers["x-antiphon-cost"] == "0.08"
+    row = await house.record(got)
+    assert (row["images"], row["cost"], row["estimated"], row["output"]) == (2, 8 * 10**10, 0, 0)
+    got = await post(house.port, "/v1/images/generations", {"model": "far/painter", "prompt": "x"}, house.key)
+    assert "x-antiphon-cost" not in got.headers
+    row = await house.record(got)
+    assert (row["images"], row["cost"]) == (2, None)
 
 
 async def test_images_without_counted_tokens_have_an_unknown_cost(house, provider):
@@ -103,7 +128,16 @@ async def test_images_as_events(house, provider, client):
     got = await post(house.port, "/v1/images/generations", {"model": "far/p", "prompt": "x", "stream": True}, house.key)
     assert (got.status, got.whole, got.body) == (200, True, text)
     row = await house.record(got)
-    assert (row["outcome"], row["stream"], row["output"]) == ("success", 1, 200)
+    assert (row["outcome"], row["stream"], row["image_output"]) == ("success", 1, 200)
+
+
+async def test_images_as_events_without_tokens(house, provider):
+    events = [{"type": "image_generation.partial_image"}, *[{"type": "image_generation.completed"}] * 2]
+    text = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    provider.routes["POST /v1/images/generations"] = sends(text, "text/event-stream")
+    body = {"model": "painter", "prompt": "x", "stream": True}
+    row = await house.record(await post(house.port, "/v1/images/generations", body, house.key))
+    assert (row["outcome"], row["images"], row["cost"]) == ("success", 2, 8 * 10**10)
 
 
 async def test_events_that_end_before_their_end_are_admitted(house, provider):
@@ -158,7 +192,19 @@ async def test_speech_comes_as_it_is_made(house, provider, client):
         "input": "hello", "model": "tts-1", "voice": "alloy",
     }  # fmt: skip
     row = await recorded(house, headers["x-antiphon-call-id"])
-    assert (row["operation"], row["outcome"], row["cost"], row["input"]) == ("speech", "success", None, None)
+    assert (row["operation"], row["outcome"], row["input"]) == ("speech", "success", 0)
+    assert (row["characters"], row["cost"], row["estimated"]) == (5, 5 * 15_000_000, 1)
+
+
+async def test_speech_told_in_tokens_is_audio(house, provider):
+    usage = {"input_tokens": 14, "output_tokens": 101, "total_tokens": 115}
+    events = [{"type": "speech.audio.delta", "audio": "aGk="}, {"type": "speech.audio.done", "usage": usage}]
+    text = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    provider.routes["POST /v1/audio/speech"] = sends(text, "text/event-stream")
+    body = {"model": "far/gpt-4o-mini-tts", "input": "hello", "voice": "alloy", "stream_format": "sse"}
+    row = await house.record(await post(house.port, "/v1/audio/speech", body, house.key))
+    assert (row["input"], row["audio_output"], row["characters"]) == (14, 101, None)
+    assert row["cost"] == 14 * 600_000 + 101 * 12_000_000
 
 
 async def test_speech_that_breaks_off_breaks_the_connection(house, provider):
@@ -172,7 +218,8 @@ async def test_speech_that_breaks_off_breaks_the_connection(house, provider):
     got = await post(house.port, "/v1/audio/speech", {"model": "far/tts", "input": "x"}, house.key)
     assert (got.status, got.whole) == (200, False)
     assert len(got.body) < 500
-    assert (await house.record(got))["outcome"] == "partial"
+    row = await house.record(got)
+    assert (row["outcome"], row["characters"], row["estimated"]) == ("partial", 1, 1)
 
 
 async def test_speech_without_a_byte_is_no_answer(house, provider):
@@ -240,14 +287,26 @@ async def test_a_transcription_billed_by_the_second(house, provider, client):
     provider.routes["POST /v1/audio/transcriptions"] = says({"text": "x", "usage": {"type": "duration", "seconds": 9}})
     raw = client.audio.transcriptions.with_raw_response.create(file=("a.wav", WAV), model="ears")
     row = await recorded(house, raw.headers["x-antiphon-call-id"])
-    assert (row["outcome"], row["cost"], row["input"]) == ("success", None, None)
+    assert (row["outcome"], row["seconds"], row["cost"], row["input"]) == ("success", 9, 9 * 10**8, 0)
+    assert raw.headers["x-antiphon-cost"] == "0.0009"
+
+
+async def test_a_transcription_that_only_says_how_long_it_was(house, provider, client):
+    provider.routes["POST /v1/audio/transcriptions"] = says({"text": "x", "duration": 8.47, "segments": []})
+    raw = client.audio.transcriptions.with_raw_response.create(
+        file=("a.wav", WAV), model="ears", response_format="verbose_json"
+    )
+    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    assert (row["seconds"], row["cost"], row["estimated"]) == (9, 9 * 10**8, 1)
 
 
 async def test_subtitles_are_text(house, provider, client):
     text = b"WEBVTT\n\n00:00.000 --> 00:01.000\nhello\n"
     provider.routes["POST /v1/audio/transcriptions"] = sends(text, "text/vtt")
-    got = client.audio.transcriptions.create(file=("a.wav", WAV), model="ears", response_format="vtt")
-    assert got == text.decode()
+    raw = client.audio.transcriptions.with_raw_response.create(file=("a.wav", WAV), model="ears", response_format="vtt")
+    assert raw.text == text.decode()
+    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    assert (row["outcome"], row["seconds"], row["cost"]) == ("success", None, None)
 
 
 async def test_a_transcription_as_events(house, provider, client):

@@ -15,6 +15,7 @@ CONFIG = {
     "models": {
         "mine": {"targets": ["sim/echo"], "price": {"input": 2.5, "cache_read": 0.125, "output": 10.000001}},
         "half": {"targets": ["far/x"], "price": {"input": 1}},
+        "draw": {"targets": ["far/x"], "price": {"images": 0.04, "searches": 0.01, "cache_write_long": 6}},
     },
 }
 
@@ -41,6 +42,27 @@ async def test_exact_dollars_for_each_bucket(gateway: Gateway) -> None:
     }
     assert answer["price_version"].startswith("config:")
     assert (answer["model"], answer["target"], answer["currency"]) == ("mine", "sim/echo", "USD")
+
+
+async def test_units_and_long_writes(gateway: Gateway) -> None:
+    answer = (await ask(gateway, model="draw", images=3, cache_write_long_tokens=1000, searches=0)).json
+    assert answer["cost"] == "0.126"
+    assert answer["units"] == {
+        "images": {"count": 3, "dollars_each": "0.04", "cost": "0.12"},
+        "searches": {"count": 0, "dollars_each": "0.01", "cost": "0"},
+    }
+    assert answer["buckets"] == {"cache_write_long": {"tokens": 1000, "dollars_per_million": "6", "cost": "0.006"}}
+    answer = (await ask(gateway, model="draw", images=1, seconds=60)).json
+    assert (answer["cost"], answer["units"]["seconds"]["cost"]) == ("unknown", "unknown")
+
+
+async def test_a_service_tier_has_its_own_price(gateway: Gateway) -> None:
+    counts = {"model": "openai/gpt-5.5", "input_tokens": 1000, "output_tokens": 100}
+    costs = [(await ask(gateway, **counts, service_tier=tier)).json["cost"] for tier in ("default", "flex", "Priority")]
+    assert costs == ["0.008", "0.004", "0.02"]
+    answer = (await ask(gateway, **counts, service_tier="reserved")).json
+    assert (answer["cost"], answer["buckets"]["input"]["dollars_per_million"]) == ("unknown", "unknown")
+    assert (await ask(gateway, **counts, service_tier=5)).status == 400
 
 
 async def test_as_a_call_is_charged(gateway: Gateway) -> None:

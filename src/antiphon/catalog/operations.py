@@ -26,6 +26,8 @@ class Operation(msgspec.Struct, frozen=True):
     """Its answer may be something else than JSON or events: audio, subtitles, the content of a file."""
     unit: str = ""
     """What most providers bill by, where their answers do not count tokens."""
+    output: str = "output"
+    """The bucket of the tokens that come out."""
     free: bool = False
     """Nothing is billed for it."""
 
@@ -33,10 +35,16 @@ class Operation(msgspec.Struct, frozen=True):
 _ROWS = (
     Operation("rerank", "/v1/rerank", "json", needs=("query", "documents"), unit="searches"),
     Operation("moderations", "/v1/moderations", "json", default="omni-moderation-latest", needs=("input",)),
-    Operation("images", "/v1/images/generations", "json", needs=("prompt",), unit="images"),
-    Operation("image_edits", "/v1/images/edits", "form", unit="images"),
-    Operation("image_variations", "/v1/images/variations", "form", unit="images"),
-    Operation("speech", "/v1/audio/speech", "json", needs=("input",), bytes=True, unit="characters"),
+    Operation("images", "/v1/images/generations", "json", needs=("prompt",), unit="images", output="image_output"),
+    Operation("image_edits", "/v1/images/edits", "form", unit="images", output="image_output"),
+    Operation("image_variations", "/v1/images/variations", "form", unit="images", output="image_output"),
+    Operation(
+        *("speech", "/v1/audio/speech", "json"),
+        needs=("input",),
+        bytes=True,
+        unit="characters",
+        output="audio_output",
+    ),
     Operation("transcriptions", "/v1/audio/transcriptions", "form", bytes=True, unit="seconds"),
     Operation("translations", "/v1/audio/translations", "form", bytes=True, unit="seconds"),
     Operation("files", "/v1/files", "any", model=False, bytes=True, free=True),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 NO_CONTENT = 204
 _UNKNOWN = Usage(estimated=True)
-"""What was used, where nobody counted it in tokens."""
+"""What was used, where nobody counted it."""
 
 
 class Relayed(Call):
@@ -269,17 +269,20 @@ class Leg(Attempt):
 
 
 class _Book(Book):
-    """Of what nobody counted in tokens the usage is unknown, and so is the cost; that is not nothing."""
+    """Of what nobody counted the usage is unknown, and so is the cost, unless nothing is billed at all."""
 
     __slots__ = ()
 
     def counted(self, output_bytes: int) -> Usage:
-        return _UNKNOWN
+        wire = self.wire
+        assert isinstance(wire, Plain)
+        return wire.asked(self.envelope) or _UNKNOWN
 
     def _record(self, outcome: Outcome, target: Target | None, usage: Usage | None, status: int, error: str) -> Record:
         known = usage is not None and usage != _UNKNOWN
         record = super()._record(outcome, target, usage if known else None, status, error)
         call = self.call
         assert isinstance(call, Relayed)
-        nothing = call.row.free or call.method != "POST" or outcome is Outcome.ERROR
+        free = target is not None and target.price is not None and target.price.free
+        nothing = free or call.row.free or call.method != "POST" or outcome is Outcome.ERROR
         return record if known or nothing else structs.replace(record, cost=None, price_version="")

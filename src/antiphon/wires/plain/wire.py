@@ -16,7 +16,6 @@ from antiphon.wires.sse import data_of
 from antiphon.wires.table import wire_of
 from antiphon.wires.wire import Encoded, Envelope, Whole, Wire
 
-_UNSET: Any = msgspec.UNSET
 _LAST = (".done", ".completed")
 """How the type of the event ends that ends a stream of these operations; it carries the usage."""
 
@@ -26,17 +25,11 @@ class _Request(msgspec.Struct, kw_only=True):
     stream: bool | None = None
 
 
-class _Meta(msgspec.Struct):
-    tokens: msgspec.Raw = _UNSET
-
-
-class _Answer(msgspec.Struct):
-    """An answer or an event. Cohere's rerank counts tokens in ``meta.tokens``."""
+class _Answer(usages.Told):
+    """An answer or an event."""
 
     type: Any = ""
     error: Any = None
-    usage: msgspec.Raw = _UNSET
-    meta: _Meta | None = None
     message: Any = None
 
 
@@ -90,13 +83,17 @@ class Plain(OpenAI):
         answer = _read(body)
         if answer.error is not None:
             raise _reported(answer)
-        return Whole(_usage_of(answer), 0)
+        return Whole(usages.of(self._row, answer), 0)
 
     def watch(self, envelope: Envelope, hides_usage: bool) -> "EventWatch":  # type: ignore[override]
-        return EventWatch()
+        return EventWatch(self._row)
 
     def input_bytes(self, envelope: Envelope) -> int:
         return 0
+
+    def asked(self, envelope: Envelope) -> Usage | None:
+        """Return what a request alone says will be used, or ``None``."""
+        return usages.asked(self._row, envelope.document)
 
 
 MODEL_LIMIT = 256
@@ -116,15 +113,17 @@ def spoken_at(target: Target) -> Wire:
 class EventWatch:
     """Watches events with a ``type``, as images, speech and transcriptions stream them."""
 
-    __slots__ = ("committed", "complete", "ended", "error", "output_bytes", "usage")
+    __slots__ = ("_images", "_row", "committed", "complete", "ended", "error", "output_bytes", "usage")
 
-    def __init__(self) -> None:
+    def __init__(self, row: Operation) -> None:
         self.committed = False
         self.ended = False
         self.complete = False
         self.error: CallError | None = None
         self.usage: Usage | None = None
         self.output_bytes = 0
+        self._row = row
+        self._images = 0
 
     def frame(self, frame: bytes) -> bytes:
         """See :meth:`antiphon.wires.wire.Watch.frame`."""
@@ -139,8 +138,12 @@ class EventWatch:
             self.error = _reported(event)
             return frame
         self.committed = True
-        self.usage = _usage_of(event) or self.usage
-        self.complete = self.complete or str(event.type).endswith(_LAST)
+        self.usage = usages.of(self._row, event) or self.usage
+        if str(event.type).endswith(_LAST):
+            self.complete = True
+            self._images += self._row.unit == "images"
+            if self._images and (self.usage is None or self.usage.images):
+                self.usage = Usage(images=self._images)  # one event tells one that is finished
         return frame
 
 
@@ -155,11 +158,3 @@ def _read(data: bytes) -> _Answer:
 def _reported(answer: _Answer) -> BadAnswer:
     error = answer.error if answer.error is not None else answer.message
     return BadAnswer(f"The provider reported an error: {error.get('message') if type(error) is dict else error}")
-
-
-def _usage_of(answer: _Answer) -> Usage | None:
-    if answer.usage is not _UNSET:
-        return usages.read(bytes(answer.usage))
-    if answer.meta is not None and answer.meta.tokens is not _UNSET:
-        return usages.read(bytes(answer.meta.tokens))
-    return None
