@@ -21,8 +21,8 @@ GEMINI_METHODS = (
 
 _CLIENTS = ((b"anthropic-version", "messages"), (b"x-goog-api-client", "generate"), (b"x-goog-api-key", "generate"))
 """Header fields that only one wire's clients send."""
-_SHARED = b"/v1/models"
-"""Where the clients of several wires ask for models."""
+_SHARED = (b"/v1/models", b"/v1/files")
+"""Where the clients of several wires ask for models and files."""
 
 
 def client_of(fields: Iterable[tuple[bytes, bytes]]) -> str:
@@ -41,6 +41,6 @@ def shape_of(path: bytes, fields: Iterable[tuple[bytes, bytes]] = ()) -> Wire:
             return wire_of(operation)
     if path.startswith(b"/v1/models/") and path.endswith(GEMINI_METHODS):
         return wire_of("generate")
-    if path == _SHARED or path.startswith(_SHARED + b"/"):
+    if any(path == shared or path.startswith(shared + b"/") for shared in _SHARED):
         return wire_of(client_of(fields))
     return wire_of("chat")
