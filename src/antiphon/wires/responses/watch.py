@@ -97,13 +97,18 @@ class ResponsesWatch:
         return frame
 
     def admit(self, error: CallError) -> bytes:
-        """Return the events that admit a break, numbered on from what came."""
+        """Return the events that admit a break, numbered on from what came.
+
+        A response in the background has not failed because its stream did: its provider goes on with it.
+        """
         if self.ended or (self._told and self.response):
             return b""
         frames = Frames(self._number)
         said = b"" if self._told else error_frame(error, frames)
         self._told = True
         problem = self._problem
+        if self._eager and problem is None:
+            return said
         why = error_of(error) if problem is None else {"code": problem.code, "message": problem.words()}
         self.response = self.so_far("failed", error=why)
         failed = {"response": msgspec.Raw(self.response)}
