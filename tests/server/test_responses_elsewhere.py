@@ -186,6 +186,14 @@ def test_in_the_background(client: openai.OpenAI, own: Owner) -> None:
     assert (event.type, event.sequence_number) == ("response.completed", 2)
 
 
+def test_a_stream_in_the_background_can_be_left_at_once(client: openai.OpenAI, own: Owner) -> None:
+    for _ in range(10):
+        with client.responses.create(model="own/x", input="Hi", background=True, stream=True) as stream:
+            name = next(iter(stream)).response.id
+        assert client.responses.retrieve(name).id == name
+        assert client.responses.cancel(name).status == "cancelled"
+
+
 async def test_what_was_used_is_in_the_ledger_once(gateway: Gateway, client: openai.OpenAI, own: Owner) -> None:
     begun = client.responses.create(model=PRICED, input="Hi", background=True)
     own.finish(begun.id)

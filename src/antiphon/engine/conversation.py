@@ -59,14 +59,19 @@ class Conversation:
         if not response:
             return ""
         if _keeps(target):
-            self.begun(target, response)
+            self._note(target, response)
             if self._noted is not None:
                 await asyncio.wrap_future(self._noted)
             return ""
         return await asyncio.wrap_future(self._store.put(self._key_id, lambda: self._kept(response, cuts)))
 
-    def begun(self, target: Target, response: bytes) -> None:
-        """Note who keeps a response, of a stream as soon as it has begun: its caller may leave and come back for it."""
+    async def begun(self, target: Target, response: bytes) -> None:
+        """Note who keeps the response that a stream has begun with: its caller may leave and come back for it."""
+        self._note(target, response)
+        if self._noted is not None and self._document.get("background") is True:
+            await asyncio.wrap_future(self._noted)
+
+    def _note(self, target: Target, response: bytes) -> None:
         if self._noted is None and _keeps(target) and (place := _place(target, response, self._streamed)):
             self._noted = self._store.put(self._key_id, lambda: place)
 

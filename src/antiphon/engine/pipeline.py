@@ -53,7 +53,11 @@ async def ask(run: "Runtime", call: Call) -> Answer:
         return alone.estimated(wire, envelope, call.id)
     if attempt.stream is not None:
         if conversation is not None:
-            conversation.begun(attempt.target, attempt.stream.begun)
+            try:
+                await conversation.begun(attempt.target, attempt.stream.begun)
+            except BaseException:
+                attempt.stream.close()
+                raise
         return Answer(200, headers_of(book, attempt), stream=attempt.stream)
     whole = attempt.whole
     usage = whole.usage or book.counted(whole.output_bytes) if whole is not None else None

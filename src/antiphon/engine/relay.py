@@ -275,8 +275,8 @@ class _Book(Book):
 
     def counted(self, output_bytes: int) -> Usage:
         wire = self.wire
-        assert isinstance(wire, Plain)
-        return wire.asked(self.envelope) or _UNKNOWN
+        asked = wire.asked(self.envelope) if isinstance(wire, Plain) else None
+        return asked or _UNKNOWN
 
     def _record(self, outcome: Outcome, target: Target | None, usage: Usage | None, status: int, error: str) -> Record:
         known = usage is not None and usage != _UNKNOWN
