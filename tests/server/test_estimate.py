@@ -87,7 +87,7 @@ async def test_unknown_is_not_zero(gateway: Gateway) -> None:
 async def test_a_long_call_is_priced_as_one(gateway: Gateway) -> None:
     """Where a list has another price for long contexts, it holds for the whole call, as in the ledger."""
     from antiphon.catalog import load
-    from antiphon.engine.pipeline import dollars
+    from antiphon.engine.heading import dollars
     from antiphon.types import Usage
 
     catalog = load(str(gateway.config), environ={})

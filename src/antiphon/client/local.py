@@ -7,10 +7,9 @@ from typing import Any
 from antiphon import errors
 from antiphon.catalog import load
 from antiphon.client.facts import Facts, facts_of
-from antiphon.engine.call import Answer, Call
-from antiphon.engine.pipeline import dollars
+from antiphon.engine.call import Answer, Call, Streamed
+from antiphon.engine.heading import dollars
 from antiphon.engine.runtime import Runtime
-from antiphon.engine.stream import Stream
 from antiphon.types import Caller
 
 CALLER = Caller("local", "in process", admin=True)
@@ -20,7 +19,7 @@ CALLER = Caller("local", "in process", admin=True)
 class LocalFrames:
     """A stream of the engine; its cost is known from its record, after the end."""
 
-    def __init__(self, answer: Answer, stream: Stream) -> None:
+    def __init__(self, answer: Answer, stream: Streamed) -> None:
         self._answer = answer
         self._stream = stream
         self.next = stream.next

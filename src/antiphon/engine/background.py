@@ -14,6 +14,7 @@ from msgspec import structs
 from antiphon.engine import pipeline
 from antiphon.engine.bridge import bridge
 from antiphon.engine.call import Answer, Call, Streamed
+from antiphon.engine.heading import listed
 from antiphon.errors import BadAnswer, CallError, Truncated, Unavailable
 from antiphon.transport import Headers
 from antiphon.types import Model
@@ -209,7 +210,7 @@ async def accepted(
     headers: Headers = [(b"content-type", kind.encode()), (wire.request_id, call.id.encode())]
     headers.append((b"x-antiphon-call-id", call.id.encode()))
     if dropped:
-        headers.append((b"x-antiphon-dropped", pipeline.listed(dropped)))
+        headers.append((b"x-antiphon-dropped", listed(dropped)))
     if streams:
         return Answer(200, headers, stream=work.follow())
     return Answer(200, headers, work.draft.encode())

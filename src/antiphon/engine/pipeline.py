@@ -1,20 +1,18 @@
 """The life of a call, top to bottom: peek, admit, plan, attempt, settle, answer."""
 
 import asyncio
-import re
 from typing import TYPE_CHECKING
 
 from antiphon import routing
-from antiphon.clock import monotonic
 from antiphon.engine import alone
-from antiphon.engine.attempt import Attempt, passing
-from antiphon.engine.book import Book, microseconds
+from antiphon.engine.attempt import Attempt
+from antiphon.engine.book import Book
 from antiphon.engine.bridge import bridge, offers
 from antiphon.engine.call import Answer, Call
+from antiphon.engine.heading import headers_of
 from antiphon.engine.parts import AttemptInParts
 from antiphon.errors import BadRequest, CallError, Forbidden, Unavailable, UpstreamError
-from antiphon.transport import Headers
-from antiphon.types import PICO, Model, Outcome, Target, Usage
+from antiphon.types import Model, Outcome, Target, Usage
 from antiphon.wires import Envelope, Wire, wire_of
 
 if TYPE_CHECKING:
@@ -132,43 +130,3 @@ def _settle_cancelled(book: Book, plan: tuple[Target, ...]) -> None:
     tried = book.attempts[-1].target if book.attempts else ""
     target = next((target for target in plan if target.name == tried), None)
     book.abandon(target, book.counted(0) if target else None)
-
-
-def headers_of(book: Book, attempt: Attempt) -> Headers:
-    """Return the provider's headers that may pass, and ours: id, target, attempts, cost, timing."""
-    call, wire, way = book.call, book.wire, attempt.bridge
-    if way.verbatim:
-        headers = passing(attempt.headers, wire, True)
-        headers.append((b"content-type", attempt.content_type))
-    else:
-        kind = wire.stream_type if attempt.stream is not None else "application/json"
-        headers = [(b"content-type", kind.encode()), (wire.request_id, call.id.encode())]
-        headers += passing(attempt.headers, way.far, False)
-        if way.dropped:
-            headers.append((b"x-antiphon-dropped", listed(way.dropped)))
-    headers.append((b"x-antiphon-call-id", call.id.encode()))
-    headers.append((b"x-antiphon-target", attempt.target.name.encode()))
-    headers.append((b"x-antiphon-attempts", b"%d" % max(1, len(book.attempts) + (attempt.stream is not None))))
-    if (record := book.record) is not None and record.cost is not None:
-        headers.append((b"x-antiphon-cost", dollars(record.cost).encode()))
-    upstream = microseconds(attempt.started, book.first_output or attempt.started)
-    own = max(0, microseconds(call.started, monotonic()) - upstream)
-    headers.append(
-        (
-            b"server-timing",
-            b"upstream;dur=%d.%03d, antiphon;dur=%d.%03d" % (*divmod(upstream, 1000), *divmod(own, 1000)),
-        )
-    )
-    return headers
-
-
-def listed(names: tuple[str, ...]) -> bytes:
-    """Return names as a header value; they may be fields that a caller made up, of any length and content."""
-    shown = [re.sub(r"[^A-Za-z0-9_.\[\]-]", "?", name[:64]) for name in names[:32]]
-    return ", ".join(shown).encode()
-
-
-def dollars(picodollars: int) -> str:
-    """Return an amount as an exact decimal number of dollars, such as ``0.0000315``."""
-    whole, part = divmod(picodollars, PICO)
-    return f"{whole}.{part:012d}".rstrip("0").rstrip(".")

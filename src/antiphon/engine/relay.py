@@ -13,8 +13,9 @@ from antiphon.engine.book import Book
 from antiphon.engine.bridge import SameWire
 from antiphon.engine.call import Answer, Call
 from antiphon.engine.deadline import Deadline
+from antiphon.engine.heading import headers_of
 from antiphon.engine.passage import Passage, Raw
-from antiphon.engine.pipeline import admit, headers_of
+from antiphon.engine.pipeline import admit
 from antiphon.engine.runtime import head_of
 from antiphon.engine.stream import SSE, Stream
 from antiphon.engine.upload import Upload

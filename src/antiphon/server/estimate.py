@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from antiphon.engine.pipeline import dollars
+from antiphon.engine.heading import dollars
 from antiphon.errors import BadRequest, Forbidden
 from antiphon.server.envelope import Headers
 from antiphon.types import BUCKETS, COUNTS, UNITS, Price, Usage
