@@ -287,6 +287,27 @@ def test_a_model_is_called_with_post_only(gateway, method):
     assert "POST" in headers["allow"]
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/chat/completions", "x-request-id"),
+        ("/v1/responses", "x-request-id"),
+        ("/v1/messages", "request-id"),
+        ("/v1beta/models/sim%2Fecho:generateContent", "x-request-id"),
+        ("/model/sim%2Fecho/converse", "x-amzn-requestid"),
+    ],
+)
+@pytest.mark.parametrize(("key", "expected"), [("", 401), ("KEY", 400)])
+def test_a_refused_request_has_a_name_too(gateway, path, name, key, expected):
+    given = {"Authorization": f"Bearer {gateway.key if key else 'ap-nobody'}"}
+    status, headers, body = ask(gateway, "POST", path, b"{", **given)
+    assert status == expected
+    assert headers[name].startswith("req_")
+    assert "x-antiphon-call-id" not in headers
+    if name == "request-id":
+        assert json.loads(body)["request_id"] == headers[name]
+
+
 def test_two_authorizations(gateway):
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)
     connection.putrequest("GET", "/v1/models")

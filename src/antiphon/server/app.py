@@ -55,8 +55,10 @@ class Gateway:
         except Exception:
             if request.started:
                 raise
-            logger.exception("The gateway failed on %s %s", scope["method"], scope["raw_path"])
-            await request.answer(*answer_to(_INTERNAL, self._shape(scope)))
+            failure = CallError("The gateway failed. The cause is in its log.")
+            answer = answer_to(failure, self._shape(scope))
+            logger.exception("The gateway failed on %s %s (%s)", scope["method"], scope["raw_path"], failure.call_id)
+            await request.answer(*answer)
 
     def _shape(self, scope: Scope) -> Wire:
         return shape_of(self._prefixes.plain(scope["raw_path"]), scope["headers"])
@@ -76,6 +78,3 @@ class Gateway:
         if keys is None:
             raise Unauthorized("This gateway keeps no keys: it runs without a data directory.")
         return keys.lookup(token)
-
-
-_INTERNAL = CallError("The gateway failed. The cause is in its log.")

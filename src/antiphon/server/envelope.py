@@ -4,6 +4,7 @@ import math
 
 import msgspec
 
+from antiphon.clock import new_id
 from antiphon.errors import CallError, MethodNotAllowed, UpstreamStatus
 from antiphon.wires import Wire, wire_of
 
@@ -20,7 +21,8 @@ def body_of(error: CallError) -> bytes:
 def answer_to(error: CallError, wire: Wire) -> tuple[int, Headers, bytes]:
     """Return status, headers (without framing) and body for an error that ends a call.
 
-    An error answer of a provider keeps its status and, where it is a JSON object, its body as it came.
+    An error answer of a provider keeps its status and, where it is a JSON object, its body as it came. An error that
+    has no name gets one.
     """
     headers = [_JSON, *wire.error_headers(error)]
     body = b""
@@ -35,8 +37,10 @@ def answer_to(error: CallError, wire: Wire) -> tuple[int, Headers, bytes]:
         headers.append((b"allow", ", ".join(error.allowed).encode()))
     if error.call_id:
         headers.append((b"x-antiphon-call-id", error.call_id.encode()))
-        if not any(name == wire.request_id for name, _ in headers):
-            headers.append((wire.request_id, error.call_id.encode()))
+    else:
+        error.call_id = new_id("req")  # no call came of the request, and still its client tells of it by a name
+    if not any(name == wire.request_id for name, _ in headers):
+        headers.append((wire.request_id, error.call_id.encode()))
     return error.status, headers, body or wire.error_body(error)
 
 
