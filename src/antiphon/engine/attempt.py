@@ -19,7 +19,8 @@ from antiphon.errors import (
 )
 from antiphon.transport import Headers, Request, Response
 from antiphon.types import Outcome, Target
-from antiphon.wires.wire import Whole, Wire
+from antiphon.wires.table import TIERS
+from antiphon.wires.wire import Whole, Wire, service_tier
 
 if TYPE_CHECKING:
     from antiphon.engine.runtime import Runtime
@@ -97,6 +98,8 @@ class Attempt:
             self.headers = response.headers
             if response.status != 200:
                 raise await refused(response, self.bridge)
+            told = TIERS.get(self.bridge.operation)
+            self._book.service_tier = service_tier(_header(self.headers, told).decode("latin-1")) if told else ""
             if self._book.envelope.stream:
                 await self._open(response, due)
                 return

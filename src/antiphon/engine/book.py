@@ -4,6 +4,8 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from antiphon.clock import monotonic
 from antiphon.engine.call import Call
 from antiphon.errors import CallError, Cancelled, LedgerError, Unavailable
@@ -24,7 +26,10 @@ def microseconds(start: float, end: float) -> int:
 class Book:
     """Collects what happens to a call and settles it exactly once."""
 
-    __slots__ = ("_run", "attempts", "call", "conversation", "envelope", "first_output", "record", "wire")
+    __slots__ = (
+        *("_run", "attempts", "call", "conversation", "envelope"),
+        *("first_output", "record", "service_tier", "wire"),
+    )
 
     def __init__(
         self, run: "Runtime", call: Call, wire: Wire, envelope: Envelope, conversation: "Conversation | None" = None
@@ -39,6 +44,8 @@ class Book:
         self.first_output: float | None = None
         """Monotonic time of the first output shown to the caller."""
         self.record: Record | None = None
+        self.service_tier = ""
+        """How the provider's head says it served the call; most say it in the body, with the counts."""
         run.telemetry.in_flight += 1
 
     def counted(self, output_bytes: int) -> Usage:
@@ -103,6 +110,8 @@ class Book:
 
     def _record(self, outcome: Outcome, target: Target | None, usage: Usage | None, status: int, error: str) -> Record:
         call, price = self.call, target.price if target else None
+        if self.service_tier and usage is not None:
+            usage = structs.replace(usage, service_tier=usage.service_tier or self.service_tier)
         used = usage or _NOTHING
         # Without a price only nothing costs nothing.
         cost = price.cost(used) if price is not None else None if any(used.counts) else 0

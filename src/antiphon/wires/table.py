@@ -57,6 +57,9 @@ COUNTERS = {
 }
 """Operations that ask how many tokens a request for generation has, likewise."""
 
+TIERS = {"generate": b"x-gemini-service-tier"}
+"""Operation to the header that says how a call was served, where the answer's body does not."""
+
 _FAMILY: Mapping[str, Mapping[str, str]] = {
     operation: family for family in (CODECS, EMBEDDERS, COUNTERS) for operation in family
 }
