@@ -197,6 +197,23 @@ def test_shown_listed_and_deleted(client: openai.OpenAI) -> None:
     assert caught.value.code == "previous_response_not_found"
 
 
+@pytest.mark.parametrize("model", ["m", "sim/echo"])
+def test_told_again_with_the_same_numbers(client: openai.OpenAI, model: str) -> None:
+    first = list(client.responses.create(model=model, input="One two three", stream=True))
+    name = first[-1].response.id
+    again = list(client.responses.retrieve(name, stream=True))
+    shapes = [[(event.type, event.sequence_number, getattr(event, "delta", None)) for event in each]
+              for each in (first, again)]  # fmt: skip
+    assert shapes[0] == shapes[1]
+    assert again[-1].response == first[-1].response
+    middle = len(first) // 2
+    rest = list(client.responses.retrieve(name, stream=True, starting_after=middle))
+    assert [event.sequence_number for event in rest] == list(range(middle + 1, len(first)))
+    whole = client.responses.create(model=model, input="One")
+    with client.responses.stream(response_id=whole.id) as helped:
+        assert helped.get_final_response().output_text == whole.output_text
+
+
 def test_not_stored(client: openai.OpenAI) -> None:
     for stream in (False, True):
         answer = client.responses.create(model="m", input="One", store=False, stream=stream)
