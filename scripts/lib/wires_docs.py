@@ -36,6 +36,25 @@ Where both wires are the same, nothing is translated: request and answer stay th
 Structured output is shown for models that can; of others the schema is asked for in words and `format` is reported.
 A user's name that the target's provider would refuse (longer than 64 characters at OpenAI, an address at Anthropic)
 arrives as its SHA-256, which is the same name for the same person.
+
+Declared rules, on every pair:
+
+- `x-antiphon-dropped` and errors name a field as the caller's wire spells it: `generationConfig.seed`,
+  `stop_sequences`.
+- A value that asks for nothing (an empty text, list or object) is not told; `0` and `false` are values.
+- What a model made is never left out of an answer: see *as text*. What a sound says stands before it. Such a text that
+  comes back in a caller's history is read as what it was. A sound that comes in samples without a head, as streams
+  have it, is a WAV file where it comes whole.
+- Where a target's assistant only speaks (all but Gemini's), images of earlier answers stand in the user's next turn,
+  and a sound whose words are known is its words. Images and files in tools' results stand in the user's next turn for
+  Chat Completions, and for Gemini's models before 3.
+- Thinking that another wire's model made is not shown to a target; it survives in the caller's history and returns to
+  the wire it came from.
+- A citation names a page or a document with its title, and the text behind which it stands. Where a wire has only
+  places in documents (Messages), a document without one is a search result.
+- Message threads (`thread`) are forwarded, with their beta, to a provider of the Messages wire; on any other target
+  `create` is a 400 and `continue` a 404, as the API answers where it holds no thread. `anthropic-version` is the
+  caller's on the same wire, and 2023-06-01 in a translated call, because it takes `temperature`, `top_p` and `top_k`.
 """
 TAIL = """
 ## Embeddings

@@ -470,12 +470,12 @@ def test_what_only_tunes_is_left_out_and_reported(ask: Any, write: Any) -> None:
     )
     body, dropped = write(request)
     assert set(dropped) == {
-        "name", "detail", "seed", "frequency_penalty", "logprobs", "top_logprobs", "metadata", "service_tier", "stop",
-        "store",
+        "name", "detail", "seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "metadata",
+        "service_tier", "stop", "store",
     }  # fmt: skip
     assert (body["stop_sequences"], body["speed"]) == (["END"], "fast")
     assert set(body) == {"model", "max_tokens", "messages", "stop_sequences", "speed"}
-    assert write(ask(logprobs=False))[1] == ()
+    assert write(ask(logprobs=False))[1] == ("logprobs",)
 
 
 def test_several_answers_are_refused(ask: Any, write: Any) -> None:

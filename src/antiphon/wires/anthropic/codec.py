@@ -14,7 +14,6 @@ from antiphon.wires.spelling import Spellings
 from antiphon.wires.sse import SSESplitter
 
 _SPELLINGS: Spellings = {
-    "citations": ("citations.enabled",),
     "filename": ("title",),
     "format": ("output_config.format", "output_format"),
     "parallel_tool_calls": ("tool_choice.disable_parallel_tool_use",),

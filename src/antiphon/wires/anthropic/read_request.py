@@ -13,6 +13,13 @@ from antiphon.wires.neutral import Format, Reasoning, Request, Text, Tool, ToolC
 _MODES = {"auto": "auto", "any": "required", "tool": "tool", "none": "none"}
 _TIERS = {"standard_only": "default"}
 _EFFORTS = {"max": "xhigh"}
+_MEMBERS = {
+    "metadata": ("user_id",),
+    "output_config": ("effort", "format"),
+    "thinking": ("type", "budget_tokens", "display"),
+    "tool_choice": ("type", "name", "disable_parallel_tool_use"),
+}
+"""Objects of a request, and those of their members that are read; another is reported under its path."""
 _TUNING = ("input_examples", "allowed_callers", "eager_input_streaming", "defer_loading")
 """Members of a tool that only this wire has; they are reported under their path."""
 
@@ -140,8 +147,9 @@ def _summary(display: str | None) -> str:
 
 def _extras(document: dict[str, Any], raw: shape.Request) -> dict[str, Any]:
     extras = {name: value for name, value in document.items() if name not in shape.READ and value is not None}
-    told = document.get("metadata") or {}
-    extras |= {f"metadata.{name}": value for name, value in told.items() if name != "user_id"}
+    for field, known in _MEMBERS.items():
+        told = document.get(field) or {}
+        extras |= {f"{field}.{name}": value for name, value in told.items() if name not in known and value is not None}
     for tool in raw.tools or ():
         for name in _TUNING:
             if tool.get("type") in (None, "custom") and tool.get(name):

@@ -28,14 +28,8 @@ from antiphon.wires.person import IDENTIFIER, opaque
 
 _encode = msgspec.json.Encoder().encode
 
-_NOT_HERE: dict[str, tuple[Any, ...]] = {
-    "seed": (None,),
-    "presence_penalty": (None, 0),
-    "frequency_penalty": (None, 0),
-    "logprobs": (None, False),
-    "top_logprobs": (None, 0),
-}
-"""What this wire has no member for, and the values that ask for nothing."""
+_NOT_HERE = ("seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs")
+"""What this wire has no member for."""
 _OWN = frozenset(
     ("cache_control", "container", "context_management", "diagnostics", "fallbacks", "inference_geo", "speed", "betas")
 )
@@ -92,6 +86,8 @@ def _short_content(blocks: list[dict[str, Any]]) -> list[dict[str, Any]] | str:
 
 def _write_format(body: dict[str, Any], turns: Turns, form: Format, generation: Generation, dropped: Dropped) -> None:
     schema = form.schema if form.kind == "schema" else None
+    if schema is not None and form.description:
+        schema = {"description": form.description, **schema}
     fitted = fit(schema) if schema is not None and generation.structured else None
     if fitted is not None:
         body.setdefault("output_config", {})["format"] = {"type": "json_schema", "schema": fitted.schema}
@@ -141,8 +137,8 @@ def _write_rest(body: dict[str, Any], request: Request, dropped: Dropped) -> Non
         dropped["service_tier"] = None
     if request.stream:
         body["stream"] = True
-    for name, nothing in _NOT_HERE.items():
-        if getattr(request, name) not in nothing:
+    for name in _NOT_HERE:
+        if getattr(request, name) is not None:  # 0 is a value, too
             dropped[name] = None
     for name, value in request.extras.items():
         if name in _OWN:

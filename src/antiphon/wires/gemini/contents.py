@@ -18,6 +18,7 @@ from antiphon.wires.neutral import Part as NeutralPart
 _ROLES: dict[str | None, Literal["user", "assistant"]] = {
     None: "user", "": "user", "user": "user", "function": "user", "tool": "user", "model": "assistant",
 }  # fmt: skip
+_SHOWN = {"scheduling": "scheduling", "will_continue": "willContinue"}
 _OWN = ("executable_code", "code_execution_result", "tool_call", "tool_response")
 
 
@@ -87,6 +88,9 @@ class Contents:
         return ToolCall(name, call.name, dump_text(call.args) if call.args else "{}", signature)
 
     def _result(self, result: FunctionResponse, at: str) -> ToolResult:
+        for name in _SHOWN:
+            if (value := getattr(result, name)) is not None:
+                self.extras[f"functionResponse.{_SHOWN[name]}"] = value
         waiting = self._waiting.get(result.name) or deque()
         if result.id:
             if result.id in waiting:

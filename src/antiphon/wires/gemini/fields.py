@@ -63,6 +63,8 @@ class FunctionResponse(_Field):
     id: str = ""
     response: dict[str, Any] | None = None
     parts: list[ResponsePart] | None = None
+    scheduling: str | None = None
+    will_continue: bool | None = None
 
 
 class Part(_Field):

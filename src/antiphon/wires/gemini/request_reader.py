@@ -30,6 +30,9 @@ _KNOWN_CONFIG = frozenset(
      "responseSchema", "responseJsonSchema", "thinkingConfig", "seed", "presencePenalty", "frequencyPenalty",
      "responseLogprobs", "logprobs", "responseModalities")
 )  # fmt: skip
+_MEMBERS = {"generationConfig.thinkingConfig": ("thinkingBudget", "thinkingLevel", "includeThoughts")}
+_DECLARED = "tools.functionDeclarations"
+_KNOWN_DECLARED = frozenset(("name", "description", "parameters", "parametersJsonSchema"))
 _TIERS = {"standard": "default", "flex": "flex", "priority": "priority"}
 _MODES = {
     "": "auto",
@@ -182,6 +185,12 @@ def _extras(document: dict[str, Any]) -> dict[str, Any]:
     extras = {name: value for name, value in document.items() if name not in _KNOWN}
     config = document.get("generationConfig") or {}
     extras.update({f"generationConfig.{name}": config[name] for name in config if name not in _KNOWN_CONFIG})
+    for field, known in _MEMBERS.items():
+        told = config.get(field.partition(".")[2]) or {}
+        extras.update({f"{field}.{name}": value for name, value in told.items() if name not in known})
+    for entry in document.get("tools") or ():
+        for declared in entry.get("functionDeclarations") or ():
+            extras.update({f"{_DECLARED}.{name}": declared[name] for name in declared if name not in _KNOWN_DECLARED})
     tool_config = document.get("toolConfig") or {}
     extras.update({f"toolConfig.{name}": tool_config[name] for name in tool_config if name != "functionCallingConfig"})
     if (tier := document.get("serviceTier")) and tier not in _TIERS:

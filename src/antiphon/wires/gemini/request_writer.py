@@ -16,6 +16,7 @@ from antiphon.wires.gemini.jsontext import dump
 from antiphon.wires.gemini.schema import write_schema
 from antiphon.wires.gemini.signature import WIRE
 from antiphon.wires.gemini.turns import Turns
+from antiphon.wires.marks import marks
 from antiphon.wires.neutral import Format, Reasoning, Request, Tool, ToolChoice
 
 _OWN_EXTRAS = frozenset(("safetySettings", "labels", "toolConfig.retrievalConfig"))
@@ -38,8 +39,7 @@ def write_request(request: Request, target: Target) -> Written:
     contents = turns.write(request.messages)
     system = [{"text": part.text} for part in (*request.system, *turns.system) if part.text]
     dropped = turns.dropped | _unsupported(request)
-    if any(part.cache for part in request.system) or any(tool.cache for tool in request.tools):
-        dropped["cache_control"] = None
+    dropped |= marks(request)
     body: dict[str, Any] = {"contents": contents}
     if not contents:
         body["contents"] = [{"role": "user", "parts": system or [{"text": ""}]}]
@@ -139,7 +139,8 @@ def _config(request: Request, model: str, dropped: dict[str, None]) -> dict[str,
 def _format(wanted: Format) -> dict[str, Any]:
     config: dict[str, Any] = {"responseMimeType": "application/json"}
     if wanted.kind == "schema" and wanted.schema is not None:
-        config["responseJsonSchema"] = write_schema(wanted.schema, "response_format.json_schema.schema")
+        schema = {"description": wanted.description, **wanted.schema} if wanted.description else wanted.schema
+        config["responseJsonSchema"] = write_schema(schema, "response_format.json_schema.schema")
     return config
 
 

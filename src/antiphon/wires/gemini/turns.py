@@ -55,15 +55,10 @@ class Turns:
         if message.name:
             self.dropped["name"] = None
         for part in message.parts:
-            if getattr(part, "cache", None):
-                self.dropped["cache_control"] = None
             if isinstance(part, Image) and part.detail not in ("", "auto"):
                 self.dropped["detail"] = None
-            if isinstance(part, File):
-                if part.cite:
-                    self.dropped["citations"] = None
-                if part.name:
-                    self.dropped["filename"] = None
+            if isinstance(part, File) and part.name:
+                self.dropped["filename"] = None
 
     def _said(self, part: Part) -> dict[str, Any]:
         if isinstance(part, Text | Refusal):
@@ -118,8 +113,6 @@ class Turns:
             raise BadRequest(
                 f"A tool's result answers the call {result.id!r}, which no message before it made.", param="messages"
             )
-        if result.cache:
-            self.dropped["cache_control"] = None
         texts = [part.text for part in result.parts if isinstance(part, Text)]
         answer = {("error" if result.error else "output"): "\n".join(texts)}
         function: dict[str, Any] = {"name": name, "response": answer}

@@ -13,6 +13,7 @@ from antiphon.wires.spelling import Spellings
 from antiphon.wires.sse import SSESplitter
 
 _SPELLINGS: Spellings = {
+    "citations": ("annotations",),
     "detail": ("image_url.detail",),
     "filename": ("file.filename",),
     "format": ("response_format",),

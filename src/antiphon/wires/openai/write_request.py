@@ -13,6 +13,7 @@ import msgspec
 from antiphon.errors import BadRequest
 from antiphon.types import Target
 from antiphon.wires.codec import Written
+from antiphon.wires.marks import marks
 from antiphon.wires.media import moved
 from antiphon.wires.neutral import (
     Audio,
@@ -70,8 +71,11 @@ def request(request: Request, target: Target) -> Written:
         body["tool_choice"] = _tool_choice(request.tool_choice)
     if request.format is not None:
         body["response_format"] = _format(request.format)
-    if request.reasoning is not None and (effort := _effort(request.reasoning)):
-        body["reasoning_effort"] = effort
+    if request.reasoning is not None:
+        if effort := _effort(request.reasoning):
+            body["reasoning_effort"] = effort
+        elif request.reasoning.adaptive:  # how much to think is the model's choice here, whether it does is not
+            dropped.append("reasoning")
     if request.modalities:
         body["modalities"] = list(request.modalities)
         if "audio" in request.modalities:
@@ -86,6 +90,7 @@ def request(request: Request, target: Target) -> Written:
             body["stream_options"] = {"include_usage": True}
     if request.top_k is not None:
         dropped.append("top_k")
+    dropped += marks(request)  # this wire caches by itself
     return Written(msgspec.json.encode(body), tuple(dict.fromkeys(dropped)))
 
 
@@ -121,8 +126,6 @@ def _user(message: Message, dropped: list[str]) -> list[dict[str, Any]]:
             if part.error and not text.lower().startswith("error"):
                 text = f"Error: {text}"
             written.append({"role": "tool", "tool_call_id": part.id, "content": text})
-            if part.cache:
-                dropped.append("cache_control")
         else:
             rest.append(part)
     if rest or not written:
@@ -157,8 +160,6 @@ def _tool_call(call: ToolCall) -> dict[str, Any]:
 
 
 def _content(parts: "tuple[Part, ...]", dropped: list[str]) -> Any:
-    if any(getattr(part, "cache", None) for part in parts):
-        dropped.append("cache_control")  # this wire caches by itself
     if len(parts) == 1 and isinstance(parts[0], Text):
         return parts[0].text
     return [_part(part) for part in parts]

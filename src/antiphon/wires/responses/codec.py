@@ -15,6 +15,7 @@ from antiphon.wires.sse import SSESplitter
 
 _SPELLINGS: Spellings = {
     "cache_control": ("prompt_cache_breakpoint",),
+    "citations": ("annotations",),
     "detail": ("input_image.detail",),
     "filename": ("input_file.filename",),
     "format": ("text.format",),

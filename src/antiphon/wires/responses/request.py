@@ -5,8 +5,10 @@ from typing import Any
 from antiphon.errors import BadRequest
 from antiphon.types import Target
 from antiphon.wires.codec import Written
+from antiphon.wires.marks import marks
 from antiphon.wires.neutral import Format, Message, Reasoning, Request, Text, Thinking
 from antiphon.wires.person import SHORT, opaque
+from antiphon.wires.responses.content import is_native
 from antiphon.wires.responses.fields import Fields, FormatField, ReasoningField, encoded, typed
 from antiphon.wires.responses.items import read_items, write_items
 from antiphon.wires.responses.seal import WIRE
@@ -175,8 +177,7 @@ def write_request(request: Request, target: Target) -> Written:
         body["text"] = text
     _write_reasoning(request, body, dropped)
     _write_extras(request, body, dropped)
-    if _has_cache_marks(request):
-        dropped.append("cache_control")
+    dropped += marks(request, is_native)
     if any(message.name for message in request.messages):
         dropped.append("name")
     if not request.extras.get("background"):  # which works on what is stored
@@ -244,6 +245,8 @@ def _write_reasoning(request: Request, body: dict[str, Any], dropped: list[str])
     if asked is not None and asked.budget == 0:
         dropped.append("reasoning")  # no word for "do not think" holds for every model
     elif asked is not None:
+        if asked.adaptive and not asked.effort and asked.budget is None:
+            dropped.append("reasoning")  # whether a model thinks is not said here, but by its choice
         reasoning = {"effort": asked.effort or _effort(asked.budget), "summary": asked.summary or None}
         reasoning |= {
             name.removeprefix("reasoning."): value
@@ -276,8 +279,3 @@ def _write_extras(request: Request, body: dict[str, Any], dropped: list[str]) ->
             body[name] = value
         elif name != "verbosity" and not (name.startswith("reasoning.") and request.reasoning is not None):
             dropped.append(name)
-
-
-def _has_cache_marks(request: Request) -> bool:
-    marked = [*request.system, *request.tools, *(part for message in request.messages for part in message.parts)]
-    return any(getattr(part, "cache", None) is not None for part in marked)

@@ -1,0 +1,104 @@
+"""Whatever a model says or shows reaches the caller on every wire, whole and streamed, or as much of it as it cut off.
+
+Each text has a mark of its own (§); media have data of their own. What a wire has no place for stands in a text.
+"""
+
+import base64
+import re
+
+import pytest
+
+from antiphon.wires.neutral import (
+    Audio,
+    Choice,
+    Closed,
+    Ended,
+    Event,
+    File,
+    Finish,
+    Grown,
+    Image,
+    Marked,
+    Message,
+    Opened,
+    Part,
+    Reply,
+    Request,
+    Shown,
+    Start,
+    Text,
+    Thinking,
+    ToolCall,
+)
+from antiphon.wires.table import codec_of
+
+WIRES = ("chat", "responses", "messages", "generate", "converse")
+REQUEST = Request(model="m", messages=(Message("user", (Text("x"),)),))
+PAGE = {"type": "url_citation", "url": "https://§page", "title": "§title", "start_index": 0, "end_index": 2}
+PLACE = {
+    "type": "char_location", "cited_text": "§quote", "document_index": 0, "document_title": "§document",
+    "start_char_index": 1, "end_char_index": 2,
+}  # fmt: skip
+PIXELS = "iVBORw0KGgoAAAAN" + base64.b64encode("§pixels".encode()).decode()
+SAMPLES = base64.b64encode("§samples of a sound".encode()).decode()
+PARTS: tuple[Part, ...] = (
+    Thinking("§brooding", "§proof", wire="elsewhere"),
+    Text("§words", citations=(PAGE, PLACE)),
+    Image(data=PIXELS, media_type="image/png"),
+    Text("§between"),
+    Audio(SAMPLES, "audio/pcm;rate=24000", "", "§spoken"),
+    Image(url="https://§picture", media_type="image/png"),
+    File(data=PIXELS, media_type="application/x-odd"),
+    ToolCall("call_1", "§tool", '{"a":"§argument"}', "§thought"),
+)
+MARKS = {
+    "§brooding", "§words", "§page", "§title", "§quote", "§document", "§pixels", "§between", "§samples", "§spoken",
+    "§picture", "§tool", "§argument", "§proof", "§thought",
+}  # fmt: skip
+
+
+_STANDARD = str.maketrans("-_", "+/")
+
+
+def events() -> list[Event]:
+    made: list[Event] = [Start("id", "m")]
+    for index, part in enumerate(PARTS):
+        if isinstance(part, Image | Audio | File):
+            made.append(Shown(index, part))
+        elif isinstance(part, ToolCall):
+            made += [Opened(index, "tool", part.id, part.name), Grown(index, part.arguments)]
+            made += [Marked(index, part.signature, wire="gemini"), Closed(index)]
+        elif isinstance(part, Thinking):
+            made += [Opened(index, "thinking"), Grown(index, part.text)]
+            made += [Marked(index, part.signature, wire=part.wire), Closed(index)]
+        elif isinstance(part, Text):
+            made += [Opened(index, "text"), Grown(index, part.text)]
+            made += [*(Marked(index, citation=each) for each in part.citations), Closed(index)]
+    return [*made, Finish("tool_calls"), Ended()]
+
+
+def readable(written: bytes) -> str:
+    """What was written, with what is base64 in it readable, at any depth."""
+    text = written.decode("utf-8", "replace")
+    seen: set[str] = set()
+    while new := set(re.findall(r"[A-Za-z0-9+/_-]{16,}={0,2}", text)) - seen:
+        seen |= new
+        for found in new:
+            plain = found.removeprefix("antiphon_").rstrip("=").translate(_STANDARD)
+            if len(plain) % 4 != 1:
+                text += " " + base64.b64decode(plain + "=" * (-len(plain) % 4)).decode("utf-8", "replace")
+    return text
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_whole_answer(wire: str) -> None:
+    reply = Reply(id="id", model="m", choices=(Choice(PARTS, Finish("tool_calls")),))
+    there = readable(codec_of(wire).write_reply(reply, REQUEST))
+    assert {mark for mark in MARKS if mark not in there} == set()
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_streamed_answer(wire: str) -> None:
+    writer = codec_of(wire).writer(REQUEST)
+    there = readable(b"".join(writer.write(event) for event in events()))
+    assert {mark for mark in MARKS if mark not in there} == set()
