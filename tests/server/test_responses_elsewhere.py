@@ -84,6 +84,7 @@ class Owner:
             "output": [item], "usage": {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110},
             "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "background": bool(body.get("background")),
         }  # fmt: skip
+        done = dict(response)
         if body.get("background"):
             response |= {"status": "queued", "output": [], "usage": None}
         if body.get("store") is not False:
@@ -95,7 +96,7 @@ class Owner:
             {"type": "response.created", "response": begun},
             {"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "content_index": 0,
              "delta": "Own", "logprobs": []},
-            {"type": "response.completed", "response": response},
+            {"type": "response.completed", "response": done},
         ]  # fmt: skip
         frames = (
             b"event: %b\ndata: %b\n\n" % (event["type"].encode(), json.dumps({**event, "sequence_number": n}).encode())
@@ -201,15 +202,18 @@ async def test_what_was_used_is_in_the_ledger_once(gateway: Gateway, client: ope
         assert client.responses.retrieve(begun.id).status == "completed"
     whole = client.responses.create(model=PRICED, input="Hi")
     client.responses.retrieve(whole.id)
+    streamed = list(client.responses.create(model=PRICED, input="Hi", background=True, stream=True))
+    own.finish(streamed[0].response.id)
+    client.responses.retrieve(streamed[0].response.id)
 
     def rows() -> list[dict[str, Any]]:
         return [row for row in gateway.records() if row["target"] == PRICED]
 
-    await eventually(lambda: len(rows()) == 6, 5)
-    assert [row["input"] or 0 for row in rows()] == [0, 100, 0, 0, 100, 0]
+    await eventually(lambda: len(rows()) == 8, 5)
+    assert [row["input"] or 0 for row in rows()] == [0, 100, 0, 0, 100, 0, 100, 0]
     costs = [row["cost"] for row in rows()]
     assert costs[4] > 0
-    assert costs == [0, costs[4], 0, 0, costs[4], 0]
+    assert costs == [0, costs[4], 0, 0, costs[4], 0, costs[4], 0]
 
 
 def test_another_key_finds_nothing_and_goes_on_from_nothing(

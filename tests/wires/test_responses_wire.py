@@ -392,6 +392,7 @@ def test_a_response_in_the_background_is_answered_once_it_is_accepted() -> None:
     watch = WIRE.watch(WIRE.peek(body(stream=True, background=True)), False)
     assert watch.frame(CREATED) == CREATED
     assert watch.committed
+    assert watch.usage == Usage()
     (event,) = said(watch.admit(Truncated("Cut.")))  # the stream broke, not the response
     assert (event["type"], event["sequence_number"]) == ("error", 1)
 

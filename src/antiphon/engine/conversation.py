@@ -37,7 +37,7 @@ _FOLLOWED = frozenset(("completed", "incomplete", None))
 class Conversation:
     """What one call goes on from, and where its own turn is kept."""
 
-    __slots__ = ("_document", "_key_id", "_noted", "_store", "_streamed", "_thread", "here")
+    __slots__ = ("_background", "_document", "_key_id", "_noted", "_place", "_store", "_thread", "here")
 
     def __init__(
         self, store: "Conversations", key_id: str, thread: Thread, document: dict[str, Any], *, here: bool
@@ -48,7 +48,8 @@ class Conversation:
         self._key_id = key_id
         self._thread = thread
         self._document = document
-        self._streamed = document.get("stream") is True
+        self._background = document.get("background") is True
+        self._place: Kept | None = None
         self._noted: Future[str] | None = None
 
     async def keep(self, target: Target, response: bytes, cuts: Iterable[int] = ()) -> str:
@@ -62,18 +63,27 @@ class Conversation:
             self._note(target, response)
             if self._noted is not None:
                 await asyncio.wrap_future(self._noted)
+            await self._settle(target, response)
             return ""
         return await asyncio.wrap_future(self._store.put(self._key_id, lambda: self._kept(response, cuts)))
 
     async def begun(self, target: Target, response: bytes) -> None:
         """Note who keeps the response that a stream has begun with: its caller may leave and come back for it."""
         self._note(target, response)
-        if self._noted is not None and self._document.get("background") is True:
+        if self._noted is not None and self._background:
             await asyncio.wrap_future(self._noted)
 
     def _note(self, target: Target, response: bytes) -> None:
-        if self._noted is None and _keeps(target) and (place := _place(target, response, self._streamed)):
+        if self._noted is None and _keeps(target) and (place := _place(target, response, self._background)):
+            self._place = place
             self._noted = self._store.put(self._key_id, lambda: place)
+
+    async def _settle(self, target: Target, response: bytes) -> None:
+        """Note that a stream in the background came to its end, and so to its usage."""
+        now, before = _place(target, response, self._background), self._place
+        if now is not None and before is not None and now.data != before.data:
+            put = self._store.put(self._key_id, lambda: structs.replace(now, again=True))
+            await asyncio.wrap_future(put)
 
     async def stand(self, response: bytes, cuts: Iterable[int] = (), end: int = 0, *, again: bool) -> str:
         """Keep a response in the background as it stands; ``again`` says that it was kept before."""
@@ -217,11 +227,11 @@ class _Named(msgspec.Struct):
 _named = msgspec.json.Decoder(_Named).decode
 
 
-def _place(target: Target, response: bytes, streamed: bool) -> Kept | None:
+def _place(target: Target, response: bytes, background: bool) -> Kept | None:
     try:
         named = _named(response)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    # A stream says itself what it used; an answer that is not there yet will, once it is asked for.
-    settled = streamed or not unfinished({"status": named.status})
+    # What goes on without its caller says what it used once it is asked for.
+    settled = not background or not unfinished({"status": named.status})
     return Kept(named.id, "", Elsewhere(target.name, settled).encode())

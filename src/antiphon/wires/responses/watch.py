@@ -48,7 +48,7 @@ class ResponsesWatch:
         self.committed = False
         self.ended = False
         self.error: CallError | None = None
-        self.usage: Usage | None = None
+        self.usage: Usage | None = Usage() if eager else None  # counted once it has ended, by whoever asks then
         self.output_bytes = 0
         self.response = b""
         self.cuts: list[int] = []
