@@ -34,6 +34,13 @@ EFFORT: dict[str, dict[str, Any]] = {
     "generate": {"generationConfig": {"thinkingConfig": {"thinkingLevel": "MOST"}}},
     "converse": {"outputConfig": {"effort": "most"}},
 }
+LIMIT: dict[str, dict[str, Any]] = {
+    "chat": {"max_completion_tokens": 0},
+    "responses": {"max_output_tokens": 0},
+    "messages": {"max_tokens": 0},
+    "generate": {"generationConfig": {"maxOutputTokens": -1}},
+    "converse": {"inferenceConfig": {"maxTokens": 0}},
+}
 PAIRS = [(near, far) for near in WIRES for far in WIRES if near != far]
 
 
@@ -46,7 +53,7 @@ def translated(near: str, far: str, document: dict[str, Any]) -> tuple[bytes, tu
     return way.encode(body, target), way.dropped
 
 
-@pytest.mark.parametrize("more", [CALLING, EFFORT], ids=["a call of no tool", "an unknown effort"])
+@pytest.mark.parametrize("more", [CALLING, EFFORT, LIMIT], ids=["a call of no tool", "an unknown effort", "no tokens"])
 @pytest.mark.parametrize(("near", "far"), PAIRS)
 def test_what_no_target_could_take(near: str, far: str, more: dict[str, Any]) -> None:
     translated(near, far, PLAIN[near])
@@ -60,6 +67,11 @@ def test_a_schema_says_that_it_is_an_objects(far: str, schema: dict[str, Any]) -
     tool = {"name": "f", "input_schema": schema}
     (sent,) = json.loads(translated("messages", far, PLAIN["messages"] | {"tools": [tool]})[0])["tools"]
     assert sent.get("function", sent)["parameters"] == {"type": "object", "properties": {}} | schema
+
+
+def test_no_limit_of_gemini_is_none() -> None:
+    document = PLAIN["generate"] | {"generationConfig": {"maxOutputTokens": 0}}
+    assert "max_tokens" not in json.loads(translated("generate", "chat", document)[0])
 
 
 UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {

@@ -184,6 +184,8 @@ def _check(request: Request) -> None:
     choice, effort = request.tool_choice, request.reasoning.effort if request.reasoning else ""
     if choice is not None and choice.mode in ("required", "tool") and not request.tools:
         raise BadRequest("`tool_choice` wants a call of a tool, and the request has none.", param="tool_choice")
+    if request.max_tokens is not None and request.max_tokens < 1:
+        raise BadRequest(f"`max_tokens` is {request.max_tokens}; an answer needs at least one.", param="max_tokens")
     if effort and effort not in EFFORTS:
         raise BadRequest(
             f"`reasoning` asks for the effort {effort!r}; expected one of {', '.join(EFFORTS)}.", param="reasoning"

@@ -63,7 +63,7 @@ def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
         tools=tools,
         tool_choice=choice,
         format=_format(config),
-        max_tokens=config.max_output_tokens,
+        max_tokens=config.max_output_tokens or None,  # 0 is not set, on this wire
         temperature=config.temperature,
         top_p=config.top_p,
         top_k=config.top_k,
