@@ -46,6 +46,7 @@ class Result:
     text: str
     error: bool = False
     image: bool = False
+    file: bool = False
 
 
 @dataclass(frozen=True)

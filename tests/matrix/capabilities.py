@@ -165,6 +165,13 @@ CAPABILITIES = (
         lambda seen: seen.finish == "stop",
     ),
     Capability(
+        "tool result with a PDF",
+        _after((Result("18 °C", file=True), Result("noon"))),
+        lambda got: got.results[0][0] == "18 °C" and PDF.encode() in got.raw,
+        lambda seen: seen.finish == "stop",
+        beside=("filename", "file.filename", "input_file.filename", "document.name"),
+    ),
+    Capability(
         "PDF, a provider's file",
         Ask((Turn("user", (Part(kind="file", file_id=_LATER), Part("Look"))),)),
         lambda got: got.media == [("file", _LATER)],

@@ -5,7 +5,7 @@ from typing import Any
 
 import openai
 
-from matrix.asking import PIXEL, Ask, Broken, NotHere, Part, Result, Seen, dropped_of, hear, look
+from matrix.asking import PDF, PIXEL, Ask, Broken, NotHere, Part, Result, Seen, dropped_of, hear, look
 
 _FINISH = {"stop": "stop", "length": "length", "tool_calls": "tools", "content_filter": "filtered"}
 
@@ -79,7 +79,7 @@ class Chat:
         return {"type": "text", "text": part.text}
 
     def results(self, seen: Seen, results: tuple[Result, ...]) -> list[Any]:
-        if any(result.error or result.image for result in results):
+        if any(result.error or result.image or result.file for result in results):
             raise NotHere
         return [
             {"role": "tool", "tool_call_id": call[0], "content": result.text}
@@ -218,10 +218,10 @@ class Responses:
         ]
 
     def _output(self, result: Result) -> Any:
-        if not result.image:
-            return result.text
-        picture = {"type": "input_image", "image_url": "data:image/png;base64," + PIXEL}
-        return [{"type": "input_text", "text": result.text}, picture]
+        text: Any = {"type": "input_text", "text": result.text}
+        if result.image:
+            return [text, {"type": "input_image", "image_url": "data:image/png;base64," + PIXEL}]
+        return [text, self._part("user", Part(kind="file", data=PDF))] if result.file else result.text
 
     def ask(self, model: str, ask: Ask, history: list[Any], stream: bool) -> Seen:
         if ask.stop or ask.top_k is not None or ask.seed is not None or ask.cache or ask.n > 1 or ask.penalty:

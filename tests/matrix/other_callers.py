@@ -11,7 +11,7 @@ from botocore import UNSIGNED
 from google import genai
 from google.genai import types
 
-from matrix.asking import PIXEL, Ask, NotHere, Part, Result, Seen, dropped_of, hear, look
+from matrix.asking import PDF, PIXEL, Ask, NotHere, Part, Result, Seen, dropped_of, hear, look
 
 
 class Messages:
@@ -52,6 +52,8 @@ class Messages:
             content: Any = [{"type": "text", "text": result.text}]
             if result.image:
                 content.append(self._part(Part(kind="image", data=PIXEL)))
+            if result.file:
+                content.append(self._part(Part(kind="file", data=PDF)))
             block = {"type": "tool_result", "tool_use_id": call[0], "content": content}
             blocks.append(block | ({"is_error": True} if result.error else {}))
         return [{"role": "user", "content": blocks}]
@@ -145,15 +147,21 @@ class Generate:
         return types.Part.from_bytes(data=base64.b64decode(part.data), mime_type=media)
 
     def results(self, seen: Seen, results: tuple[Result, ...]) -> list[Any]:
-        picture = types.FunctionResponseBlob(mime_type="image/png", data=base64.b64decode(PIXEL))
-        shown = [types.FunctionResponsePart(inline_data=picture)]
+        blobs = {
+            "image": types.FunctionResponseBlob(mime_type="image/png", data=base64.b64decode(PIXEL)),
+            "file": types.FunctionResponseBlob(mime_type="application/pdf", data=base64.b64decode(PDF)),
+        }
         parts = [
             types.Part(
                 function_response=types.FunctionResponse(
                     id=call[0],
                     name=call[1],
                     response={"error" if result.error else "output": result.text},
-                    parts=shown if result.image else None,
+                    parts=[
+                        types.FunctionResponsePart(inline_data=blob)
+                        for kind, blob in blobs.items()
+                        if getattr(result, kind)
+                    ],
                 )
             )
             for call, result in zip(seen.calls, results, strict=True)
@@ -280,6 +288,8 @@ class Converse:
             content: list[Any] = [{"text": result.text}]
             if result.image:
                 content.append(self._part(Part(kind="image", data=PIXEL)))
+            if result.file:
+                content.append(self._part(Part(kind="file", data=PDF)))
             block = {"toolUseId": call[0], "content": content} | ({"status": "error"} if result.error else {})
             blocks.append({"toolResult": block})
         return [{"role": "user", "content": blocks}]

@@ -13,6 +13,7 @@ from typing import Any
 class Got:
     """The request in words of no wire. ``media`` are (image or file, URL or base64 data)."""
 
+    raw: bytes = b""
     system: str = ""
     turns: list[tuple[str, str]] = field(default_factory=list)
     media: list[tuple[str, str]] = field(default_factory=list)
@@ -48,7 +49,7 @@ class Got:
 
 
 def received(operation: str, body: bytes) -> Got:
-    got = Got()
+    got = Got(raw=body)
     _READERS[operation](got, json.loads(body))
     return got
 

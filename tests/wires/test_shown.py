@@ -1,0 +1,161 @@
+"""Images and sound: asked for on every wire, streamed and cut anywhere, and in the form a caller asked for."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antiphon.engine.bridge import bridge
+from antiphon.errors import BadRequest
+from antiphon.types import Origin, Target
+from antiphon.wires.media import PCM, playable, read_text, text_of
+from antiphon.wires.neutral import (
+    Audio,
+    Choice,
+    Closed,
+    Ended,
+    Event,
+    Finish,
+    Grown,
+    Image,
+    Message,
+    Opened,
+    Reply,
+    Request,
+    Shown,
+    Start,
+    Text,
+)
+from antiphon.wires.table import codec_of, wire_of
+
+REQUEST = Request(model="m", messages=(Message("user", (Text("x"),)),))
+HAVE_IMAGES = ("chat", "responses", "generate", "converse")
+MODELS = {"generate": "gemini-3-pro-image", "messages": "claude-sonnet-5"}
+USER = [{"role": "user", "content": "x"}]
+ASKING: dict[str, dict[str, Any]] = {
+    "chat": {"model": "m", "messages": USER, "modalities": ["text", "image"]},
+    "responses": {
+        "model": "m", "input": "x", "tools": [{"type": "image_generation"}], "tool_choice": {"type": "image_generation"}
+    },
+    "generate": {
+        "contents": [{"parts": [{"text": "x"}]}], "generationConfig": {"responseModalities": ["TEXT", "IMAGE"]}
+    },
+}  # fmt: skip
+ASKED: dict[str, Any] = {
+    "chat": lambda body: body["modalities"] == ["text", "image"],
+    "responses": lambda body: body["tools"] == [{"type": "image_generation"}] and "tool_choice" not in body,
+    "generate": lambda body: body["generationConfig"]["responseModalities"] == ["TEXT", "IMAGE"],
+}
+
+
+def translated(near: str, far: str, document: dict[str, Any]) -> Any:
+    body = json.dumps(document).encode()
+    envelope = wire_of(near).peek(body, "m" if near == "generate" else "", False)
+    target = Target("p/m", "p", MODELS.get(far, "m"), "k", far, Origin("http", "x", 1), {far: "/"})
+    way = bridge(wire_of(near), envelope, target)
+    written = json.loads(way.encode(body, target))
+    assert way.dropped == ()
+    return written
+
+
+@pytest.mark.parametrize(("near", "far"), [(near, far) for near in ASKING for far in ASKED if near != far])
+def test_an_image_is_asked_for(near: str, far: str) -> None:
+    assert ASKED[far](translated(near, far, ASKING[near]))
+
+
+@pytest.mark.parametrize(
+    ("near", "name"),
+    [
+        ("chat", "modalities"),
+        ("responses", "tools.image_generation"),
+        ("generate", "generationConfig.responseModalities"),
+    ],
+)
+@pytest.mark.parametrize("far", ["messages", "converse"])
+def test_where_models_only_write_it_is_refused(near: str, far: str, name: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        translated(near, far, ASKING[near])
+    assert caught.value.param == name
+    assert f"`{name}`" in caught.value.message
+
+
+def test_the_options_of_the_image_tool_are_told_of() -> None:
+    document = ASKING["responses"] | {"tools": [{"type": "image_generation", "size": "1024x1024"}]}
+    body = json.dumps(document).encode()
+    target = Target("p/m", "p", "gemini-3-pro-image", "k", "gemini", Origin("http", "x", 1), {"generate": "/"})
+    way = bridge(wire_of("responses"), wire_of("responses").peek(body), target)
+    way.encode(body, target)
+    assert way.dropped == ("tools.image_generation.size",)
+
+
+blocks = st.lists(st.sampled_from(("text", "image")) | st.binary(min_size=1, max_size=9), min_size=1, max_size=6)
+
+
+def _events(parts: list[Any]) -> list[Event]:
+    made: list[Event] = [Start("chatcmpl-1", "m")]
+    for index, part in enumerate(parts):
+        if isinstance(part, bytes):
+            data = base64.b64encode(b"\x89PNG\r\n\x1a\n" + part).decode()
+            made.append(Shown(index, Image(data=data, media_type="image/png")))
+        else:
+            made += [Opened(index, "text"), Grown(index, part), Closed(index)]
+    return [*made, Finish("stop"), Ended()]
+
+
+@pytest.mark.parametrize("wire", HAVE_IMAGES)
+@given(parts=blocks, data=st.data())
+def test_images_survive_a_stream_however_it_is_cut(wire: str, parts: list[Any], data: st.DataObject) -> None:
+    codec = codec_of(wire)
+    writer, reader, splitter = codec.writer(REQUEST), codec.reader(), codec.splitter()
+    sent = _events(parts)
+    raw = b"".join(writer.write(event) for event in sent)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=4)))
+    pieces = [raw[start:end] for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
+    got = [event for piece in pieces for frame in splitter.feed(piece) for event in reader.read(frame)]
+    got += reader.close()
+    assert [event.part for event in got if isinstance(event, Shown)] == [
+        event.part for event in sent if isinstance(event, Shown)
+    ]
+    opened: set[int] = set()
+    for event in got:
+        if isinstance(event, Opened | Shown):
+            assert not opened, "a block begins inside another"
+        if isinstance(event, Opened):
+            opened.add(event.index)
+        elif isinstance(event, Closed):
+            opened.remove(event.index)
+    assert "".join(event.text for event in got if isinstance(event, Grown)) == "".join(
+        part for part in parts if isinstance(part, str)
+    )
+    indices = [event.index for event in got if isinstance(event, Opened | Shown)]
+    assert indices == sorted(set(indices))
+
+
+@pytest.mark.parametrize(("asked", "begins"), [("", b"RIFF"), ("wav", b"RIFF"), ("pcm16", b"\1\2")])
+def test_sound_has_the_form_that_was_asked_for(asked: str, begins: bytes) -> None:
+    samples = Audio(base64.b64encode(b"\1\2\3\4").decode(), PCM, "", "Hi")
+    request = Request(model="m", messages=REQUEST.messages, echo={"audio": asked})
+    reply = Reply(id="chatcmpl-1", model="m", choices=(Choice((samples,), Finish("stop")),))
+    audio = json.loads(codec_of("chat").write_reply(reply, request))["choices"][0]["message"]["audio"]
+    assert base64.b64decode(audio["data"]).startswith(begins)
+    assert audio["transcript"] == "Hi"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        Image(data="iVBORw0KGgo=", media_type="image/png"),
+        Image(data="PHN2Zy8+", media_type="image/svg+xml"),
+        playable(Audio("AQID", PCM)),
+    ],
+)
+def test_what_is_told_as_text_is_read_back(part: Any) -> None:
+    assert read_text(text_of(part)) == part
+
+
+@pytest.mark.parametrize("text", ["![image](https://x/y.png)", "See ![image](data:image/png;base64,AA==)", "x" * 9999])
+def test_a_text_of_ones_own_stays_one(text: str) -> None:
+    assert read_text(text) is None
