@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import socket
 import time
 from typing import Any
 
+import psutil
 import pytest
 
-from living import Gateway, Sim, eventually
+from living import Gateway, Sim, chat, eventually
 
 
 async def leave(gateway: Gateway, model: str, *, after: bytes | None, stream: bool = True) -> float:
@@ -68,3 +70,41 @@ async def test_a_hundred_callers_who_leave_are_a_hundred_records(gateway: Gatewa
     rows = served_up(gateway)
     assert len(rows) == earlier + 100
     assert sum(row["outcome"] == "cancelled" for row in rows) >= 100
+
+
+def opened(gateway: Gateway, model: str) -> socket.socket:
+    """Ask for a stream on a connection of which nothing is read."""
+    body = {"model": model, "messages": [{"role": "user", "content": "x"}], "stream": True}
+    content = json.dumps(body).encode()
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{gateway.port}\r\n"
+        f"authorization: Bearer {gateway.key}\r\ncontent-length: {len(content)}\r\n\r\n"
+    )
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    made.connect(("127.0.0.1", gateway.port))
+    made.sendall(head.encode() + content)
+    return made
+
+
+async def test_slow_readers_hold_the_provider_back_and_cost_little(gateway: Gateway, sim: Sim) -> None:
+    readers = 100
+    process = psutil.Process(gateway.process.pid)
+    await asyncio.gather(*(chat(gateway, "up/lorem:tokens=50:tps=100", stream=True) for _ in range(readers)))
+    before = process.memory_info().rss
+    sim.clear()
+    slow = [opened(gateway, "up/lorem:tokens=100000") for _ in range(readers)]
+
+    def still() -> bool:
+        written = sum(entry["bytes"] for entry in sim.served())
+        time.sleep(0.3)
+        return len(sim.served()) == readers and sum(entry["bytes"] for entry in sim.served()) == written
+
+    await eventually(still, 30)
+    try:
+        assert {entry["ended"] for entry in sim.served()} == {""}
+        assert (process.memory_info().rss - before) / readers <= 256 * 1024
+    finally:
+        for each in slow:
+            each.close()
+    await eventually(lambda: {entry["ended"] for entry in sim.served()} == {"left"}, 5)

@@ -38,7 +38,7 @@ class HttpTransport:
         pool_idle: float = 60.0,
         pool_size: int = 512,
         resend: bool = True,
-        buffer_limit: int = 128 * 1024,
+        buffer_limit: int = 32 * 1024,
         head_limit: int = 32 * 1024,
         field_limit: int = 100,
         decoded_cap: int = 64 * 1024 * 1024,
