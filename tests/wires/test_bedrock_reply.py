@@ -34,6 +34,7 @@ from antiphon.wires.neutral import (
     Refusal,
     Reply,
     Request,
+    Shown,
     Start,
     Text,
     Thinking,
@@ -499,6 +500,28 @@ def test_a_break_is_an_exception():
 def test_what_converse_forbids_is_a_bad_answer(sent):
     with pytest.raises(BadAnswer):
         events_of(BEGIN, *sent)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (
+            [{"source": {"bytes": "QUJD"}}, {"source": {"bytes": "REVG"}}],
+            [Shown(0, Image("", "QUJDREVG", "image/png"))],
+        ),
+        ([{"error": {"message": "Not that."}}], [Opened(0, "text"), Grown(0, "Not that."), Closed(0)]),
+        ([], []),
+    ],
+    ids=["in pieces", "an error", "nothing"],
+)
+def test_an_image_in_a_stream_is_shown_when_it_is_whole(told, expected):
+    begin = frames.event(frames.BLOCK_START, {"contentBlockIndex": 0, "start": {"image": {"format": "png"}}})
+    events = events_of(
+        BEGIN, begin, *(delta(0, image=each) for each in told), stop(0), delta(1, text="x"), stop(1), end()
+    )
+    at = len(expected)
+    assert events[1 : 1 + at] == expected
+    assert [event.text for event in events[1 + at :] if isinstance(event, Grown)] == ["x"]
 
 
 @pytest.mark.parametrize("sent", [[delta(0, text="a")], [tool(0, "t", "f")], [end()], [BEGIN, BEGIN]])

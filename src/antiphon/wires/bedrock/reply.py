@@ -14,7 +14,7 @@ from antiphon.wires.bedrock import citations, media, stops, usage
 from antiphon.wires.bedrock.errors import excerpt
 from antiphon.wires.bedrock.jsontext import encode, raw_object
 from antiphon.wires.bedrock.messages_out import Block, cited, thought
-from antiphon.wires.bedrock.schema import CitationsContent, Media, Reasoning, Shown, Source
+from antiphon.wires.bedrock.schema import CitationsContent, Reasoning, Shown, Source
 from antiphon.wires.bedrock.usage import Performance, ServiceTier
 from antiphon.wires.carried import Carried, pack
 from antiphon.wires.media import playable, text_of
@@ -52,7 +52,7 @@ class _Block(msgspec.Struct, rename="camel"):
     image: Shown | None = None
     audio: Shown | None = None
     video: Shown | None = None
-    document: Media | None = None
+    document: Shown | None = None
 
 
 class _Message(msgspec.Struct):
@@ -128,8 +128,8 @@ def _media(block: _Block) -> Part | None:
         (block.document, media.DOCUMENT_TYPES, File),
     ):
         if told is not None:
-            if (error := getattr(told, "error", None)) is not None:
-                return Text(error.message)
+            if told.error is not None:
+                return Text(told.error.message)
             source = told.source or Source()
             place = source.s3_location.uri if source.s3_location else ""
             return kind(url=place, data=source.bytes or "", media_type=types.get(told.format, ""))

@@ -22,6 +22,7 @@ class ConverseReader:
         "_called",
         "_empty",
         "_ended",
+        "_fault",
         "_image",
         "_index",
         "_kind",
@@ -41,7 +42,7 @@ class ConverseReader:
         self._index = -1
         self._next = 0
         self._empty = True
-        self._image = ""
+        self._image = self._fault = ""
         self._pieces: list[Image] = []
         self._called = False
         self._started = self._stopped = self._ended = False
@@ -100,9 +101,10 @@ class ConverseReader:
 
     def _pictured(self, index: int, told: schema.Shown) -> list[Event]:
         """Gather the pieces of an image; an error in its place is told in its words."""
-        if told.error is not None:
-            return self._grown(index + 1, "text", told.error.message) if self._open == index else []
         before = [] if index == self._open else self._begun(index, "image")
+        if told.error is not None:
+            self._fault = told.error.message
+            return before
         source = told.source or schema.Source()
         place = source.s3_location.uri if source.s3_location else ""
         self._pieces.append(Image(place, source.bytes or "", media.IMAGE_TYPES.get(self._image, "")))
@@ -129,6 +131,13 @@ class ConverseReader:
             self._ended = True
             found.append(Ended())
         return found
+
+    def _picture(self) -> list[Event]:
+        """Return the image that was gathered, or the words that came in its place."""
+        fault, self._fault = self._fault, ""
+        if fault:
+            return [Opened(self._index, "text"), Grown(self._index, fault), Closed(self._index)]
+        return [Shown(self._index, joined_images(self._pieces))] if self._pieces else []
 
     def _thought(self, index: int, told: events.Reasoning) -> list[Event]:
         if told.text is not None:
@@ -181,7 +190,7 @@ class ConverseReader:
             return []
         self._open = None
         if self._kind == "image":
-            return [Shown(self._index, joined_images(self._pieces))] if self._pieces else []
+            return self._picture()
         closed = Closed(self._index)
         return [Grown(self._index, "{}"), closed] if self._kind == "tool" and self._empty else [closed]
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from antiphon.errors import CallError
 from antiphon.types import Usage
-from antiphon.wires.bedrock import citations, frames, stops, usage
+from antiphon.wires.bedrock import citations, frames, reply, stops, usage
 from antiphon.wires.bedrock.errors import error_frame
-from antiphon.wires.bedrock.reply import WIRE, shown
+from antiphon.wires.bedrock.reply import WIRE
 from antiphon.wires.carried import Carried, pack
 from antiphon.wires.media import joined, playable, text_of
 from antiphon.wires.neutral import (
@@ -105,17 +105,16 @@ class ConverseWriter:
             return b""
         if isinstance(event.part, File):
             return self._told(text_of(event.part))
-        return (self._end_sound() if self._sound else b"") + self._block(shown(event.part))
+        before = self._end_sound() if self._sound else b""
+        block = reply.shown(event.part)
+        return before + (self._image(block["image"]) if "image" in block else self._told(block["text"]))
 
-    def _block(self, block: dict[str, Any]) -> bytes:
-        if "image" not in block:
-            return self._told(block.get("text") or "")
+    def _image(self, image: dict[str, Any]) -> bytes:
         self._begin()
         index = {"contentBlockIndex": self._index}
-        image = block["image"]
-        frames_ = frames.event(frames.BLOCK_START, {**index, "start": {"image": {"format": image["format"]}}})
-        frames_ += frames.event(frames.BLOCK_DELTA, {**index, "delta": {"image": {"source": image["source"]}}})
-        return frames_ + frames.event(frames.BLOCK_STOP, index)
+        begun = frames.event(frames.BLOCK_START, {**index, "start": {"image": {"format": image["format"]}}})
+        source = frames.event(frames.BLOCK_DELTA, {**index, "delta": {"image": {"source": image["source"]}}})
+        return begun + source + frames.event(frames.BLOCK_STOP, index)
 
     def _told(self, text: str) -> bytes:
         self._shown = False
