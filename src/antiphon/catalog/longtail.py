@@ -36,6 +36,7 @@ VIAS: Mapping[str, Kind] = {
             "moderations": "/moderations",
             "images": "/images/generations",
             "speech": "/audio/speech",
+            "transcriptions": "/audio/transcriptions",
         },
     )
 }

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec import structs
+
 from antiphon.errors import ConnectFailed, Disconnected, TransportMisuse, Truncated
 from antiphon.longtail.slot import Pace, Slot
 from antiphon.longtail.supervisor import Supervisor
@@ -45,7 +47,8 @@ class LongtailTransport:
             slot, process = await self._supervisor.take()
             head = b"%b%b: %b\r\n" % (request.head, SECRET_HEADER, process.secret.encode())
             try:
-                response = await self._http.send(Request(slot.origin, head, request.body, slot.origin), connect_timeout)
+                forwarded = structs.replace(request, origin=slot.origin, head=head, bound_to=slot.origin)
+                response = await self._http.send(forwarded, connect_timeout)
             except ConnectFailed:
                 # Where it died just now, nothing was sent: this call goes to another one.
                 slot.in_flight -= 1
@@ -54,6 +57,7 @@ class LongtailTransport:
                 continue
             except Disconnected:
                 slot.in_flight -= 1
+                await slot.lost(process)  # noticed before the next call, which would be given the same one
                 raise Disconnected("LiteLLM's process ended during the call; another is being started.") from None
             except BaseException:
                 slot.in_flight -= 1

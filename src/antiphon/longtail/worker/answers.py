@@ -19,7 +19,7 @@ KINDS = {
     503: "service_unavailable_error",
     504: "timeout_error",
 }
-COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens")
+COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens", "seconds")
 PASSING = ("x-request-id", "retry-after")
 PASSING_PREFIXES = ("x-ratelimit-",)
 PROVIDER_PREFIX = "llm_provider-"

@@ -33,10 +33,12 @@ class Operation(NamedTuple):
     function: str
     fields: frozenset[str]
     forced: dict[str, Any] = FORCED
+    form: bool = False
+    """The body is a form with a file; what stands in it beside is text, and LiteLLM can pass no other field on."""
 
 
-def _operation(function: str, fields: str, **forced: Any) -> Operation:
-    return Operation(function, frozenset(fields.split()), FORCED | forced)
+def _operation(function: str, fields: str, form: bool = False, **forced: Any) -> Operation:
+    return Operation(function, frozenset(fields.split()), FORCED | forced, form)
 
 
 OPERATIONS = {
@@ -50,7 +52,12 @@ OPERATIONS = {
     "/v1/moderations": _operation("amoderation", "input"),
     "/v1/images/generations": _operation("aimage_generation", "prompt n quality response_format size style user"),
     "/v1/audio/speech": _operation("aspeech", "input voice response_format speed instructions"),
+    "/v1/audio/transcriptions": _operation(
+        "atranscription", "file language prompt response_format temperature timestamp_granularities", form=True
+    ),
 }
+TEXTS = ("text", "srt", "vtt")
+"""Forms of a transcription that are no JSON."""
 OWN_FIELDS = frozenset(("model",))
 """What stands in a body for the gateway only."""
 OWN_WORDS = re.compile(r"^(litellm\.)?\w+(Error|Exception): (\w+Error: )*")
@@ -80,6 +87,8 @@ class Call:
         self.params = params
         fields = {name: value for name, value in body.items() if name in operation.fields and value is not None}
         other = {name: value for name, value in body.items() if name not in operation.fields | OWN_FIELDS}
+        if other and operation.form:
+            raise Refused(400, f"LiteLLM takes no {', '.join(map(repr, sorted(other)))} in this form; leave it out.")
         self.arguments: dict[str, Any] = {**params, **fields, **operation.forced, "model": model}
         if self.key:
             self.arguments["api_key"] = self.key

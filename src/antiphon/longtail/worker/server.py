@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from .answers import described, document, encode, frames, hidden
-from .calls import OPERATIONS, Call, Operation, Refused
+from .calls import OPERATIONS, TEXTS, Call, Operation, Refused
 from .logs import log
 
 SECRET_HEADER = "x-longtail-secret"  # noqa: S105 (its name, not its value)
@@ -63,10 +63,13 @@ class Server:
             try:
                 if not self.trusted(request):
                     raise Refused(401, "The secret is missing or another one.")
-                call = Call(operation, request.headers, json.loads(await request.read()))
+                body = form(await request.post()) if operation.form else json.loads(await request.read())
+                call = Call(operation, request.headers, body)
                 answer = await getattr(self._litellm, operation.function)(**call.arguments)
                 if call.stream and hasattr(answer, "__anext__"):
                     return await self.streamed(request, call, answer)
+                if operation.form and call.arguments.get("response_format") in TEXTS:
+                    return self._web.Response(text=answer.text, content_type="text/plain", headers=hidden(answer))
                 if hasattr(answer, "model_dump") or isinstance(answer, dict):
                     return self._web.Response(
                         body=encode(document(answer)), content_type="application/json", headers=hidden(answer)
@@ -109,6 +112,25 @@ class Server:
         finally:
             await inner.aclose()
         return response
+
+
+def form(fields: Any) -> dict[str, Any]:
+    """Return a form's fields as LiteLLM takes them: a file, which stands on disk, with its name and type."""
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name.endswith("[]"):
+            found.setdefault(name[:-2], []).append(value)
+        else:
+            found[name] = value if isinstance(value, str) else (value.filename, value.file, value.content_type)
+    if not isinstance(found.get("file"), tuple):
+        raise Refused(400, "The form has no `file`.")
+    try:
+        found |= {"temperature": float(found["temperature"])} if "temperature" in found else {}
+    except (TypeError, ValueError):
+        raise Refused(400, "`temperature` must be a number.") from None
+    if found.pop("stream", "false") != "false":
+        raise Refused(400, "LiteLLM transcribes in one piece; leave out `stream`.")
+    return found
 
 
 async def close(answer: Any) -> None:
