@@ -210,7 +210,7 @@ class Chat(OpenAI):
             raise BadRequest("`messages` must hold at least one message.", param="messages")
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
-        return super().encode(without_carried(body, envelope.document), envelope, target)
+        return OpenAI.encode(self, without_carried(body, envelope.document), envelope, target)
 
     def input_bytes(self, envelope: Envelope) -> int:
         total = sum(_content_bytes(message.get("content")) for message in envelope.document["messages"])
