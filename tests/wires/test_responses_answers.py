@@ -777,3 +777,10 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
         assert error.message
     else:
         assert json.loads(CODEC.write_reply(reply, REQUEST))["object"] == "response"
+
+
+@pytest.mark.parametrize("status", ["queued", "in_progress"])
+def test_a_response_that_is_not_over_is_no_answer(status: str) -> None:
+    body = {"id": "resp_1", "object": "response", "status": status, "model": "m", "output": []}
+    with pytest.raises(BadAnswer, match=f"still '{status}'"):
+        ResponsesCodec().read_reply(msgspec.json.encode(body))

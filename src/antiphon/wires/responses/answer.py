@@ -92,6 +92,10 @@ class Answer(msgspec.Struct):
 _decode = msgspec.json.Decoder(Answer).decode
 
 
+_UNFINISHED = frozenset(("queued", "in_progress"))
+"""What a response is until it is over: no answer yet for a caller who did not ask to wait for it elsewhere."""
+
+
 def read_answer(body: bytes) -> Answer:
     """Return the members of a response object; raises :class:`BadAnswer` where it is none."""
     try:
@@ -122,6 +126,8 @@ def excerpt(body: bytes) -> str:
 def read_reply(body: bytes) -> Reply:
     """See :meth:`antiphon.wires.codec.Codec.read_reply`."""
     answer, log = read_whole(body), Log([])
+    if answer.status in _UNFINISHED:
+        raise BadAnswer(f"The provider answered with a response that is still {answer.status!r}.")
     parts = signed([found for raw in answer.output or () for found in read_item(bytes(raw), log)])
     finish = Finish(finish_reason(answer, _kinds(parts)))
     logprobs = {"content": log.tokens} if log.tokens else None
