@@ -42,8 +42,8 @@ class Bridge(Protocol):
     """Fields of the caller's that the target cannot take, once the request is encoded."""
     verbatim: bool
     """What the provider sends is what the caller gets: its errors and its headers too."""
-    parts: int
-    """How many requests it takes: more than one where the target takes less at once than the caller gave."""
+    in_parts: bool
+    """It may take several requests, because the target takes less at once than the caller gives."""
 
     def encode(self, body: bytes, target: Target) -> bytes:
         """Return the request's body for the target."""
@@ -89,7 +89,7 @@ class SameWire:
     __slots__ = ("_envelope", "_hides_usage", "far", "operation")
     dropped: tuple[str, ...] = ()
     verbatim = True
-    parts = 1
+    in_parts = False
 
     def __init__(self, wire: Wire, envelope: Envelope) -> None:
         self.far = wire
@@ -127,7 +127,7 @@ class Translation:
 
     __slots__ = ("_envelope", "_far_codec", "_near", "_near_codec", "_request", "dropped", "far", "operation")
     verbatim = False
-    parts = 1
+    in_parts = False
 
     def __init__(self, near: Wire, near_codec: Codec, far: Wire, far_codec: Codec, envelope: Envelope) -> None:
         self.far = far

@@ -11,6 +11,8 @@ from antiphon.types import Outcome
 
 TOGETHER = 8
 """Requests of one call that are under way at once."""
+AT_ONCE = 64 * 1024
+"""Bytes of answers that are read and written between two turns of the loop, about a millisecond's work."""
 
 
 class AttemptInParts(Attempt):
@@ -30,8 +32,13 @@ class AttemptInParts(Attempt):
                 answers[place] = await self._one(body)
                 deadline.due = min(due, asyncio.get_running_loop().time() + self.target.timeouts.first_output)
 
-        await _all([asyncio.ensure_future(work()) for _ in range(min(TOGETHER, way.parts))])
-        self.whole, self.body = way.joined([answers[place] for place in range(way.parts)])
+        parts = len(way.bodies)
+        await _all([asyncio.ensure_future(work()) for _ in range(min(TOGETHER, parts))])
+        whole = [answers[place] for place in range(parts)]
+        if sum(map(len, whole)) > AT_ONCE:  # a thousand vectors are a second's work, for which nobody else should wait
+            self.whole, self.body = await asyncio.to_thread(way.joined, whole)
+        else:
+            self.whole, self.body = way.joined(whole)
         self._book.first_output = monotonic()
         self.note(Outcome.SUCCESS, 200, "")
 

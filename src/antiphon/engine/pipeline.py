@@ -112,7 +112,7 @@ async def _attempt_each(run: "Runtime", book: Book, plan: tuple[Target, ...]) ->
     for target in plan:
         try:
             way = bridge(book.wire, book.envelope, target)
-            attempt = (Attempt if way.parts == 1 else AttemptInParts)(run, book, target, way)
+            attempt = (AttemptInParts if way.in_parts else Attempt)(run, book, target, way)
             await attempt.run(due)
         except CallError as error:
             if isinstance(error, UpstreamError) and error.retryable and target is not plan[-1]:

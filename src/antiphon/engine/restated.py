@@ -17,19 +17,9 @@ from antiphon.wires.wire import Envelope, Watch, Whole, Wire, counted
 class Restated:
     """See :class:`antiphon.engine.bridge.Bridge`; ``bodies`` are what the target is asked."""
 
-    __slots__ = (
-        "_envelope",
-        "_far",
-        "_near",
-        "_near_wire",
-        "_request",
-        "bodies",
-        "dropped",
-        "far",
-        "operation",
-        "parts",
-    )
+    __slots__ = ("_envelope", "_far", "_near", "_near_wire", "_request", "bodies", "dropped", "far", "operation")
     verbatim = False
+    in_parts = True
 
     def __init__(self, near: Wire, far: Wire, envelope: Envelope, target: Target) -> None:
         self.far = far
@@ -44,7 +34,6 @@ class Restated:
         except OverflowError:
             raise too_large() from None
         self.bodies = [each.body for each in written]
-        self.parts = len(written)
         self.dropped = tuple(dict.fromkeys(name for each in written for name in each.dropped))
 
     def encode(self, body: bytes, target: Target) -> bytes:

@@ -94,7 +94,8 @@ class EmbedBatchCodec(EmbedCodec):
         return counted(found, len(request.inputs))
 
     def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
-        return dump({"embeddings": [{"values": vector} for vector in reply], **_usage(usage)})
+        vectors = b",".join(dump({"values": vector}) for vector in reply)  # each by itself, so that a thread can pause
+        return b'{"embeddings":[%b],%b' % (vectors, dump(_usage(usage))[1:])
 
 
 def _read(requests: list[EmbedOne], given: list[dict[str, Any]], model: str) -> EmbedRequest:

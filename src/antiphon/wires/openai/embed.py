@@ -69,10 +69,15 @@ class EmbeddingsCodec:
         return counted(vectors, len(request.inputs))
 
     def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
+        """See :meth:`antiphon.wires.codec.NearCodec.write_reply`; each vector by itself, so that a thread can pause."""
         shown: Any = packed if request.base64 else list
-        data = [{"object": "embedding", "index": i, "embedding": shown(vector)} for i, vector in enumerate(reply)]
+        data = b",".join(
+            msgspec.json.encode({"object": "embedding", "index": place, "embedding": shown(vector)})
+            for place, vector in enumerate(reply)
+        )
         tokens = {"prompt_tokens": usage.total_input, "total_tokens": usage.total_input}
-        return msgspec.json.encode({"object": "list", "data": data, "model": request.model, "usage": tokens})
+        rest = msgspec.json.encode({"model": request.model, "usage": tokens})
+        return b'{"object":"list","data":[%b],%b' % (data, rest[1:])
 
 
 def _inputs(value: str | list[Any]) -> tuple[Input, ...]:
