@@ -18,13 +18,17 @@ PRICE = {
     "input": 3,
     "cache_read": 0.3,
     "cache_write": 3.75,
+    "cache_write_long": 6,
     "audio_input": 32,
+    "audio_cache_read": 2,
     "image_input": 5,
     "output": 15,
     "reasoning": 12,
     "audio_output": 64,
+    "image_output": 30,
+    "searches": 0.01,
 }
-"""Dollars per million tokens."""
+"""Dollars per million tokens, and for a search."""
 KINDS: dict[str, dict[str, str]] = {
     "chat": {"kind": "openai-compatible", "base_url": "/v1"},
     "responses": {"kind": "responses-compatible", "base_url": "/v1"},
@@ -62,6 +66,16 @@ INVOICES: dict[str, list[tuple[dict[str, Any], str]]] = {
             "0.000189",
         ),
         ({"prompt_tokens": 1, "completion_tokens": 0, "total_tokens": 1}, "0.000003"),
+        (  # pictures on both sides: 10 × 3 + 20 × 5 + 5 × 15 + 100 × 30
+            {
+                "prompt_tokens": 30,
+                "completion_tokens": 105,
+                "total_tokens": 135,
+                "prompt_tokens_details": {"image_tokens": 20},
+                "completion_tokens_details": {"image_tokens": 100},
+            },
+            "0.003205",
+        ),
     ],
     "responses": [
         (  # 500 × 3 + 400 × 0.3 + 100 × 3.75 + 300 × 15 + 200 × 12
@@ -75,6 +89,20 @@ INVOICES: dict[str, list[tuple[dict[str, Any], str]]] = {
             "0.008895",
         ),
         ({"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}, "0.000105"),
+        (  # written for half an hour and for twelve: 10 × 3 + 30 × 3.75 + 60 × 6 + 5 × 15
+            {
+                "input_tokens": 100,
+                "input_tokens_details": {
+                    "cached_tokens": 0,
+                    "cache_write_tokens": 90,
+                    "cache_write_tokens_details": {"ttl_30m_tokens": 30, "ttl_12h_tokens": 60},
+                },
+                "output_tokens": 5,
+                "output_tokens_details": {"reasoning_tokens": 0},
+                "total_tokens": 105,
+            },
+            "0.0005775",
+        ),
     ],
     "messages": [
         (  # the same tokens in other words: what is cached stands beside `input_tokens`
@@ -88,6 +116,17 @@ INVOICES: dict[str, list[tuple[dict[str, Any], str]]] = {
             "0.008895",
         ),
         ({"input_tokens": 10, "output_tokens": 5}, "0.000105"),
+        (  # for five minutes and for an hour, two searches: 10 × 3 + 30 × 3.75 + 60 × 6 + 5 × 15 + 2 × 10,000
+            {
+                "input_tokens": 10,
+                "cache_creation_input_tokens": 90,
+                "cache_creation": {"ephemeral_5m_input_tokens": 30, "ephemeral_1h_input_tokens": 60},
+                "cache_read_input_tokens": 0,
+                "output_tokens": 5,
+                "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 0},
+            },
+            "0.0205775",
+        ),
     ],
     "generate": [
         (  # 450 × 3 + 400 × 0.3 + 50 × 32 + 100 × 5 + 300 × 15 + 200 × 12
@@ -111,6 +150,18 @@ INVOICES: dict[str, list[tuple[dict[str, Any], str]]] = {
             },
             "0.000405",
         ),
+        (  # cached words and sound, a picture that was made: 100 × 3 + 200 × 0.3 + 500 × 2 + 5 × 15 + 100 × 30
+            {
+                "promptTokenCount": 800,
+                "cachedContentTokenCount": 700,
+                "candidatesTokenCount": 105,
+                "totalTokenCount": 905,
+                "promptTokensDetails": counts(TEXT=300, AUDIO=500),
+                "cacheTokensDetails": counts(TEXT=200, AUDIO=500),
+                "candidatesTokensDetails": counts(TEXT=5, IMAGE=100),
+            },
+            "0.004435",
+        ),
     ],
     "converse": [
         (  # 500 × 3 + 400 × 0.3 + 100 × 3.75 + 500 × 15: reasoning is not told apart
@@ -124,6 +175,17 @@ INVOICES: dict[str, list[tuple[dict[str, Any], str]]] = {
             "0.009495",
         ),
         ({"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}, "0.000105"),
+        (  # written for five minutes and for an hour: 10 × 3 + 30 × 3.75 + 60 × 6 + 5 × 15
+            {
+                "inputTokens": 10,
+                "cacheReadInputTokens": 0,
+                "cacheWriteInputTokens": 90,
+                "cacheDetails": [{"ttl": "1h", "inputTokens": 60}, {"ttl": "5m", "inputTokens": 30}],
+                "outputTokens": 5,
+                "totalTokens": 105,
+            },
+            "0.0005775",
+        ),
     ],
 }
 """Operation to what a provider counts, and what it costs in dollars, added up by hand."""
