@@ -19,6 +19,7 @@ from antiphon.catalog.kinds.kind import fields
 from antiphon.catalog.kinds.rows import families
 from antiphon.catalog.kinds.words import WIRES
 from antiphon.catalog.prices import per_million
+from antiphon.wires.table import COUNTERS, EMBEDDERS
 
 GENERATION = frozenset(WIRES.values())
 
@@ -277,10 +278,16 @@ def _operations(kind: Kind) -> Iterator[str]:
         apart = (
             "" if operation in kind.operations or not kind.operations else " (not behind a `base_url` of another path)"
         )
-        yield f"| `{operation}` | {OPERATIONS[operation]} | `{path}`{apart} |"
+        pattern = kind.only.get(operation, "").replace("|", r"\|")
+        models = f" (models that fit `{pattern}`)" if pattern else ""
+        yield f"| `{operation}` | {OPERATIONS[operation]}{models} | `{path}`{apart} |"
     if native := next((operation for operation in kind.offered() if operation in GENERATION), ""):
         yield ""
         yield f"Calls on other wires that generate text are translated to `{native}`."
+    for family, what in ((EMBEDDERS, "Embeddings"), (COUNTERS, "Counts of tokens")):
+        if own := [f"`{operation}`" for operation in kind.offered() if operation in family]:
+            yield ""
+            yield f"{what} that are asked for on other wires are translated to {' or '.join(own)}."
 
 
 def _features(kind: Kind) -> list[str]:
