@@ -16,12 +16,9 @@ _encode = msgspec.json.Encoder().encode
 
 def without_carried(body: bytes, document: dict[str, Any]) -> bytes:
     """Return a request's bytes without what was carried; the same bytes where there is nothing."""
-    messages = document["messages"]
-    for message in messages:
-        if "tool_calls" in message or "thinking_blocks" in message:
-            break
-    else:
+    if b"thinking_blocks" not in body and b"extra_content" not in body:  # nearly always, and cheaper than to look in
         return body
+    messages = document["messages"]
     kept = [_stripped(message) for message in messages]
     return body if kept == messages else bodies.replace(body, "messages", _encode(kept))
 
