@@ -165,11 +165,12 @@ def read(raw: msgspec.Raw | msgspec.UnsetType) -> Usage | None:
 
 def whole(usage: Usage, thought: bool) -> dict[str, Any]:
     """Return the ``usage`` of a message; ``thought`` says that the answer holds thinking, which brings the details."""
+    counts = delta(usage, thought)
     return {
-        "server_tool_use": None,
-        **delta(usage, thought),
+        **counts,
         "cache_creation": _creation(usage),
         "service_tier": usage.service_tier if usage.service_tier in ("priority", "batch") else "standard",
+        "server_tool_use": counts.get("server_tool_use"),
     }
 
 
