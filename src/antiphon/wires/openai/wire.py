@@ -124,7 +124,7 @@ class OpenAI:
     idling: tuple[bytes, ...] = (b":",)
     forwards: frozenset[bytes] = frozenset()
     requires: tuple[tuple[bytes, bytes], ...] = ()
-    shows: tuple[bytes, ...] = (b"x-request-id", b"x-ratelimit-", b"openai-")
+    shows: tuple[bytes, ...] = (b"x-request-id", b"x-ratelimit-", b"openai-processing-ms", b"openai-version")
     request_id = b"x-request-id"
 
     def __init__(self) -> None:

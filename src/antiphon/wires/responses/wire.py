@@ -34,7 +34,7 @@ class Responses:
     idling: tuple[bytes, ...] = (b":",)
     forwards: frozenset[bytes] = frozenset()
     requires: tuple[tuple[bytes, bytes], ...] = ()
-    shows: tuple[bytes, ...] = (b"x-request-id", b"x-ratelimit-", b"openai-")
+    shows: tuple[bytes, ...] = (b"x-request-id", b"x-ratelimit-", b"openai-processing-ms", b"openai-version")
     request_id = b"x-request-id"
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
