@@ -117,9 +117,11 @@ def test_models_shows_unknown_and_never_zero_for_it(antiphon, tmp_path: Path):
     (tmp_path / "antiphon.yaml").write_text(FINE, "utf-8")
     result = antiphon("models", OPENAI_API_KEY="k")
     rows = {line.split()[0]: line.split() for line in result.stdout.splitlines()}
-    assert rows["smart"][1:] == ["openai", "128000", "$2.50", "$10.00", "mid"]
-    assert rows["new"][1:] == ["openai", "-", "unknown", "unknown", "unknown"]
-    assert rows["sim/echo"][1:] == ["sim", "-", "$0.15", "$0.60", "low"]
+    assert rows["smart"][1:] == ["openai", "128000", "$2.50", "$10.00", "-", "mid"]
+    assert rows["new"][1:] == ["openai", "-", "unknown", "unknown", "-", "unknown"]
+    assert rows["sim/echo"][1:] == ["sim", "-", "$0.15", "$0.60", "-", "low"]
+    [spoken] = [line for line in result.stdout.splitlines() if line.startswith("openai/tts-1 ")]
+    assert spoken.split()[1:] == ["openai", "-", "-", "-", "$0.000015/character", "unknown"]
     only = antiphon("models", "--provider", "sim", "--json", OPENAI_API_KEY="k")
     assert {entry["owned_by"] for entry in json.loads(only.stdout)} == {"sim"}
     unknown = antiphon("models", "--provider", "opena", OPENAI_API_KEY="k")

@@ -119,6 +119,11 @@ def test_the_list_of_models(files):
     assert (known["context"], known["tier"]) == (128_000, "low")
     assert known["price"] == {"version": "litellm-1.109.1", "input": 150_000, "output": 600_000}
     assert listed["best"]["price"]["input"] == 7_000_000
+    by_second = {"version": "litellm-1.109.1", "input": None, "output": None, "seconds": 10**8}
+    assert (listed["openai/whisper-1"]["operation"], listed["openai/whisper-1"]["price"]) == (
+        "transcriptions",
+        by_second,
+    )
     assert "price" not in listed["azure/our-gpt"]
     for name in listed:
         assert catalog.resolve(name).targets

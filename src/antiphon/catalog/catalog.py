@@ -17,7 +17,7 @@ from antiphon.catalog.provider import Provider
 from antiphon.catalog.routes import Route, split_target
 from antiphon.catalog.settings import Settings
 from antiphon.errors import ConfigError, Fault, ModelNotFound
-from antiphon.types import Model, Strategy, Target
+from antiphon.types import UNITS, Model, Price, Strategy, Target
 
 _CACHE_LIMIT = 4096
 _LONGEST_NAME = 256
@@ -189,6 +189,12 @@ def _entry(name: str, owner: str, facts: ModelFacts | None) -> dict[str, Any]:
         entry["dimensions"] = facts.dimensions
     entry["tier"] = facts.tier
     entry["capabilities"] = None if facts.capabilities is None else sorted(facts.capabilities)
-    price = facts.price
-    entry["price"] = None if price is None else {"version": price.version, "input": price.input, "output": price.output}
+    entry["price"] = None if facts.price is None else _listed(facts.price)
     return entry
+
+
+def _listed(price: Price) -> dict[str, Any]:
+    """Return a price as lists show it: of tokens, or of the unit that is billed instead."""
+    units = {unit: getattr(price, unit) for unit in UNITS} if price.input is None else {}
+    told = {unit: each for unit, each in units.items() if each is not None}
+    return {"version": price.version, "input": price.input, "output": price.output, **told}

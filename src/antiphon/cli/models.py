@@ -6,13 +6,16 @@ import typer
 
 from antiphon.cli.output import fail, print_json, table
 
+UNITS = {"images": "image", "seconds": "second", "characters": "character", "searches": "search"}
+"""One of each unit."""
+
 
 def command(
     provider: Annotated[str | None, typer.Option(help="Only models of this provider.")] = None,
     config: Annotated[str | None, typer.Option(help="Path of an antiphon.yaml.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the models that can be called, with context and prices in dollars per million tokens."""
+    """List the models that can be called, with context and prices in dollars."""
     from antiphon.catalog import load
 
     catalog = load(config)
@@ -22,13 +25,16 @@ def command(
     if as_json:
         print_json(models)
         return
-    columns = ("model", "provider", "context", "$/M in", "$/M out", "tier")
+    columns = ("model", "provider", "context", "$/M in", "$/M out", "per unit", "tier")
     table("Models", columns, [_row(entry) for entry in models])
 
 
 def _row(entry: dict[str, Any]) -> tuple[Any, ...]:
-    from antiphon.catalog.prices import per_million
+    from antiphon.catalog.prices import per_million, per_unit
 
     price = entry.get("price") or {}
-    shown = (per_million(price.get("input")), per_million(price.get("output")))
-    return (entry["id"], entry["owned_by"], entry.get("context"), *shown, entry.get("tier") or "unknown")
+    units = [f"{per_unit(price[unit])}/{word}" for unit, word in UNITS.items() if unit in price]
+    # What is billed by a unit has no price of tokens that could be unknown.
+    tokens = (None, None) if units else (per_million(price.get("input")), per_million(price.get("output")))
+    unit, tier = ", ".join(units) or None, entry.get("tier") or "unknown"
+    return (entry["id"], entry["owned_by"], entry.get("context"), *tokens, unit, tier)
