@@ -38,6 +38,7 @@ DEFAULTS: dict[tuple[str, str], tuple[Any, ...]] = {
     ("responses", "store"): (False,),
     ("generate", "service_tier"): ("auto",),
     ("converse", "service_tier"): ("auto",),
+    **{(far, "maxOutputTokens"): (0,) for far in WIRES},  # Gemini's word for no limit
     **{
         (far, field): _NO_THOUGHT
         for far in ("messages", "converse")
