@@ -16,7 +16,12 @@ MODELS = {
     "converse": "anthropic.claude-sonnet-4-5-20250929-v1:0",
 }
 """Operation to a model that takes all that the samples ask for."""
-KEYED = {"generate", "gemini_count_tokens", "gemini_embed", "gemini_embed_batch", "converse", "bedrock_count_tokens"}
+FAR_ONLY = {"vertex_predict", "titan_embed", "nova_embed", "cohere_embed"}
+"""Operations that targets are asked and callers cannot ask."""
+KEYED = FAR_ONLY | {
+    *("generate", "gemini_count_tokens", "gemini_embed", "gemini_embed_batch"),
+    *("converse", "bedrock_count_tokens"),
+}
 """Operations whose path has the model."""
 
 

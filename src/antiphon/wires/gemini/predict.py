@@ -41,6 +41,8 @@ class _Answer(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Answer).decode
+_LIMIT = 1_000_000_000
+"""More tokens than any one call can have; a larger count is a fault of the provider."""
 
 
 class Predict(Embed):
@@ -52,7 +54,8 @@ class Predict(Embed):
         """See :meth:`antiphon.wires.wire.Wire.whole`."""
         told = [each.embeddings.statistics or _Statistics() for each in _read(body).predictions]
         counts = [each.token_count for each in told if each.token_count is not None]
-        return Whole(Usage(input=int(sum(counts))) if counts and len(counts) == len(told) else None, 0)
+        sound = counts and len(counts) == len(told) and min(counts) >= 0 and sum(counts) <= _LIMIT
+        return Whole(Usage(input=int(sum(counts))) if sound else None, 0)
 
 
 class PredictCodec:
