@@ -263,6 +263,22 @@ def test_media_that_cannot_be_taken_is_refused(part: Any) -> None:
         write(Message("user", (part,)))
 
 
+def test_images_of_results_follow_them_for_models_before_3() -> None:
+    shown = {"inlineData": {"mimeType": "image/png", "data": PIXEL}}
+    called = Message("assistant", (ToolCall("a", "f", "{}", "QUJD"), ToolCall("b", "g")))
+    first = Message("user", (ToolResult("a", (Text("one"), Image(data=PIXEL, media_type="image/png"))),))
+    second = Message("user", (ToolResult("b", (Text("two"),)),))
+    results = {"role": "user", "parts": [
+        {"functionResponse": {"name": "f", "response": {"output": "one"}, "id": "a"}},
+        {"functionResponse": {"name": "g", "response": {"output": "two"}, "id": "b"}},
+    ]}  # fmt: skip
+    contents = write(USER, called, first, second, model="gemini-2.5-flash")["contents"]
+    assert contents[2:] == [results, {"role": "user", "parts": [shown]}]
+    said = Message("user", (*second.parts, Text("Go on.")))
+    contents = write(USER, called, first, said, model="gemini-2.5-flash")["contents"]
+    assert contents[2:] == [results, {"role": "user", "parts": [shown, {"text": "Go on."}]}]
+
+
 def test_tool_results_with_errors_and_images() -> None:
     body = write(
         USER,

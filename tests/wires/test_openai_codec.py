@@ -194,6 +194,16 @@ def test_a_budget_of_thinking_becomes_the_nearest_effort(budget: int, effort: st
     assert written(asked(reasoning=Reasoning(budget=budget)))[0]["reasoning_effort"] == effort
 
 
+def test_results_of_one_turn_stand_together_and_their_images_behind_them() -> None:
+    called = Message("assistant", (ToolCall("a", "f"), ToolCall("b", "g")))
+    image = Image(data="iVBORw0KGgo=", media_type="image/png")
+    first = Message("user", (ToolResult("a", (Text("one"), image)),))
+    second = Message("user", (ToolResult("b", (Text("two"),)), Text("Go on.")))
+    body, _ = written(asked(called, first, second))
+    assert [message["role"] for message in body["messages"]] == ["assistant", "tool", "tool", "user"]
+    assert [part["type"] for part in body["messages"][-1]["content"]] == ["image_url", "text"]
+
+
 def test_tool_results_with_errors_and_images() -> None:
     result = ToolResult("a", (Text("no such city"), Image(data="aGk=", media_type="image/png")), error=True)
     body, _ = written(asked(Message("user", (result, Text("Go on")))))

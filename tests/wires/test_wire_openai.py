@@ -132,6 +132,8 @@ def watch(hides_usage: bool = False, n: int = 1) -> Any:
         (delta(reasoning_content="Hm"), True),
         (delta(reasoning="Hm"), True),
         (delta(refusal="No"), True),
+        (delta("", images=[{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]), True),
+        (delta(audio={"id": "audio_1", "data": "AA=="}), True),
         (delta(tool_calls=[{"index": 0, "id": "t", "function": {"name": "f", "arguments": ""}}]), True),
         (delta(finish="stop"), True),
     ],

@@ -31,6 +31,7 @@ class Turns:
         self.system: list[Text] = []
         self.dropped: dict[str, None] = {}
         self._names: dict[str, str] = {}
+        self._beside: list[dict[str, Any]] = []
 
     def write(self, messages: tuple[Message, ...]) -> list[dict[str, Any]]:
         """Return the contents; raises :class:`~antiphon.errors.BadRequest` for what this wire cannot take."""
@@ -40,6 +41,7 @@ class Turns:
             if message.role == "system":
                 self.system += [part for part in message.parts if isinstance(part, Text)]
             elif message.role == "assistant":
+                self._flush(contents)
                 _append(contents, "model", self._model(message.parts))
             else:
                 results = [self._result(part) for part in message.parts if isinstance(part, ToolResult)]
@@ -48,7 +50,12 @@ class Turns:
                 else:
                     _append(contents, "user", results)
                 said = [self._said(part) for part in message.parts if not isinstance(part, ToolResult)]
-                _append(contents, "user", [*self._beside(message.parts), *said])
+                self._beside += self._media_of(message.parts)
+                if said:
+                    said = [*self._beside, *said]
+                    self._beside.clear()
+                _append(contents, "user", said)
+        self._flush(contents)
         return contents
 
     def _note(self, message: Message) -> None:
@@ -122,7 +129,12 @@ class Turns:
             function["parts"] = media
         return {"functionResponse": function}
 
-    def _beside(self, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
+    def _flush(self, contents: list[dict[str, Any]]) -> None:
+        """Show what stands beside tools' results, once all of them are there: they must come in one turn."""
+        _append(contents, "user", list(self._beside))
+        self._beside.clear()
+
+    def _media_of(self, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
         """Return what of tools' results has no place in them for an earlier model."""
         if self._results_hold_media:
             return []

@@ -98,7 +98,7 @@ def _messages(request: Request, dropped: list[str]) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
     if request.system:
         messages.append({"role": "system", "content": _content(request.system, dropped)})
-    for message in moved(request.messages):
+    for message in _grouped(moved(request.messages)):
         messages += _WRITERS[message.role](message, dropped)
     return messages
 
@@ -110,6 +110,22 @@ def _sign(messages: list[dict[str, Any]], request: Request) -> None:
     for call in (call for message in messages for call in message.get("tool_calls") or ()):
         if call["id"] in signatures:
             call["extra_content"] = {"google": {"thought_signature": signatures[call["id"]]}}
+
+
+def _grouped(messages: tuple[Message, ...]) -> list[Message]:
+    """Return messages with the results of one turn's calls in one of them: nothing may stand between those here."""
+    turns: list[Message] = []
+    for message in messages:
+        last = turns[-1] if turns else None
+        if last is not None and _has_results(last) and _has_results(message):
+            turns[-1] = Message("user", last.parts + message.parts)
+        else:
+            turns.append(message)
+    return turns
+
+
+def _has_results(message: Message) -> bool:
+    return message.role == "user" and any(isinstance(part, ToolResult) for part in message.parts)
 
 
 def _system(message: Message, dropped: list[str]) -> list[dict[str, Any]]:
