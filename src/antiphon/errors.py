@@ -77,7 +77,8 @@ class CallError(AntiphonError):
 
     ``status`` is the HTTP status, ``code`` a stable word for programs, ``kind`` the ``type`` of OpenAI's error object,
     ``retryable`` whether the same call may succeed later or elsewhere, ``param`` the field at fault, ``retry_after``
-    seconds to wait where known.
+    seconds to wait where known. Of a call that was let in, ``call_id`` names it, and ``attempts`` and ``target`` say how
+    many targets were tried, and which was the last.
     """
 
     status: int = 500
@@ -104,6 +105,8 @@ class CallError(AntiphonError):
             self.status = status
         # Set where a call was recorded before it failed, so that every surface can name it.
         self.call_id: str = ""
+        self.attempts: int = 0
+        self.target: str = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.message, self.__dict__)

@@ -28,7 +28,10 @@ class Gateway:
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     home = tmp_path_factory.mktemp("gateway")
     config = home / "antiphon.yaml"
-    config.write_text("version: 1\nmodels:\n  echo: sim/echo\n")
+    config.write_text(
+        "version: 1\nmodels:\n  echo: sim/echo\n"
+        "  doomed: {targets: [sim/fault-503], fallbacks: [sim/fault-500, sim/fault-502]}\n"
+    )
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -128,3 +131,17 @@ def test_the_command_line_asks_a_server(gateway: Gateway) -> None:
         command, capture_output=True, text=True, timeout=30, env=environment, check=False, stdin=subprocess.DEVNULL
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "Hello\n", "")
+
+
+@pytest.mark.parametrize("remote", [False, True], ids=["in process", "remote"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_an_error_says_who_was_tried(gateway: Gateway, remote: bool, stream: bool) -> None:
+    where = {"base_url": gateway.url, "api_key": gateway.key} if remote else {"config": gateway.config}
+    with Antiphon(**where) as client, pytest.raises(errors.UpstreamStatus) as caught:
+        if stream:
+            list(client.stream("doomed", "x"))
+        else:
+            client.chat("doomed", "x")
+    error = caught.value
+    assert (error.status, error.attempts, error.target) == (502, 3, "sim/fault-502")
+    assert error.call_id.startswith("call_")

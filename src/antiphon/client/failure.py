@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from antiphon.client.facts import facts_of
 from antiphon.errors import CallError, RateLimited, Truncated, UpstreamError, UpstreamStatus, UpstreamTimeout
 from antiphon.transport.seam import Headers
 
@@ -33,7 +34,10 @@ def from_answer(status: int, headers: Headers, body: bytes) -> CallError:
     error = from_object(_error_of(body), status, body, headers, forwarded=b"x-antiphon-call-id" in fields)
     if error.retry_after is None:
         error.retry_after = _seconds(fields.get(b"retry-after"))
-    error.call_id = error.call_id or fields.get(b"x-antiphon-call-id", b"").decode("latin-1")
+    facts = facts_of(headers)
+    error.call_id = error.call_id or facts.call_id
+    if facts.target:
+        error.target, error.attempts = facts.target, facts.attempts
     return error
 
 

@@ -139,4 +139,6 @@ class Book:
     async def failed(self, error: CallError, target: Target | None, usage: Usage | None = None) -> None:
         """Settle a call that ends with an error before anything was shown to its caller."""
         error.call_id = self.call.id
+        error.attempts = len(self.attempts)
+        error.target = self.attempts[-1].target if self.attempts else ""
         await self.settled(Outcome.ERROR, target, usage, status=error.status, error=error.code)

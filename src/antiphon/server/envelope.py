@@ -37,6 +37,9 @@ def answer_to(error: CallError, wire: Wire) -> tuple[int, Headers, bytes]:
         headers.append((b"allow", ", ".join(error.allowed).encode()))
     if error.call_id:
         headers.append((b"x-antiphon-call-id", error.call_id.encode()))
+        if error.attempts:
+            headers.append((b"x-antiphon-target", error.target.encode()))
+            headers.append((b"x-antiphon-attempts", b"%d" % error.attempts))
     else:
         error.call_id = new_id("req")  # no call came of the request, and still its client tells of it by a name
     if not any(name == wire.request_id for name, _ in headers):
