@@ -1,6 +1,7 @@
 """A streamed answer after its first real output: frames as they come, silence filled, breaks admitted, all recorded."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from antiphon.clock import monotonic
@@ -17,14 +18,16 @@ if TYPE_CHECKING:
 SSE = "text/event-stream"
 PREAMBLE_LIMIT = 1024 * 1024
 """Bytes a provider may send before its first real output."""
+TURN = 32
+"""Frames of one chunk that are looked at before others have a turn: a provider may send thousands at once."""
 
 
 class Stream:
     """Frames of one answer. Pull with :meth:`next` until it returns ``b""``; :meth:`close` in any case."""
 
     __slots__ = (
-        "_attempt", "_beat", "_book", "_bridge", "_heartbeat", "_idle", "_loop", "_now", "_out", "_over", "_progress",
-        "_response", "_sent", "_splitter", "_timer", "_total", "_waiting", "_watch",
+        "_attempt", "_beat", "_book", "_bridge", "_heartbeat", "_idle", "_later", "_loop", "_now", "_out", "_over",
+        "_progress", "_response", "_sent", "_splitter", "_timer", "_total", "_waiting", "_watch",
     )  # fmt: skip
 
     def __init__(
@@ -43,6 +46,8 @@ class Stream:
         self._watch = self._bridge.watch()
         self._splitter = self._bridge.far.splitter()
         self._heartbeat = book.wire.heartbeat
+        self._later: Sequence[bytes] = ()
+        """Frames that have come and were not looked at yet."""
         self._out: list[bytes] = []
         self._beat = run.catalog.settings.heartbeat if self._heartbeat else float("inf")
         self._idle = attempt.target.timeouts.idle
@@ -67,8 +72,10 @@ class Stream:
         """Wait for the first real output; until then every failure may still be answered by another target."""
         watch, name, size = self._watch, self._attempt.target.name, 0
         while True:
-            chunk = await self._response.chunk()
-            if chunk:
+            chunk = None
+            if self._later:
+                await self._more()
+            elif chunk := await self._response.chunk():
                 size += len(chunk)
                 self._take(chunk)
             elif chunk == b"":
@@ -101,6 +108,9 @@ class Stream:
                     return await self._finished()
                 if self._out:
                     return self._flush()
+                if self._later:
+                    await self._more()
+                    continue
                 chunk = await self._wait()
                 if chunk is None:
                     if self._loop.time() >= self._sent + self._beat:
@@ -128,9 +138,23 @@ class Stream:
             self._book.abandon(self._attempt.target, self._usage())
 
     def _take(self, chunk: bytes) -> None:
-        """Pass a chunk's whole frames by the watch into ``_out``."""
-        out, watch, idling = self._out, self._watch, self._bridge.far.idling
-        for frame in self._splitter.feed(chunk):
+        """Pass a chunk's whole frames by the watch into ``_out``, the first of them at once."""
+        self._later = self._splitter.feed(chunk)
+        self._look()
+
+    async def _more(self) -> None:
+        """Let others have their turn, then go on with the frames of a long chunk."""
+        await asyncio.sleep(0)
+        self._now = self._loop.time()
+        self._look()
+
+    def _look(self) -> None:
+        out, watch, idling, frames = self._out, self._watch, self._bridge.far.idling, self._later
+        if len(frames) > TURN:
+            frames, self._later = frames[:TURN], frames[TURN:]
+        else:
+            self._later = ()
+        for frame in frames:
             if shown := watch.frame(frame):  # an empty one would read as the end
                 out.append(shown)
             if not frame.startswith(idling):
