@@ -129,7 +129,7 @@ class Proxy:
                 pass
             finally:
                 writer.transport.abort()
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, asyncio.CancelledError):  # the test may end just now
                     await writer.wait_closed()
 
     async def _serve(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -153,7 +153,7 @@ class Proxy:
             far_writer.transport.abort()
             back.cancel()
             await asyncio.gather(back, return_exceptions=True)
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, asyncio.CancelledError):
                 await far_writer.wait_closed()
 
 
