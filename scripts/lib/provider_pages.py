@@ -104,14 +104,16 @@ Rules that the lists leave open:
 - Prices are picodollars per token, exact. *Unknown* is a value of its own: it is shown as `unknown`, and a call's cost
   is then unknown, never zero. A list's price that is no whole number of picodollars is unknown.
 - A bucket without a price of its own: `cache_read`, `cache_write` and `image_input` cost what `input` does,
-  `audio_cache_read` what `cache_read` does, `reasoning` what `output` does. Audio and pictures that are made stay unknown.
-- `cache_write` is the price of the shortest time to live, `cache_write_long` that of the longer one (1 hour at Anthropic
-  and on Bedrock, 12 hours at OpenAI). Where a list has none it is unknown, but for Anthropic's models, which are
-  documented to cost twice the input.
-- Units are priced where an operation is not billed by tokens: images, seconds of audio, characters, units of a reranker.
-  A picture whose price depends on its size or quality has no one price, and is unknown.
-- A search of the web is priced where it costs the same whatever it brings. It is unknown where that depends on how much
-  was asked for, and with Gemini models that bill the prompt instead of the search. Free allowances are not taken off.
+  `audio_cache_read` what `cache_read` does, `reasoning` what `output` does. Audio and pictures that are made stay
+  unknown.
+- `cache_write` is the price of the shortest time to live, `cache_write_long` that of the longer one (1 hour at
+  Anthropic and on Bedrock, 12 hours at OpenAI). Where a list has none it is unknown, but for Anthropic's models, which
+  are documented to cost twice the input.
+- Units are priced where an operation is not billed by tokens: images, seconds of audio, characters, units of a
+  reranker. A picture whose price depends on its size or quality has no one price, and is unknown.
+- A search of the web is priced where it costs the same whatever it brings. It is unknown where that depends on how
+  much was asked for, and with Gemini models that bill the prompt instead of the search. Free allowances are not taken
+  off.
 - A provider that charges more for long contexts has a second price, which holds for the whole call when its input is
   longer than the stated length.
 - A service tier (flex, priority), a speed or a region that the answer names has prices of its own where the list has

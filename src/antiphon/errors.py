@@ -77,8 +77,8 @@ class CallError(AntiphonError):
 
     ``status`` is the HTTP status, ``code`` a stable word for programs, ``kind`` the ``type`` of OpenAI's error object,
     ``retryable`` whether the same call may succeed later or elsewhere, ``param`` the field at fault, ``retry_after``
-    seconds to wait where known. Of a call that was let in, ``call_id`` names it, and ``attempts`` and ``target`` say how
-    many targets were tried, and which was the last.
+    seconds to wait where known. Of a call that was let in, ``call_id`` names it, and ``attempts`` and ``target`` say
+    how many targets were tried, and which was the last.
     """
 
     status: int = 500
