@@ -273,7 +273,7 @@ async def test_closing_the_transport_leaves_nothing(client: Client) -> None:
         with pytest.raises(TransportMisuse, match="closed"):
             await idle.send(server.origin)
         gc.collect()
-    assert sockets() == before
+    assert sockets() <= before
 
 
 async def test_no_call_begins_while_the_transport_closes(client: Client) -> None:
