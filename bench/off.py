@@ -11,16 +11,16 @@ import sys
 
 import uvloop
 
-from antiphon.catalog import load
-from antiphon.engine.runtime import Runtime
+from antiphon.config import load_config
+from antiphon.runtime import Runtime
 from antiphon.server.app import Gateway, Phase
-from antiphon.server.edge import Edge
-from antiphon.server.limits import Limits
-from antiphon.server.listener import Listener, listen
+from antiphon.server.http.connection import Edge
+from antiphon.server.http.limits import Limits
+from antiphon.server.http.listener import Listener, listen
 
 
 async def serve(config: str) -> None:
-    catalog = load(config)
+    catalog = load_config(config)
     settings = catalog.settings
     runtime = Runtime(catalog, data=None)
     gateway = Gateway(runtime, open_to_all=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from antiphon.catalog.facts import load_facts
 from antiphon.catalog.kinds import (
     CERTAINTY,
     FEATURES,
@@ -18,6 +17,7 @@ from antiphon.catalog.kinds import (
 from antiphon.catalog.kinds.kind import fields
 from antiphon.catalog.kinds.rows import families
 from antiphon.catalog.kinds.words import WIRES
+from antiphon.catalog.models import load_facts
 from antiphon.catalog.prices import per_million
 from antiphon.wires.table import COUNTERS, EMBEDDERS
 

@@ -6,7 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from antiphon.catalog import Catalog, load
+from antiphon.catalog import Catalog
+from antiphon.config import load_config
 from antiphon.errors import ConfigError, Fault
 
 KEYS = {"OPENAI_API_KEY": "sk-openai-secret", "AZURE_API_KEY": "azure-secret", "GROQ_API_KEY": "gsk-secret"}
@@ -20,7 +21,7 @@ class Files:
 
     def load(self, text: str, environ: Mapping[str, str] = KEYS) -> Catalog:
         self.path.write_text(dedent(text).removeprefix("\n"), "utf-8")
-        return load(str(self.path), environ)
+        return load_config(str(self.path), environ)
 
     def faults(self, text: str, environ: Mapping[str, str] = KEYS) -> list[Fault]:
         with pytest.raises(ConfigError) as caught:
@@ -46,7 +47,7 @@ def detected() -> Callable[..., Catalog]:
     """Load without a file: from the given variables and ports only."""
 
     def detect(probes: Mapping[str, int] | None = None, /, **environ: str) -> Catalog:
-        return load(environ=environ, probes=probes or {})
+        return load_config(environ=environ, probes=probes or {})
 
     return detect
 

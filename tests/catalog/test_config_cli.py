@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.catalog.schema import json_schema
+from antiphon.config.schema import json_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -163,7 +163,7 @@ def test_the_schema_knows_the_short_forms_and_no_null():
 
 def test_without_a_file_nothing_heavy_is_imported():
     program = (
-        "import sys; from antiphon.catalog import load\n"
+        "import sys; from antiphon.config import load\n"
         "load(environ={'OPENAI_API_KEY': 'k'}, probes={}).resolve('gpt-4o')\n"
         "print(sorted({'pydantic', 'yaml', 'sqlalchemy', 'typer', 'rich', 'asyncio'} & set(sys.modules)))"
     )

@@ -669,8 +669,8 @@ def test_a_large_file_is_a_fault(files):
 
 def test_bytes_that_are_no_text_are_a_fault(files):
     files.path.write_bytes(b"data: \xff\xfe\n")
-    from antiphon.catalog import load
+    from antiphon.config import load_config
     from antiphon.errors import ConfigError
 
     with pytest.raises(ConfigError, match="not UTF-8"):
-        load(str(files.path), {})
+        load_config(str(files.path), {})

@@ -7,8 +7,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from antiphon.catalog import load
-from antiphon.catalog.schema import File, ModelBlock, PriceBlock, ProviderBlock, ServerBlock, TargetBlock
+from antiphon.config import load_config
+from antiphon.config.effective import list_settings
+from antiphon.config.schema import File, ModelBlock, PriceBlock, ProviderBlock, ServerBlock, TargetBlock
 from antiphon.errors import ConfigError
 
 BLOCKS = (File, ModelBlock, PriceBlock, ProviderBlock, ServerBlock, TargetBlock)
@@ -53,7 +54,7 @@ def attempt(folder: Path, data: bytes) -> None:
     path = folder / "fuzz.yaml"
     path.write_bytes(data)
     try:
-        catalog = load(str(path), {"HOME": "/srv/me"})
+        catalog = load_config(str(path), {"HOME": "/srv/me"})
     except ConfigError as error:
         assert error.faults
         for fault in error.faults:
@@ -61,7 +62,7 @@ def attempt(folder: Path, data: bytes) -> None:
             assert str(fault).startswith(str(path))
     else:
         catalog.models()
-        assert catalog.effective()
+        assert list_settings(catalog)
         for name in catalog.routes:
             assert catalog.resolve(name).targets
 

@@ -5,7 +5,8 @@ import pickle
 import msgspec
 import pytest
 
-from antiphon.catalog import load
+from antiphon.config import load_config
+from antiphon.config.effective import list_settings
 from antiphon.errors import ConfigError, ModelNotFound
 from antiphon.types import Origin, Strategy, Timeouts, Usage
 
@@ -220,12 +221,12 @@ def test_a_socket_file_is_an_address(files):
 
 def test_a_file_that_is_named_must_be_there():
     with pytest.raises(ConfigError, match=r"none.yaml.*No such file"):
-        load("none.yaml", {})
+        load_config("none.yaml", {})
 
 
 def test_the_file_in_the_working_directory_is_taken(files, tmp_path):
     files.load("server: {port: 1234}\n")
-    catalog = load(environ={})
+    catalog = load_config(environ={})
     assert (catalog.settings.port, catalog.file) == (1234, "antiphon.yaml")
     assert catalog.source("server.port") == "antiphon.yaml:1"
     assert catalog.source("server.host") == "default"
@@ -233,7 +234,7 @@ def test_the_file_in_the_working_directory_is_taken(files, tmp_path):
 
 def test_the_command_line_goes_before_the_file(files):
     files.load("data: here\n")
-    catalog = load(environ={}, data="there").override(host="::1", port=0, auth="open")
+    catalog = load_config(environ={}, data="there").override(host="::1", port=0, auth="open")
     settings = catalog.settings
     assert (settings.data, settings.host, settings.port, settings.auth) == ("there", "::1", 0, "open")
     assert catalog.source("data") == catalog.source("server.port") == "command line"
@@ -242,7 +243,7 @@ def test_the_command_line_goes_before_the_file(files):
     with pytest.raises(ConfigError, match="65535"):
         catalog.override(port=70_000)
     with pytest.raises(ConfigError, match="is empty"):
-        load(environ={}, data="")
+        load_config(environ={}, data="")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LOCALHOST"])
@@ -266,7 +267,7 @@ def test_nothing_hidden_can_be_seen(files):
         """,
         environ,
     )
-    shown = catalog.effective()
+    shown = list_settings(catalog)
     models = [catalog.resolve(name) for name in ("a", "groq/x")]
     for value in (shown, catalog.models()):
         assert "hunter2" not in msgspec.json.encode(value).decode()
@@ -283,7 +284,7 @@ def test_nothing_hidden_can_be_seen(files):
 
 def test_every_value_in_force_has_its_source(files):
     catalog = files.load(DESIGN)
-    shown = {".".join(setting.path): setting for setting in catalog.effective()}
+    shown = {".".join(setting.path): setting for setting in list_settings(catalog)}
     assert shown["server.port"].source.endswith("antiphon.yaml:2")
     assert shown["server.drain"].source == "default"
     assert shown["models.smart.targets"].source.endswith("antiphon.yaml:12")

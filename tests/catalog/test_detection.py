@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from antiphon.catalog import load
-from antiphon.catalog.detect import default_probes, listening
 from antiphon.catalog.kinds import load_kinds
+from antiphon.config import load_config
+from antiphon.config.detect import default_probes, listening
 from antiphon.errors import ConfigError
 
 
@@ -191,5 +191,5 @@ def test_every_kind_that_can_be_detected_is_found_by_its_first_variables(detecte
 
 def test_a_file_is_the_whole_truth(files, open_port: int):
     files.path.write_text("version: 1\n", "utf-8")
-    catalog = load(str(files.path), {"OPENAI_API_KEY": "k"}, probes={"ollama": open_port})
+    catalog = load_config(str(files.path), {"OPENAI_API_KEY": "k"}, probes={"ollama": open_port})
     assert list(catalog.providers) == ["sim", "local"]

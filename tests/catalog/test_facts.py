@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from antiphon.catalog import load
-from antiphon.catalog.facts import ModelFacts, load_facts
 from antiphon.catalog.kinds import load_kinds
+from antiphon.catalog.models import ModelFacts, load_facts
 from antiphon.catalog.prices import dollars, filled, per_million
+from antiphon.config import load_config
 from antiphon.types import COUNTS, UNITS, Price, Usage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -275,7 +275,7 @@ def test_tiers(price: dict[str, int] | None, tier: str | None):
 
 
 def test_local_servers_cost_nothing_and_that_is_known():
-    catalog = load(environ={"OLLAMA_HOST": "127.0.0.1"}, probes={})
+    catalog = load_config(environ={"OLLAMA_HOST": "127.0.0.1"}, probes={})
     price = catalog.resolve("ollama/anything").targets[0].price
     assert price is not None
     assert price.cost(Usage(**dict.fromkeys(COUNTS, 5), service_tier="whatever")) == 0
@@ -285,12 +285,12 @@ def test_local_servers_cost_nothing_and_that_is_known():
 
 
 def test_simulated_models_have_a_small_price():
-    price = load(environ={}, probes={}).resolve("sim/echo").targets[0].price
+    price = load_config(environ={}, probes={}).resolve("sim/echo").targets[0].price
     assert price is not None
     assert (price.input, price.output) == (150_000, 600_000)
 
 
 def test_nothing_known_is_no_price():
-    catalog = load(environ={"OPENAI_API_KEY": "k"}, probes={})
+    catalog = load_config(environ={"OPENAI_API_KEY": "k"}, probes={})
     assert catalog.resolve("openai/brand-new").targets[0].price is None
     assert catalog.facts("openai/brand-new") is None

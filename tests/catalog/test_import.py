@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.catalog import load
+from antiphon.config import load_config
 from living import cli
 
 SIX: dict[str, dict[str, Any]] = {
@@ -83,7 +83,7 @@ def test_six_endpoints_call_what_they_called(tmp_path: Path, keep: bool) -> None
     assert "bedrock: num_parallel_tasks (4)" in done.stderr
     assert "bedrock: socket_path" in done.stderr
 
-    catalog = load(str(out), {"OPENAI_KEY": "sk-bare-secret"} if keep else SECRETS)
+    catalog = load_config(str(out), {"OPENAI_KEY": "sk-bare-secret"} if keep else SECRETS)
     plain = catalog.resolve("gpt-4o-mini").targets[0]
     assert str(plain.origin) == "https://api.openai.com:443"
     assert plain.credential is not None
@@ -111,7 +111,7 @@ def test_six_endpoints_call_what_they_called(tmp_path: Path, keep: bool) -> None
 def test_a_file_is_one_endpoint_or_several(tmp_path: Path, value: Any) -> None:
     out = tmp_path / "antiphon.yaml"
     cli("config", "import", str(write(tmp_path, value)), "-o", str(out))
-    target = load(str(out), {}).resolve("m").targets[0]
+    target = load_config(str(out), {}).resolve("m").targets[0]
     assert (target.name, str(target.origin), target.urls["chat"]) == (
         "localhost/m",
         "http://localhost:1234",

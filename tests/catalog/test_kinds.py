@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from antiphon import identity
-from antiphon.catalog import Catalog, load
+from antiphon import credentials as identity
+from antiphon.catalog import Catalog
 from antiphon.catalog.kinds import (
     FEATURES,
     OPERATIONS,
@@ -23,10 +23,11 @@ from antiphon.catalog.kinds import (
 )
 from antiphon.catalog.kinds.rows import parse_kinds
 from antiphon.catalog.kinds.words import WIRES as GENERATES
-from antiphon.catalog.schema import ProviderBlock
-from antiphon.engine.runtime import Runtime
+from antiphon.config import load_config
+from antiphon.config.schema import ProviderBlock
+from antiphon.runtime import Runtime
 from antiphon.types import Target
-from antiphon.wires import wire_of
+from antiphon.wires import get_wire
 from antiphon.wires.table import WIRES
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -57,7 +58,7 @@ def test_a_row_sends_the_right_thing_to_the_right_place(files: Any, name: str):
 def loaded(files: Any, kind: str, case: dict[str, Any]) -> Catalog:
     environ = case.get("environ", {})
     if "config" not in case:
-        return load(environ=environ, probes={})
+        return load_config(environ=environ, probes={})
     catalog: Catalog = files.load(f"providers: {{{kind}: {case['config']}}}", environ)
     return catalog
 
@@ -68,7 +69,7 @@ def calls(catalog: Catalog, target: Target) -> dict[str, list[str]]:
     found = {}
     for operation in target.urls:
         base = operation.partition(".")[0]
-        wire = wire_of(base if base in WIRES else GENERATES[target.wire])
+        wire = get_wire(base if base in WIRES else GENERATES[target.wire])
         first, *lines = runtime.head(target, operation, wire, ()).decode().strip().split("\r\n")
         method, path, _ = first.split(" ")
         headers = dict(line.split(": ", 1) for line in lines)
@@ -152,7 +153,7 @@ def test_a_port_is_one_server_only():
 
 
 def test_quirks_travel_with_the_target():
-    catalog = load(environ={"MISTRAL_API_KEY": "k", "OPENAI_API_KEY": "k"}, probes={})
+    catalog = load_config(environ={"MISTRAL_API_KEY": "k", "OPENAI_API_KEY": "k"}, probes={})
     assert catalog.resolve("mistral/x").targets[0].quirks == {"no_stream_usage"}
     assert catalog.resolve("openai/x").targets[0].quirks == {"max_completion_tokens"}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from antiphon.catalog.facts import load_facts
+from antiphon.catalog.models import load_facts
 from antiphon.errors import ModelNotFound
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from antiphon.engine.runtime import Call, Runtime
 from antiphon.errors import CallError
+from antiphon.runtime import Call, Runtime
 from antiphon.types import Caller
 
 REFUSAL = b'{"message": "no", "error": {"message": "no"}}'

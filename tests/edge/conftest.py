@@ -9,11 +9,11 @@ import pytest
 import uvloop
 
 from antiphon.errors import CallError
-from antiphon.server.edge import Edge
-from antiphon.server.envelope import answer_to
-from antiphon.server.limits import Limits
-from antiphon.server.listener import Listener, listen
-from antiphon.wires import wire_of
+from antiphon.server.errors import error_answer
+from antiphon.server.http.connection import Edge
+from antiphon.server.http.limits import Limits
+from antiphon.server.http.listener import Listener, listen
+from antiphon.wires import get_wire
 
 Handler = Callable[["Seen"], Awaitable[None]]
 
@@ -62,7 +62,7 @@ class Application:
                 body = await seen.read()
                 await seen.answer(b"%b %b %b" % (scope["method"].encode(), scope["raw_path"], body))
         except CallError as error:
-            status, headers, body = answer_to(error, wire_of("chat"))
+            status, headers, body = error_answer(error, get_wire("chat"))
             await seen.answer(body, status, headers)
         except asyncio.CancelledError:
             seen.cancelled = True

@@ -6,8 +6,8 @@ import socket
 
 import psutil
 
-from antiphon.server.intake import STEP
-from antiphon.server.limits import Limits
+from antiphon.server.http.limits import Limits
+from antiphon.server.http.parser import STEP
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 SHORTEST = b"GET / HTTP/1.1\r\nHost:a\r\n\r\n"

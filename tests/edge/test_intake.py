@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon.errors import CallError
-from antiphon.server.intake import DONE, IDLE, Intake
-from antiphon.server.limits import Limits
+from antiphon.server.http.limits import Limits
+from antiphon.server.http.parser import DONE, IDLE, Intake
 from edge.probes import PROBES
 
 SAMPLES = [probe.data for probe in PROBES if len(probe.data) < 400]

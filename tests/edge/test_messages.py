@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from antiphon.server.limits import Limits
+from antiphon.server.http.limits import Limits
 
 CHUNKED = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -433,7 +433,7 @@ async def test_stop_cancels_what_runs_after_its_time(serve):
 
 async def test_address_in_use_says_what_to_do(serve):
     from antiphon.errors import AntiphonError
-    from antiphon.server.listener import listen
+    from antiphon.server.http.listener import listen
 
     async with serve() as server:
         with pytest.raises(AntiphonError, match=rf"port {server.port}.*--port"):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from antiphon.server.limits import Limits
+from antiphon.server.http.limits import Limits
 from edge.probes import GET, PROBES, Probe
 
 SECOND = b"GET /second HTTP/1.1\r\nHost: example\r\n\r\n"

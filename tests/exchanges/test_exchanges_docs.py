@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from antiphon.wires.bedrock import embed
-from antiphon.wires.embedding import MOST_INPUTS
 from antiphon.wires.gemini import embed_codec, predict
 from antiphon.wires.table import COUNTERS, EMBEDDERS
+from antiphon.wires.translation.embedding import MOST_INPUTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "wires.md").read_text("utf-8")
 

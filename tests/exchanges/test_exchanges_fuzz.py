@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from antiphon.errors import BadAnswer, CallError
 from antiphon.types import Origin, Target, Usage
-from antiphon.wires import wire_of
-from antiphon.wires.embedding import EmbedRequest
-from antiphon.wires.table import COUNTERS, EMBEDDERS, far_codec_of, near_codec_of
+from antiphon.wires import get_wire
+from antiphon.wires.table import COUNTERS, EMBEDDERS, get_caller_codec, get_provider_codec
+from antiphon.wires.translation.embedding import EmbedRequest
 
 TARGET = Target("p/m", "p", "gemini-embedding-2", "kind", "openai", Origin("http", "h", 80), {})
 NEAR_EMBEDDERS = ("embeddings", "gemini_embed", "gemini_embed_batch")
@@ -49,14 +49,14 @@ def test_what_callers_send(near: str, change: dict[str, Any]) -> None:
     body = json.dumps(SAMPLES[near] | change).encode()
     family = EMBEDDERS if near in EMBEDDERS else COUNTERS
     try:
-        envelope = wire_of(near).peek(body, "m", False)
-        wire_of(near).input_bytes(envelope)
-        request = near_codec_of(near).read_request(envelope.document, "m")
+        envelope = get_wire(near).peek(body, "m", False)
+        get_wire(near).count_input_bytes(envelope)
+        request = get_caller_codec(near).read_request(envelope.document, "m")
     except CallError:
         return
     for far in family:
         try:
-            written = far_codec_of(far).write_request(request, TARGET)
+            written = get_provider_codec(far).write_request(request, TARGET)
         except (CallError, OverflowError):  # integers beyond 64 bits, which the way to the target refuses
             continue
         assert all(isinstance(json.loads(each.body), dict) for each in written)
@@ -70,15 +70,15 @@ def test_what_providers_answer(far: str, answer: Any) -> None:
     near = "embeddings" if far in EMBEDDERS else "count_tokens"
     try:
         body = json.dumps(answer).encode()
-        wire_of(far).whole(body)
-        reply = far_codec_of(far).read_reply([body], request)
+        get_wire(far).read_whole(body)
+        reply = get_provider_codec(far).read_reply([body], request)
     except BadAnswer:
         return
-    assert json.loads(near_codec_of(near).write_reply(reply, request, Usage()))
+    assert json.loads(get_caller_codec(near).write_reply(reply, request, Usage()))
 
 
 @pytest.mark.parametrize("operation", SAMPLES)
 def test_the_samples_are_good_ones(operation: str) -> None:
-    envelope = wire_of(operation).peek(json.dumps(SAMPLES[operation]).encode(), "m", False)
-    assert near_codec_of(operation).read_request(envelope.document, "m")
+    envelope = get_wire(operation).peek(json.dumps(SAMPLES[operation]).encode(), "m", False)
+    assert get_caller_codec(operation).read_request(envelope.document, "m")
     assert set(NEAR_EMBEDDERS) | set(COUNTERS) == set(SAMPLES)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.catalog import load
+from antiphon.config import load_config
 from antiphon.engine.call import Call
-from antiphon.engine.runtime import Runtime
 from antiphon.engine.stream import TURN
+from antiphon.runtime import Runtime
 from antiphon.types import Caller
 
 FRAMES = 1000
@@ -34,7 +34,7 @@ async def test_others_have_their_turn_between_frames(tmp_path: Path, operation: 
     }
     path = tmp_path / "antiphon.yaml"
     path.write_text(json.dumps(config), "utf-8")
-    runtime = Runtime(load(str(path), {}))
+    runtime = Runtime(load_config(str(path), {}))
     await runtime.start()
     turns = 0
 

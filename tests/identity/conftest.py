@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from antiphon.catalog import load
+from antiphon.config import load_config
+from antiphon.credentials import keeper
 from antiphon.engine.call import Call
-from antiphon.engine.runtime import Runtime
-from antiphon.identity import keeper
+from antiphon.runtime import Runtime
 from antiphon.types import Caller
 from identity.far import Accounts, Answer, Far
 
@@ -75,7 +75,7 @@ class House:
     def __init__(self, folder: Path, config: Any) -> None:
         file = folder / "antiphon.yaml"
         file.write_text(json.dumps(config))
-        self.catalog = load(str(file))
+        self.catalog = load_config(str(file))
         self.runtime = Runtime(self.catalog)
 
     async def ask(self, model: str, text: str = "Hello") -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from antiphon.catalog import load
+from antiphon.config import load_config
 from antiphon.errors import NoCredential, UpstreamStatus
 from identity.far import Account, Roles
 from living import Gateway
@@ -124,6 +124,6 @@ async def test_without_keys_the_error_says_what_to_do(bedrock, roles, caplog):
 
 def test_a_role_of_a_service_account_makes_a_provider(roles):
     environ = {"AWS_REGION": "eu-west-1", "AWS_ROLE_ARN": "arn:aws:iam::1:role/r", "AWS_WEB_IDENTITY_TOKEN_FILE": "/x"}
-    provider = load(environ=environ, probes={}).providers["bedrock"]
+    provider = load_config(environ=environ, probes={}).providers["bedrock"]
     assert provider.key_state == "renewed"
     assert provider.key_source == "environment variables AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE"

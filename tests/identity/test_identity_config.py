@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from antiphon.catalog import load
+from antiphon.config import load_config
+from antiphon.config.effective import list_settings
 from antiphon.errors import ConfigError
 from identity.far import Accounts
 from living import cli
@@ -57,7 +58,7 @@ FAULTS = {
 def loaded(tmp_path, providers, environ=None):
     file = tmp_path / "gateway.yaml"
     file.write_text(json.dumps({"version": 1, "providers": providers}, indent=1))
-    return load(str(file), environ or {})
+    return load_config(str(file), environ or {})
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -93,19 +94,22 @@ def test_what_is_not_installed_is_a_fault_with_the_command(tmp_path, monkeypatch
 def test_a_variable_that_needs_what_is_not_installed(tmp_path, monkeypatch):
     environ = {"AWS_PROFILE": "p"}
     assert loaded(tmp_path, {"bedrock": BEDROCK}, environ).providers["bedrock"].key_state == "renewed"
-    assert "bedrock" in load(environ=environ | {"AWS_REGION": "eu-west-1"}, probes={}).providers
+    assert "bedrock" in load_config(environ=environ | {"AWS_REGION": "eu-west-1"}, probes={}).providers
     monkeypatch.setitem(sys.modules, "botocore", None)
     with pytest.raises(ConfigError) as caught:
         loaded(tmp_path, {"bedrock": BEDROCK}, environ)
     (fault,) = caught.value.faults
     assert fault.hint == "pip install 'antiphon[aws]'"
     # Without a file nobody asked for it, and a shell with a profile is no reason not to start.
-    assert "bedrock" not in load(environ=environ | {"AWS_REGION": "eu-west-1"}, probes={}).providers
+    assert "bedrock" not in load_config(environ=environ | {"AWS_REGION": "eu-west-1"}, probes={}).providers
 
 
 def test_the_file_that_a_variable_names_must_be_there(tmp_path):
     environ = {"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "gone.json"), "GOOGLE_CLOUD_PROJECT": "p"}
-    for made in (lambda: load(environ=environ, probes={}), lambda: loaded(tmp_path, {"vertex": VERTEX}, environ)):
+    for made in (
+        lambda: load_config(environ=environ, probes={}),
+        lambda: loaded(tmp_path, {"vertex": VERTEX}, environ),
+    ):
         with pytest.raises(ConfigError) as caught:
             made()
         (fault,) = caught.value.faults
@@ -120,19 +124,19 @@ def test_the_environment_alone_makes_providers(tmp_path, accounts: Accounts):
     }
     azure = {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": SECRET}
     address = {"AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com"}
-    found = load(environ={**google, **azure, **address}, probes={}).providers
+    found = load_config(environ={**google, **azure, **address}, probes={}).providers
     assert {"vertex", "azure"} <= found.keys()
     assert found["vertex"].key_source == "environment variable GOOGLE_APPLICATION_CREDENTIALS"
     assert found["azure"].key_source.startswith("environment variables AZURE_TENANT_ID, AZURE_CLIENT_ID")
     assert {found[name].key_state for name in ("vertex", "azure")} == {"renewed"}
-    assert "azure" not in load(environ={**azure, **address, "AZURE_TENANT_ID": ""}, probes={}).providers
+    assert "azure" not in load_config(environ={**azure, **address, "AZURE_TENANT_ID": ""}, probes={}).providers
 
 
 def test_what_stays_goes_before_what_expires(tmp_path):
     environ = {"AWS_PROFILE": "p", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
-    signing = load(environ=environ, probes={}).resolve("bedrock/x").targets[0].signing
+    signing = load_config(environ=environ, probes={}).resolve("bedrock/x").targets[0].signing
     assert (signing.identity, sorted(signing.secrets)) == (None, ["access_key", "secret_key"])
-    target = load(environ=environ | {"AWS_BEARER_TOKEN_BEDROCK": "k"}, probes={}).resolve("bedrock/x").targets[0]
+    target = load_config(environ=environ | {"AWS_BEARER_TOKEN_BEDROCK": "k"}, probes={}).resolve("bedrock/x").targets[0]
     assert (target.credential.reveal(), target.signing) == ("k", None)
 
 
@@ -144,7 +148,7 @@ def test_what_is_in_force_is_shown_without_secrets(tmp_path, accounts: Accounts)
         "azure": AZURE | APPLICATION,
     }
     catalog = loaded(tmp_path, providers)
-    shown = {".".join(each.path): each for each in catalog.effective()}
+    shown = {".".join(each.path): each for each in list_settings(catalog)}
     assert shown["providers.vertex.credentials_file"].value == str(account)
     assert shown["providers.bedrock.profile"].value == "production"
     assert shown["providers.bedrock.credentials"].value == "default"

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from antiphon.config.effective import list_settings
 from antiphon.engine.call import Call
 from antiphon.errors import BadAnswer, NoCredential, UpstreamStatus
 from antiphon.types import Caller
@@ -241,7 +242,7 @@ async def test_a_token_is_shown_nowhere(google, accounts, caplog):
     await google.ask("vertex/gemini-3.5-flash")
     target = google.catalog.resolve("vertex/gemini-3.5-flash").targets[0]
     shown = [repr(each) for each in (target, target.signing, target.signing.identity)]
-    shown += [repr(vars(google.runtime.signers)), repr(google.catalog.effective()), caplog.text]
+    shown += [repr(vars(google.runtime.signers)), repr(list_settings(google.catalog)), caplog.text]
     assert accounts.given[0] not in "".join(shown)
     assert "PRIVATE KEY" not in "".join(shown)
     assert "holds for 3" in caplog.text

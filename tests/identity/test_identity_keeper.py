@@ -6,10 +6,10 @@ import time
 
 import pytest
 
+from antiphon.credentials import Fetched, Keeper
+from antiphon.credentials.fetched import reason
+from antiphon.credentials.keeper import Pace
 from antiphon.errors import NoCredential
-from antiphon.identity import Fetched, Keeper
-from antiphon.identity.fetched import reason
-from antiphon.identity.keeper import Pace
 from antiphon.types import Identity, Secret
 
 WHO = Identity("google", {}, advice="Log in.")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from antiphon.callers.keys import Keys
 from antiphon.clock import now_us
+from antiphon.database.database import Database
 from antiphon.errors import KeyStoreError, Unauthorized
-from antiphon.keys import Keys
-from antiphon.store.database import Database
 
 FORM = re.compile(r"ap-[A-Za-z0-9_-]{43}")
 MINUTE = 60_000_000
@@ -110,8 +110,8 @@ def test_an_empty_model_and_a_past_expiry_are_refused(keys: Keys):
 
 OTHER = """
 import sys
-from antiphon.keys import Keys
-from antiphon.store.database import Database
+from antiphon.callers.keys import Keys
+from antiphon.database.database import Database
 keys = Keys(Database(sys.argv[1]))
 print(keys.create("other")[1], flush=True) if sys.argv[2] == "create" else keys.revoke(sys.argv[2])
 """

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from antiphon.callers.keys import Keys
+from antiphon.database.database import Database
 from antiphon.errors import Unauthorized
-from antiphon.keys import Keys
-from antiphon.store.database import Database
 
 
 def antiphon(*arguments: str | Path, code: int = 0) -> tuple[str, str]:

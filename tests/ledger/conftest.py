@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.store.database import Database
+from antiphon.database.database import Database
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from antiphon.database import columns, tables
+from antiphon.database.database import HEAD, Database
+from antiphon.database.migrate import LOCATION, upgrade
 from antiphon.errors import LedgerError
-from antiphon.store import columns, tables
-from antiphon.store.database import HEAD, Database
-from antiphon.store.migrate import LOCATION, upgrade
 
 
 def schema(database: Database) -> list[str]:
@@ -111,7 +111,7 @@ def write(database: Database, statement: str) -> None:
 
 def test_many_starts_at_once_make_one_database(tmp_path: Path):
     program = (
-        "import sys; from antiphon.store.database import Database\n"
+        "import sys; from antiphon.database.database import Database\n"
         "database = Database(sys.argv[1]); database.prepare(); print(database.version())"
     )
     url = f"sqlite:///{tmp_path / 'new' / 'antiphon.db'}"
@@ -124,7 +124,7 @@ def test_many_starts_at_once_make_one_database(tmp_path: Path):
 
 def test_neither_sqlalchemy_nor_alembic_is_loaded_to_start(data: Path):
     program = (
-        "import sys; from antiphon.store.database import Database; from antiphon.keys import Keys\n"
+        "import sys; from antiphon.database.database import Database; from antiphon.callers.keys import Keys\n"
         "from antiphon.ledger.shipper import Shipper\n"
         "for _ in 'first', 'second':\n"
         "    database = Database(sys.argv[1]); database.prepare()\n"

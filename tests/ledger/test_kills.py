@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from antiphon.database.database import Database
 from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.verify import verify
-from antiphon.store.database import Database
 
 APPEND = """
 import asyncio, os, sys
@@ -41,7 +41,7 @@ import os, sys
 from ledger.samples import record
 from antiphon.ledger.journal import Journal
 from antiphon.ledger.shipper import Shipper
-from antiphon.store.database import Database
+from antiphon.database.database import Database
 
 database = Database(sys.argv[2])
 database.prepare()

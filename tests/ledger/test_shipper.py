@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from antiphon.database.columns import ATTEMPTS, CALLS, select
+from antiphon.database.database import Database
 from antiphon.errors import LedgerError
 from antiphon.ledger import shipper as shipper_module
 from antiphon.ledger.frames import HEADER
@@ -17,8 +19,6 @@ from antiphon.ledger.journal import Journal
 from antiphon.ledger.rows import attempt_rows, call_row
 from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.writer import DAMAGED, segment, segments
-from antiphon.store.columns import ATTEMPTS, CALLS, select
-from antiphon.store.database import Database
 from antiphon.types import Record
 from ledger.samples import record, varied
 

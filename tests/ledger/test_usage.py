@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from antiphon.database.database import Database
 from antiphon.ledger.journal import LARGEST, Journal
 from antiphon.ledger.period import parse_span, parse_time, parse_zone, to_us
 from antiphon.ledger.rows import INSERT_CALL, call_row
 from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.usage import Filter, Line, dollars, report
-from antiphon.store.database import Database
 from antiphon.types import BUCKETS, COUNTS, UNITS, Outcome, Price, Record, Usage
 from ledger.samples import NOON, record
 

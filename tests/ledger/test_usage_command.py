@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from antiphon.database.database import Database
 from antiphon.ledger.journal import Journal
 from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.writer import segment
-from antiphon.store.database import Database
 from antiphon.types import Outcome, Usage
 from ledger.samples import NOON, record
 

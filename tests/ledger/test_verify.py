@@ -9,6 +9,9 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
+from antiphon.database import columns
+from antiphon.database.database import Database
+from antiphon.database.migrate import LOCATION
 from antiphon.errors import LedgerError
 from antiphon.ledger.frames import HEADER, PREFIX, pack
 from antiphon.ledger.journal import Journal
@@ -16,9 +19,6 @@ from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.usage import report
 from antiphon.ledger.verify import Proof, verify
 from antiphon.ledger.writer import segment
-from antiphon.store import columns
-from antiphon.store.database import Database
-from antiphon.store.migrate import LOCATION
 from antiphon.types import Price, Record, Usage
 from ledger.samples import record, varied
 

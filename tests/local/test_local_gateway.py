@@ -18,7 +18,7 @@ from langchain_openai import OpenAIEmbeddings
 from pydantic import SecretStr
 
 from antiphon import Antiphon, AsyncAntiphon, UpstreamStatus
-from antiphon.catalog import load
+from antiphon.config import load_config
 from living import Gateway, environment, eventually
 from local.made import SIZE, Model
 
@@ -217,7 +217,7 @@ def test_a_faulty_configuration_is_told(tmp_path: Path, provider: str, path: str
     file = tmp_path / "antiphon.yaml"
     file.write_text(f"version: 1\nproviders:\n  local: {provider}\n")
     with pytest.raises(ConfigError) as raised:
-        load(str(file), {})
+        load_config(str(file), {})
     (fault,) = raised.value.faults
     assert (fault.line, fault.field) == (3, path)
     assert problem in fault.problem
@@ -229,7 +229,7 @@ def test_a_mapping_is_for_models_of_this_machine_only(tmp_path: Path):
     file = tmp_path / "antiphon.yaml"
     file.write_text("version: 1\nproviders:\n  ollama: {models: {llama: /models/llama}}\n")
     with pytest.raises(ConfigError, match="takes a list of names here"):
-        load(str(file), {})
+        load_config(str(file), {})
 
 
 def test_a_folder_is_found_from_any_working_directory(tmp_path: Path, mini: Model, monkeypatch: pytest.MonkeyPatch):

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from antiphon.catalog import load
+from antiphon.config import load_config
 from antiphon.engine.call import Answer, Call
-from antiphon.engine.runtime import Runtime
 from antiphon.longtail.environment import Environment, LongtailError, environment, install, roots
+from antiphon.runtime import Runtime
 from antiphon.types import Caller
 from apart import TOOLS, UNREACHABLE
 from longtail.far import Far
@@ -76,7 +76,7 @@ def configured(folder: Path, config: Mapping[str, Any]) -> Runtime:
     """Return a runtime over a configuration, not started."""
     path = folder / "antiphon.yaml"
     path.write_text(json.dumps({"version": 1, "data": str(folder / "data"), **config}), "utf-8")
-    return Runtime(load(str(path), {}))
+    return Runtime(load_config(str(path), {}))
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from antiphon.catalog import Catalog, load
+from antiphon.catalog import Catalog
+from antiphon.config import load_config
+from antiphon.config.effective import list_settings
 from antiphon.types import Target
 
 ENVIRON = {"KEY": "sk-secret-value-1", "AWS": "wJalr-secret", "REPLICATE_API_KEY": "r8-secret"}
@@ -17,7 +19,7 @@ ENVIRON = {"KEY": "sk-secret-value-1", "AWS": "wJalr-secret", "REPLICATE_API_KEY
 def catalog(folder: Path, providers: dict[str, Any], **more: Any) -> Catalog:
     path = folder / "antiphon.yaml"
     path.write_text(json.dumps({"version": 1, "providers": providers, **more}), "utf-8")
-    return load(str(path), ENVIRON)
+    return load_config(str(path), ENVIRON)
 
 
 def told(target: Target) -> dict[str, Any]:
@@ -104,7 +106,7 @@ def test_a_key_is_the_one_given_or_the_usual_variable_but_never_for_another_addr
 def test_no_view_of_a_configuration_shows_a_parameter(tmp_path: Path):
     provider = {"via": "litellm", "params": {"aws_secret_access_key": "${AWS}"}, "api_key": "${KEY}"}
     found = catalog(tmp_path, {"bedrock": provider})
-    shown = {".".join(setting.path): setting.value for setting in found.effective()}
+    shown = {".".join(setting.path): setting.value for setting in list_settings(found)}
     assert shown["providers.bedrock.via"] == "litellm"
     assert shown["providers.bedrock.params.aws_secret_access_key"] == "(hidden)"
     text = f"{shown} {found.providers} {found.providers['bedrock'].tail!r} {found.resolve('bedrock/x').targets!r}"
@@ -121,7 +123,7 @@ def test_the_examples_of_the_page_load(tmp_path: Path):
     path = tmp_path / "antiphon.yaml"
     for example in examples:
         path.write_text(example, "utf-8")
-        found = load(str(path), environ)
+        found = load_config(str(path), environ)
         assert all(found.providers[name].tail for name in found.providers if name not in ("sim", "local"))
     model = found.resolve("my-azure/azure/my-deployment-name").targets[0]
     assert told(model)["params"]["api_base"] == "https://myazure.openai.azure.com/"

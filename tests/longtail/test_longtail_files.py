@@ -196,8 +196,8 @@ def test_pauses_grow_and_end():
 
 UNUSED = """
 import asyncio, json, sys
-from antiphon.catalog import load
-from antiphon.engine.runtime import Runtime
+from antiphon.config import load
+from antiphon.runtime import Runtime
 async def main():
     runtime = Runtime(load(sys.argv[1]), data=sys.argv[2])
     await runtime.start()

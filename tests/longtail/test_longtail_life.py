@@ -13,12 +13,12 @@ from typing import Any
 import psutil
 import pytest
 
-from antiphon.engine.runtime import TRANSPORTS
 from antiphon.errors import ConnectFailed, Disconnected, UpstreamStatus, UpstreamTimeout
 from antiphon.longtail.environment import Environment, environment
 from antiphon.longtail.runs import running
 from antiphon.longtail.slot import Pace
 from antiphon.longtail.transport import LongtailTransport
+from antiphon.runtime import TRANSPORTS
 from living import Gateway, cli, eventually, post
 from longtail.conftest import Asker, configured
 from longtail.far import Far, Reply, events, reply

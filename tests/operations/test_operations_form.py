@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from antiphon.engine.upload import Upload
 from antiphon.errors import BadRequest, UnsupportedMedia
-from antiphon.wires.plain.form import CLOSE, HEAD_LIMIT, MODEL, Form, boundary_of
+from antiphon.wires.operations.form import CLOSE, HEAD_LIMIT, MODEL, Form, boundary_of
 
 HEAD = b'Content-Disposition: form-data; name="%b"'
 

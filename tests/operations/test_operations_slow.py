@@ -6,12 +6,12 @@ from contextlib import suppress
 from typing import Any
 
 from antiphon.errors import CallError
-from antiphon.server.edge import Edge
-from antiphon.server.envelope import answer_to
-from antiphon.server.exchange import STREAMED
-from antiphon.server.limits import Limits
-from antiphon.server.listener import Listener, listen
-from antiphon.wires import wire_of
+from antiphon.server.errors import error_answer
+from antiphon.server.http.connection import Edge
+from antiphon.server.http.exchange import STREAMED
+from antiphon.server.http.limits import Limits
+from antiphon.server.http.listener import Listener, listen
+from antiphon.wires import get_wire
 
 SECONDS = 0.4
 
@@ -27,7 +27,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
             body, more = body + message["body"], message["more_body"]
         status, headers = 200, []
     except CallError as error:
-        status, headers, body = answer_to(error, wire_of("chat"))
+        status, headers, body = error_answer(error, get_wire("chat"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -6,7 +6,7 @@ from typing import Any
 from antiphon.engine.bridge import Bridge, bridge
 from antiphon.errors import BadAnswer
 from antiphon.types import Origin, Target
-from antiphon.wires import wire_of
+from antiphon.wires import get_wire
 
 MODELS = {
     "chat": "gpt-5",
@@ -31,9 +31,9 @@ def target(far: str) -> Target:
 
 def crossing(near: str, far: str, body: bytes, stream: bool) -> tuple[Bridge, bytes]:
     """Do with a caller's body what a call does until it is sent; return the way back, and what is sent."""
-    wire, keyed = wire_of(near), near in KEYED
+    wire, keyed = get_wire(near), near in KEYED
     envelope = wire.peek(body, "m" if keyed else "", stream if keyed else None)
-    assert wire.input_bytes(envelope) >= 0
+    assert wire.count_input_bytes(envelope) >= 0
     way = bridge(wire, envelope, target(far))
     sent = way.encode(body, target(far))
     json.loads(sent)
@@ -48,10 +48,10 @@ def asking(near: str, asked: Any, stream: bool) -> bytes:
 
 def passed(way: Bridge, frames: list[bytes]) -> bytes:
     """Do with a provider's frames what a call does, to its end or to its admission that the stream broke."""
-    watch, shown = way.watch(), b""
+    watch, shown = way.start_stream(), b""
     try:
         for frame in frames:
-            shown += watch.frame(frame)
+            shown += watch.feed(frame)
             if watch.ended or watch.error is not None:
                 break
         if watch.error is not None:

@@ -11,7 +11,7 @@ from msgspec import structs
 from antiphon.engine.bridge import Bridge
 from antiphon.errors import BadAnswer, BadRequest
 from antiphon.types import Usage
-from antiphon.wires import translations, wire_of
+from antiphon.wires import find_translation, get_wire
 from antiphon.wires.table import CODECS, WIRES
 from pairs.answered import EVENTS, FRAMED, REPLIES, STREAMS
 from pairs.asked import REQUESTS
@@ -60,7 +60,7 @@ ANSWERED: dict[str, Any] = {
     "nova_embed": {"embeddings": [{"embeddingType": "TEXT", "embedding": [0.5, 1.0]}]},
     "cohere_embed": {"id": "1", "texts": ["a", "b"], "embeddings": {"float": [[0.5, 1.0], [1, 2]]}},
 }
-PAIRS = [(near, far) for near in ASKED for far in WIRES if near == far or translations(near, (far,))]
+PAIRS = [(near, far) for near in ASKED for far in WIRES if near == far or find_translation(near, (far,))]
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 every_pair = pytest.mark.parametrize(("near", "far"), PAIRS)
 
@@ -89,11 +89,11 @@ def test_a_request(near: str, far: str, data: st.DataObject) -> None:
         _, sent = crossing(near, far, body, data.draw(st.booleans()))
     except BadRequest as error:
         assert 400 <= error.status < 500
-        assert json.loads(wire_of(near).error_body(error))
+        assert json.loads(get_wire(near).write_error_body(error))
     else:
         if near != far and far not in FAR_ONLY:
             # What we write ourselves is what we would take.
-            wire_of(far).peek(sent, "m" if far in KEYED else "", False if far in KEYED else None)
+            get_wire(far).peek(sent, "m" if far in KEYED else "", False if far in KEYED else None)
 
 
 @every_pair
@@ -103,13 +103,13 @@ def test_an_answer(near: str, far: str, data: st.DataObject) -> None:
     body = json.dumps(data.draw(changed(ANSWERED[far]))).encode()
     way = a_way(near, far, False)
     try:
-        found, shown = way.whole(body)
+        found, shown = way.read_whole(body)
     except BadAnswer:
         return
     assert found.output_bytes >= 0
     sound(found.usage)
-    wire_of(near).whole(shown)
-    assert isinstance(wire_of(far).refusal(body), str)
+    get_wire(near).read_whole(shown)
+    assert isinstance(get_wire(far).read_error_message(body), str)
 
 
 @pytest.mark.parametrize(("near", "far"), [(near, far) for near in CODECS for far in CODECS])
@@ -131,11 +131,11 @@ def framed(far: str, event: Any) -> bytes:
 
 def allowed(near: str, shown: bytes) -> None:
     """Fail where what is shown is not a stream of the caller's wire."""
-    wire, keyed = wire_of(near), near in KEYED
+    wire, keyed = get_wire(near), near in KEYED
     envelope = wire.peek(asking(near, ASKED[near], True), "m" if keyed else "", True if keyed else None)
-    splitter, watch = wire.splitter(), wire.watch(envelope, False)
+    splitter, watch = wire.make_splitter(), wire.start_stream(envelope, False)
     for frame in splitter.feed(shown):
-        watch.frame(frame)
+        watch.feed(frame)
     assert not splitter.rest
     assert watch.complete or watch.error is not None
 
@@ -152,9 +152,9 @@ def test_bytes_that_are_no_stream(operation: str, data: st.DataObject) -> None:
         raw[at:end] = data.draw(st.one_of(st.binary(max_size=6), st.sampled_from([b"\n\n", b"\r", b"\x00" * 12])))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=5)))
     chunks = [bytes(raw[a:b]) for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
-    wire = wire_of(operation)
+    wire = get_wire(operation)
     for near in CODECS:
-        splitter = wire.splitter()
+        splitter = wire.make_splitter()
         try:
             frames = [frame for chunk in chunks for frame in splitter.feed(chunk)]
         except BadAnswer:
@@ -166,10 +166,10 @@ def test_bytes_that_are_no_stream(operation: str, data: st.DataObject) -> None:
 @FUZZ
 @given(body=st.binary(max_size=80))
 def test_bytes_that_are_no_document(operation: str, body: bytes) -> None:
-    wire = wire_of(operation)
-    for read in (lambda: wire.peek(body, "m", None), lambda: wire.whole(body)):
+    wire = get_wire(operation)
+    for read in (lambda: wire.peek(body, "m", None), lambda: wire.read_whole(body)):
         try:
             read()
         except (BadRequest, BadAnswer):
             continue
-    assert isinstance(wire.refusal(body), str)
+    assert isinstance(wire.read_error_message(body), str)

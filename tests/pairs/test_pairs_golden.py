@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.wires import wire_of
+from antiphon.wires import get_wire
 from antiphon.wires.aws.eventstream import MessageReader
 from antiphon.wires.table import CODECS
 from pairs.answered import REPLIES, STREAMS
@@ -29,9 +29,9 @@ PAIRS = [(near, far) for near in CODECS for far in CODECS if near != far]
 def transcript(near: str, far: str) -> str:
     """Return what a call and the same call as a stream come to."""
     way, sent = crossing(near, far, asking(near, REQUESTS[near], False), False)
-    _, shown = way.whole(json.dumps(REPLIES[far], ensure_ascii=False).encode())
+    _, shown = way.read_whole(json.dumps(REPLIES[far], ensure_ascii=False).encode())
     streaming, _ = crossing(near, far, asking(near, REQUESTS[near], True), True)
-    frames = passed(streaming, wire_of(far).splitter().feed(STREAMS[far]))
+    frames = passed(streaming, get_wire(far).make_splitter().feed(STREAMS[far]))
     sections = {
         f"a caller of {near}, a target of {far}: the provider gets": pretty(sent),
         "left out": ", ".join(way.dropped) or "nothing",
@@ -50,7 +50,7 @@ def readable(near: str, frames: bytes) -> str:
     if near != "converse":
         return frames.decode().strip()
     reader = MessageReader()
-    messages = [reader.read(message) for message in wire_of(near).splitter().feed(frames)]
+    messages = [reader.read(message) for message in get_wire(near).make_splitter().feed(frames)]
     return "\n".join(f"{message.text(':event-type')} {message.payload.decode()}" for message in messages)
 
 
@@ -81,21 +81,21 @@ def test_every_pair_has_one_and_nothing_else_is_there() -> None:
 @pytest.mark.parametrize(("near", "far"), PAIRS)
 def test_what_a_stream_comes_to_is_the_whole_answer(near: str, far: str) -> None:
     """Read back by the caller's own codec, the streamed answer says what the whole one says."""
-    from antiphon.wires import codec_of
+    from antiphon.wires import get_codec
 
     way, _ = crossing(near, far, asking(near, REQUESTS[near], False), False)
-    whole = codec_of(near).read_reply(way.whole(json.dumps(REPLIES[far], ensure_ascii=False).encode())[1])
+    whole = get_codec(near).read_reply(way.read_whole(json.dumps(REPLIES[far], ensure_ascii=False).encode())[1])
     streaming, _ = crossing(near, far, asking(near, REQUESTS[near], True), True)
-    frames = passed(streaming, wire_of(far).splitter().feed(STREAMS[far]))
-    reader, texts, usage, finish = codec_of(near).reader(), {}, None, None
-    events: list[Any] = [event for frame in wire_of(near).splitter().feed(frames) for event in reader.read(frame)]
+    frames = passed(streaming, get_wire(far).make_splitter().feed(STREAMS[far]))
+    reader, texts, usage, finish = get_codec(near).make_reader(), {}, None, None
+    events: list[Any] = [event for frame in get_wire(near).make_splitter().feed(frames) for event in reader.read(frame)]
     for event in [*events, *reader.close()]:
         match type(event).__name__:
-            case "Opened":
+            case "BlockStart":
                 texts[event.index] = [event.kind, event.name, ""]
-            case "Grown":
+            case "Delta":
                 texts[event.index][2] += event.text
-            case "Used":
+            case "UsageUpdate":
                 usage = event.usage
             case "Finish":
                 finish = event.reason

@@ -14,9 +14,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from antiphon.types import Usage
-from antiphon.wires import codec_of, wire_of
-from antiphon.wires.neutral import Closed, Ended, Event, Finish, Grown, Marked, Opened, Start, Used
+from antiphon.wires import get_codec, get_wire
 from antiphon.wires.table import CODECS
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
+    Delta,
+    Event,
+    Finish,
+    Start,
+    StreamEnd,
+    UsageUpdate,
+)
 from pairs.asked import REQUESTS
 from pairs.crossing import asking, crossing, passed
 
@@ -63,25 +73,25 @@ def answers(draw: st.DrawFn) -> list[Event]:
     for index, kind in enumerate(kinds):
         tool = kind == "tool"
         text = json.dumps(draw(st.dictionaries(WORDS, VALUES, max_size=2))) if tool else draw(WORDS)
-        events.append(Opened(index, kind, f"call_{index}" if tool else "", "f" if tool else ""))  # type: ignore[arg-type]
-        events += [Grown(index, piece) for piece in draw(pieces(text)) if piece]
-        events.append(Closed(index))
+        events.append(BlockStart(index, kind, f"call_{index}" if tool else "", "f" if tool else ""))  # type: ignore[arg-type]
+        events += [Delta(index, piece) for piece in draw(pieces(text)) if piece]
+        events.append(BlockStop(index))
     told = st.integers(0, 1000)
     usage = Usage(input=draw(told), cache_read=draw(told), output=draw(told))
     events.append(Finish("tool_calls" if "tool" in kinds else draw(st.sampled_from(["stop", "length"]))))
-    return [*events, Used(usage), Ended()]
+    return [*events, UsageUpdate(usage), StreamEnd()]
 
 
 def written(far: str, events: list[Event]) -> bytes:
     """Return a provider's stream of these events."""
     document = json.loads(asking(far, REQUESTS[far], True))
-    writer = codec_of(far).writer(codec_of(far).read_request(document, "m", True))
+    writer = get_codec(far).make_writer(get_codec(far).read_request(document, "m", True))
     return b"".join(writer.write(event) for event in events)
 
 
 def read(near: str, shown: bytes) -> list[Event]:
     """Return what a client of the near wire reads."""
-    reader, splitter = codec_of(near).reader(), wire_of(near).splitter()
+    reader, splitter = get_codec(near).make_reader(), get_wire(near).make_splitter()
     events = [event for frame in splitter.feed(shown) for event in reader.read(frame)]
     assert not splitter.rest
     return [*events, *reader.close()]
@@ -92,10 +102,10 @@ def said(events: list[Event]) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     kinds: dict[int, str] = {}
     for event in events:
-        if isinstance(event, Opened):
+        if isinstance(event, BlockStart):
             kinds[event.index] = event.kind
             found.append((event.kind, ""))
-        elif isinstance(event, Grown):
+        elif isinstance(event, Delta):
             found[-1] = (found[-1][0], found[-1][1] + event.text)
     merged: list[tuple[str, Any]] = []
     for kind, text in found:
@@ -111,16 +121,16 @@ def said(events: list[Event]) -> list[tuple[str, Any]]:
 def nested(events: list[Event]) -> None:
     """Fail where the order of events is not: one start, blocks one behind the other, a finish, one end."""
     kinds = [type(event) for event in events]
-    assert (kinds[0], kinds[-1]) == (Start, Ended)
-    assert [kinds.count(kind) for kind in (Start, Finish, Ended)] == [1, 1, 1]
+    assert (kinds[0], kinds[-1]) == (Start, StreamEnd)
+    assert [kinds.count(kind) for kind in (Start, Finish, StreamEnd)] == [1, 1, 1]
     opened, before = None, -1
     for event in events:
-        if isinstance(event, Opened):
+        if isinstance(event, BlockStart):
             assert (opened, event.index) == (None, before + 1)
             opened = before = event.index
-        elif isinstance(event, Grown | Marked | Closed):
+        elif isinstance(event, Delta | Annotation | BlockStop):
             assert event.index == opened
-            opened = None if isinstance(event, Closed) else opened
+            opened = None if isinstance(event, BlockStop) else opened
         elif isinstance(event, Finish):
             assert opened is None
 
@@ -131,7 +141,7 @@ def nested(events: list[Event]) -> None:
 def test_a_stream(near: str, far: str, events: list[Event], data: st.DataObject) -> None:
     raw = written(far, events)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=6)))
-    splitter = wire_of(far).splitter()
+    splitter = get_wire(far).make_splitter()
     chunks = [raw[a:b] for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
     frames = [frame for chunk in chunks for frame in splitter.feed(chunk)]
     assert b"".join(frames) == raw
@@ -145,5 +155,5 @@ def test_a_stream(near: str, far: str, events: list[Event], data: st.DataObject)
     assert said(got) == said(events)
     (finish,) = [event.reason for event in got if isinstance(event, Finish)]
     assert finish in [event.reason for event in events if isinstance(event, Finish)]
-    usages = [event.usage for event in got if isinstance(event, Used)]
-    assert usages[-1] == next(event.usage for event in events if isinstance(event, Used))
+    usages = [event.usage for event in got if isinstance(event, UsageUpdate)]
+    assert usages[-1] == next(event.usage for event in events if isinstance(event, UsageUpdate))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.server.limits import Limits
+from antiphon.server.http.limits import Limits
 from antiphon.server.routes import ROUTES
 
 ROOT = Path(__file__).parents[2]

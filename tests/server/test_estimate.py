@@ -86,11 +86,11 @@ async def test_unknown_is_not_zero(gateway: Gateway) -> None:
 
 async def test_a_long_call_is_priced_as_one(gateway: Gateway) -> None:
     """Where a list has another price for long contexts, it holds for the whole call, as in the ledger."""
-    from antiphon.catalog import load
+    from antiphon.config import load_config
     from antiphon.engine.heading import dollars
     from antiphon.types import Usage
 
-    catalog = load(str(gateway.config), environ={})
+    catalog = load_config(str(gateway.config), environ={})
     long = next(
         (entry["id"], price)
         for entry in catalog.models()

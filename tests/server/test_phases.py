@@ -4,11 +4,11 @@ import asyncio
 import http.client
 import json
 
-from antiphon.catalog import load
-from antiphon.engine.runtime import Runtime
+from antiphon.config import load_config
+from antiphon.runtime import Runtime
 from antiphon.server.app import Gateway, Phase
-from antiphon.server.edge import Edge
-from antiphon.server.listener import Listener, listen
+from antiphon.server.http.connection import Edge
+from antiphon.server.http.listener import Listener, listen
 
 
 def _ask(port: int, method: str, path: str, token: str | None = None) -> tuple[int, dict[str, str], bytes]:
@@ -22,7 +22,7 @@ def _ask(port: int, method: str, path: str, token: str | None = None) -> tuple[i
 
 
 async def _serving(check) -> None:
-    runtime = Runtime(load(environ={}, probes={}), data=None)
+    runtime = Runtime(load_config(environ={}, probes={}), data=None)
     await runtime.start()
     gateway = Gateway(runtime)
     listener = Listener(Edge(gateway), listen("127.0.0.1", 0))

@@ -9,8 +9,8 @@ import anthropic
 import openai
 import pytest
 
-from antiphon.catalog import load
-from antiphon.catalog.schema import _OWN_PATHS
+from antiphon.config import load_config
+from antiphon.config.schema import _OWN_PATHS
 from antiphon.errors import ConfigError
 from antiphon.server.prefixes import Prefixes
 from antiphon.server.routes import ROUTES, find
@@ -165,7 +165,7 @@ BAD = {
 def test_good_prefixes(tmp_path: Any, prefixes: list[str]) -> None:
     file = tmp_path / "antiphon.yaml"
     file.write_text(json.dumps({"version": 1, "server": {"prefixes": prefixes}}))
-    assert load(str(file), environ={}).settings.prefixes == tuple(prefixes)
+    assert load_config(str(file), environ={}).settings.prefixes == tuple(prefixes)
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -173,4 +173,4 @@ def test_bad_prefixes(tmp_path: Any, name: str) -> None:
     file = tmp_path / "antiphon.yaml"
     file.write_text(json.dumps({"version": 1, "server": {"prefixes": BAD[name]}}))
     with pytest.raises(ConfigError, match="prefixes"):
-        load(str(file), environ={})
+        load_config(str(file), environ={})

@@ -6,12 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from antiphon import conversations
 from antiphon.clock import now_us
-from antiphon.conversations import CONVERSATION_LIMIT, RESPONSE_LIMIT, RETENTION_DAYS, TURNS_LIMIT, Conversations, Kept
+from antiphon.database.columns import RESPONSES, insert
+from antiphon.database.database import Database
 from antiphon.errors import BadRequest, LedgerError
-from antiphon.store.columns import RESPONSES, insert
-from antiphon.store.database import Database
+from antiphon.responses import store as conversations
+from antiphon.responses.store import (
+    CONVERSATION_LIMIT,
+    RESPONSE_LIMIT,
+    RETENTION_DAYS,
+    TURNS_LIMIT,
+    Conversations,
+    Kept,
+)
 
 DAY = 24 * 3600 * 1_000_000
 

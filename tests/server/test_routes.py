@@ -9,7 +9,7 @@ import pytest
 
 from antiphon.catalog.operations import OPERATIONS
 from antiphon.server.routes import ROUTES, Needs
-from antiphon.server.shapes import shape_of
+from antiphon.server.wire_detection import detect_wire
 
 FORMS = {row.path.encode() for row in OPERATIONS.values() if row.body == "form"}
 ACCOUNT = {row.path.encode() + below for row in OPERATIONS.values() if not row.model for below in (b"", b"/{}")}
@@ -51,7 +51,7 @@ def error_of(body: bytes, path: str = "/v1/chat/completions", names: Iterable[st
     """
     document = json.loads(body)
     fields = [(name.replace("_", "-").lower().encode(), b"") for name in names]
-    shape = SHAPES[shape_of(path.encode(), fields).operation]
+    shape = SHAPES[detect_wire(path.encode(), fields).operation]
     error = document.get("error", document)
     assert shape.get("error", {"message"}) <= set(error)
     assert isinstance(error["message"], str)

@@ -25,25 +25,25 @@ from antiphon.errors import (
 from antiphon.types import Secret, Usage
 from antiphon.wires.aws.sigv4 import Signer
 from antiphon.wires.bedrock import BedrockCodec, Converse, path
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
     Choice,
-    Closed,
-    Ended,
+    Delta,
     File,
     Finish,
-    Grown,
     Image,
-    Marked,
-    Opened,
     Reply,
     Start,
+    StreamEnd,
     Text,
     Thinking,
     Tool,
     ToolCall,
     ToolChoice,
     ToolResult,
-    Used,
+    UsageUpdate,
 )
 
 CODEC, WIRE = BedrockCodec(), Converse()
@@ -78,12 +78,12 @@ class Provider:
         except CallError as error:
             return (
                 error.status,
-                [("content-type", "application/json"), *decoded(WIRE.error_headers(error))],
-                WIRE.error_body(error),
+                [("content-type", "application/json"), *decoded(WIRE.list_error_headers(error))],
+                WIRE.write_error_body(error),
             )
         if isinstance(answer, Reply):
             return 200, [("content-type", "application/json")], CODEC.write_reply(answer, request)
-        writer = CODEC.writer(request)
+        writer = CODEC.make_writer(request)
         frames = [writer.fail(part) if isinstance(part, CallError) else writer.write(part) for part in answer]
         return 200, [("content-type", WIRE.stream_type)], b"".join(frames)
 
@@ -249,14 +249,14 @@ def run_tool(request):
     """Ask for the weather first, and tell it when the result is there."""
     last = request.messages[-1].parts[-1]
     if type(last) is ToolResult:
-        return [Start("", ""), Opened(0, "text"), Grown(0, "It is "), Grown(0, last.parts[0].text), Closed(0),
-                Finish("stop"), Used(USAGE), Ended()]  # fmt: skip
+        return [Start("", ""), BlockStart(0, "text"), Delta(0, "It is "), Delta(0, last.parts[0].text), BlockStop(0),
+                Finish("stop"), UsageUpdate(USAGE), StreamEnd()]  # fmt: skip
     return [
         Start("", ""),
-        Opened(0, "thinking"), Grown(0, "Let me "), Grown(0, "look."), Marked(0, "sig", wire="bedrock"), Closed(0),
-        Opened(1, "tool", "t1", "get_weather"), Grown(1, '{"city":'), Grown(1, '"Zürich"}'), Closed(1),
-        Opened(2, "tool", "t2", "now"), Grown(2, "{}"), Closed(2),
-        Finish("tool_calls"), Used(USAGE), Ended(),
+        BlockStart(0, "thinking"), Delta(0, "Let me "), Delta(0, "look."), Annotation(0, "sig", wire="bedrock"), BlockStop(0),
+        BlockStart(1, "tool", "t1", "get_weather"), Delta(1, '{"city":'), Delta(1, '"Zürich"}'), BlockStop(1),
+        BlockStart(2, "tool", "t2", "now"), Delta(2, "{}"), BlockStop(2),
+        Finish("tool_calls"), UsageUpdate(USAGE), StreamEnd(),
     ]  # fmt: skip
 
 
@@ -357,7 +357,7 @@ def test_a_wrong_request_is_a_validation_error(provider):
 
 
 def test_a_break_in_a_stream_is_raised(provider):
-    provider.answer = lambda request: [Start("", ""), Opened(0, "text"), Grown(0, "half"), Truncated("cut short")]
+    provider.answer = lambda request: [Start("", ""), BlockStart(0, "text"), Delta(0, "half"), Truncated("cut short")]
     with client_of(provider) as client:
         events = iter(client.converse_stream(modelId=MODEL, messages=user({"text": "Hello"}))["stream"])
         assert next(events) == {"messageStart": {"role": "assistant"}}

@@ -17,29 +17,29 @@ from antiphon.errors import BadAnswer, RateLimited, Truncated
 from antiphon.types import Usage
 from antiphon.wires.aws.eventstream import MessageReader, encode, header_block
 from antiphon.wires.bedrock import BedrockCodec, citations, frames
-from antiphon.wires.carried import Carried, pack
-from antiphon.wires.media import text_of
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.foreign_signatures import Carried, pack
+from antiphon.wires.translation.media import text_of
+from antiphon.wires.translation.neutral import (
+    Annotation,
     Audio,
+    BlockStart,
+    BlockStop,
     Choice,
-    Closed,
-    Ended,
-    Failed,
+    Delta,
     Finish,
-    Grown,
     Image,
-    Marked,
+    Media,
     Message,
-    Opened,
     Refusal,
     Reply,
     Request,
-    Shown,
     Start,
+    StreamEnd,
+    StreamError,
     Text,
     Thinking,
     ToolCall,
-    Used,
+    UsageUpdate,
 )
 
 CODEC = BedrockCodec()
@@ -282,7 +282,7 @@ def end(reason="end_turn", **more):
 
 
 def events_of(*sent, reader=None):
-    reader = reader or CODEC.reader()
+    reader = reader or CODEC.make_reader()
     return [event for frame in sent for event in reader.read(frame)] + reader.close()
 
 
@@ -310,28 +310,28 @@ GOLDEN = [
 ]
 EVENTS = [
     Start("", ""),
-    Opened(0, "thinking"),
-    Grown(0, "Let me"),
-    Grown(0, " see."),
-    Marked(0, signature="EqQB", wire="bedrock"),
-    Closed(0),
-    Opened(1, "thinking"),
-    Marked(1, redacted="QUJD", wire="bedrock"),
-    Closed(1),
-    Opened(2, "text"),
-    Grown(2, "I will "),
-    Grown(2, "look.😀"),
-    Closed(2),
-    Opened(3, "tool", "tooluse_1", "get_weather"),
-    Grown(3, '{"city"'),
-    Grown(3, ':"Zürich"}'),
-    Closed(3),
-    Opened(4, "tool", "tooluse_2", "now"),
-    Grown(4, "{}"),
-    Closed(4),
+    BlockStart(0, "thinking"),
+    Delta(0, "Let me"),
+    Delta(0, " see."),
+    Annotation(0, signature="EqQB", wire="bedrock"),
+    BlockStop(0),
+    BlockStart(1, "thinking"),
+    Annotation(1, redacted="QUJD", wire="bedrock"),
+    BlockStop(1),
+    BlockStart(2, "text"),
+    Delta(2, "I will "),
+    Delta(2, "look.😀"),
+    BlockStop(2),
+    BlockStart(3, "tool", "tooluse_1", "get_weather"),
+    Delta(3, '{"city"'),
+    Delta(3, ':"Zürich"}'),
+    BlockStop(3),
+    BlockStart(4, "tool", "tooluse_2", "now"),
+    Delta(4, "{}"),
+    BlockStop(4),
     Finish("tool_calls"),
-    Used(USAGE),
-    Ended(),
+    UsageUpdate(USAGE),
+    StreamEnd(),
 ]
 
 
@@ -340,16 +340,16 @@ def test_a_stream_is_read():
 
 
 def test_a_stream_is_written_as_the_provider_would():
-    writer = CODEC.writer(REQUEST)
+    writer = CODEC.make_writer(REQUEST)
     written = b"".join(writer.write(event) for event in EVENTS)
     reader = MessageReader()
-    got = [reader.read(frame) for frame in CODEC.splitter().feed(written)]
+    got = [reader.read(frame) for frame in CODEC.make_splitter().feed(written)]
     kinds = [message.text(":event-type") for message in got]
     assert kinds[:3] == ["messageStart", "contentBlockDelta", "contentBlockDelta"]
     assert kinds[-2:] == ["messageStop", "metadata"]
     assert kinds.count("contentBlockStart") == 2  # of the tools
     assert {message.text(":content-type") for message in got} == {"application/json"}
-    assert events_of(*CODEC.splitter().feed(written)) == EVENTS
+    assert events_of(*CODEC.make_splitter().feed(written)) == EVENTS
 
 
 def as_botocore_streams_it(data):
@@ -361,7 +361,7 @@ def as_botocore_streams_it(data):
 
 
 def test_botocore_reads_a_written_stream():
-    writer = CODEC.writer(REQUEST)
+    writer = CODEC.make_writer(REQUEST)
     got = as_botocore_streams_it(b"".join(writer.write(event) for event in EVENTS))
     assert [next(iter(event)) for event in got].count("contentBlockStop") == 5
     assert got[0] == {"messageStart": {"role": "assistant"}}
@@ -373,10 +373,16 @@ def test_botocore_reads_a_written_stream():
 
 
 def test_a_stream_with_usage_before_the_finish_ends_with_it():
-    writer = CODEC.writer(REQUEST)
+    writer = CODEC.make_writer(REQUEST)
     written = [
         writer.write(event)
-        for event in (Start("id", "m", Usage(input=9)), Used(USAGE), Finish("stop", "END"), Ended(), Ended())
+        for event in (
+            Start("id", "m", Usage(input=9)),
+            UsageUpdate(USAGE),
+            Finish("stop", "END"),
+            StreamEnd(),
+            StreamEnd(),
+        )
     ]
     assert written[1] == written[4] == b""
     got = as_botocore_streams_it(b"".join(written))
@@ -389,31 +395,33 @@ def test_a_stream_with_usage_before_the_finish_ends_with_it():
 def test_a_citation_is_written_and_read():
     location = {"type": "page_location", "cited_text": "x", "document_index": 1, "start_page_number": 2,
                 "end_page_number": 3, "document_title": "D"}  # fmt: skip
-    events = [Start("", ""), Opened(0, "text"), Grown(0, "so"), Marked(0, citation=location, wire="bedrock"), Closed(0),
-              Finish("stop"), Ended()]  # fmt: skip
-    writer = CODEC.writer(REQUEST)
+    events = [Start("", ""), BlockStart(0, "text"), Delta(0, "so"), Annotation(0, citation=location, wire="bedrock"), BlockStop(0),
+              Finish("stop"), StreamEnd()]  # fmt: skip
+    writer = CODEC.make_writer(REQUEST)
     written = b"".join(writer.write(event) for event in events)
     cited = as_botocore_streams_it(written)[2]["contentBlockDelta"]["delta"]["citation"]
     assert cited["location"] == {"documentPage": {"documentIndex": 1, "start": 2, "end": 3}}
-    assert [event for event in events_of(*CODEC.splitter().feed(written)) if type(event) is not Used] == events
+    assert [
+        event for event in events_of(*CODEC.make_splitter().feed(written)) if type(event) is not UsageUpdate
+    ] == events
 
 
 def test_signatures_of_other_wires_are_carried():
     events = [
         Start("", ""),
-        Opened(0, "thinking"),
-        Grown(0, "hm"),
-        Marked(0, signature="own", wire="gemini"),
-        Marked(0, redacted="sealed", wire="gemini"),
-        Closed(0),
-        Opened(1, "tool", "t", "f"),
-        Grown(1, "{}"),
-        Marked(1, signature="proof", wire="gemini"),
-        Closed(1),
+        BlockStart(0, "thinking"),
+        Delta(0, "hm"),
+        Annotation(0, signature="own", wire="gemini"),
+        Annotation(0, redacted="sealed", wire="gemini"),
+        BlockStop(0),
+        BlockStart(1, "tool", "t", "f"),
+        Delta(1, "{}"),
+        Annotation(1, signature="proof", wire="gemini"),
+        BlockStop(1),
         Finish("tool_calls"),
-        Ended(),
+        StreamEnd(),
     ]
-    writer = CODEC.writer(REQUEST)
+    writer = CODEC.make_writer(REQUEST)
     got = as_botocore_streams_it(b"".join(writer.write(event) for event in events))
     deltas = [event["contentBlockDelta"] for event in got if "contentBlockDelta" in event]
     assert [(one["contentBlockIndex"], one["delta"]) for one in deltas] == [
@@ -427,18 +435,18 @@ def test_signatures_of_other_wires_are_carried():
 
 
 def test_thinking_that_nobody_signed_is_marked_so_that_no_provider_is_shown_it():
-    writer = CODEC.writer(REQUEST)
-    events = [Start("", ""), Opened(0, "thinking"), Grown(0, "hm"), Closed(0), Finish("stop"), Ended()]
+    writer = CODEC.make_writer(REQUEST)
+    events = [Start("", ""), BlockStart(0, "thinking"), Delta(0, "hm"), BlockStop(0), Finish("stop"), StreamEnd()]
     got = as_botocore_streams_it(b"".join(writer.write(event) for event in events))
     assert got[2]["contentBlockDelta"]["delta"] == {"reasoningContent": {"signature": pack(Carried())}}
 
 
 def test_a_refusal_is_text_and_further_choices_have_no_place():
-    writer = CODEC.writer(REQUEST)
+    writer = CODEC.make_writer(REQUEST)
     written = b"".join(
         writer.write(event)
-        for event in (Opened(0, "refusal"), Grown(0, "no"), Opened(0, "text", choice=1), Grown(0, "b", choice=1),
-                      Closed(0, choice=1), Finish("stop", choice=1), Closed(0), Finish("refusal"))
+        for event in (BlockStart(0, "refusal"), Delta(0, "no"), BlockStart(0, "text", choice=1), Delta(0, "b", choice=1),
+                      BlockStop(0, choice=1), Finish("stop", choice=1), BlockStop(0), Finish("refusal"))
     )  # fmt: skip
     got = as_botocore_streams_it(written)
     assert [next(iter(event)) for event in got] == ["contentBlockDelta", "contentBlockStop", "messageStop"]
@@ -446,9 +454,10 @@ def test_a_refusal_is_text_and_further_choices_have_no_place():
 
 
 def test_a_block_without_content_takes_no_number():
-    writer = CODEC.writer(REQUEST)
+    writer = CODEC.make_writer(REQUEST)
     written = b"".join(
-        writer.write(event) for event in (Opened(0, "text"), Closed(0), Opened(1, "text"), Grown(1, "x"), Closed(1))
+        writer.write(event)
+        for event in (BlockStart(0, "text"), BlockStop(0), BlockStart(1, "text"), Delta(1, "x"), BlockStop(1))
     )
     assert as_botocore_streams_it(written)[0]["contentBlockDelta"]["contentBlockIndex"] == 0
 
@@ -459,16 +468,16 @@ def test_a_block_without_content_takes_no_number():
      ("serviceUnavailableException", 503), ("modelStreamErrorException", 502), ("unknownException", 502)],
 )  # fmt: skip
 def test_an_exception_is_a_failure(name, status):
-    assert events_of(frames.exception(name, "too many")) == [Failed(f"{name}: too many", status)]
+    assert events_of(frames.exception(name, "too many")) == [StreamError(f"{name}: too many", status)]
 
 
 def test_a_break_is_an_exception():
-    writer = CODEC.writer(REQUEST)
+    writer = CODEC.make_writer(REQUEST)
     for written, name in (
         (writer.fail(Truncated("cut short")), "modelStreamErrorException"),
         (writer.fail(RateLimited("cut short", status=429, body=b"", headers=())), "throttlingException"),
-        (writer.write(Failed("cut short", 400)), "validationException"),
-        (writer.write(Failed("cut short")), "modelStreamErrorException"),
+        (writer.write(StreamError("cut short", 400)), "validationException"),
+        (writer.write(StreamError("cut short")), "modelStreamErrorException"),
     ):
         buffer = EventStreamBuffer()
         buffer.add_data(written)
@@ -507,9 +516,9 @@ def test_what_converse_forbids_is_a_bad_answer(sent):
     [
         (
             [{"source": {"bytes": "QUJD"}}, {"source": {"bytes": "REVG"}}],
-            [Shown(0, Image("", "QUJDREVG", "image/png"))],
+            [Media(0, Image("", "QUJDREVG", "image/png"))],
         ),
-        ([{"error": {"message": "Not that."}}], [Opened(0, "text"), Grown(0, "Not that."), Closed(0)]),
+        ([{"error": {"message": "Not that."}}], [BlockStart(0, "text"), Delta(0, "Not that."), BlockStop(0)]),
         ([], []),
     ],
     ids=["in pieces", "an error", "nothing"],
@@ -521,7 +530,7 @@ def test_an_image_in_a_stream_is_shown_when_it_is_whole(told, expected):
     )
     at = len(expected)
     assert events[1 : 1 + at] == expected
-    assert [event.text for event in events[1 + at :] if isinstance(event, Grown)] == ["x"]
+    assert [event.text for event in events[1 + at :] if isinstance(event, Delta)] == ["x"]
 
 
 @pytest.mark.parametrize("sent", [[delta(0, text="a")], [tool(0, "t", "f")], [end()], [BEGIN, BEGIN]])
@@ -539,20 +548,20 @@ def test_what_converse_allows():
         stop(1), stop(2), delta(3, text=""), delta(3, text="a"), delta(3, text=""), delta(4, text="b"),
         end("tool_use"), META,
     ) == [
-        Start("", ""), Opened(0, "text"), Grown(0, "a"), Closed(0), Opened(1, "text"), Grown(1, "b"), Closed(1),
-        Finish("stop"), Used(USAGE), Ended(),
+        Start("", ""), BlockStart(0, "text"), Delta(0, "a"), BlockStop(0), BlockStart(1, "text"), Delta(1, "b"), BlockStop(1),
+        Finish("stop"), UsageUpdate(USAGE), StreamEnd(),
     ]  # fmt: skip
 
 
 def test_a_stream_whose_usage_is_missing_ends_all_the_same():
-    assert events_of(BEGIN, delta(0, text="a"), end())[-2:] == [Finish("stop"), Ended()]
-    assert events_of(*GOLDEN).count(Ended()) == 1
+    assert events_of(BEGIN, delta(0, text="a"), end())[-2:] == [Finish("stop"), StreamEnd()]
+    assert events_of(*GOLDEN).count(StreamEnd()) == 1
 
 
 def test_a_stream_cut_short_has_no_finish_and_no_end():
-    reader = CODEC.reader()
+    reader = CODEC.make_reader()
     got = events_of(BEGIN, delta(0, text="a"), reader=reader)
-    assert got == [Start("", ""), Opened(0, "text"), Grown(0, "a"), Closed(0)]
+    assert got == [Start("", ""), BlockStart(0, "text"), Delta(0, "a"), BlockStop(0)]
     assert reader.close() == []
 
 
@@ -569,10 +578,10 @@ def cut(text, places):
 
 texts = st.lists(pieces, min_size=1, max_size=3).map(lambda grown: ("text", "", "", grown, []))
 thoughts = st.tuples(st.lists(pieces, min_size=1, max_size=3), pieces).map(
-    lambda drawn: ("thinking", "", "", drawn[0], [Marked(0, signature=drawn[1], wire="bedrock")])
+    lambda drawn: ("thinking", "", "", drawn[0], [Annotation(0, signature=drawn[1], wire="bedrock")])
 )
 redacted = st.binary(min_size=1, max_size=9).map(
-    lambda data: ("thinking", "", "", [], [Marked(0, redacted=base64.b64encode(data).decode(), wire="bedrock")])
+    lambda data: ("thinking", "", "", [], [Annotation(0, redacted=base64.b64encode(data).decode(), wire="bedrock")])
 )
 calls = st.tuples(
     names,
@@ -589,21 +598,21 @@ def streams(draw):
     made = [Start("", "")]
     blocks = draw(st.lists(texts | thoughts | redacted | calls, max_size=5))
     for index, (kind, identifier, name, grown, marks) in enumerate(blocks):
-        made.append(Opened(index, kind, identifier, name))
-        made += [Grown(index, text) for text in grown]
+        made.append(BlockStart(index, kind, identifier, name))
+        made += [Delta(index, text) for text in grown]
         made += [msgspec.structs.replace(mark, index=index) for mark in marks]
-        made.append(Closed(index))
+        made.append(BlockStop(index))
     called = any(kind == "tool" for kind, *_ in blocks)
     made.append(Finish(draw(st.sampled_from(["tool_calls" if called else "stop", "length", "content_filter"]))))
-    return [*made, Used(draw(usages)), Ended()]
+    return [*made, UsageUpdate(draw(usages)), StreamEnd()]
 
 
 @given(streams(), st.lists(st.integers(0, 3000), max_size=8))
 def test_what_is_written_is_read_as_the_same_over_any_split(events, cuts):
-    writer = CODEC.writer(REQUEST)
+    writer = CODEC.make_writer(REQUEST)
     data = b"".join(writer.write(event) for event in events)
     places = [0, *sorted(min(place, len(data)) for place in cuts), len(data)]
-    splitter, reader = CODEC.splitter(), CODEC.reader()
+    splitter, reader = CODEC.make_splitter(), CODEC.make_reader()
     got = [event for a, b in pairwise(places) for frame in splitter.feed(data[a:b]) for event in reader.read(frame)]
     assert got + reader.close() == events
     assert not splitter.rest
@@ -629,7 +638,7 @@ payloads = st.fixed_dictionaries(
 
 @given(st.lists(st.tuples(kinds, payloads), max_size=12))
 def test_whatever_comes_blocks_are_opened_once_closed_once_and_in_order(sent):
-    reader = CODEC.reader()
+    reader = CODEC.make_reader()
     got = reader.read(BEGIN)
     with contextlib.suppress(BadAnswer):
         for block, payload in sent:
@@ -639,13 +648,13 @@ def test_whatever_comes_blocks_are_opened_once_closed_once_and_in_order(sent):
     assert [type(event) for event in got].count(Finish) <= 1
     is_open, following = None, 0
     for event in got:
-        if type(event) is Opened:
+        if type(event) is BlockStart:
             assert is_open is None
             assert event.index == following
             is_open, following = event.index, following + 1
-        elif type(event) in (Grown, Marked):
+        elif type(event) in (Delta, Annotation):
             assert event.index == is_open
-        elif type(event) is Closed:
+        elif type(event) is BlockStop:
             assert event.index == is_open
             is_open = None
         elif type(event) is Finish:
@@ -655,10 +664,10 @@ def test_whatever_comes_blocks_are_opened_once_closed_once_and_in_order(sent):
 
 @given(st.binary(max_size=60), kinds)
 def test_nothing_crashes_the_decoders(data, block):
-    for attempt in (CODEC.read_reply, CODEC.reader().read, CODEC.splitter().feed):
+    for attempt in (CODEC.read_reply, CODEC.make_reader().read, CODEC.make_splitter().feed):
         with contextlib.suppress(BadAnswer):
             attempt(data)
     with contextlib.suppress(BadAnswer):
-        CODEC.reader().read(encode(block, data))
+        CODEC.make_reader().read(encode(block, data))
     with contextlib.suppress(BadAnswer):
-        CODEC.reader().read(encode(data, b"{}"))
+        CODEC.make_reader().read(encode(data, b"{}"))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
 from antiphon.wires.bedrock import BedrockCodec, Converse
-from antiphon.wires.carried import Carried, pack
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.foreign_signatures import Carried, pack
+from antiphon.wires.translation.neutral import (
     Audio,
     File,
     Format,

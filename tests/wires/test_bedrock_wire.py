@@ -24,7 +24,7 @@ from antiphon.errors import (
 from antiphon.types import Origin, Price, Target, Usage
 from antiphon.wires.aws.eventstream import MessageReader, encode, header_block
 from antiphon.wires.bedrock import Converse, frames, path
-from antiphon.wires.carried import Carried, pack
+from antiphon.wires.translation.foreign_signatures import Carried, pack
 
 MODEL = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 WIRE = Converse()
@@ -156,10 +156,10 @@ def answer(usage=None, content=({"text": "Hi"},)):
 
 @pytest.mark.parametrize(("counts", "expected"), INVOICES)
 def test_usage_becomes_disjoint_buckets(counts, expected):
-    assert WIRE.whole(answer(counts)).usage == expected
-    watch = WIRE.watch(WIRE.peek(HELLO, MODEL, True), False)
-    watch.frame(STOP)
-    watch.frame(event(frames.METADATA, {"usage": counts, "metrics": {"latencyMs": 1}}))
+    assert WIRE.read_whole(answer(counts)).usage == expected
+    watch = WIRE.start_stream(WIRE.peek(HELLO, MODEL, True), False)
+    watch.feed(STOP)
+    watch.feed(event(frames.METADATA, {"usage": counts, "metrics": {"latencyMs": 1}}))
     assert watch.usage == expected
 
 
@@ -171,21 +171,21 @@ def test_the_tier_and_the_speed_change_the_price():
     counts = {"inputTokens": 3, "outputTokens": 5, "totalTokens": 8}
     beside = {"usage": counts, "serviceTier": {"type": "flex"}, "performanceConfig": {"latency": "standard"}}
     whole = msgspec.json.decode(answer(counts)) | beside
-    assert WIRE.whole(msgspec.json.encode(whole)).usage == Usage(input=3, output=5, service_tier="flex")
-    watch = WIRE.watch(WIRE.peek(HELLO, MODEL, True), False)
-    watch.frame(STOP)
+    assert WIRE.read_whole(msgspec.json.encode(whole)).usage == Usage(input=3, output=5, service_tier="flex")
+    watch = WIRE.start_stream(WIRE.peek(HELLO, MODEL, True), False)
+    watch.feed(STOP)
     beside["performanceConfig"] = {"latency": "optimized"}
-    watch.frame(event(frames.METADATA, {**beside, "metrics": {"latencyMs": 1}}))
+    watch.feed(event(frames.METADATA, {**beside, "metrics": {"latencyMs": 1}}))
     assert watch.usage == Usage(input=3, output=5, service_tier="flex+optimized")
     whole["serviceTier"] = {"type": "default"}
-    assert WIRE.whole(msgspec.json.encode(whole)).usage == Usage(input=3, output=5)
+    assert WIRE.read_whole(msgspec.json.encode(whole)).usage == Usage(input=3, output=5)
 
 
 def test_an_invoice_to_the_picodollar():
     price = Price(
         "v", input=3_000_000, cache_read=300_000, cache_write=3_750_000, cache_write_long=6_000_000, output=15_000_000
     )
-    usage = WIRE.whole(
+    usage = WIRE.read_whole(
         answer({"inputTokens": 562, "outputTokens": 40, "totalTokens": 3761, "cacheReadInputTokens": 3059,
                 "cacheWriteInputTokens": 100,
                 "cacheDetails": [{"ttl": "1h", "inputTokens": 30}, {"ttl": "5m", "inputTokens": 70}]})
@@ -209,7 +209,7 @@ def test_an_invoice_to_the_picodollar():
     ],
 )
 def test_usage_that_cannot_be_is_none(counts):
-    assert WIRE.whole(answer(counts)).usage is None
+    assert WIRE.read_whole(answer(counts)).usage is None
 
 
 def test_a_whole_answer_is_measured():
@@ -220,7 +220,7 @@ def test_a_whole_answer_is_measured():
         {"toolUse": {"toolUseId": "t", "name": "now", "input": {}}},
         {"somethingNew": {}},
     ]
-    assert WIRE.whole(answer(content=content)).output_bytes == 3 + 6 + 2 + 3 + 2
+    assert WIRE.read_whole(answer(content=content)).output_bytes == 3 + 6 + 2 + 3 + 2
 
 
 @pytest.mark.parametrize(
@@ -230,11 +230,11 @@ def test_a_whole_answer_is_measured():
 )  # fmt: skip
 def test_what_is_no_answer_is_refused(body):
     with pytest.raises(BadAnswer):
-        WIRE.whole(body)
+        WIRE.read_whole(body)
 
 
 def watching():
-    return WIRE.watch(WIRE.peek(HELLO, MODEL, True), False)
+    return WIRE.start_stream(WIRE.peek(HELLO, MODEL, True), False)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def watching():
 )
 def test_the_first_real_output_commits(first, commits):
     watch = watching()
-    assert watch.frame(first) == first
+    assert watch.feed(first) == first
     assert watch.committed is commits
 
 
@@ -265,7 +265,7 @@ def test_a_stream_is_complete_at_message_stop_and_ended_at_metadata():
     watch = watching()
     seen = []
     for frame in (event(frames.MESSAGE_START, {"role": "assistant"}), delta(text="Hello"), STOP, META):
-        assert watch.frame(frame) == frame
+        assert watch.feed(frame) == frame
         seen.append((watch.complete, watch.ended))
     assert seen == [(False, False), (False, False), (True, False), (True, True)]
     assert (watch.usage, watch.output_bytes, watch.error) == (Usage(input=11, output=7), 5, None)
@@ -285,7 +285,7 @@ def test_a_stream_is_complete_at_message_stop_and_ended_at_metadata():
 def test_an_exception_frame_is_an_error(name, kind, status, retryable):
     watch = watching()
     frame = frames.exception(name, "the reason")
-    assert watch.frame(frame) == frame
+    assert watch.feed(frame) == frame
     assert type(watch.error) is kind
     assert (watch.error.status, watch.error.retryable) == (status, retryable)
     assert "the reason" in watch.error.message
@@ -295,7 +295,7 @@ def test_an_exception_frame_is_an_error(name, kind, status, retryable):
 def test_an_error_frame_without_a_model_of_it_is_an_error():
     block = header_block([(":message-type", "error"), (":error-code", "InternalError"), (":error-message", "oh no")])
     watch = watching()
-    watch.frame(encode(block, b""))
+    watch.feed(encode(block, b""))
     assert type(watch.error) is BadAnswer
     assert watch.error.message == "The provider reported an error: InternalError: oh no"
 
@@ -323,9 +323,9 @@ ERRORS = [
 @pytest.mark.parametrize(("error", "status", "name", "in_stream"), ERRORS)
 def test_every_error_has_this_wires_shape(error, status, name, in_stream):
     assert error.status == status
-    assert msgspec.json.decode(WIRE.error_body(error)) == {"message": "m", "__type": name}
-    assert WIRE.error_headers(error) == [(b"x-amzn-errortype", name.encode())]
-    message = MessageReader().read(WIRE.error_frame(error))
+    assert msgspec.json.decode(WIRE.write_error_body(error)) == {"message": "m", "__type": name}
+    assert WIRE.list_error_headers(error) == [(b"x-amzn-errortype", name.encode())]
+    message = MessageReader().read(WIRE.write_error_frame(error))
     assert (message.text(":message-type"), message.text(":exception-type")) == ("exception", in_stream)
     assert msgspec.json.decode(message.payload) == {"message": "m"}
 
@@ -333,11 +333,11 @@ def test_every_error_has_this_wires_shape(error, status, name, in_stream):
 def test_a_providers_own_error_keeps_its_type_and_message():
     headers = [(b"x-amzn-errortype", b"ModelNotReadyException:http://internal.amazon.com/coral/")]
     error = RateLimited("ours", status=429, body=b'{"message":"wait a little"}', headers=headers)
-    assert msgspec.json.decode(WIRE.error_body(error)) == {
+    assert msgspec.json.decode(WIRE.write_error_body(error)) == {
         "message": "wait a little",
         "__type": "ModelNotReadyException",
     }
-    assert WIRE.error_headers(error) == []  # it is passed on
+    assert WIRE.list_error_headers(error) == []  # it is passed on
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ def test_a_providers_own_error_keeps_its_type_and_message():
     ],
 )
 def test_the_message_of_a_providers_error(body, expected):
-    assert WIRE.refusal(body) == expected
+    assert WIRE.read_error_message(body) == expected
 
 
 def test_input_is_measured():
@@ -366,7 +366,7 @@ def test_input_is_measured():
         }
     )
     envelope = WIRE.peek(body, MODEL, False)
-    assert WIRE.input_bytes(envelope) == 3 + 2 + 4 + len(b'{"tools":[{"a":1}]}')
+    assert WIRE.count_input_bytes(envelope) == 3 + 2 + 4 + len(b'{"tools":[{"a":1}]}')
 
 
 json_values = st.recursive(
@@ -387,10 +387,10 @@ shaped = st.recursive(
 def test_nothing_crashes_peek_whole_or_watch(value):
     body = json.dumps(value).encode()
     with contextlib.suppress(BadRequest):
-        WIRE.input_bytes(WIRE.peek(body, MODEL, False))
-    for attempt in (WIRE.whole, WIRE.refusal):
+        WIRE.count_input_bytes(WIRE.peek(body, MODEL, False))
+    for attempt in (WIRE.read_whole, WIRE.read_error_message):
         with contextlib.suppress(BadAnswer):
             attempt(body)
     for block in (frames.BLOCK_DELTA, frames.BLOCK_START, frames.MESSAGE_STOP, frames.METADATA, b""):
         with contextlib.suppress(BadAnswer):
-            watching().frame(encode(block, body))
+            watching().feed(encode(block, body))

@@ -8,7 +8,7 @@ import pytest
 from antiphon.engine.bridge import bridge
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
-from antiphon.wires.table import wire_of
+from antiphon.wires.table import get_wire
 
 WIRES = ("chat", "responses", "messages", "generate", "converse")
 IN_PATH = ("generate", "converse")
@@ -47,9 +47,9 @@ PAIRS = [(near, far) for near in WIRES for far in WIRES if near != far]
 def translated(near: str, far: str, document: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
     inside = near not in IN_PATH
     body = json.dumps(document).encode()
-    envelope = wire_of(near).peek(body, "" if inside else "m", None if inside else False)
+    envelope = get_wire(near).peek(body, "" if inside else "m", None if inside else False)
     target = Target("p/m", "p", "m", "k", far, Origin("http", "x", 1), {far: "/"})
-    way = bridge(wire_of(near), envelope, target)
+    way = bridge(get_wire(near), envelope, target)
     return way.encode(body, target), way.dropped
 
 

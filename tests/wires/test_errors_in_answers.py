@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from antiphon.errors import BadAnswer
-from antiphon.wires.neutral import Finish
-from antiphon.wires.table import codec_of, wire_of
+from antiphon.wires.table import get_codec, get_wire
+from antiphon.wires.translation.neutral import Finish
 from antiphon.wires.wire import Envelope
 
 ERRORS: dict[str, tuple[Any, Any]] = {
@@ -25,10 +25,10 @@ ENVELOPE = Envelope("m", True, False, 1, {})
 def test_an_error_tells_its_status(wire: str) -> None:
     whole, event = ERRORS[wire]
     with pytest.raises(BadAnswer, match=r"No\.") as caught:
-        wire_of(wire).whole(json.dumps(whole).encode())
+        get_wire(wire).read_whole(json.dumps(whole).encode())
     assert caught.value.status == 429
-    watch = wire_of(wire).watch(ENVELOPE, False)
-    watch.frame(b"data: " + json.dumps(event).encode() + b"\n\n")
+    watch = get_wire(wire).start_stream(ENVELOPE, False)
+    watch.feed(b"data: " + json.dumps(event).encode() + b"\n\n")
     assert watch.error is not None
     assert watch.error.status == 429
 
@@ -42,6 +42,6 @@ def test_messages_that_end_without_a_reason_have_one(block: str, reason: str) ->
         {"type": "message_delta", "delta": {"stop_reason": None}},
         {"type": "message_stop"},
     ]
-    reader = codec_of("messages").reader()
+    reader = get_codec("messages").make_reader()
     found = [event for data in events for event in reader.read(b"data: " + json.dumps(data).encode() + b"\n\n")]
     assert [event.reason for event in found if isinstance(event, Finish)] == [reason]

@@ -13,24 +13,24 @@ from google.genai import errors, types
 from antiphon.errors import CallError, ModelNotFound, RateLimited, Truncated, Unauthorized
 from antiphon.types import Origin, Target, Usage
 from antiphon.wires.gemini import CountTokens, EmbedBatch, Gemini, Generate, read_address
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
     Choice,
-    Closed,
-    Ended,
+    Delta,
     Event,
     Finish,
-    Grown,
     Image,
-    Marked,
-    Opened,
     Reply,
     Request,
     Start,
+    StreamEnd,
     Text,
     Thinking,
     ToolCall,
     ToolResult,
-    Used,
+    UsageUpdate,
 )
 
 CODEC = Gemini()
@@ -71,7 +71,7 @@ class Served:
         return 200, "text/event-stream", self.frames(reply, request)
 
     def frames(self, events: list[Event | CallError | bytes], request: Request) -> Iterator[bytes]:
-        writer = CODEC.writer(request)
+        writer = CODEC.make_writer(request)
         for event in events:
             if isinstance(event, bytes):
                 yield event
@@ -92,7 +92,11 @@ def served() -> Iterator[Served]:
             try:
                 status, kind, pieces = state.answer(self.path, body)
             except CallError as error:
-                status, kind, pieces = error.status, "application/json", iter([WIRES["generate"].error_body(error)])
+                status, kind, pieces = (
+                    error.status,
+                    "application/json",
+                    iter([WIRES["generate"].write_error_body(error)]),
+                )
             self.send_response(status)
             self.send_header("content-type", kind)
             self.end_headers()
@@ -167,18 +171,18 @@ def test_a_whole_answer(served: Served) -> None:
 
 
 def events(*inner: Event, finish: Any = "stop") -> list[Any]:
-    return [Start("r1", "served"), *inner, Finish(finish), Used(USAGE), Ended()]
+    return [Start("r1", "served"), *inner, Finish(finish), UsageUpdate(USAGE), StreamEnd()]
 
 
 def test_a_tool_conversation_in_a_chat_keeps_every_signature(served: Served) -> None:
     heartbeat = WIRES["generate"].heartbeat
     served.replies += [
         [heartbeat, *events(
-            Opened(0, "thinking"), Grown(0, "Let me "), Grown(0, "see"), Marked(0, signature="c2ln", wire="anthropic"),
-            Closed(0), Opened(1, "text"), Grown(1, "Loo"), Grown(1, "king."), Closed(1),
-            Opened(2, "tool", "c1", "f"), Grown(2, '{"ci'), Grown(2, 'ty":"Köln"}'),
-            Marked(2, signature="QUJDRA==", wire="gemini"), Closed(2), finish="tool_calls"), heartbeat],
-        events(Opened(0, "text"), Grown(0, "Sunny."), Closed(0)),
+            BlockStart(0, "thinking"), Delta(0, "Let me "), Delta(0, "see"), Annotation(0, signature="c2ln", wire="anthropic"),
+            BlockStop(0), BlockStart(1, "text"), Delta(1, "Loo"), Delta(1, "king."), BlockStop(1),
+            BlockStart(2, "tool", "c1", "f"), Delta(2, '{"ci'), Delta(2, 'ty":"Köln"}'),
+            Annotation(2, signature="QUJDRA==", wire="gemini"), BlockStop(2), finish="tool_calls"), heartbeat],
+        events(BlockStart(0, "text"), Delta(0, "Sunny."), BlockStop(0)),
         reply(Text("Bye.")),
     ]  # fmt: skip
     with served.client() as client:
@@ -233,7 +237,7 @@ def test_errors_are_the_clients_own(served: Served, error: CallError, kind: type
 
 
 def test_a_break_in_a_stream_is_an_error_of_the_client(served: Served) -> None:
-    broken: list[Any] = [Start("r", "m"), Opened(0, "text"), Grown(0, "half"), Truncated("It broke off.")]
+    broken: list[Any] = [Start("r", "m"), BlockStart(0, "text"), Delta(0, "half"), Truncated("It broke off.")]
     served.replies.append(broken)
     with served.client() as client:
         stream = client.models.generate_content_stream(model="m", contents="x")

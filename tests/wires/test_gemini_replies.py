@@ -9,7 +9,7 @@ from antiphon.errors import BadAnswer
 from antiphon.types import Usage
 from antiphon.wires.gemini import Gemini
 from antiphon.wires.gemini.signature import seal
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.neutral import (
     Choice,
     Finish,
     Image,

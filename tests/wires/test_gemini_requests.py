@@ -8,10 +8,10 @@ import pytest
 
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
-from antiphon.wires.codec import Written
 from antiphon.wires.gemini import Gemini
 from antiphon.wires.gemini.signature import UNSIGNED, seal
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.neutral import (
     Audio,
     File,
     Format,
@@ -44,7 +44,7 @@ def read(contents: Any = None, **fields: Any) -> Request:
     return CODEC.read_request({"contents": contents, **fields}, "m", False)
 
 
-def written(request: Request, model: str = "gemini-3-flash") -> tuple[dict[str, Any], Written]:
+def written(request: Request, model: str = "gemini-3-flash") -> tuple[dict[str, Any], WrittenRequest]:
     out = CODEC.write_request(request, target(model))
     return json.loads(out.body), out
 

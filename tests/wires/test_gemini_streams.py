@@ -11,26 +11,26 @@ from antiphon.errors import BadAnswer, BadRequest, UpstreamTimeout
 from antiphon.types import BUCKETS, Origin, Target, Usage
 from antiphon.wires.gemini import Gemini
 from antiphon.wires.gemini.signature import seal
-from antiphon.wires.neutral import (
-    Closed,
-    Ended,
+from antiphon.wires.sse import data_of, frame_of
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
+    Delta,
     Event,
-    Failed,
     File,
     Finish,
-    Grown,
     Image,
-    Marked,
+    Media,
     Message,
-    Opened,
     Request,
-    Shown,
     Start,
+    StreamEnd,
+    StreamError,
     Text,
     Thinking,
-    Used,
+    UsageUpdate,
 )
-from antiphon.wires.sse import data_of, frame_of
 
 CODEC = Gemini()
 ASKED = Request(model="asked", messages=(Message("user", (Text("Hi"),)),))
@@ -45,7 +45,7 @@ def frame(*parts: Any, finish: str = "", index: int = 0, **more: Any) -> bytes:
 
 
 def read(*frames: bytes) -> list[Event]:
-    reader = CODEC.reader()
+    reader = CODEC.make_reader()
     events = [event for each in frames for event in reader.read(each)]
     return [*events, *reader.close()]
 
@@ -55,7 +55,7 @@ def write(*events: Event) -> list[dict[str, Any]]:
 
 
 def frames_of(*events: Event) -> list[bytes]:
-    writer, splitter = CODEC.writer(ASKED), CODEC.splitter()
+    writer, splitter = CODEC.make_writer(ASKED), CODEC.make_splitter()
     return [each for event in events for each in splitter.feed(writer.write(event))]
 
 
@@ -92,15 +92,15 @@ TRANSCRIPT = [
 ]
 EVENTS: list[Event] = [
     Start("r1", "g", Usage(input=9)),
-    Opened(0, "thinking"), Grown(0, "Plan"), Grown(0, "ning"), Marked(0, signature="U0lH", wire="gemini"), Closed(0),
-    Opened(1, "text"), Grown(1, "Grü"), Grown(1, "ße"), Closed(1),
-    Opened(2, "thinking"), Marked(2, signature="VEVYVA==", wire="gemini"), Closed(2),
-    Opened(3, "tool", "c1", "f"), Marked(3, signature="Q0FMTA==", wire="gemini"),
-    Grown(3, '{"city": "\\u6771\\u4eac"}'), Closed(3),
-    Opened(4, "tool", "c2", "g"), Grown(4, "{}"), Closed(4),
+    BlockStart(0, "thinking"), Delta(0, "Plan"), Delta(0, "ning"), Annotation(0, signature="U0lH", wire="gemini"), BlockStop(0),
+    BlockStart(1, "text"), Delta(1, "Grü"), Delta(1, "ße"), BlockStop(1),
+    BlockStart(2, "thinking"), Annotation(2, signature="VEVYVA==", wire="gemini"), BlockStop(2),
+    BlockStart(3, "tool", "c1", "f"), Annotation(3, signature="Q0FMTA==", wire="gemini"),
+    Delta(3, '{"city": "\\u6771\\u4eac"}'), BlockStop(3),
+    BlockStart(4, "tool", "c2", "g"), Delta(4, "{}"), BlockStop(4),
     Finish("tool_calls"),
-    Used(Usage(input=9, output=5, reasoning=7)),
-    Ended(),
+    UsageUpdate(Usage(input=9, output=5, reasoning=7)),
+    StreamEnd(),
 ]  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def test_what_is_written_reads_as_the_same_events() -> None:
 def test_every_split_gives_the_same_events(data: st.DataObject) -> None:
     stream = b"".join(TRANSCRIPT).replace(b"\n\n", data.draw(st.sampled_from([b"\n\n", b"\r\n\r\n", b"\r\r"])))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
-    splitter, reader = CODEC.splitter(), CODEC.reader()
+    splitter, reader = CODEC.make_splitter(), CODEC.make_reader()
     events: list[Event] = []
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         for each in splitter.feed(stream[start:end]):
@@ -143,18 +143,18 @@ def test_every_split_gives_the_same_events(data: st.DataObject) -> None:
 
 def test_a_stream_that_is_cut_short_has_no_finish() -> None:
     events = read(*TRANSCRIPT[:3])
-    assert events[-1] == Closed(1)
-    assert not any(isinstance(event, Finish | Ended) for event in events)
+    assert events[-1] == BlockStop(1)
+    assert not any(isinstance(event, Finish | StreamEnd) for event in events)
     assert read() == []
     half = read(frame({"text": "a"}, finish="STOP"), frame({"text": "b"}, index=1))
-    assert [event for event in half if isinstance(event, Finish | Ended)] == [Finish("stop")]
+    assert [event for event in half if isinstance(event, Finish | StreamEnd)] == [Finish("stop")]
 
 
 def test_words_behind_a_finish_reason_are_no_silent_loss() -> None:
     first = frame({"text": "a"}, finish="STOP")
     events = read(first, frame({"text": ""}, finish="STOP"), frame(finish="STOP"))
-    assert events[1:] == [Opened(0, "text"), Grown(0, "a"), Closed(0), Finish("stop"), Ended()]
-    assert read(first, frame({"text": "b"}))[-1] == Failed(
+    assert events[1:] == [BlockStart(0, "text"), Delta(0, "a"), BlockStop(0), Finish("stop"), StreamEnd()]
+    assert read(first, frame({"text": "b"}))[-1] == StreamError(
         "The provider went on with an answer behind its finish reason.", 502
     )
 
@@ -164,28 +164,28 @@ def test_a_stream_that_breaks_has_told_what_it_gave() -> None:
     early = {"promptTokenCount": 4, "totalTokenCount": 4}
     events = read(frame({"text": "a"}, usageMetadata=early), frame({"text": "b"}, usageMetadata=usage),
                   frame({"text": "c"}, usageMetadata=usage))  # fmt: skip
-    assert [event for event in events if isinstance(event, Used)] == [Used(Usage(input=4, output=2))]
+    assert [event for event in events if isinstance(event, UsageUpdate)] == [UsageUpdate(Usage(input=4, output=2))]
     assert events[0] == Start("r1", "g", Usage(input=4))
 
 
 def test_a_blocked_prompt_in_a_stream() -> None:
     events = read(frame_of(b'{"promptFeedback":{"blockReason":"SAFETY"},"responseId":"r"}'))
-    assert events == [Start("r", ""), Finish("content_filter"), Ended()]
+    assert events == [Start("r", ""), Finish("content_filter"), StreamEnd()]
     late = read(
         frame({"text": "a"}), frame_of(b'{"promptFeedback":{"blockReason":"X"},"usageMetadata":{"promptTokenCount":1}}')
     )
-    assert late[2:] == [Grown(0, "a"), Closed(0), Finish("content_filter"), Used(Usage(input=1)), Ended()]
+    assert late[2:] == [Delta(0, "a"), BlockStop(0), Finish("content_filter"), UsageUpdate(Usage(input=1)), StreamEnd()]
 
 
 def test_errors_in_a_stream() -> None:
     failed = frame_of(b'{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}')
-    reader = CODEC.reader()
-    assert reader.read(failed) == [Failed("overloaded", 503)]
+    reader = CODEC.make_reader()
+    assert reader.read(failed) == [StreamError("overloaded", 503)]
     assert reader.read(frame({"text": "late"})) == []
     assert reader.close() == []
     malformed = frame(finish="MALFORMED_FUNCTION_CALL", finishMessage="f(")
-    assert read(malformed)[-1] == Failed("The model ended its answer with MALFORMED_FUNCTION_CALL: f(", 502)
-    assert isinstance(read(frame({"functionCall": {"name": "f", "args": [1]}}))[-1], Failed)
+    assert read(malformed)[-1] == StreamError("The model ended its answer with MALFORMED_FUNCTION_CALL: f(", 502)
+    assert isinstance(read(frame({"functionCall": {"name": "f", "args": [1]}}))[-1], StreamError)
     with pytest.raises(BadAnswer):
         read(frame_of(b"{"))
     assert read(b": comment\n\n", b"\n", frame_of(b"  ")) == []
@@ -201,13 +201,13 @@ def test_media_and_code_in_a_stream_are_shown() -> None:
             finish="STOP",
         ),
     )
-    text = "".join(event.text for event in events if isinstance(event, Grown))
+    text = "".join(event.text for event in events if isinstance(event, Delta))
     assert text == "See\n```python\n1\n```\n"
-    assert [event for event in events if isinstance(event, Shown)] == [
-        Shown(1, Image(data="AA==", media_type="image/png")),
-        Shown(3, File(url="https://a")),
+    assert [event for event in events if isinstance(event, Media)] == [
+        Media(1, Image(data="AA==", media_type="image/png")),
+        Media(3, File(url="https://a")),
     ]
-    assert [event.index for event in events if isinstance(event, Opened)] == [0, 2]
+    assert [event.index for event in events if isinstance(event, BlockStart)] == [0, 2]
 
 
 def test_citations_come_with_the_last_words() -> None:
@@ -215,28 +215,34 @@ def test_citations_come_with_the_last_words() -> None:
                  "groundingSupports": [{"segment": {"endIndex": 3}, "groundingChunkIndices": [0]}]}  # fmt: skip
     events = read(frame({"text": "ü"}), frame({"text": "b"}, finish="STOP", groundingMetadata=grounding))
     citation = {"type": "url_citation", "url": "https://a", "title": "A", "start_index": 0, "end_index": 2}
-    assert events[4:] == [Marked(0, citation=citation), Closed(0), Finish("stop"), Ended()]
+    assert events[4:] == [Annotation(0, citation=citation), BlockStop(0), Finish("stop"), StreamEnd()]
     last = write(*events)[-1]["candidates"][0]["groundingMetadata"]
     assert last["groundingSupports"][0]["segment"] == {"startIndex": 0, "endIndex": 3, "text": "üb"}
     tooled = read(frame({"text": "x"}), frame({"functionCall": {"name": "f", "id": "i"}}, finish="STOP",
                                               groundingMetadata=grounding))  # fmt: skip
-    assert [type(event).__name__ for event in tooled[-5:]] == ["Opened", "Marked", "Closed", "Finish", "Ended"]
+    assert [type(event).__name__ for event in tooled[-5:]] == [
+        "BlockStart",
+        "Annotation",
+        "BlockStop",
+        "Finish",
+        "StreamEnd",
+    ]
 
 
 def test_log_probabilities_in_a_stream() -> None:
     result = {"chosenCandidates": [{"token": "a", "logProbability": -1.0}], "topCandidates": [{"candidates": []}]}
     events = read(frame({"text": "a"}, logprobsResult=result))
     token = {"token": "a", "logprob": -1.0, "bytes": [97], "top_logprobs": []}
-    assert events[2] == Grown(0, "a", (token,))
+    assert events[2] == Delta(0, "a", (token,))
     assert write(*events[:3])[0]["candidates"][0]["logprobsResult"] == result
 
 
 def test_foreign_thoughts_are_sealed_in_a_stream() -> None:
     chunks = write(
         Start("r", "m"),
-        Opened(0, "thinking"), Grown(0, "Hm"), Marked(0, signature="c2ln", wire="anthropic"), Closed(0),
-        Opened(1, "thinking", "rs_1"), Marked(1, redacted="eA==", wire="responses"), Closed(1),
-        Opened(2, "refusal"), Grown(2, "No."), Closed(2), Finish("refusal"), Ended(),
+        BlockStart(0, "thinking"), Delta(0, "Hm"), Annotation(0, signature="c2ln", wire="anthropic"), BlockStop(0),
+        BlockStart(1, "thinking", "rs_1"), Annotation(1, redacted="eA==", wire="responses"), BlockStop(1),
+        BlockStart(2, "refusal"), Delta(2, "No."), BlockStop(2), Finish("refusal"), StreamEnd(),
     )  # fmt: skip
     assert parts_of(chunks) == [
         {"text": "Hm", "thought": True},
@@ -249,7 +255,7 @@ def test_foreign_thoughts_are_sealed_in_a_stream() -> None:
 
 def test_malformed_arguments_are_told_at_the_end() -> None:
     chunks = write(
-        Start("r", "m"), Opened(0, "tool", "a", "f"), Grown(0, '{"x":'), Closed(0), Finish("length"), Ended()
+        Start("r", "m"), BlockStart(0, "tool", "a", "f"), Delta(0, '{"x":'), BlockStop(0), Finish("length"), StreamEnd()
     )
     assert len(chunks) == 1
     assert chunks[0]["candidates"][0]["finishReason"] == "MALFORMED_FUNCTION_CALL"
@@ -257,13 +263,13 @@ def test_malformed_arguments_are_told_at_the_end() -> None:
 
 
 def test_a_break_is_admitted_once() -> None:
-    writer = CODEC.writer(ASKED)
+    writer = CODEC.make_writer(ASKED)
     writer.write(Start("r", "m"))
     failed = json.loads(data_of(writer.fail(UpstreamTimeout("too slow", phase="idle"))) or b"")
     assert failed["error"]["status"] == "DEADLINE_EXCEEDED"
-    assert writer.write(Ended()) == b""
-    other = CODEC.writer(ASKED)
-    assert json.loads(data_of(other.write(Failed("broke", 529))) or b"")["error"]["code"] == 529
+    assert writer.write(StreamEnd()) == b""
+    other = CODEC.make_writer(ASKED)
+    assert json.loads(data_of(other.write(StreamError("broke", 529))) or b"")["error"]["code"] == 529
     assert other.write(Finish("stop")) == b""
 
 
@@ -281,15 +287,15 @@ def choices(draw: st.DrawFn, index: int) -> list[Event]:
     for at in range(draw(st.integers(0, 5))):
         kind = draw(st.sampled_from(["text", "thinking", "tool"]))
         name = f"c{index}_{at}" if kind == "tool" else ""
-        events.append(Opened(at, kind, name, "f" if kind == "tool" else "", index))
+        events.append(BlockStart(at, kind, name, "f" if kind == "tool" else "", index))
         said = json.dumps(draw(ARGUMENTS)) if kind == "tool" else "".join(draw(st.lists(TEXTS, max_size=4)))
         cuts = sorted(draw(st.lists(st.integers(0, len(said)), max_size=3)))
         pieces = [said[start:end] for start, end in zip([0, *cuts], [*cuts, len(said)], strict=True)]
-        events += [Grown(at, piece, choice=index) for piece in pieces if piece]
+        events += [Delta(at, piece, choice=index) for piece in pieces if piece]
         if kind == "thinking":
-            events.append(Marked(at, signature=draw(st.sampled_from(["QUJD", "c2ln"])),
+            events.append(Annotation(at, signature=draw(st.sampled_from(["QUJD", "c2ln"])),
                                  wire=draw(st.sampled_from(["gemini", "anthropic"])), choice=index))  # fmt: skip
-        events.append(Closed(at, index))
+        events.append(BlockStop(at, index))
     return events
 
 
@@ -301,7 +307,7 @@ def streams(draw: st.DrawFn) -> list[Event]:
     while any(waiting):
         events.append(draw(st.sampled_from([each for each in waiting if each])).pop(0))
     usage = draw(USAGES)
-    return [*events, *draw(st.permutations([*ends, Used(usage)])), Ended()]
+    return [*events, *draw(st.permutations([*ends, UsageUpdate(usage)])), StreamEnd()]
 
 
 def normal(events: list[Event]) -> Any:
@@ -310,17 +316,17 @@ def normal(events: list[Event]) -> Any:
     ends: dict[int, str] = {}
     usage: Usage | None = None
     for event in events:
-        if isinstance(event, Opened):
+        if isinstance(event, BlockStart):
             said = blocks.setdefault(event.choice, [])
             if not (said and event.kind == "text" == said[-1][0]):
                 said.append([event.kind, event.id, event.name, "", "", ""])
-        elif isinstance(event, Grown):
+        elif isinstance(event, Delta):
             blocks[event.choice][-1][3] += event.text
-        elif isinstance(event, Marked):
+        elif isinstance(event, Annotation):
             blocks[event.choice][-1][4:] = [event.signature, event.wire]
         elif isinstance(event, Finish):
             ends[event.choice] = "stop" if event.reason == "tool_calls" else event.reason
-        elif isinstance(event, Used):
+        elif isinstance(event, UsageUpdate):
             usage = event.usage
     for choice, said in blocks.items():
         for block in said:
@@ -342,7 +348,7 @@ def normal(events: list[Event]) -> Any:
 def test_every_stream_survives_and_keeps_its_form(events: list[Event], data: st.DataObject) -> None:
     stream = b"".join(frames_of(*events))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
-    splitter, reader = CODEC.splitter(), CODEC.reader()
+    splitter, reader = CODEC.make_splitter(), CODEC.make_reader()
     again: list[Event] = []
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         for each in splitter.feed(stream[start:end]):
@@ -355,21 +361,21 @@ def test_every_stream_survives_and_keeps_its_form(events: list[Event], data: st.
 def well_formed(events: list[Event]) -> None:
     """One start and one end; blocks numbered, opened and closed one at a time; a finish of each choice; usage once."""
     assert isinstance(events[0], Start)
-    assert isinstance(events[-1], Ended)
-    assert sum(isinstance(event, Start | Ended) for event in events) == 2
-    assert sum(isinstance(event, Used) for event in events) == 1
+    assert isinstance(events[-1], StreamEnd)
+    assert sum(isinstance(event, Start | StreamEnd) for event in events) == 2
+    assert sum(isinstance(event, UsageUpdate) for event in events) == 1
     is_open: dict[int, int | None] = {}
     count: dict[int, int] = {}
     finished: set[int] = set()
     for event in events:
-        if isinstance(event, Opened):
+        if isinstance(event, BlockStart):
             assert is_open.get(event.choice) is None
             assert event.index == count.get(event.choice, 0)
             count[event.choice] = event.index + 1
             is_open[event.choice] = event.index
-        elif isinstance(event, Grown | Marked):
+        elif isinstance(event, Delta | Annotation):
             assert is_open[event.choice] == event.index
-        elif isinstance(event, Closed):
+        elif isinstance(event, BlockStop):
             assert is_open[event.choice] == event.index
             is_open[event.choice] = None
         elif isinstance(event, Finish):
@@ -423,7 +429,7 @@ def test_no_request_crashes_a_decoder(document: dict[str, Any], part: Any) -> No
 
 @given(st.binary(max_size=200))
 def test_no_bytes_crash_a_reader(data: bytes) -> None:
-    splitter, reader = CODEC.splitter(), CODEC.reader()
+    splitter, reader = CODEC.make_splitter(), CODEC.make_reader()
     try:
         for each in splitter.feed(data + b"\n\n"):
             reader.read(each)

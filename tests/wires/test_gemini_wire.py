@@ -22,8 +22,8 @@ from antiphon.errors import (
 from antiphon.types import Origin, Target, Usage
 from antiphon.wires.gemini import CountTokens, Embed, EmbedBatch, Generate, read_address
 from antiphon.wires.gemini.signature import UNSIGNED, seal
-from antiphon.wires.neutral import Thinking
 from antiphon.wires.sse import SSESplitter, frame_of
+from antiphon.wires.translation.neutral import Thinking
 
 GENERATE, COUNT, EMBED, BATCH = Generate(), CountTokens(), Embed(), EmbedBatch()
 CONTENTS = [{"role": "user", "parts": [{"text": "Hello"}]}]
@@ -153,10 +153,10 @@ def test_whole_answers() -> None:
         "candidates": [{"content": {"parts": [{"text": "Grüße"}, {"functionCall": {"name": "f", "args": {"a": 1}}}]}}],
         "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5},
     }
-    whole = GENERATE.whole(json.dumps(answer, separators=(",", ":")).encode())
+    whole = GENERATE.read_whole(json.dumps(answer, separators=(",", ":")).encode())
     assert whole.usage == Usage(input=3, output=2)
     assert whole.output_bytes == len("Grüße".encode()) + len('f{"a":1}') + 1
-    blocked = GENERATE.whole(b'{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":8}}')
+    blocked = GENERATE.read_whole(b'{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":8}}')
     assert blocked.usage == Usage(input=8)
 
 
@@ -171,14 +171,14 @@ def test_whole_answers() -> None:
 )  # fmt: skip
 def test_what_is_no_answer(body: bytes) -> None:
     with pytest.raises(BadAnswer):
-        GENERATE.whole(body)
+        GENERATE.read_whole(body)
 
 
 def watch(*frames: bytes, choices: int = 1) -> Any:
     body = request(generationConfig={"candidateCount": choices})
-    found = GENERATE.watch(GENERATE.peek(body, "m", True), False)
+    found = GENERATE.start_stream(GENERATE.peek(body, "m", True), False)
     for frame in frames:
-        assert found.frame(frame) == frame
+        assert found.feed(frame) == frame
     return found
 
 
@@ -241,7 +241,7 @@ def test_frames_pass_however_they_are_cut(data: st.DataObject) -> None:
     splitter, found, passed = SSESplitter(), watch(), b""
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         for frame in splitter.feed(stream[start:end]):
-            passed += found.frame(frame)
+            passed += found.feed(frame)
     assert passed + bytes(splitter.rest) == stream
     assert found.complete
     assert found.output_bytes == 6
@@ -266,7 +266,7 @@ ERRORS: list[tuple[CallError, int, str]] = [
 
 @pytest.mark.parametrize(("error", "code", "status"), ERRORS)
 def test_errors_have_the_wires_shape(error: CallError, code: int, status: str) -> None:
-    body = json.loads(GENERATE.error_body(error))
+    body = json.loads(GENERATE.write_error_body(error))
     assert body["error"] | {"details": None} == {"code": code, "message": "x", "status": status, "details": None}
     kinds = [detail["@type"].rpartition(".")[2] for detail in body["error"]["details"]]
     assert kinds == [
@@ -274,15 +274,15 @@ def test_errors_have_the_wires_shape(error: CallError, code: int, status: str) -
         *(["BadRequest"] if error.param else []),
         *(["RetryInfo"] if error.retry_after else []),
     ]
-    assert GENERATE.error_frame(error) == b"data: " + GENERATE.error_body(error) + b"\n\n"
-    assert GENERATE.refusal(GENERATE.error_body(error)) == "x"
+    assert GENERATE.write_error_frame(error) == b"data: " + GENERATE.write_error_body(error) + b"\n\n"
+    assert GENERATE.read_error_message(GENERATE.write_error_body(error)) == "x"
 
 
 def test_refusals_are_read_in_every_form() -> None:
-    assert GENERATE.refusal(b'[{"error":{"message":"in a list"}}]') == "in a list"
-    assert GENERATE.refusal(b'{"error":"plain"}') == "plain"
-    assert "oops" in GENERATE.refusal(b"<html>oops")
-    assert GENERATE.refusal(b"{}") == "'{}'"
+    assert GENERATE.read_error_message(b'[{"error":{"message":"in a list"}}]') == "in a list"
+    assert GENERATE.read_error_message(b'{"error":"plain"}') == "plain"
+    assert "oops" in GENERATE.read_error_message(b"<html>oops")
+    assert GENERATE.read_error_message(b"{}") == "'{}'"
 
 
 def test_counting() -> None:
@@ -290,14 +290,14 @@ def test_counting() -> None:
     body = b'{"generateContentRequest":' + inner + b',"model": "models/m"}'
     envelope = COUNT.peek(body, "m")
     assert COUNT.encode(body, envelope, TARGET).body == body.replace(b"models/m", b"models/up")
-    assert COUNT.input_bytes(envelope) == 3
+    assert COUNT.count_input_bytes(envelope) == 3
     plain = COUNT.peek(request(), "m", True)
     assert not plain.stream
     assert COUNT.encode(request(), plain, TARGET).body == request()
-    assert COUNT.whole(b'{"totalTokens":31}').usage == Usage()
+    assert COUNT.read_whole(b'{"totalTokens":31}').usage == Usage()
     for bad in (b"{}", b"x", b'{"totalTokens":1,"error":{"message":"no"}}'):
         with pytest.raises(BadAnswer):
-            COUNT.whole(bad)
+            COUNT.read_whole(bad)
     for wrong in (b'{"generateContentRequest":3}', b'{"generateContentRequest":{}}', b"{}"):
         with pytest.raises(BadRequest):
             COUNT.peek(wrong, "m")
@@ -309,8 +309,10 @@ def test_embedding_one() -> None:
     )
     envelope = EMBED.peek(body, "m")
     assert EMBED.encode(body, envelope, TARGET).body == body.replace(b"models/m", b"models/up")
-    assert EMBED.input_bytes(envelope) == 3
-    assert EMBED.whole(b'{"embedding":{"values":[1]},"usageMetadata":{"promptTokenCount":2}}').usage == Usage(input=2)
+    assert EMBED.count_input_bytes(envelope) == 3
+    assert EMBED.read_whole(b'{"embedding":{"values":[1]},"usageMetadata":{"promptTokenCount":2}}').usage == Usage(
+        input=2
+    )
 
 
 def test_embedding_many() -> None:
@@ -323,7 +325,7 @@ def test_embedding_many() -> None:
     assert json.loads(BATCH.encode(single, BATCH.peek(single, "m"), TARGET).body)["requests"]["model"] == "models/up"
     same = json.dumps({"requests": [{**one, "model": "models/up"}]}).encode()
     assert BATCH.encode(same, BATCH.peek(same, "up"), TARGET).body is same
-    assert BATCH.whole(b'{"embeddings":[{"values":[1]},{"values":[2]}]}').usage is None
+    assert BATCH.read_whole(b'{"embeddings":[{"values":[1]},{"values":[2]}]}').usage is None
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"requests":[]}', b'{"requests":[{"content":3}]}', b'{"requests":"x"}'])
@@ -337,4 +339,4 @@ def test_bad_embedding_requests(body: bytes) -> None:
 @pytest.mark.parametrize("body", [b"{}", b"x", b'{"data":[]}', b'{"data":[{"embedding":"AAAA"}]}', b'{"error":{}}'])
 def test_bad_embedding_answers(body: bytes) -> None:
     with pytest.raises(BadAnswer):
-        EMBED.whole(body)
+        EMBED.read_whole(body)

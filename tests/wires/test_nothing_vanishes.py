@@ -15,7 +15,7 @@ import pytest
 from antiphon.engine.bridge import bridge
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
-from antiphon.wires.table import wire_of
+from antiphon.wires.table import get_wire
 
 WIRES = ("chat", "responses", "messages", "generate", "converse")
 PAIRS = [(near, far) for near in WIRES for far in WIRES if near != far]
@@ -232,10 +232,10 @@ DENSE: dict[str, dict[str, Any]] = {
 def translated(near: str, far: str, document: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
     inside = near not in ("generate", "converse")
     body = json.dumps(document).encode()
-    envelope = wire_of(near).peek(body, "" if inside else "m", None if inside else False)
+    envelope = get_wire(near).peek(body, "" if inside else "m", None if inside else False)
     model = MODELS[far]
     target = Target(f"p/{model}", "p", model, "k", far, Origin("http", "x", 1), {far: "/"})
-    way = bridge(wire_of(near), envelope, target)
+    way = bridge(get_wire(near), envelope, target)
     return json.dumps(json.loads(way.encode(body, target)), ensure_ascii=False), way.dropped
 
 

@@ -8,29 +8,29 @@ import re
 
 import pytest
 
-from antiphon.wires.neutral import (
+from antiphon.wires.table import get_codec
+from antiphon.wires.translation.neutral import (
+    Annotation,
     Audio,
+    BlockStart,
+    BlockStop,
     Choice,
-    Closed,
-    Ended,
+    Delta,
     Event,
     File,
     Finish,
-    Grown,
     Image,
-    Marked,
+    Media,
     Message,
-    Opened,
     Part,
     Reply,
     Request,
-    Shown,
     Start,
+    StreamEnd,
     Text,
     Thinking,
     ToolCall,
 )
-from antiphon.wires.table import codec_of
 
 WIRES = ("chat", "responses", "messages", "generate", "converse")
 REQUEST = Request(model="m", messages=(Message("user", (Text("x"),)),))
@@ -64,17 +64,17 @@ def events() -> list[Event]:
     made: list[Event] = [Start("id", "m")]
     for index, part in enumerate(PARTS):
         if isinstance(part, Image | Audio | File):
-            made.append(Shown(index, part))
+            made.append(Media(index, part))
         elif isinstance(part, ToolCall):
-            made += [Opened(index, "tool", part.id, part.name), Grown(index, part.arguments)]
-            made += [Marked(index, part.signature, wire="gemini"), Closed(index)]
+            made += [BlockStart(index, "tool", part.id, part.name), Delta(index, part.arguments)]
+            made += [Annotation(index, part.signature, wire="gemini"), BlockStop(index)]
         elif isinstance(part, Thinking):
-            made += [Opened(index, "thinking"), Grown(index, part.text)]
-            made += [Marked(index, part.signature, wire=part.wire), Closed(index)]
+            made += [BlockStart(index, "thinking"), Delta(index, part.text)]
+            made += [Annotation(index, part.signature, wire=part.wire), BlockStop(index)]
         elif isinstance(part, Text):
-            made += [Opened(index, "text"), Grown(index, part.text)]
-            made += [*(Marked(index, citation=each) for each in part.citations), Closed(index)]
-    return [*made, Finish("tool_calls"), Ended()]
+            made += [BlockStart(index, "text"), Delta(index, part.text)]
+            made += [*(Annotation(index, citation=each) for each in part.citations), BlockStop(index)]
+    return [*made, Finish("tool_calls"), StreamEnd()]
 
 
 def readable(written: bytes) -> str:
@@ -93,12 +93,12 @@ def readable(written: bytes) -> str:
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_whole_answer(wire: str) -> None:
     reply = Reply(id="id", model="m", choices=(Choice(PARTS, Finish("tool_calls")),))
-    there = readable(codec_of(wire).write_reply(reply, REQUEST))
+    there = readable(get_codec(wire).write_reply(reply, REQUEST))
     assert {mark for mark in MARKS if mark not in there} == set()
 
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_streamed_answer(wire: str) -> None:
-    writer = codec_of(wire).writer(REQUEST)
+    writer = get_codec(wire).make_writer(REQUEST)
     there = readable(b"".join(writer.write(event) for event in events()))
     assert {mark for mark in MARKS if mark not in there} == set()

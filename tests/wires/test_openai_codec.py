@@ -9,34 +9,34 @@ from hypothesis import strategies as st
 
 from antiphon.errors import BadAnswer, BadRequest, CallError, Truncated
 from antiphon.types import Origin, Target, Usage
-from antiphon.wires.neutral import (
+from antiphon.wires.openai.codec import OpenAICodec
+from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
     Choice,
-    Closed,
-    Ended,
+    Delta,
     Event,
     File,
     Finish,
     Format,
-    Grown,
     Image,
-    Marked,
     Message,
-    Opened,
     Reasoning,
     Refusal,
     Reply,
     Request,
     Start,
+    StreamEnd,
     Text,
     Thinking,
     Tool,
     ToolCall,
     ToolChoice,
     ToolResult,
-    Used,
+    UsageUpdate,
 )
-from antiphon.wires.openai.codec import OpenAICodec
-from antiphon.wires.sse import SSESplitter, data_of
 
 CODEC = OpenAICodec()
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -313,27 +313,27 @@ def blocks(draw: st.DrawFn) -> list[Event]:
         before = "" if kind == "tool" else kind
         called = called or kind == "tool"
         tool = (f"call_{index}", draw(NAMES)) if kind == "tool" else ("", "")
-        events.append(Opened(index, kind, *tool))  # type: ignore[arg-type]
+        events.append(BlockStart(index, kind, *tool))  # type: ignore[arg-type]
         pieces = draw(st.lists(WORDS, min_size=0 if kind == "tool" else 1, max_size=3))
-        events += [Grown(index, piece) for piece in pieces]
-        events.append(Closed(index))
-    kinds = {event.kind for event in events if isinstance(event, Opened)}
+        events += [Delta(index, piece) for piece in pieces]
+        events.append(BlockStop(index))
+    kinds = {event.kind for event in events if isinstance(event, BlockStart)}
     refused = "refusal" in kinds and "text" not in kinds  # and then a stop is read as a refusal
     events.append(
         Finish("tool_calls" if called else draw(st.sampled_from(["length"] if refused else ["stop", "length"])))
     )
-    events.append(Used(Usage(input=draw(st.integers(0, 99)), output=draw(st.integers(0, 99)))))
-    return [*events, Ended()]
+    events.append(UsageUpdate(Usage(input=draw(st.integers(0, 99)), output=draw(st.integers(0, 99)))))
+    return [*events, StreamEnd()]
 
 
 def stream(events: list[Event]) -> bytes:
     request = read({"messages": [{"role": "user", "content": "x"}], "stream_options": {"include_usage": True}})
-    writer = CODEC.writer(request)
+    writer = CODEC.make_writer(request)
     return b"".join(writer.write(event) for event in events)
 
 
 def events_of(chunks: list[bytes]) -> list[Event]:
-    splitter, reader = SSESplitter(), CODEC.reader()
+    splitter, reader = SSESplitter(), CODEC.make_reader()
     events = [event for chunk in chunks for frame in splitter.feed(chunk) for event in reader.read(frame)]
     return [*events, *reader.close()]
 
@@ -345,9 +345,11 @@ def test_streams_survive_the_wire_however_they_are_cut(events: list[Event], data
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=6)))
     chunks = [raw[a:b] for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
     found = events_of(chunks)
-    thoughts = [event.index for event in events if isinstance(event, Opened) and event.kind == "thinking"]
-    assert [event for event in found if isinstance(event, Marked)] == [Marked(at, wire="openai") for at in thoughts]
-    assert [event for event in found if not isinstance(event, Marked)] == events
+    thoughts = [event.index for event in events if isinstance(event, BlockStart) and event.kind == "thinking"]
+    assert [event for event in found if isinstance(event, Annotation)] == [
+        Annotation(at, wire="openai") for at in thoughts
+    ]
+    assert [event for event in found if not isinstance(event, Annotation)] == events
 
 
 def test_a_stream_that_only_refuses_finishes_with_a_refusal() -> None:
@@ -362,11 +364,11 @@ def test_a_stream_that_only_refuses_finishes_with_a_refusal() -> None:
 def test_each_piece_of_a_streamed_call_has_a_function() -> None:
     events = [
         Start("chatcmpl-id", "model"),
-        Opened(0, "tool", "call_0", "f"),
-        Marked(0, signature="c2ln", wire="gemini"),
-        Closed(0),
+        BlockStart(0, "tool", "call_0", "f"),
+        Annotation(0, signature="c2ln", wire="gemini"),
+        BlockStop(0),
         Finish("tool_calls"),
-        Ended(),
+        StreamEnd(),
     ]
     deltas = [json.loads(frame[6:])["choices"][0]["delta"] for frame in stream(events).split(b"\n\n")[:-2]]
     calls = [call for delta in deltas for call in delta.get("tool_calls", ())]
@@ -389,30 +391,32 @@ def test_a_client_sees_one_start_one_finish_one_end_and_whole_arguments(events: 
     for delta in deltas:
         for call in delta["delta"].get("tool_calls", ()):
             arguments[call["index"]] = arguments.get(call["index"], "") + call["function"]["arguments"]
-    tools = [event.index for event in events if isinstance(event, Opened) and event.kind == "tool"]
-    given = ["".join(e.text for e in events if isinstance(e, Grown) and e.index == index) for index in tools]
+    tools = [event.index for event in events if isinstance(event, BlockStart) and event.kind == "tool"]
+    given = ["".join(e.text for e in events if isinstance(e, Delta) and e.index == index) for index in tools]
     assert [arguments[number] for number in range(len(tools))] == given
 
 
 def test_usage_is_shown_only_to_who_asked() -> None:
-    writer = CODEC.writer(read({"messages": [{"role": "user", "content": "x"}]}))
-    frames = b"".join(writer.write(event) for event in [Start("chatcmpl-i", "m"), Used(Usage(input=1)), Ended()])
+    writer = CODEC.make_writer(read({"messages": [{"role": "user", "content": "x"}]}))
+    frames = b"".join(
+        writer.write(event) for event in [Start("chatcmpl-i", "m"), UsageUpdate(Usage(input=1)), StreamEnd()]
+    )
     assert b"usage" not in frames
 
 
 def test_signatures_travel_in_streams() -> None:
     events: list[Event] = [
         Start("chatcmpl-i", "m"),
-        Opened(0, "thinking"),
-        Grown(0, "hm"),
-        Marked(0, signature="c2ln", wire="other"),
-        Closed(0),
-        Opened(1, "tool", "a", "f"),
-        Grown(1, "{}"),
-        Marked(1, signature="dGhvdWdodA==", wire="gemini"),
-        Closed(1),
+        BlockStart(0, "thinking"),
+        Delta(0, "hm"),
+        Annotation(0, signature="c2ln", wire="other"),
+        BlockStop(0),
+        BlockStart(1, "tool", "a", "f"),
+        Delta(1, "{}"),
+        Annotation(1, signature="dGhvdWdodA==", wire="gemini"),
+        BlockStop(1),
         Finish("tool_calls"),
-        Ended(),
+        StreamEnd(),
     ]
     assert events_of([stream(events)]) == events
 
@@ -433,12 +437,12 @@ def test_two_choices_are_kept_apart() -> None:
         {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]},
     ]
     events = events_of([b"".join(b"data: " + json.dumps(frame).encode() + b"\n\n" for frame in frames)])
-    assert [event for event in events if isinstance(event, Grown)] == [Grown(0, "a"), Grown(0, "b", (), 1)]
+    assert [event for event in events if isinstance(event, Delta)] == [Delta(0, "a"), Delta(0, "b", (), 1)]
     assert [event for event in events if isinstance(event, Finish)] == [Finish("stop", "", 1), Finish("length")]
 
 
 def test_a_break_is_an_error_frame() -> None:
-    frame = CODEC.writer(asked()).fail(Truncated("cut short"))
+    frame = CODEC.make_writer(asked()).fail(Truncated("cut short"))
     assert json.loads(data_of(frame) or b"")["error"]["code"] == "upstream_truncated"
 
 
@@ -486,11 +490,11 @@ JSON = st.recursive(
 @settings(max_examples=400, deadline=None)
 @given(st.dictionaries(st.sampled_from(["tools", "tool_choice", "response_format", "stop", "user"]), JSON), JSON)
 def test_no_request_crashes_the_reader(fields: dict[str, Any], message: Any) -> None:
-    from antiphon.wires import wire_of
+    from antiphon.wires import get_wire
 
     body = json.dumps({"model": "m", "messages": [message], **fields}).encode()
     try:
-        envelope = wire_of("chat").peek(body)
+        envelope = get_wire("chat").peek(body)
         CODEC.write_request(CODEC.read_request(envelope.document, "m", False), target())
     except BadRequest as error:
         assert error.status == 400
@@ -500,7 +504,7 @@ def test_no_request_crashes_the_reader(fields: dict[str, Any], message: Any) -> 
 @given(JSON)
 def test_no_answer_crashes_the_readers(answer: Any) -> None:
     data = json.dumps(answer).encode()
-    for take in (CODEC.read_reply, lambda data: CODEC.reader().read(b"data: " + data + b"\n\n")):
+    for take in (CODEC.read_reply, lambda data: CODEC.make_reader().read(b"data: " + data + b"\n\n")):
         try:
             take(data)
         except CallError as error:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from antiphon.errors import BadAnswer
-from antiphon.wires.neutral import Event, Failed, Finish, Grown, Opened, Text, Thinking, ToolCall
 from antiphon.wires.openai import Chat
 from antiphon.wires.openai.codec import OpenAICodec
 from antiphon.wires.openai.wire import StreamWatch
+from antiphon.wires.translation.neutral import BlockStart, Delta, Event, Finish, StreamError, Text, Thinking, ToolCall
 
 DONE = b"data: [DONE]\n\n"
 
@@ -20,7 +20,7 @@ def frame(delta: Any = None, finish: Any = None, index: Any = 0, **members: Any)
 
 
 def events(*frames: bytes) -> list[Event]:
-    reader = OpenAICodec().reader()
+    reader = OpenAICodec().make_reader()
     return [event for frame in frames for event in reader.read(frame)]
 
 
@@ -28,15 +28,15 @@ def called(found: list[Event]) -> list[tuple[str, str, str]]:
     """Return id, name and arguments of each call."""
     calls: list[list[str]] = []
     for event in found:
-        if isinstance(event, Opened):
+        if isinstance(event, BlockStart):
             calls.append([event.id, event.name, ""])
-        elif isinstance(event, Grown):
+        elif isinstance(event, Delta):
             calls[-1][2] += event.text
     return [(id, name, arguments) for id, name, arguments in calls]
 
 
 def text(found: list[Event]) -> str:
-    return "".join(event.text for event in found if isinstance(event, Grown))
+    return "".join(event.text for event in found if isinstance(event, Delta))
 
 
 def finishes(found: list[Event]) -> list[str]:
@@ -53,7 +53,7 @@ def test_a_finish_reason_that_is_empty_is_none() -> None:
     assert (text(found), finishes(found)) == ("Hello", ["stop"])
     watch = StreamWatch(1, False)
     for each in frames[:2]:
-        watch.frame(each)
+        watch.feed(each)
     assert not watch.complete
 
 
@@ -88,7 +88,7 @@ def test_calls_without_ids_get_some() -> None:
 def test_thinking_among_the_parts_of_a_message() -> None:
     thought = [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}]
     found = events(frame({"content": thought}), frame({"content": "Hello"}), frame({}, "stop"))
-    assert [event.kind for event in found if isinstance(event, Opened)] == ["thinking", "text"]
+    assert [event.kind for event in found if isinstance(event, BlockStart)] == ["thinking", "text"]
     assert text(found) == "HmHello"
     choice = {"message": {"content": [*thought, {"type": "text", "text": "Hello"}]}, "finish_reason": "stop"}
     reply = OpenAICodec().read_reply(json.dumps({"choices": [choice]}).encode())
@@ -100,7 +100,7 @@ def test_nulls_everywhere() -> None:
     frames = frame(delta, None, None, id=None, model=None, usage=None), frame({"content": "Hello"}, "stop", None), DONE
     assert text(events(*frames)) == "Hello"
     watch = StreamWatch(1, False)
-    assert [watch.frame(each) for each in frames] == list(frames)
+    assert [watch.feed(each) for each in frames] == list(frames)
     assert watch.complete
 
 
@@ -112,9 +112,9 @@ def test_an_end_marker_without_a_finish_reason() -> None:
 @pytest.mark.parametrize(("code", "status"), [(429, 429), (503, 503), (42, 0), ("rate_limited", 0), (None, 0)])
 def test_an_error_tells_its_status_by_its_code(code: Any, status: int) -> None:
     error = b"data: " + json.dumps({"error": {"message": "No.", "code": code}}).encode() + b"\n\n"
-    assert events(error) == [Failed("No.", status)]
+    assert events(error) == [StreamError("No.", status)]
     watch = StreamWatch(1, False)
-    watch.frame(error)
+    watch.feed(error)
     assert watch.error is not None
     assert watch.error.status == (status or 502)
 
@@ -126,6 +126,6 @@ def test_an_end_before_anything_was_said_is_no_answer() -> None:
 
 def test_an_answer_without_a_choice_is_none() -> None:
     body = b'{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":0}}'
-    assert Chat().whole(body).output_bytes == 0
+    assert Chat().read_whole(body).output_bytes == 0
     with pytest.raises(BadAnswer, match="choice"):
         OpenAICodec().read_reply(body)

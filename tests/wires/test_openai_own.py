@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from antiphon.types import Origin, Target
-from antiphon.wires.neutral import Choice, Finish, Message, Reply, Request, Text, Thinking, ToolCall
 from antiphon.wires.openai import Chat
 from antiphon.wires.openai.codec import OpenAICodec
+from antiphon.wires.translation.neutral import Choice, Finish, Message, Reply, Request, Text, Thinking, ToolCall
 
 CODEC = OpenAICodec()
 ASKED = Request(model="m", messages=(Message("user", (Text("x"),)),))

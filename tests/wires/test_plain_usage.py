@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
-from antiphon.wires.plain import plain_wire
+from antiphon.wires.operations import plain_wire
 
 DRAWN = {
     "input_tokens": 50,
@@ -56,7 +56,7 @@ INVOICES: dict[str, tuple[str, dict[str, Any], Usage | None]] = {
 
 @pytest.mark.parametrize(("operation", "told", "expected"), INVOICES.values(), ids=INVOICES)
 def test_invoices(operation: str, told: dict[str, Any], expected: Usage | None) -> None:
-    assert plain_wire(operation).whole(json.dumps(told).encode()).usage == expected
+    assert plain_wire(operation).read_whole(json.dumps(told).encode()).usage == expected
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_invoices(operation: str, told: dict[str, Any], expected: Usage | None) 
     ],
 )
 def test_what_cannot_be_is_unknown(operation: str, told: bytes) -> None:
-    assert plain_wire(operation).whole(told).usage is None
+    assert plain_wire(operation).read_whole(told).usage is None
 
 
 def test_speech_is_counted_by_what_is_read() -> None:
@@ -106,7 +106,7 @@ ANSWERS = st.fixed_dictionaries(
 @given(st.sampled_from(["images", "rerank", "speech", "transcriptions", "moderations"]), ANSWERS)
 def test_any_answer_is_used_for_something_possible_or_unknown(operation: str, told: dict[str, Any]) -> None:
     try:
-        used = plain_wire(operation).whole(json.dumps(told).encode()).usage
+        used = plain_wire(operation).read_whole(json.dumps(told).encode()).usage
     except BadAnswer:
         return
     if used is not None:

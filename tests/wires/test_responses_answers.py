@@ -13,28 +13,28 @@ from pydantic import TypeAdapter
 
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
-from antiphon.wires.neutral import (
+from antiphon.wires.responses import ResponsesCodec
+from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
     Choice,
-    Closed,
-    Ended,
+    Delta,
     Event,
-    Failed,
     Finish,
-    Grown,
-    Marked,
     Message,
-    Opened,
     Refusal,
     Reply,
     Request,
     Start,
+    StreamEnd,
+    StreamError,
     Text,
     Thinking,
     ToolCall,
-    Used,
+    UsageUpdate,
 )
-from antiphon.wires.responses import ResponsesCodec
-from antiphon.wires.sse import SSESplitter, data_of
 
 CODEC = ResponsesCodec()
 REQUEST = Request(model="m", messages=(Message("user", (Text("Hi"),)),))
@@ -49,12 +49,12 @@ def frames(*events: dict[str, Any]) -> list[bytes]:
 
 
 def read(all_frames: Iterable[bytes]) -> list[Event]:
-    reader = CODEC.reader()
+    reader = CODEC.make_reader()
     return [event for frame in all_frames for event in reader.read(frame)] + reader.close()
 
 
 def written(events: Iterable[Event], request: Request = REQUEST) -> bytes:
-    writer = CODEC.writer(request)
+    writer = CODEC.make_writer(request)
     return b"".join(writer.write(event) for event in events)
 
 
@@ -290,8 +290,8 @@ def test_status(finish: Any, refused: bool, status: str, details: Any) -> None:
     ],
 )
 def test_citations(cited: dict[str, Any], expected: dict[str, Any]) -> None:
-    events = [Opened(0, "text"), Grown(0, "He"), Marked(0, citation=cited), Grown(0, "llo"), Closed(0)]
-    said = decoded(written([Start("resp_1", "m"), *events, Finish("stop"), Ended()]))
+    events = [BlockStart(0, "text"), Delta(0, "He"), Annotation(0, citation=cited), Delta(0, "llo"), BlockStop(0)]
+    said = decoded(written([Start("resp_1", "m"), *events, Finish("stop"), StreamEnd()]))
     (added,) = (event for event in said if event["type"] == "response.output_text.annotation.added")
     assert expected.items() <= added["annotation"].items()
     assert (added["item_id"], added["content_index"], added["annotation_index"]) == ("msg_100", 0, 0)
@@ -312,7 +312,7 @@ def completed(*output: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"type": "response.completed", "response": json.loads(response(*output, **more))}
 
 
-USED = Used(Usage(input=200, cache_read=128, output=20, reasoning=32))
+USED = UsageUpdate(Usage(input=200, cache_read=128, output=20, reasoning=32))
 
 
 def test_read_a_stream_as_openai_sends_it() -> None:
@@ -346,23 +346,23 @@ def test_read_a_stream_as_openai_sends_it() -> None:
     )
     assert events == [
         Start("resp_1", "gpt-x"),
-        Opened(0, "thinking", id="rs_1"),
-        Grown(0, "A"),
-        Grown(0, "\n\n"),
-        Grown(0, "B"),
-        Marked(0, signature="gAAAA", wire="responses"),
-        Closed(0),
-        Opened(1, "text"),
-        Grown(1, "Hi", (token,)),
-        Marked(1, citation=URL_CITATION),
-        Closed(1),
-        Opened(2, "tool", id="c1", name="look"),
-        Grown(2, '{"a"'),
-        Grown(2, ":1}"),
-        Closed(2),
+        BlockStart(0, "thinking", id="rs_1"),
+        Delta(0, "A"),
+        Delta(0, "\n\n"),
+        Delta(0, "B"),
+        Annotation(0, signature="gAAAA", wire="responses"),
+        BlockStop(0),
+        BlockStart(1, "text"),
+        Delta(1, "Hi", (token,)),
+        Annotation(1, citation=URL_CITATION),
+        BlockStop(1),
+        BlockStart(2, "tool", id="c1", name="look"),
+        Delta(2, '{"a"'),
+        Delta(2, ":1}"),
+        BlockStop(2),
         USED,
         Finish("tool_calls"),
-        Ended(),
+        StreamEnd(),
     ]
 
 
@@ -382,20 +382,20 @@ def test_what_was_not_streamed_is_made_up_for() -> None:
     )
     assert events == [
         Start("resp_1", "gpt-x"),
-        Opened(0, "thinking", id="rs_1"),
-        Grown(0, "A"),
-        Closed(0),
-        Opened(1, "text"),
-        Grown(1, "Hel"),
-        Grown(1, "lo"),
-        Marked(1, citation=URL_CITATION),
-        Closed(1),
-        Opened(2, "tool", id="c1", name="look"),
-        Grown(2, '{"a":1}'),
-        Closed(2),
+        BlockStart(0, "thinking", id="rs_1"),
+        Delta(0, "A"),
+        BlockStop(0),
+        BlockStart(1, "text"),
+        Delta(1, "Hel"),
+        Delta(1, "lo"),
+        Annotation(1, citation=URL_CITATION),
+        BlockStop(1),
+        BlockStart(2, "tool", id="c1", name="look"),
+        Delta(2, '{"a":1}'),
+        BlockStop(2),
         USED,
         Finish("tool_calls"),
-        Ended(),
+        StreamEnd(),
     ]
 
 
@@ -417,13 +417,13 @@ def test_items_that_grow_side_by_side_come_one_after_the_other() -> None:
         )
     )
     assert events[1:-3] == [
-        Opened(0, "tool", id="c0", name="look"),
-        Grown(0, "[0]"),
-        Closed(0),
-        Opened(1, "tool", id="c1", name="look"),
-        Grown(1, "[1"),
-        Grown(1, "]"),
-        Closed(1),
+        BlockStart(0, "tool", id="c0", name="look"),
+        Delta(0, "[0]"),
+        BlockStop(0),
+        BlockStart(1, "tool", id="c1", name="look"),
+        Delta(1, "[1"),
+        Delta(1, "]"),
+        BlockStop(1),
     ]
 
 
@@ -444,8 +444,8 @@ def test_open_reasoning_text_and_custom_calls() -> None:
             completed(),
         )
     )
-    assert events[1:4] == [Opened(0, "thinking", id="rs_1"), Grown(0, "A"), Closed(0)]
-    arguments = "".join(event.text for event in events if isinstance(event, Grown) and event.index == 1)
+    assert events[1:4] == [BlockStart(0, "thinking", id="rs_1"), Delta(0, "A"), BlockStop(0)]
+    arguments = "".join(event.text for event in events if isinstance(event, Delta) and event.index == 1)
     assert json.loads(arguments) == {"input": 'say "ü"\n'}
 
 
@@ -457,31 +457,31 @@ def test_open_reasoning_text_and_custom_calls() -> None:
                 "type": "response.failed",
                 "response": {"status": "failed", "error": {"code": "rate_limit_exceeded", "message": "slow"}},
             },
-            Failed("slow", 429),
+            StreamError("slow", 429),
         ),
-        ({"type": "response.failed", "response": {}}, Failed("the response failed")),
-        ({"type": "error", "code": "server_error", "message": "no", "param": None}, Failed("no", 500)),
+        ({"type": "response.failed", "response": {}}, StreamError("the response failed")),
+        ({"type": "error", "code": "server_error", "message": "no", "param": None}, StreamError("no", 500)),
         (
             {"type": "error", "error": {"type": "too_many", "code": "insufficient_quota", "message": "no"}},
-            Failed("no", 429),
+            StreamError("no", 429),
         ),
-        ({"error": {"message": "odd"}}, Failed("odd")),
-        ({"error": "odd"}, Failed("odd")),
+        ({"error": {"message": "odd"}}, StreamError("odd")),
+        ({"error": "odd"}, StreamError("odd")),
     ],
 )
-def test_failures_inside_a_stream(event: dict[str, Any], expected: Failed) -> None:
+def test_failures_inside_a_stream(event: dict[str, Any], expected: StreamError) -> None:
     assert read(frames(CREATED, event, completed()))[1:] == [expected]
 
 
 def test_incomplete() -> None:
     event = completed(status="incomplete", incomplete_details={"reason": "max_output_tokens"})
     events = read(frames(CREATED, {**event, "type": "response.incomplete"}))
-    assert events[-2:] == [Finish("length"), Ended()]
+    assert events[-2:] == [Finish("length"), StreamEnd()]
 
 
 def test_what_ends_without_its_terminal_event_has_no_finish() -> None:
     events = read(frames(CREATED, placed("output_text.delta", content_index=0, delta="Hel")))
-    assert events == [Start("resp_1", "gpt-x"), Opened(0, "text"), Grown(0, "Hel")]
+    assert events == [Start("resp_1", "gpt-x"), BlockStart(0, "text"), Delta(0, "Hel")]
 
 
 def test_comments_and_unknown_events_are_nothing() -> None:
@@ -506,7 +506,7 @@ def test_comments_and_unknown_events_are_nothing() -> None:
 )
 def test_frames_that_are_not_of_this_wire(frame: bytes) -> None:
     with pytest.raises(BadAnswer):
-        CODEC.reader().read(frame)
+        CODEC.make_reader().read(frame)
 
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
@@ -515,26 +515,26 @@ PIECES = st.lists(TEXTS, min_size=1, max_size=4)
 
 
 def _text_block(index: int, pieces: list[str], citation: bool) -> list[Event]:
-    marks = [Marked(index, citation=URL_CITATION)] if citation else []
-    return [Opened(index, "text"), *(Grown(index, piece) for piece in pieces), *marks, Closed(index)]
+    marks = [Annotation(index, citation=URL_CITATION)] if citation else []
+    return [BlockStart(index, "text"), *(Delta(index, piece) for piece in pieces), *marks, BlockStop(index)]
 
 
 def _refusal_block(index: int, pieces: list[str], _: bool) -> list[Event]:
-    return [Opened(index, "refusal"), *(Grown(index, piece) for piece in pieces), Closed(index)]
+    return [BlockStart(index, "refusal"), *(Delta(index, piece) for piece in pieces), BlockStop(index)]
 
 
 def _tool_block(index: int, pieces: list[str], signed: bool) -> list[Event]:
     arguments = json.dumps(pieces, ensure_ascii=False)
     middle = len(arguments) // 2
-    grown = [Grown(index, arguments[:middle]), Grown(index, arguments[middle:])]
-    marks = [Marked(index, signature="thought")] if signed else []
-    return [Opened(index, "tool", id=f"call_{index}", name=pieces[0]), *grown, *marks, Closed(index)]
+    grown = [Delta(index, arguments[:middle]), Delta(index, arguments[middle:])]
+    marks = [Annotation(index, signature="thought")] if signed else []
+    return [BlockStart(index, "tool", id=f"call_{index}", name=pieces[0]), *grown, *marks, BlockStop(index)]
 
 
 def _thinking_block(index: int, pieces: list[str], signed: bool) -> list[Event]:
     wire = "anthropic" if len(pieces) % 2 else "responses"
-    marks = [Marked(index, signature="sig", wire=wire)] if signed else []
-    return [Opened(index, "thinking"), *(Grown(index, piece) for piece in pieces), *marks, Closed(index)]
+    marks = [Annotation(index, signature="sig", wire=wire)] if signed else []
+    return [BlockStart(index, "thinking"), *(Delta(index, piece) for piece in pieces), *marks, BlockStop(index)]
 
 
 BLOCKS = st.lists(
@@ -548,22 +548,22 @@ def _stream(blocks: Any, reason: Any) -> list[Event]:
     events: list[Event] = [Start("resp_1", "m")]
     for index, (make, pieces, flag) in enumerate(blocks):
         events += make(index, pieces, flag)
-    return [*events, Finish(reason), Used(Usage(input=3, output=4)), Ended()]
+    return [*events, Finish(reason), UsageUpdate(Usage(input=3, output=4)), StreamEnd()]
 
 
 def _normal(events: list[Event]) -> list[Event]:
     """What is the same answer: ids of thinking are the wire's own, a finish follows from what was said, usage goes
     before it."""
-    kinds = [event.kind for event in events if isinstance(event, Opened)]
+    kinds = [event.kind for event in events if isinstance(event, BlockStart)]
     implied: Any = "tool_calls" if "tool" in kinds else "refusal" if "refusal" in kinds else "stop"
     normal: list[Event] = []
     for event in events:
-        if isinstance(event, Opened) and event.kind == "thinking":
-            event = Opened(event.index, "thinking")
+        if isinstance(event, BlockStart) and event.kind == "thinking":
+            event = BlockStart(event.index, "thinking")
         elif isinstance(event, Finish) and event.reason in ("stop", "tool_calls", "refusal"):
             event = Finish(implied)
         normal.append(event)
-    return sorted(normal, key=lambda event: isinstance(event, Finish | Ended) + isinstance(event, Ended))
+    return sorted(normal, key=lambda event: isinstance(event, Finish | StreamEnd) + isinstance(event, StreamEnd))
 
 
 @given(BLOCKS, FINISHES)
@@ -575,7 +575,7 @@ def test_what_is_written_is_read_back(blocks: Any, reason: Any) -> None:
 @given(BLOCKS, FINISHES, st.lists(st.integers(1, 60), min_size=1, max_size=30))
 def test_any_split_of_the_bytes_gives_the_same_events(blocks: Any, reason: Any, sizes: list[int]) -> None:
     stream = written(_stream(blocks, reason))
-    splitter, reader, found, at, turn = CODEC.splitter(), CODEC.reader(), [], 0, 0
+    splitter, reader, found, at, turn = CODEC.make_splitter(), CODEC.make_reader(), [], 0, 0
     while at < len(stream):
         size = sizes[turn % len(sizes)]
         found += [event for frame in splitter.feed(stream[at : at + size]) for event in reader.read(frame)]
@@ -642,27 +642,27 @@ def test_a_whole_answer_is_what_its_stream_ends_with(blocks: Any, reason: Any) -
 
 
 def test_events_of_a_second_choice_and_after_the_end_are_left_out() -> None:
-    writer = CODEC.writer(REQUEST)
+    writer = CODEC.make_writer(REQUEST)
     events: list[Event] = [
         Start("resp_1", "m"),
-        Opened(0, "text"),
-        Grown(0, "a"),
-        Closed(0),
-        Opened(0, "text", choice=1),
-        Grown(0, "b", choice=1),
-        Closed(0, choice=1),
+        BlockStart(0, "text"),
+        Delta(0, "a"),
+        BlockStop(0),
+        BlockStart(0, "text", choice=1),
+        Delta(0, "b", choice=1),
+        BlockStop(0, choice=1),
         Finish("stop"),
         Finish("length", choice=1),
-        Ended(),
+        StreamEnd(),
     ]
     final = decoded(b"".join(writer.write(event) for event in events))[-1]
     assert final["type"] == "response.completed"
     assert [item["content"][0]["text"] for item in final["response"]["output"]] == ["a"]
-    assert writer.write(Ended()) == b""
+    assert writer.write(StreamEnd()) == b""
 
 
 def test_a_failed_event_is_admitted() -> None:
-    said = decoded(written([Start("resp_1", "m"), Failed("no", 429)]))
+    said = decoded(written([Start("resp_1", "m"), StreamError("no", 429)]))
     assert [event["type"] for event in said[-2:]] == ["error", "response.failed"]
     assert said[-2]["error"]["message"] == said[-2]["message"] == "no"
     assert said[-1]["response"]["error"] == {"code": "rate_limit_exceeded", "message": "no"}
@@ -749,7 +749,7 @@ ODD = st.fixed_dictionaries(
 @given(st.lists(ODD, max_size=8))
 def test_any_events_are_read_in_order_or_refused(events: list[dict[str, Any]]) -> None:
     """Whatever comes: one clean error, or blocks that open, grow and close one at a time, and can be written."""
-    reader, writer, found = CODEC.reader(), CODEC.writer(REQUEST), []
+    reader, writer, found = CODEC.make_reader(), CODEC.make_writer(REQUEST), []
     try:
         for frame in frames(*events):
             found += reader.read(frame)
@@ -758,13 +758,13 @@ def test_any_events_are_read_in_order_or_refused(events: list[dict[str, Any]]) -
     current = None
     for number, event in enumerate(found):
         writer.write(event)
-        assert isinstance(event, Start) == (number == 0) or isinstance(event, Failed)
-        if isinstance(event, Opened):
+        assert isinstance(event, Start) == (number == 0) or isinstance(event, StreamError)
+        if isinstance(event, BlockStart):
             assert current is None
             current = event.index
-        elif isinstance(event, Grown | Marked | Closed):
+        elif isinstance(event, Delta | Annotation | BlockStop):
             assert event.index == current
-            current = None if isinstance(event, Closed) else current
+            current = None if isinstance(event, BlockStop) else current
         elif isinstance(event, Finish):
             assert current is None
 

@@ -12,44 +12,44 @@ from pydantic import BaseModel
 
 from antiphon.errors import BadRequest, NotFound, Truncated
 from antiphon.types import Usage
-from antiphon.wires.neutral import (
-    Closed,
-    Ended,
+from antiphon.wires.responses import Responses, ResponsesCodec, Thread, Turn
+from antiphon.wires.responses import thread as threads
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
+    Delta,
     Event,
     Finish,
-    Grown,
-    Marked,
-    Opened,
     Request,
     Start,
+    StreamEnd,
     Text,
     Thinking,
     ToolCall,
     ToolResult,
-    Used,
+    UsageUpdate,
 )
-from antiphon.wires.responses import Responses, ResponsesCodec, Thread, Turn
-from antiphon.wires.responses import thread as threads
 
 CODEC, WIRE = ResponsesCodec(), Responses()
 USAGE = Usage(input=20, cache_read=5, cache_write=2, output=7, reasoning=3)
-END: list[Event] = [Used(USAGE), Ended()]
+END: list[Event] = [UsageUpdate(USAGE), StreamEnd()]
 Brain = Callable[[Request], list[Event]]
 
 
 def says(*texts: str, finish: Any = "stop") -> list[Event]:
-    grown = [Grown(0, text) for text in texts]
-    return [Start("msg_1", "claude-x"), Opened(0, "text"), *grown, Closed(0), Finish(finish), *END]
+    grown = [Delta(0, text) for text in texts]
+    return [Start("msg_1", "claude-x"), BlockStart(0, "text"), *grown, BlockStop(0), Finish(finish), *END]
 
 
 def calls(*named: tuple[str, str, str], thinking: bool = False) -> list[Event]:
     events: list[Event] = [Start("msg_1", "claude-x")]
     if thinking:
-        mark = Marked(0, signature="c2lnbmF0dXJl", wire="anthropic")
-        events += [Opened(0, "thinking"), Grown(0, "Let me "), Grown(0, "see."), mark, Closed(0)]
+        mark = Annotation(0, signature="c2lnbmF0dXJl", wire="anthropic")
+        events += [BlockStart(0, "thinking"), Delta(0, "Let me "), Delta(0, "see."), mark, BlockStop(0)]
     for index, (call_id, name, arguments) in enumerate(named, len(events) > 1):
-        pieces = [Grown(index, arguments[i : i + 5]) for i in range(0, len(arguments), 5)]
-        events += [Opened(index, "tool", id=call_id, name=name), *pieces, Closed(index)]
+        pieces = [Delta(index, arguments[i : i + 5]) for i in range(0, len(arguments), 5)]
+        events += [BlockStart(index, "tool", id=call_id, name=name), *pieces, BlockStop(index)]
     return [*events, Finish("tool_calls"), *END]
 
 
@@ -87,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self.respond(body)
         except BadRequest as error:
-            self.whole(WIRE.error_body(error), error.status)
+            self.read_whole(WIRE.write_error_body(error), error.status)
 
     def respond(self, body: bytes) -> None:
         envelope, server = WIRE.peek(body), self.server
@@ -95,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
         thread = server.thread(document.get("previous_response_id") or "")
         request = CODEC.read_request(thread.join(document), envelope.model, envelope.stream)
         server.seen.append(request)
-        writer = CODEC.writer(request)
+        writer = CODEC.make_writer(request)
         events = server.brain(request)
         cut = events[: server.cut]
         frames = [writer.write(event) for event in cut]
@@ -105,29 +105,29 @@ class Handler(BaseHTTPRequestHandler):
             turn = thread.turn(document, writer.response)
             server.stored[turn.id] = turn.encode()
         if envelope.stream:
-            self.whole(b"".join(frames), 200, "text/event-stream")
+            self.read_whole(b"".join(frames), 200, "text/event-stream")
         else:
-            self.whole(writer.response)
+            self.read_whole(writer.response)
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         response_id, _, listing = path.removeprefix("/v1/responses/").partition("/")
         if response_id not in self.server.stored:
             error: NotFound = threads.unknown(response_id)
-            self.whole(WIRE.error_body(error), error.status)
+            self.read_whole(WIRE.write_error_body(error), error.status)
         elif listing:
             options: dict[str, Any] = dict(pair.split("=") for pair in query.split("&") if pair)
             options |= {"limit": int(options["limit"])} if "limit" in options else {}
-            self.whole(self.server.thread(response_id).page(**options))
+            self.read_whole(self.server.thread(response_id).page(**options))
         else:
-            self.whole(json.dumps(Turn.decode(self.server.stored[response_id]).response).encode())
+            self.read_whole(json.dumps(Turn.decode(self.server.stored[response_id]).response).encode())
 
     def do_DELETE(self) -> None:
         response_id = self.path.removeprefix("/v1/responses/")
         del self.server.stored[response_id]
-        self.whole(threads.deleted(response_id))
+        self.read_whole(threads.deleted(response_id))
 
-    def whole(self, body: bytes, status: int = 200, kind: str = "application/json") -> None:
+    def read_whole(self, body: bytes, status: int = 200, kind: str = "application/json") -> None:
         self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))

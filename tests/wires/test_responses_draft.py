@@ -10,11 +10,21 @@ from hypothesis import strategies as st
 
 from antiphon.errors import BadAnswer, Truncated
 from antiphon.types import Usage
-from antiphon.wires.neutral import Closed, Ended, Event, Finish, Grown, Opened, Request, Start, Used
 from antiphon.wires.responses import ResponsesCodec
 from antiphon.wires.responses.draft import Draft, abandoned
 from antiphon.wires.responses.retold import retold
 from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.translation.neutral import (
+    BlockStart,
+    BlockStop,
+    Delta,
+    Event,
+    Finish,
+    Request,
+    Start,
+    StreamEnd,
+    UsageUpdate,
+)
 
 CODEC = ResponsesCodec()
 DOCUMENT: dict[str, Any] = {"model": "m", "input": "Hi", "background": True, "metadata": {"k": "v"}}
@@ -27,10 +37,10 @@ def frames_of(blocks: Any) -> list[bytes]:
     events: list[Event] = [Start("resp_theirs", "m")]
     for index, (kind, pieces) in enumerate(blocks):
         texts = [json.dumps(pieces)] if kind == "tool" else pieces
-        events += [Opened(index, kind, id=f"call_{index}", name="f"), *(Grown(index, text) for text in texts)]
-        events.append(Closed(index))
-    events += [Finish("stop"), Used(Usage(input=3, output=4)), Ended()]
-    writer = CODEC.writer(Request(model="m", messages=()))
+        events += [BlockStart(index, kind, id=f"call_{index}", name="f"), *(Delta(index, text) for text in texts)]
+        events.append(BlockStop(index))
+    events += [Finish("stop"), UsageUpdate(Usage(input=3, output=4)), StreamEnd()]
+    writer = CODEC.make_writer(Request(model="m", messages=()))
     return SSESplitter().feed(b"".join(writer.write(event) for event in events))
 
 

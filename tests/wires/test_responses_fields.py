@@ -13,7 +13,7 @@ from openai.types.responses.response_create_params import (
 from antiphon.engine.bridge import bridge
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
-from antiphon.wires import wire_of
+from antiphon.wires import get_wire
 
 FIELDS = {**get_type_hints(ResponseCreateParamsNonStreaming), **get_type_hints(ResponseCreateParamsStreaming)}
 TOOL = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}, "strict": False}
@@ -65,7 +65,7 @@ def target(operation: str) -> Target:
 
 def sent(operation: str, **fields: Any) -> tuple[Any, tuple[str, ...]]:
     """What a target gets of a request with these fields, and what is said to be dropped."""
-    wire, up = wire_of("responses"), target(operation)
+    wire, up = get_wire("responses"), target(operation)
     body = json.dumps({"model": "m", "input": "Hi", "tools": [TOOL], **fields}).encode()
     way = bridge(wire, wire.peek(body), up)
     return json.loads(way.encode(body, up)), way.dropped

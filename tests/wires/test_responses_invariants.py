@@ -12,9 +12,20 @@ from pydantic import TypeAdapter
 
 from antiphon.errors import Truncated
 from antiphon.types import Usage
-from antiphon.wires.neutral import Closed, Ended, Event, Finish, Grown, Marked, Opened, Request, Start, Used
 from antiphon.wires.responses import ResponsesCodec
 from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
+    Delta,
+    Event,
+    Finish,
+    Request,
+    Start,
+    StreamEnd,
+    UsageUpdate,
+)
 
 CODEC = ResponsesCodec()
 EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
@@ -31,24 +42,28 @@ def said(blocks: Any, reason: Any, usages: list[int]) -> list[Event]:
     """A random answer: blocks of any kind in any order, marks before or after their words, usage now and then."""
     events: list[Event] = [Start("msg_1", "m")]
     for index, (kind, pieces, marked, early) in enumerate(blocks):
-        events.append(Opened(index, kind, id=f"call_{index}", name="f"))
+        events.append(BlockStart(index, kind, id=f"call_{index}", name="f"))
         if kind == "tool":
             text = json.dumps({"pieces": pieces}) if pieces else ""
             pieces = [text[:5], text[5:], ""] if early else [text]
-        grown: list[Event] = [Grown(index, piece) for piece in pieces]
-        mark = Marked(index, citation=CITATION) if kind == "text" else Marked(index, signature="sig", wire="gemini")
+        grown: list[Event] = [Delta(index, piece) for piece in pieces]
+        mark = (
+            Annotation(index, citation=CITATION)
+            if kind == "text"
+            else Annotation(index, signature="sig", wire="gemini")
+        )
         marks: list[Event] = [mark] if marked else []
         events += [*marks, *grown] if early else [*grown, *marks]
-        events.append(Closed(index))
+        events.append(BlockStop(index))
         if index < len(usages):
-            events.append(Used(Usage(input=3, output=usages[index])))
-    return [*events, Finish(reason), Used(Usage(input=3, output=9)), Ended()]
+            events.append(UsageUpdate(Usage(input=3, output=usages[index])))
+    return [*events, Finish(reason), UsageUpdate(Usage(input=3, output=9)), StreamEnd()]
 
 
 def told(events: list[Event], cut: int, custom: bool) -> list[dict[str, Any]]:
     """The frames for the first events, broken off there or, past the end, whole."""
     echo: dict[str, Any] = {"tools": [{"type": "custom", "name": "f"}]} if custom else {}
-    writer = CODEC.writer(Request(model="m", messages=(), echo=echo))
+    writer = CODEC.make_writer(Request(model="m", messages=(), echo=echo))
     written = b"".join(writer.write(event) for event in events[:cut])
     if cut < len(events):
         written += writer.fail(Truncated("Cut."))

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
-from antiphon.wires.neutral import (
+from antiphon.wires.responses import ResponsesCodec
+from antiphon.wires.responses.fields import Fields
+from antiphon.wires.responses.seal import CallMark, seal, seal_mark
+from antiphon.wires.translation.neutral import (
     Audio,
     Choice,
     File,
@@ -29,9 +32,6 @@ from antiphon.wires.neutral import (
     ToolChoice,
     ToolResult,
 )
-from antiphon.wires.responses import ResponsesCodec
-from antiphon.wires.responses.fields import Fields
-from antiphon.wires.responses.seal import CallMark, seal, seal_mark
 
 CODEC = ResponsesCodec()
 TARGET = Target("p/up", "p", "up", "kind", "responses", Origin("http", "h", 80), {})

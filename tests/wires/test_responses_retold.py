@@ -10,10 +10,21 @@ from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from antiphon.types import Usage
-from antiphon.wires.neutral import Closed, Ended, Event, Finish, Grown, Marked, Opened, Request, Start, Used
 from antiphon.wires.responses import ResponsesCodec
 from antiphon.wires.responses.retold import retold
 from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
+    Delta,
+    Event,
+    Finish,
+    Request,
+    Start,
+    StreamEnd,
+    UsageUpdate,
+)
 
 CODEC = ResponsesCodec()
 EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
@@ -22,14 +33,17 @@ CITATION = {"type": "url_citation", "url": "https://x.example", "title": "X", "s
 
 
 def block(index: int, kind: Any, pieces: list[str], marked: bool) -> list[Event]:
-    mark = {"text": Marked(index, citation=CITATION), "thinking": Marked(index, signature="s", wire="anthropic")}
+    mark = {
+        "text": Annotation(index, citation=CITATION),
+        "thinking": Annotation(index, signature="s", wire="anthropic"),
+    }
     marks: list[Event] = [mark[kind]] if marked and kind in mark else []
-    grown: list[Event] = [Grown(index, piece) for piece in pieces]
+    grown: list[Event] = [Delta(index, piece) for piece in pieces]
     if kind == "tool":
         text = json.dumps(pieces)
-        grown = [Grown(index, text[:3]), Grown(index, text[3:])] if pieces else []
-        marks = [Marked(index, signature="thought")] if marked else []
-    return [Opened(index, kind, id=f"call_{index}", name="f"), *grown, *marks, Closed(index)]
+        grown = [Delta(index, text[:3]), Delta(index, text[3:])] if pieces else []
+        marks = [Annotation(index, signature="thought")] if marked else []
+    return [BlockStart(index, kind, id=f"call_{index}", name="f"), *grown, *marks, BlockStop(index)]
 
 
 BLOCKS = st.lists(
@@ -44,7 +58,7 @@ def events(blocks: Any, reason: Any = "stop") -> list[Event]:
     said: list[Event] = [Start("resp_1", "m")]
     for index, (kind, pieces, marked) in enumerate(blocks):
         said += block(index, kind, pieces, marked)
-    return [*said, Finish(reason), Used(Usage(input=3, output=4)), Ended()]
+    return [*said, Finish(reason), UsageUpdate(Usage(input=3, output=4)), StreamEnd()]
 
 
 def decoded(frames: list[bytes]) -> list[dict[str, Any]]:
@@ -54,14 +68,14 @@ def decoded(frames: list[bytes]) -> list[dict[str, Any]]:
 @given(BLOCKS, st.sampled_from(["stop", "length"]), st.booleans())
 def test_it_is_the_stream_that_it_was(blocks: Any, reason: Any, custom: bool) -> None:
     echo: dict[str, Any] = {"tools": [{"type": "custom", "name": "f"}]} if custom else {}
-    writer = CODEC.writer(Request(model="m", messages=(), echo=echo))
+    writer = CODEC.make_writer(Request(model="m", messages=(), echo=echo))
     first = SSESplitter().feed(b"".join(writer.write(event) for event in events(blocks, reason)))
     assert decoded(retold(json.loads(writer.response), writer.cuts)) == decoded(first)
 
 
 @given(BLOCKS, st.integers(-1, 30))
 def test_from_anywhere_and_without_cuts(blocks: Any, after: int) -> None:
-    writer = CODEC.writer(Request(model="m", messages=()))
+    writer = CODEC.make_writer(Request(model="m", messages=()))
     for event in events(blocks):
         writer.write(event)
     whole = decoded(retold(json.loads(writer.response)))

@@ -23,11 +23,11 @@ from antiphon.errors import (
     UpstreamTimeout,
 )
 from antiphon.types import Origin, Price, Target, Usage
-from antiphon.wires.neutral import Thinking
 from antiphon.wires.responses import Responses
 from antiphon.wires.responses import usage as usages
 from antiphon.wires.responses.seal import seal
 from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.translation.neutral import Thinking
 
 WIRE = Responses()
 
@@ -166,7 +166,7 @@ INVOICES = [
 @pytest.mark.parametrize(("raw", "buckets", "cost"), INVOICES)
 def test_golden_invoices(raw: dict[str, Any], buckets: Usage, cost: int) -> None:
     answer = json.dumps({"object": "response", "output": [], "usage": raw}).encode()
-    assert WIRE.whole(answer).usage == buckets
+    assert WIRE.read_whole(answer).usage == buckets
     assert buckets.total == raw["total_tokens"]
     price = Price("v", input=5, cache_read=1, cache_write=6, cache_write_long=10, output=40, reasoning=40)
     assert price.cost(buckets) == cost
@@ -223,10 +223,10 @@ SEARCHED = [
 def test_searches_and_the_tier_are_part_of_the_invoice() -> None:
     body = {"object": "response", "output": SEARCHED, "usage": INVOICES[0][0], "service_tier": "flex"}
     expected = Usage(input=36, output=87, searches=2, service_tier="flex")
-    assert WIRE.whole(json.dumps(body).encode()).usage == expected
-    watch = WIRE.watch(WIRE.peek(b'{"model":"m","input":"x","stream":true}'), False)
+    assert WIRE.read_whole(json.dumps(body).encode()).usage == expected
+    watch = WIRE.start_stream(WIRE.peek(b'{"model":"m","input":"x","stream":true}'), False)
     event = json.dumps({"type": "response.completed", "sequence_number": 1, "response": body})
-    watch.frame(f"event: response.completed\ndata: {event}\n\n".encode())
+    watch.feed(f"event: response.completed\ndata: {event}\n\n".encode())
     assert watch.usage == expected
     flex = Price("v", input=2, output=20, searches=10**10)
     assert Price("v", input=5, output=40, tiers={"flex": flex}).cost(expected) == 36 * 2 + 87 * 20 + 2 * 10**10
@@ -240,10 +240,10 @@ def test_a_whole_answer() -> None:
         {"type": "function_call", "name": "f", "arguments": "{}"},
         {"type": "some_day", "content": 3},
     ]
-    whole = WIRE.whole(json.dumps({"object": "response", "status": "completed", "output": output}).encode())
+    whole = WIRE.read_whole(json.dumps({"object": "response", "status": "completed", "output": output}).encode())
     assert whole.output_bytes == 2 + 5 + 2 + 3
     assert whole.usage is None
-    queued = WIRE.whole(b'{"object":"response","status":"queued","output":[]}')
+    queued = WIRE.read_whole(b'{"object":"response","status":"queued","output":[]}')
     assert queued.output_bytes == 0
 
 
@@ -260,7 +260,7 @@ def test_a_whole_answer() -> None:
 )
 def test_an_error_with_status_200_is_no_answer(answer: bytes, match: str) -> None:
     with pytest.raises(BadAnswer, match=match):
-        WIRE.whole(answer)
+        WIRE.read_whole(answer)
 
 
 CREATED = frame(type="response.created", response={"id": "resp_1", "status": "in_progress", "output": []})
@@ -296,21 +296,21 @@ DONE = frame(
     ],
 )
 def test_the_first_real_output_commits(event: bytes, size: int) -> None:
-    watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
+    watch = WIRE.start_stream(WIRE.peek(body(stream=True)), False)
     for shown in PREAMBLE:
-        assert watch.frame(shown) == shown
+        assert watch.feed(shown) == shown
         assert not watch.committed
-    assert watch.frame(event) == event
+    assert watch.feed(event) == event
     assert watch.committed
     assert watch.output_bytes == size
 
 
 def test_the_terminal_event_is_the_end() -> None:
-    watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
+    watch = WIRE.start_stream(WIRE.peek(body(stream=True)), False)
     for shown in (*PREAMBLE, frame(type="response.output_text.delta", delta="Hi")):
-        watch.frame(shown)
+        watch.feed(shown)
     assert not watch.complete
-    assert watch.frame(DONE) == DONE
+    assert watch.feed(DONE) == DONE
     assert watch.ended
     assert watch.complete
     assert watch.usage == Usage(input=3, output=4)
@@ -336,9 +336,9 @@ def said(frames: bytes) -> list[dict[str, Any]]:
 )
 def test_an_error_inside_the_stream(event: bytes, words: str) -> None:
     """Whatever form a provider gives it: what official clients raise, and the failed response as the end."""
-    watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
-    watch.frame(CREATED)
-    shown = watch.frame(event)
+    watch = WIRE.start_stream(WIRE.peek(body(stream=True)), False)
+    watch.feed(CREATED)
+    shown = watch.feed(event)
     assert watch.error is not None
     assert watch.error.message.endswith(words)
     assert not watch.complete
@@ -353,9 +353,9 @@ def test_an_error_inside_the_stream(event: bytes, words: str) -> None:
 def test_an_error_of_the_provider_passes_as_it_came_where_clients_raise_it(nested: bool) -> None:
     problem = {"type": "t", "code": "c", "message": "no", "param": None}
     event = frame(**({"error": problem} if nested else problem) | {"type": "error", "sequence_number": 7})
-    watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
-    watch.frame(CREATED)
-    shown = watch.frame(event)
+    watch = WIRE.start_stream(WIRE.peek(body(stream=True)), False)
+    watch.feed(CREATED)
+    shown = watch.feed(event)
     assert (shown == event) is nested
     assert watch.error is not None
     first, last = said(shown + watch.admit(watch.error))
@@ -365,20 +365,20 @@ def test_an_error_of_the_provider_passes_as_it_came_where_clients_raise_it(neste
 
 
 def test_a_failed_response_comes_after_its_error() -> None:
-    watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
+    watch = WIRE.start_stream(WIRE.peek(body(stream=True)), False)
     response = {"id": "resp_1", "status": "failed", "error": {"code": "server_error", "message": "no"}, "own": 2**70}
-    first, last = said(watch.frame(frame(type="response.failed", sequence_number=4, response=response, mine=1)))
+    first, last = said(watch.feed(frame(type="response.failed", sequence_number=4, response=response, mine=1)))
     assert (first["type"], first["sequence_number"], first["error"]["message"]) == ("error", 4, "no")
     assert last == {"type": "response.failed", "sequence_number": 5, "response": response, "mine": 1}
 
 
 def test_a_break_goes_on_from_what_was_said() -> None:
-    watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
+    watch = WIRE.start_stream(WIRE.peek(body(stream=True)), False)
     begun = {"id": "resp_1", "model": "m", "status": "in_progress", "output": []}
     item = {"type": "message", "id": "msg_1", "content": []}
-    watch.frame(frame(type="response.created", response=begun, sequence_number=0))
-    watch.frame(frame(type="response.output_text.delta", delta="Hel", sequence_number=5))
-    watch.frame(frame(type="response.output_item.done", item=item, sequence_number=6))
+    watch.feed(frame(type="response.created", response=begun, sequence_number=0))
+    watch.feed(frame(type="response.output_text.delta", delta="Hel", sequence_number=5))
+    watch.feed(frame(type="response.output_item.done", item=item, sequence_number=6))
     first, last = said(watch.admit(Truncated("Cut.")))
     assert (first["sequence_number"], last["sequence_number"]) == (7, 8)
     assert first["error"]["message"] == "Cut."
@@ -389,8 +389,8 @@ def test_a_break_goes_on_from_what_was_said() -> None:
 
 
 def test_a_response_in_the_background_is_answered_once_it_is_accepted() -> None:
-    watch = WIRE.watch(WIRE.peek(body(stream=True, background=True)), False)
-    assert watch.frame(CREATED) == CREATED
+    watch = WIRE.start_stream(WIRE.peek(body(stream=True, background=True)), False)
+    assert watch.feed(CREATED) == CREATED
     assert watch.committed
     assert watch.usage == Usage()
     (event,) = said(watch.admit(Truncated("Cut.")))  # the stream broke, not the response
@@ -402,7 +402,7 @@ def test_a_response_in_the_background_is_answered_once_it_is_accepted() -> None:
 )
 def test_frames_that_are_not_of_this_wire(event: bytes) -> None:
     with pytest.raises(BadAnswer):
-        WIRE.watch(WIRE.peek(body(stream=True)), False).frame(event)
+        WIRE.start_stream(WIRE.peek(body(stream=True)), False).feed(event)
 
 
 @settings(max_examples=200)
@@ -420,18 +420,18 @@ def test_frames_that_are_not_of_this_wire(event: bytes) -> None:
     )
 )
 def test_any_event_is_watched_or_refused(event: dict[str, Any]) -> None:
-    watch = WIRE.watch(WIRE.peek(body(stream=True)), False)
+    watch = WIRE.start_stream(WIRE.peek(body(stream=True)), False)
     try:
-        assert watch.frame(frame(**event))
+        assert watch.feed(frame(**event))
     except BadAnswer as error:
         assert error.message
 
 
 def test_frames_are_cut_and_silence_is_no_event() -> None:
-    splitter, watch = WIRE.splitter(), WIRE.watch(WIRE.peek(body(stream=True)), False)
+    splitter, watch = WIRE.make_splitter(), WIRE.start_stream(WIRE.peek(body(stream=True)), False)
     assert splitter.feed(CREATED + WIRE.heartbeat + DONE[:10]) == [CREATED, WIRE.heartbeat]
     assert splitter.feed(DONE[10:]) == [DONE]
-    assert watch.frame(WIRE.heartbeat) == WIRE.heartbeat
+    assert watch.feed(WIRE.heartbeat) == WIRE.heartbeat
     assert not watch.committed
 
 
@@ -443,9 +443,9 @@ def test_input_is_counted() -> None:
         {"type": "function_call_output", "output": "abcd"},
         {"type": "custom_tool_call", "input": "ab"},
     ]
-    assert WIRE.input_bytes(WIRE.peek(body(input=items, instructions="x"))) == 1 + 5 + 3 + 2 + 4 + 2
+    assert WIRE.count_input_bytes(WIRE.peek(body(input=items, instructions="x"))) == 1 + 5 + 3 + 2 + 4 + 2
     tools = [{"type": "function", "name": "f", "parameters": {"maximum": 2**70}}]
-    assert WIRE.input_bytes(WIRE.peek(body(tools=tools))) > 2 + len(str(2**70))
+    assert WIRE.count_input_bytes(WIRE.peek(body(tools=tools))) > 2 + len(str(2**70))
 
 
 @pytest.mark.parametrize(
@@ -464,9 +464,9 @@ def test_input_is_counted() -> None:
     ],
 )
 def test_errors_in_openais_shape(error: CallError, kind: str) -> None:
-    told = json.loads(WIRE.error_body(error))["error"]
+    told = json.loads(WIRE.write_error_body(error))["error"]
     assert told == {"message": "x", "type": kind, "param": error.param, "code": error.code}
-    event = json.loads(data_of(WIRE.error_frame(error)) or b"")
+    event = json.loads(data_of(WIRE.write_error_frame(error)) or b"")
     assert event == {
         "type": "error",
         "code": error.code,
@@ -489,4 +489,4 @@ def test_errors_in_openais_shape(error: CallError, kind: str) -> None:
     ],
 )
 def test_a_refusals_words(answer: bytes, words: str) -> None:
-    assert WIRE.refusal(answer) == words
+    assert WIRE.read_error_message(answer) == words

@@ -11,25 +11,25 @@ from hypothesis import strategies as st
 from antiphon.engine.bridge import bridge
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
-from antiphon.wires.media import PCM, playable, read_text, text_of
-from antiphon.wires.neutral import (
+from antiphon.wires.table import get_codec, get_wire
+from antiphon.wires.translation.media import PCM, playable, read_text, text_of
+from antiphon.wires.translation.neutral import (
     Audio,
+    BlockStart,
+    BlockStop,
     Choice,
-    Closed,
-    Ended,
+    Delta,
     Event,
     Finish,
-    Grown,
     Image,
+    Media,
     Message,
-    Opened,
     Reply,
     Request,
-    Shown,
     Start,
+    StreamEnd,
     Text,
 )
-from antiphon.wires.table import codec_of, wire_of
 
 REQUEST = Request(model="m", messages=(Message("user", (Text("x"),)),))
 HAVE_IMAGES = ("chat", "responses", "generate", "converse")
@@ -53,9 +53,9 @@ ASKED: dict[str, Any] = {
 
 def translated(near: str, far: str, document: dict[str, Any]) -> Any:
     body = json.dumps(document).encode()
-    envelope = wire_of(near).peek(body, "m" if near == "generate" else "", False)
+    envelope = get_wire(near).peek(body, "m" if near == "generate" else "", False)
     target = Target("p/m", "p", MODELS.get(far, "m"), "k", far, Origin("http", "x", 1), {far: "/"})
-    way = bridge(wire_of(near), envelope, target)
+    way = bridge(get_wire(near), envelope, target)
     written = json.loads(way.encode(body, target))
     assert way.dropped == ()
     return written
@@ -86,7 +86,7 @@ def test_the_options_of_the_image_tool_are_told_of() -> None:
     document = ASKING["responses"] | {"tools": [{"type": "image_generation", "size": "1024x1024"}]}
     body = json.dumps(document).encode()
     target = Target("p/m", "p", "gemini-3-pro-image", "k", "gemini", Origin("http", "x", 1), {"generate": "/"})
-    way = bridge(wire_of("responses"), wire_of("responses").peek(body), target)
+    way = bridge(get_wire("responses"), get_wire("responses").peek(body), target)
     way.encode(body, target)
     assert way.dropped == ("tools.image_generation.size",)
 
@@ -99,38 +99,38 @@ def _events(parts: list[Any]) -> list[Event]:
     for index, part in enumerate(parts):
         if isinstance(part, bytes):
             data = base64.b64encode(b"\x89PNG\r\n\x1a\n" + part).decode()
-            made.append(Shown(index, Image(data=data, media_type="image/png")))
+            made.append(Media(index, Image(data=data, media_type="image/png")))
         else:
-            made += [Opened(index, "text"), Grown(index, part), Closed(index)]
-    return [*made, Finish("stop"), Ended()]
+            made += [BlockStart(index, "text"), Delta(index, part), BlockStop(index)]
+    return [*made, Finish("stop"), StreamEnd()]
 
 
 @pytest.mark.parametrize("wire", HAVE_IMAGES)
 @given(parts=blocks, data=st.data())
 def test_images_survive_a_stream_however_it_is_cut(wire: str, parts: list[Any], data: st.DataObject) -> None:
-    codec = codec_of(wire)
-    writer, reader, splitter = codec.writer(REQUEST), codec.reader(), codec.splitter()
+    codec = get_codec(wire)
+    writer, reader, splitter = codec.make_writer(REQUEST), codec.make_reader(), codec.make_splitter()
     sent = _events(parts)
     raw = b"".join(writer.write(event) for event in sent)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=4)))
     pieces = [raw[start:end] for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
     got = [event for piece in pieces for frame in splitter.feed(piece) for event in reader.read(frame)]
     got += reader.close()
-    assert [event.part for event in got if isinstance(event, Shown)] == [
-        event.part for event in sent if isinstance(event, Shown)
+    assert [event.part for event in got if isinstance(event, Media)] == [
+        event.part for event in sent if isinstance(event, Media)
     ]
     opened: set[int] = set()
     for event in got:
-        if isinstance(event, Opened | Shown):
+        if isinstance(event, BlockStart | Media):
             assert not opened, "a block begins inside another"
-        if isinstance(event, Opened):
+        if isinstance(event, BlockStart):
             opened.add(event.index)
-        elif isinstance(event, Closed):
+        elif isinstance(event, BlockStop):
             opened.remove(event.index)
-    assert "".join(event.text for event in got if isinstance(event, Grown)) == "".join(
+    assert "".join(event.text for event in got if isinstance(event, Delta)) == "".join(
         part for part in parts if isinstance(part, str)
     )
-    indices = [event.index for event in got if isinstance(event, Opened | Shown)]
+    indices = [event.index for event in got if isinstance(event, BlockStart | Media)]
     assert indices == sorted(set(indices))
 
 
@@ -139,7 +139,7 @@ def test_sound_has_the_form_that_was_asked_for(asked: str, begins: bytes) -> Non
     samples = Audio(base64.b64encode(b"\1\2\3\4").decode(), PCM, "", "Hi")
     request = Request(model="m", messages=REQUEST.messages, echo={"audio": asked})
     reply = Reply(id="chatcmpl-1", model="m", choices=(Choice((samples,), Finish("stop")),))
-    audio = json.loads(codec_of("chat").write_reply(reply, request))["choices"][0]["message"]["audio"]
+    audio = json.loads(get_codec("chat").write_reply(reply, request))["choices"][0]["message"]["audio"]
     assert base64.b64decode(audio["data"]).startswith(begins)
     assert audio["transcript"] == "Hi"
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from antiphon.errors import BadAnswer, BadRequest, CallError, Unauthorized
 from antiphon.types import Origin, Target, Usage
-from antiphon.wires import wire_of
+from antiphon.wires import get_wire
 from antiphon.wires.openai import usage as usages
 from antiphon.wires.sse import frame_of
 
-CHAT = wire_of("chat")
+CHAT = get_wire("chat")
 MESSAGES = [{"role": "user", "content": "Hello"}]
 
 
@@ -77,7 +77,7 @@ def test_wrong_types_name_the_field(body: bytes, param: str) -> None:
 )
 def test_other_operations_name_what_they_need(operation: str, body: bytes, param: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        wire_of(operation).peek(body)
+        get_wire(operation).peek(body)
     assert caught.value.param == param
 
 
@@ -120,7 +120,7 @@ def test_a_provider_that_knows_no_stream_options_gets_none() -> None:
 
 
 def watch(hides_usage: bool = False, n: int = 1) -> Any:
-    return CHAT.watch(CHAT.peek(request(stream=True, n=n)), hides_usage)
+    return CHAT.start_stream(CHAT.peek(request(stream=True, n=n)), hides_usage)
 
 
 @pytest.mark.parametrize(
@@ -141,41 +141,41 @@ def watch(hides_usage: bool = False, n: int = 1) -> Any:
 def test_the_first_real_output_commits(choice: dict[str, Any], committed: bool) -> None:
     seen = watch()
     frame = chunk(choices=[choice])
-    assert seen.frame(frame) == frame
+    assert seen.feed(frame) == frame
     assert seen.committed is committed
 
 
 def test_comments_do_not_commit_and_the_end_marker_does() -> None:
     seen = watch()
-    assert seen.frame(b": keep-alive\n\n") == b": keep-alive\n\n"
+    assert seen.feed(b": keep-alive\n\n") == b": keep-alive\n\n"
     assert not seen.committed
-    seen.frame(b"data: [DONE]\n\n")
+    seen.feed(b"data: [DONE]\n\n")
     assert seen.committed
     assert seen.complete
 
 
 def test_complete_needs_a_finish_reason_of_every_choice_or_the_end_marker() -> None:
     seen = watch(n=2)
-    seen.frame(chunk(choices=[delta("a")]))
-    seen.frame(chunk(choices=[delta(finish="stop")]))
+    seen.feed(chunk(choices=[delta("a")]))
+    seen.feed(chunk(choices=[delta(finish="stop")]))
     assert not seen.complete
-    seen.frame(chunk(choices=[delta(finish="length", index=1)]))
+    seen.feed(chunk(choices=[delta(finish="length", index=1)]))
     assert seen.complete
 
 
 def test_usage_asked_for_on_our_account_is_hidden_and_kept() -> None:
     seen = watch(hides_usage=True)
     frame = chunk(choices=[delta('say "usage":null')], usage=None, after=1)
-    assert seen.frame(frame) == frame.replace(b',"usage":null', b"")
+    assert seen.feed(frame) == frame.replace(b',"usage":null', b"")
     usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
-    assert seen.frame(chunk(choices=[], usage=usage)) == b""
+    assert seen.feed(chunk(choices=[], usage=usage)) == b""
     assert seen.usage == Usage(input=5, output=2)
 
 
 def test_usage_the_caller_asked_for_passes() -> None:
     seen = watch()
     for frame in (chunk(choices=[delta("x")], usage=None), chunk(choices=[], usage={"prompt_tokens": 1})):
-        assert seen.frame(frame) == frame
+        assert seen.feed(frame) == frame
 
 
 @pytest.mark.parametrize(
@@ -184,10 +184,10 @@ def test_usage_the_caller_asked_for_passes() -> None:
 def test_an_error_object_is_an_error_in_streams_and_whole_answers(data: bytes) -> None:
     seen = watch()
     frame = frame_of(data)
-    assert seen.frame(frame) == frame
+    assert seen.feed(frame) == frame
     assert "boom" in seen.error.message
     with pytest.raises(BadAnswer, match="boom"):
-        CHAT.whole(data)
+        CHAT.read_whole(data)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_an_error_object_is_an_error_in_streams_and_whole_answers(data: bytes) -
 )
 def test_what_is_no_answer_is_refused(body: bytes) -> None:
     with pytest.raises(BadAnswer):
-        CHAT.whole(body)
+        CHAT.read_whole(body)
 
 
 @pytest.mark.parametrize(
@@ -282,15 +282,15 @@ def test_the_tier_that_answered_is_part_of_the_usage(told: Any, tier: str) -> No
     usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
     expected = Usage(input=5, output=2, service_tier=tier)
     whole = {"choices": [], "usage": usage, "service_tier": told}
-    assert CHAT.whole(json.dumps(whole).encode()).usage == expected
+    assert CHAT.read_whole(json.dumps(whole).encode()).usage == expected
     seen = watch()
-    seen.frame(chunk(choices=[delta("x")], usage=None, service_tier=told))
-    seen.frame(chunk(choices=[], usage=usage, service_tier=told))
+    seen.feed(chunk(choices=[delta("x")], usage=None, service_tier=told))
+    seen.feed(chunk(choices=[], usage=usage, service_tier=told))
     assert seen.usage == expected
 
 
 def test_errors_have_openais_shape() -> None:
-    body = json.loads(CHAT.error_body(Unauthorized("Unknown key.")))
+    body = json.loads(CHAT.write_error_body(Unauthorized("Unknown key.")))
     assert body == {
         "error": {"message": "Unknown key.", "type": "authentication_error", "param": None, "code": "invalid_api_key"}
     }
@@ -329,7 +329,7 @@ def test_errors_have_openais_shape() -> None:
 )
 def test_no_answer_crashes_the_decoders(answer: Any) -> None:
     data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    for read in (CHAT.whole, watch().frame, lambda data: watch().frame(frame_of(data.replace(b"\n", b" ")))):
+    for read in (CHAT.read_whole, watch().feed, lambda data: watch().feed(frame_of(data.replace(b"\n", b" ")))):
         try:
             read(data)
         except CallError as error:
@@ -350,5 +350,5 @@ def test_no_request_crashes_the_wire(body: bytes) -> None:
     except BadRequest as error:
         assert error.status == 400
     else:
-        CHAT.input_bytes(envelope)
+        CHAT.count_input_bytes(envelope)
         json.loads(CHAT.encode(body, envelope, target()).body)

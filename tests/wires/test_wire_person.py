@@ -6,7 +6,7 @@ import json
 import pytest
 
 from antiphon.types import Origin, Target
-from antiphon.wires.table import CODECS, codec_of
+from antiphon.wires.table import CODECS, get_codec
 
 LONG = "user_" + "0123456789abcdef" * 4 + "_account__session_0123"
 ADDRESS = "ada@example.com"
@@ -23,8 +23,8 @@ ASKED = {
 @pytest.mark.parametrize(("far", "refused"), [("chat", LONG), ("responses", LONG), ("messages", ADDRESS)])
 def test_a_name_that_would_be_refused_is_hashed_and_any_other_kept(near: str, far: str, refused: str) -> None:
     def arrives(user: str) -> str:
-        request = codec_of(near).read_request({"model": "m", **ASKED[near](user)}, "m", False)
-        body = json.loads(codec_of(far).write_request(request, TARGET).body)
+        request = get_codec(near).read_request({"model": "m", **ASKED[near](user)}, "m", False)
+        body = json.loads(get_codec(far).write_request(request, TARGET).body)
         name: str = body["metadata"]["user_id"] if far == "messages" else body["user"]
         return name
 

@@ -14,7 +14,7 @@ import pytest
 
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
-from antiphon.wires.table import codec_of, wire_of
+from antiphon.wires.table import get_codec, get_wire
 
 FULL = json.loads((Path(__file__).parent / "full_requests.json").read_text(encoding="utf-8"))
 IN_PATH = ("generate", "converse")
@@ -44,12 +44,12 @@ def spoiled(document: Any, at: tuple[Any, ...], *odd: Any) -> Any:
 
 def translated(near: str, far: str, document: Any) -> bytes:
     inside = near not in IN_PATH
-    wire = wire_of(near)
+    wire = get_wire(near)
     envelope = wire.peek(json.dumps(document).encode(), "" if inside else "m", None if inside else False)
-    wire.input_bytes(envelope)
-    request = codec_of(near).read_request(envelope.document, envelope.model, envelope.stream)
+    wire.count_input_bytes(envelope)
+    request = get_codec(near).read_request(envelope.document, envelope.model, envelope.stream)
     target = Target("p/m", "p", "m", "k", far, Origin("http", "x", 1), {far: "/"})
-    return codec_of(far).write_request(request, target).body
+    return get_codec(far).write_request(request, target).body
 
 
 @pytest.mark.parametrize(("near", "far"), list(itertools.permutations(FULL, 2)))

@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 
 from antiphon.catalog.address import is_loopback
-from antiphon.catalog.effective import Setting, effective
-from antiphon.catalog.facts import ModelFacts, load_facts
 from antiphon.catalog.kinds import load_kinds
+from antiphon.catalog.models import ModelFacts, load_facts
 from antiphon.catalog.provider import Provider
 from antiphon.catalog.routes import Route, split_target
 from antiphon.catalog.settings import Settings
@@ -91,10 +90,6 @@ class Catalog:
     def source(self, path: str) -> str:
         """Return where the value at ``path`` (such as ``server.port``) comes from: ``file:line`` or ``default``."""
         return self.sources.get(path, "default")
-
-    def effective(self) -> list[Setting]:
-        """Return every value in force with its source; a secret is shown as the variable it came from."""
-        return effective(self.settings, self.providers, self.routes, self.source)
 
     # -- names ------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from antiphon.catalog.address import Address
-from antiphon.catalog.facts import ModelFacts
+from antiphon.catalog.models import ModelFacts
 from antiphon.types import Price
 
 MODELS_HEADER = "x-local-models"

@@ -4,9 +4,9 @@ import msgspec
 
 from antiphon.catalog import local
 from antiphon.catalog.address import Address
-from antiphon.catalog.facts import ModelFacts, load_facts
 from antiphon.catalog.kinds import Kind
 from antiphon.catalog.longtail import Tail
+from antiphon.catalog.models import ModelFacts, load_facts
 from antiphon.types import Price, Secret, Signing, Target, Timeouts
 
 

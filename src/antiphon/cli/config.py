@@ -21,10 +21,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command()
 def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show every value in force and where it comes from; no secret is shown."""
-    from antiphon.catalog import load
+    from antiphon.config import load_config
+    from antiphon.config.effective import list_settings
 
-    catalog = load(config)
-    settings = catalog.effective()
+    catalog = load_config(config)
+    settings = list_settings(catalog)
     if as_json:
         print_json({"file": catalog.file, "values": _nested((s.path, _leaf(s.value, s.source)) for s in settings)})
         return
@@ -36,10 +37,10 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 def check(config: ConfigOption = None, as_json: JsonOption = False) -> int:
     """Say whether the configuration can be used; every fault is listed, and the exit code is 2."""
-    from antiphon.catalog import load
+    from antiphon.config import load_config
 
     try:
-        catalog = load(config)
+        catalog = load_config(config)
     except ConfigError as error:
         if as_json:
             fields = ("file", "line", "field", "problem", "hint")
@@ -76,7 +77,7 @@ def _hint_at_litellm(catalog: "Catalog") -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of antiphon.yaml."""
-    from antiphon.catalog.schema import json_schema
+    from antiphon.config.schema import json_schema
 
     print_json(json_schema())
 
@@ -92,7 +93,7 @@ def import_(
     ] = False,
 ) -> None:
     """Write an antiphon.yaml out of another program's endpoints (`type: openai` or `litellm`)."""
-    from antiphon.catalog.imports import import_file
+    from antiphon.config.imports import import_file
 
     if keep_secrets and output is None:
         fail("--keep-secrets wants --output: a secret is not printed", 2)

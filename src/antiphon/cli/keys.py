@@ -8,8 +8,8 @@ import typer
 from antiphon.cli.output import fail, print_json, table
 
 if TYPE_CHECKING:
-    from antiphon.keys import Key
-    from antiphon.store.database import Database
+    from antiphon.callers.keys import Key
+    from antiphon.database.database import Database
 
 app = typer.Typer(help="Create, list and revoke the keys that callers use.", add_completion=False)
 
@@ -31,7 +31,7 @@ def create(
     config: Config = None,
 ) -> None:
     """Create a key and show it, once: only its digest is kept."""
-    from antiphon.keys import Keys
+    from antiphon.callers.keys import Keys
 
     expires_at = _moment(expires) if expires else None
     database = open_database(data, config, create=True)
@@ -51,8 +51,8 @@ def create(
 @app.command("list")
 def list_keys(json: Json = False, data: Data = None, config: Config = None) -> None:
     """List every key, the revoked and expired ones too."""
+    from antiphon.callers.keys import Keys
     from antiphon.clock import now_us
-    from antiphon.keys import Keys
 
     database = open_database(data, config)
     try:
@@ -89,7 +89,7 @@ def revoke(
     config: Config = None,
 ) -> None:
     """Revoke a key for good; a running gateway refuses it within a second."""
-    from antiphon.keys import Keys
+    from antiphon.callers.keys import Keys
 
     database = open_database(data, config)
     try:
@@ -108,14 +108,14 @@ def data_directory(data: Path | None, config: Path | None) -> Path:
         return data
     if config is None and not Path("antiphon.yaml").exists():
         return Path("data")
-    from antiphon.catalog import load
+    from antiphon.config import load_config
 
-    return Path(load(str(config) if config is not None else None).settings.data)
+    return Path(load_config(str(config) if config is not None else None).settings.data)
 
 
 def open_database(data: Path | None, config: Path | None, *, create: bool = False) -> "Database":
     """Return the prepared ledger database of a data directory; makes a new one only where told to."""
-    from antiphon.store.database import Database
+    from antiphon.database.database import Database
 
     directory = data_directory(data, config)
     if not directory.is_dir() and not create:

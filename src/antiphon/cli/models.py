@@ -16,9 +16,9 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the models that can be called, with context and prices in dollars."""
-    from antiphon.catalog import load
+    from antiphon.config import load_config
 
-    catalog = load(config)
+    catalog = load_config(config)
     if provider is not None and provider not in catalog.providers:
         fail(f"no provider `{provider}` here; there are: {', '.join(catalog.providers)}", 2)
     models = [entry for entry in catalog.models() if provider in (None, entry["owned_by"])]

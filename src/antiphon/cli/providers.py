@@ -12,9 +12,9 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the providers that are configured or found, never their keys."""
-    from antiphon.catalog import load
+    from antiphon.config import load_config
 
-    providers = load(config).providers.values()
+    providers = load_config(config).providers.values()
     if as_json:
         print_json(
             [

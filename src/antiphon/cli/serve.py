@@ -12,7 +12,7 @@ def command(
 ) -> int:
     """Run the gateway until SIGTERM or Ctrl+C; the first one lets running answers end, the second cancels them."""
     from antiphon.cli.output import fail
-    from antiphon.server.serve import serve
+    from antiphon.server.process import serve
 
     if log_level not in ("debug", "info", "warning", "error"):
         fail(f"--log-level is {log_level}; expected debug, info, warning or error", 2)

@@ -11,9 +11,9 @@ from antiphon.cli.keys import Config, Data, Json, data_directory, open_database
 from antiphon.cli.output import complain, fail, print_json, table
 
 if TYPE_CHECKING:
+    from antiphon.database.database import Database
     from antiphon.ledger.usage import Filter, Line, Prices, Report
     from antiphon.ledger.verify import Proof
-    from antiphon.store.database import Database
 
 app = typer.Typer(
     help="Show what was used and what it cost.",
@@ -93,11 +93,11 @@ def verify(context: typer.Context, json: Json = False, data: Data = None, config
 
 def current_prices(config: Path | None) -> "Prices":
     """Return what finds a target's price in the configuration's catalog; unknown targets have none."""
-    from antiphon.catalog import load
+    from antiphon.config import load_config
     from antiphon.errors import CallError
     from antiphon.types import Price
 
-    catalog = load(str(config) if config is not None else None)
+    catalog = load_config(str(config) if config is not None else None)
 
     def price(target: str) -> Price | None:
         try:

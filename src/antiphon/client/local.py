@@ -5,11 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 from antiphon import errors
-from antiphon.catalog import load
 from antiphon.client.facts import Facts, facts_of
+from antiphon.config import load_config
 from antiphon.engine.call import Answer, Call, Streamed
 from antiphon.engine.heading import dollars
-from antiphon.engine.runtime import Runtime
+from antiphon.runtime import Runtime
 from antiphon.types import Caller
 
 CALLER = Caller("local", "in process", admin=True)
@@ -38,7 +38,7 @@ class Local:
     """The engine in this process; it keeps a ledger where ``data`` or the configuration names a directory for it."""
 
     def __init__(self, config: str | None, data: str | None) -> None:
-        self._catalog = load(config, data=data)
+        self._catalog = load_config(config, data=data)
         stated = self._catalog.source("data") != "default"
         self._runtime = Runtime(self._catalog, data=self._catalog.settings.data if stated else None)
         # Streams under way; a caller may forget one, and its record must be written before the ledger closes.

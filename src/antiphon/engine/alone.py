@@ -4,8 +4,8 @@ from antiphon.engine.call import Answer
 from antiphon.errors import CallError
 from antiphon.transport import Headers
 from antiphon.types import Target, Usage
-from antiphon.wires.table import COUNTERS, near_codec_of
-from antiphon.wires.wire import Envelope, Wire, counted
+from antiphon.wires.table import COUNTERS, get_caller_codec
+from antiphon.wires.wire import Envelope, Wire, estimate_usage
 
 _HEADERS: Headers = [(b"content-type", b"application/json"), (b"x-antiphon-estimated", b"true")]
 _NO_COUNTER = frozenset((404, 405, 501))
@@ -27,8 +27,8 @@ def estimated(wire: Wire, envelope: Envelope, call_id: str = "") -> Answer:
 
     Raises :class:`~antiphon.errors.BadRequest` for what is no request.
     """
-    codec = near_codec_of(wire.operation)
+    codec = get_caller_codec(wire.operation)
     codec.read_request(envelope.document, envelope.model)  # refuses what is kept elsewhere, and so cannot be counted
-    count = counted(wire.input_bytes(envelope), 0).input
+    count = estimate_usage(wire.count_input_bytes(envelope), 0).input
     headers = [*_HEADERS, (b"x-antiphon-call-id", call_id.encode())] if call_id else list(_HEADERS)
     return Answer(200, headers, codec.write_reply(count, None, Usage()))

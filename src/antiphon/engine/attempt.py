@@ -20,10 +20,10 @@ from antiphon.errors import (
 from antiphon.transport import Headers, Request, Response
 from antiphon.types import Outcome, Target
 from antiphon.wires.table import TIERS
-from antiphon.wires.wire import Whole, Wire, service_tier
+from antiphon.wires.wire import WholeAnswer, Wire, read_service_tier
 
 if TYPE_CHECKING:
-    from antiphon.engine.runtime import Runtime
+    from antiphon.runtime import Runtime
 
 ANSWER_LIMIT = 256 * 1024 * 1024
 """Bytes of a whole answer; embeddings of a large batch are the biggest ones."""
@@ -55,7 +55,7 @@ class Attempt:
         self.started = monotonic()
         self.headers: Headers = []
         self.body = b""
-        self.whole: Whole | None = None
+        self.whole: WholeAnswer | None = None
         self.stream: Stream | None = None
 
     async def run(self, due: float) -> None:
@@ -99,13 +99,13 @@ class Attempt:
             if response.status != 200:
                 raise await refused(response, self.bridge)
             told = TIERS.get(self.bridge.operation)
-            self._book.service_tier = service_tier(_header(self.headers, told).decode("latin-1")) if told else ""
+            self._book.service_tier = read_service_tier(_header(self.headers, told).decode("latin-1")) if told else ""
             if self._book.envelope.stream:
                 await self._open(response, due)
                 return
             loop = asyncio.get_running_loop()
             deadline.due = min(due, max(deadline.due, loop.time() + target.timeouts.idle))
-            self.whole, self.body = self.bridge.whole(await response.read(ANSWER_LIMIT))
+            self.whole, self.body = self.bridge.read_whole(await response.read(ANSWER_LIMIT))
         except BaseException:
             response.close()
             raise
@@ -117,7 +117,7 @@ class Attempt:
         content_type = self.content_type
         far = self.bridge.far
         if not content_type.lower().startswith(far.stream_type.encode()):
-            far.whole(await response.read(ANSWER_LIMIT))  # raises what it says, if it says an error
+            far.read_whole(await response.read(ANSWER_LIMIT))  # raises what it says, if it says an error
             raise BadAnswer(
                 f"The provider was asked for a stream and answered with {content_type.decode('latin-1')!r}."
             )
@@ -157,7 +157,7 @@ async def refused(response: Response, way: Bridge) -> UpstreamError:
         return BadAnswer(f"The provider answered with status {status}, which is no answer; redirects are not followed.")
     body = await response.read(ERROR_LIMIT)
     kind = RateLimited if status == 429 else UpstreamStatus
-    message = f"The provider answered with status {status}: {way.far.refusal(body)}"
+    message = f"The provider answered with status {status}: {way.far.read_error_message(body)}"
     wait = retry_after(_header(headers, _RETRY_AFTER))
     shown = passing(headers, way.far, way.verbatim)
     return kind(message, status=status, body=body if way.verbatim else b"", headers=shown, retry_after=wait)

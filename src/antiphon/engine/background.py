@@ -25,7 +25,7 @@ from antiphon.wires.sse import SSESplitter
 
 if TYPE_CHECKING:
     from antiphon.engine.conversation import Conversation
-    from antiphon.engine.runtime import Runtime
+    from antiphon.runtime import Runtime
 
 LIMIT = 256
 """Responses in the background at one time; one more is refused."""

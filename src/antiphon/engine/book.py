@@ -10,11 +10,11 @@ from antiphon.clock import monotonic
 from antiphon.engine.call import Call
 from antiphon.errors import CallError, Cancelled, LedgerError, Unavailable
 from antiphon.types import AttemptRecord, Outcome, Record, Target, Usage
-from antiphon.wires.wire import Envelope, Wire, counted
+from antiphon.wires.wire import Envelope, Wire, estimate_usage
 
 if TYPE_CHECKING:
     from antiphon.engine.conversation import Conversation
-    from antiphon.engine.runtime import Runtime
+    from antiphon.runtime import Runtime
 
 _NOTHING = Usage()
 
@@ -50,7 +50,7 @@ class Book:
 
     def counted(self, output_bytes: int) -> Usage:
         """Return usage that we count ourselves, because the provider did not say."""
-        return counted(self.wire.input_bytes(self.envelope), output_bytes)
+        return estimate_usage(self.wire.count_input_bytes(self.envelope), output_bytes)
 
     def attempted(self, target: Target, outcome: Outcome, started: float, *, status: int = 0, error: str = "") -> None:
         """Note one try of the call at one target; ``started`` is monotonic."""

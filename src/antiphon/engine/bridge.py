@@ -10,25 +10,25 @@ from msgspec import structs
 from antiphon.engine.restated import Restated, too_large
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
-from antiphon.wires.codec import Codec, EventReader, EventWriter
-from antiphon.wires.media import IMAGE_BYTES
-from antiphon.wires.neutral import (
+from antiphon.wires.table import CODECS, find_translation, get_codec, get_wire
+from antiphon.wires.translation.codec import Codec, StreamReader, StreamWriter
+from antiphon.wires.translation.field_names import respelled, spelled
+from antiphon.wires.translation.media import IMAGE_BYTES
+from antiphon.wires.translation.neutral import (
     EFFORTS,
-    Ended,
+    Annotation,
+    BlockStart,
+    Delta,
     Event,
-    Failed,
     Finish,
-    Grown,
-    Marked,
-    Opened,
+    Media,
     Request,
-    Shown,
     Start,
-    Used,
+    StreamEnd,
+    StreamError,
+    UsageUpdate,
 )
-from antiphon.wires.spelling import respelled, spelled
-from antiphon.wires.table import CODECS, codec_of, translations, wire_of
-from antiphon.wires.wire import Envelope, Watch, Whole, Wire, counted, text_bytes
+from antiphon.wires.wire import Envelope, Watch, WholeAnswer, Wire, count_text_bytes, estimate_usage
 
 
 class Bridge(Protocol):
@@ -48,10 +48,10 @@ class Bridge(Protocol):
     def encode(self, body: bytes, target: Target) -> bytes:
         """Return the request's body for the target."""
 
-    def whole(self, body: bytes) -> tuple[Whole, bytes]:
+    def read_whole(self, body: bytes) -> tuple[WholeAnswer, bytes]:
         """Read a whole answer; return what it said, and the body for the caller."""
 
-    def watch(self) -> Watch:
+    def start_stream(self) -> Watch:
         """Return what the stream's frames pass by on their way to the caller."""
 
     def rest(self, watch: Watch) -> bytes:
@@ -66,21 +66,21 @@ class Bridge(Protocol):
 
 def offers(target: Target, operation: str) -> bool:
     """Say whether a target can answer an operation, on its own wire or by translation."""
-    return operation in target.urls or translations(operation, target.urls) is not None
+    return operation in target.urls or find_translation(operation, target.urls) is not None
 
 
 def bridge(wire: Wire, envelope: Envelope, target: Target) -> Bridge:
     """Choose the way to a target; raises :class:`BadRequest` where there is none."""
     if wire.operation in target.urls:
         return SameWire(wire, envelope)
-    other = translations(wire.operation, target.urls)
+    other = find_translation(wire.operation, target.urls)
     if other is None:
         raise BadRequest(
             f"{target.name} does not offer {wire.operation}; choose a model of a provider that does.", param="model"
         )
     if wire.operation in CODECS:
-        return Translation(wire, codec_of(wire.operation), wire_of(other), codec_of(other), envelope)
-    return Restated(wire, wire_of(other), envelope, target)
+        return Translation(wire, get_codec(wire.operation), get_wire(other), get_codec(other), envelope)
+    return Restated(wire, get_wire(other), envelope, target)
 
 
 class SameWire:
@@ -102,11 +102,11 @@ class SameWire:
         self._hides_usage = encoded.hides_usage
         return encoded.body
 
-    def whole(self, body: bytes) -> tuple[Whole, bytes]:
-        return self.far.whole(body), body
+    def read_whole(self, body: bytes) -> tuple[WholeAnswer, bytes]:
+        return self.far.read_whole(body), body
 
-    def watch(self) -> Watch:
-        return self.far.watch(self._envelope, self._hides_usage)
+    def start_stream(self) -> Watch:
+        return self.far.start_stream(self._envelope, self._hides_usage)
 
     def rest(self, watch: Watch) -> bytes:
         return b"" if watch.ended else self.far.end_frame
@@ -119,7 +119,7 @@ class SameWire:
         if own is not None:
             return own(error)  # type: ignore[no-any-return]
         # A provider's own error frame has been passed on and says it already.
-        return b"" if error is watch.error else self.far.error_frame(error)
+        return b"" if error is watch.error else self.far.write_error_frame(error)
 
 
 class Translation:
@@ -154,17 +154,17 @@ class Translation:
         self.dropped = spelled(written.dropped, spellings, document) if written.dropped else ()
         return written.body
 
-    def whole(self, body: bytes) -> tuple[Whole, bytes]:
-        found = self.far.whole(body)
+    def read_whole(self, body: bytes) -> tuple[WholeAnswer, bytes]:
+        found = self.far.read_whole(body)
         reply = self._far_codec.read_reply(body)
         if reply.usage is None:  # clients rely on it, as in streams
-            usage = found.usage or counted(self._near.input_bytes(self._envelope), found.output_bytes)
+            usage = found.usage or estimate_usage(self._near.count_input_bytes(self._envelope), found.output_bytes)
             reply = structs.replace(reply, usage=usage)
         return found, self._near_codec.write_reply(reply, self._request)
 
-    def watch(self) -> "TranslatingWatch":
-        reader, writer = self._far_codec.reader(), self._near_codec.writer(self._request)
-        return TranslatingWatch(reader, writer, self._envelope.choices, self._near.input_bytes(self._envelope))
+    def start_stream(self) -> "TranslatingWatch":
+        reader, writer = self._far_codec.make_reader(), self._near_codec.make_writer(self._request)
+        return TranslatingWatch(reader, writer, self._envelope.choices, self._near.count_input_bytes(self._envelope))
 
     def rest(self, watch: Watch) -> bytes:
         assert isinstance(watch, TranslatingWatch)
@@ -200,7 +200,7 @@ class TranslatingWatch:
         "output_bytes", "writer",
     )  # fmt: skip
 
-    def __init__(self, reader: EventReader, writer: EventWriter, choices: int, input_bytes: int) -> None:
+    def __init__(self, reader: StreamReader, writer: StreamWriter, choices: int, input_bytes: int) -> None:
         self.committed = False
         self.ended = False
         self.error: CallError | None = None
@@ -219,7 +219,7 @@ class TranslatingWatch:
         """What the provider counted; where it told only what went in, what came out is counted by us."""
         if self._used is not None or self._begun is None:
             return self._used
-        return structs.replace(self._begun, output=counted(0, self.output_bytes).output, estimated=True)
+        return structs.replace(self._begun, output=estimate_usage(0, self.output_bytes).output, estimated=True)
 
     @property
     def complete(self) -> bool:
@@ -230,20 +230,20 @@ class TranslatingWatch:
         """How the texts of the answer were cut, where the caller's wire tells an answer again."""
         return getattr(self.writer, "cuts", [])
 
-    def frame(self, frame: bytes) -> bytes:
+    def feed(self, frame: bytes) -> bytes:
         return self._written(self._reader.read(frame))
 
     def rest(self) -> bytes:
         """Return what ends the caller's stream where the target's wire ended without saying so."""
         owed = b"" if self.ended else self._written(self._reader.close())
         # A choice that nobody asked for may have been left open: what was asked for is complete all the same.
-        return owed if self.ended else owed + self._written([Ended()])
+        return owed if self.ended else owed + self._written([StreamEnd()])
 
     def _written(self, events: list[Event]) -> bytes:
         out = []
         for event in events:
             self._note(event)
-            if type(event) is Ended and self.error is None:
+            if type(event) is StreamEnd and self.error is None:
                 out += self._owed()
             if self.error is None:
                 out.append(self.writer.write(event))
@@ -255,31 +255,33 @@ class TranslatingWatch:
         if not self._finished:
             owed.append(self.writer.write(Finish("tool_calls" if self._called else "stop")))
         if self._used is None:
-            owed.append(self.writer.write(Used(self.usage or counted(self._input_bytes, self.output_bytes))))
+            owed.append(
+                self.writer.write(UsageUpdate(self.usage or estimate_usage(self._input_bytes, self.output_bytes)))
+            )
         return owed
 
     def _note(self, event: Event) -> None:
         kind = type(event)
-        if kind is Grown:
-            self.output_bytes += text_bytes(event.text)  # type: ignore[union-attr]
+        if kind is Delta:
+            self.output_bytes += count_text_bytes(event.text)  # type: ignore[union-attr]
             self.committed = self.committed or bool(event.text)  # type: ignore[union-attr]
-        elif kind is Used:
+        elif kind is UsageUpdate:
             self._used = event.usage  # type: ignore[union-attr]
         elif kind is Start:
             self._begun = event.usage  # type: ignore[union-attr]
         elif kind is Finish:
             self._finished += event.choice < self._choices  # type: ignore[union-attr]
             self.committed = True
-        elif kind is Ended:
+        elif kind is StreamEnd:
             self.ended = self.committed = True
-        elif kind is Failed:
+        elif kind is StreamError:
             message = f"The provider reported an error: {event.message}"  # type: ignore[union-attr]
             self.error = BadAnswer(message, status=event.status or None)  # type: ignore[union-attr]
-        elif kind is Shown:
+        elif kind is Media:
             self.output_bytes += IMAGE_BYTES
             self.committed = True
-        elif kind is Opened:
+        elif kind is BlockStart:
             if event.kind == "tool":  # type: ignore[union-attr]
                 self._called = self.committed = True
-        elif kind is Marked:
+        elif kind is Annotation:
             self.committed = True

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from msgspec import structs
 
-from antiphon.conversations import Kept
 from antiphon.engine.call import Call
 from antiphon.errors import BadAnswer, BadRequest, LedgerError, Unavailable
+from antiphon.responses.store import Kept
 from antiphon.routing import narrowed
 from antiphon.types import Model, Target
 from antiphon.wires import Envelope
@@ -24,8 +24,8 @@ from antiphon.wires.responses.retold import unfinished
 from antiphon.wires.responses.thread import Elsewhere, Thread, Turn, keeps, not_to_follow, stores, unknown_previous
 
 if TYPE_CHECKING:
-    from antiphon.conversations import Conversations
-    from antiphon.engine.runtime import Runtime
+    from antiphon.responses.store import Conversations
+    from antiphon.runtime import Runtime
 
 Read = TypeVar("Read")
 

@@ -16,7 +16,7 @@ from antiphon.wires.responses.thread import Elsewhere, unknown
 from antiphon.wires.wire import Envelope
 
 if TYPE_CHECKING:
-    from antiphon.engine.runtime import Runtime
+    from antiphon.runtime import Runtime
 
 _ROW = Operation("responses", "/v1/responses", "any", model=False, free=True)
 _WIRE = Looked()

@@ -12,7 +12,7 @@ from antiphon.wires.wire import Envelope, Watch, Wire
 
 if TYPE_CHECKING:
     from antiphon.engine.attempt import Attempt
-    from antiphon.engine.runtime import Runtime
+    from antiphon.runtime import Runtime
 
 
 class Passage(Stream):
@@ -55,7 +55,7 @@ class Held:
         self.last = b""
         self._may_be_empty = may_be_empty
 
-    def frame(self, frame: bytes) -> bytes:
+    def feed(self, frame: bytes) -> bytes:
         self.committed = True
         out = self.last + frame[:-1]
         self.last = frame[-1:]
@@ -76,7 +76,7 @@ class Raw(SameWire):
         super().__init__(wire, envelope)
         self._may_be_empty = may_be_empty
 
-    def watch(self) -> Watch:
+    def start_stream(self) -> Watch:
         return Held(self._may_be_empty)
 
     def rest(self, watch: Watch) -> bytes:

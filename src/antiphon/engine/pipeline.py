@@ -13,10 +13,10 @@ from antiphon.engine.heading import headers_of
 from antiphon.engine.parts import AttemptInParts
 from antiphon.errors import BadRequest, CallError, Forbidden, Unavailable, UpstreamError
 from antiphon.types import Model, Outcome, Target, Usage
-from antiphon.wires import Envelope, Wire, wire_of
+from antiphon.wires import Envelope, Wire, get_wire
 
 if TYPE_CHECKING:
-    from antiphon.engine.runtime import Runtime
+    from antiphon.runtime import Runtime
 
 CONVERSING = frozenset(("responses", "input_tokens"))
 """Operations whose requests may go on from an answer that somebody kept."""
@@ -24,7 +24,7 @@ CONVERSING = frozenset(("responses", "input_tokens"))
 
 async def ask(run: "Runtime", call: Call) -> Answer:
     """Answer a call; raises :class:`~antiphon.errors.CallError` where no target could."""
-    wire = wire_of(call.operation)
+    wire = get_wire(call.operation)
     envelope = wire.peek(call.body, call.model, call.stream)
     model = admit(run, call, envelope)
     reachable = _reachable(model, call.operation)

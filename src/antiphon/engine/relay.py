@@ -16,17 +16,17 @@ from antiphon.engine.deadline import Deadline
 from antiphon.engine.heading import headers_of
 from antiphon.engine.passage import Passage, Raw
 from antiphon.engine.pipeline import admit
-from antiphon.engine.runtime import head_of
 from antiphon.engine.stream import SSE, Stream
 from antiphon.engine.upload import Upload
 from antiphon.errors import BadRequest, CallError, Forbidden, ModelNotFound, SlowRequest, Unavailable, UpstreamError
+from antiphon.runtime import head_of
 from antiphon.transport import Request, Response
 from antiphon.types import Caller, Outcome, Record, Target, Usage
-from antiphon.wires.plain import Plain, plain_wire, spoken_at
+from antiphon.wires.operations import Plain, plain_wire, spoken_at
 from antiphon.wires.wire import Envelope, Wire
 
 if TYPE_CHECKING:
-    from antiphon.engine.runtime import Runtime
+    from antiphon.runtime import Runtime
 
 NO_CONTENT = 204
 _UNKNOWN = Usage(estimated=True)
@@ -213,7 +213,7 @@ class Leg(Attempt):
                 self._answered()
             elif self._is_read(kind):
                 self._patience(deadline, due, target.timeouts.idle)
-                self.whole, self.body = self.bridge.whole(await response.read(ANSWER_LIMIT))
+                self.whole, self.body = self.bridge.read_whole(await response.read(ANSWER_LIMIT))
                 self._answered()
             else:
                 await self._pass(response, due)

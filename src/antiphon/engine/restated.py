@@ -10,8 +10,8 @@ from msgspec import structs
 
 from antiphon.errors import BadRequest, CallError
 from antiphon.types import BUCKETS, Target, Usage
-from antiphon.wires.table import far_codec_of, near_codec_of
-from antiphon.wires.wire import Envelope, Watch, Whole, Wire, counted
+from antiphon.wires.table import get_caller_codec, get_provider_codec
+from antiphon.wires.wire import Envelope, Watch, WholeAnswer, Wire, estimate_usage
 
 
 class Restated:
@@ -25,8 +25,8 @@ class Restated:
         self.far = far
         self.operation = far.operation
         self._near_wire = near
-        self._near = near_codec_of(near.operation)
-        self._far = far_codec_of(far.operation)
+        self._near = get_caller_codec(near.operation)
+        self._far = get_provider_codec(far.operation)
         self._envelope = envelope
         try:
             self._request = self._near.read_request(envelope.document, target.model)
@@ -39,17 +39,17 @@ class Restated:
     def encode(self, body: bytes, target: Target) -> bytes:
         return self.bodies[0]
 
-    def whole(self, body: bytes) -> tuple[Whole, bytes]:
+    def read_whole(self, body: bytes) -> tuple[WholeAnswer, bytes]:
         return self.joined([body])
 
-    def joined(self, bodies: Sequence[bytes]) -> tuple[Whole, bytes]:
+    def joined(self, bodies: Sequence[bytes]) -> tuple[WholeAnswer, bytes]:
         """Read the answers to all of ``bodies``, in their order; return what they said, and the body for the caller."""
-        usage = _sum([self.far.whole(body).usage for body in bodies])
+        usage = _sum([self.far.read_whole(body).usage for body in bodies])
         reply = self._far.read_reply(bodies, self._request)
-        shown = usage or counted(self._near_wire.input_bytes(self._envelope), 0)
-        return Whole(usage, 0), self._near.write_reply(reply, self._request, shown)
+        shown = usage or estimate_usage(self._near_wire.count_input_bytes(self._envelope), 0)
+        return WholeAnswer(usage, 0), self._near.write_reply(reply, self._request, shown)
 
-    def watch(self) -> Watch:
+    def start_stream(self) -> Watch:
         self._never_streams()
 
     def rest(self, watch: Watch) -> bytes:

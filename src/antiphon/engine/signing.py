@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from msgspec import structs
 
 from antiphon.clock import now_us
-from antiphon.identity import Keeper, fetcher
+from antiphon.credentials import Keeper, fetcher
 from antiphon.transport import Request
 from antiphon.types import Secret, Signing, Target
 

@@ -13,7 +13,7 @@ from antiphon.wires.sse import comment
 
 if TYPE_CHECKING:
     from antiphon.engine.attempt import Attempt
-    from antiphon.engine.runtime import Runtime
+    from antiphon.runtime import Runtime
 
 SSE = "text/event-stream"
 PREAMBLE_LIMIT = 1024 * 1024
@@ -43,8 +43,8 @@ class Stream:
         self._bridge = attempt.bridge
         self._attempt = attempt
         self._response = response
-        self._watch = self._bridge.watch()
-        self._splitter = self._bridge.far.splitter()
+        self._watch = self._bridge.start_stream()
+        self._splitter = self._bridge.far.make_splitter()
         self._heartbeat = book.wire.heartbeat
         self._later: Sequence[bytes] = ()
         """Frames that have come and were not looked at yet."""
@@ -155,7 +155,7 @@ class Stream:
         else:
             self._later = ()
         for frame in frames:
-            if shown := watch.frame(frame):  # an empty one would read as the end
+            if shown := watch.feed(frame):  # an empty one would read as the end
                 out.append(shown)
             if not frame.startswith(idling):
                 self._progress = self._now

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 
 from antiphon.errors import BadRequest
-from antiphon.wires.plain.form import CLOSE, MODEL, Form, Piece
+from antiphon.wires.operations.form import CLOSE, MODEL, Form, Piece
 
 HELD = 1024 * 1024
 """Bytes of a form that are held while its model is looked for."""

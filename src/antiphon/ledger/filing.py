@@ -4,10 +4,10 @@ import logging
 import os
 from contextlib import suppress
 
+from antiphon.database.database import Database
 from antiphon.ledger.frames import HEADER, LIMIT, PREFIX, Scan
 from antiphon.ledger.rows import INSERT_ATTEMPT, INSERT_CALL, REACH, attempt_rows, call_row
 from antiphon.ledger.writer import Writer
-from antiphon.store.database import Database
 from antiphon.types import Record
 
 BATCH = 1000

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from antiphon.store.columns import ATTEMPTS, CALLS, POSITIONS, insert, upsert
+from antiphon.database.columns import ATTEMPTS, CALLS, POSITIONS, insert, upsert
 from antiphon.types import Record, Usage
 
 INSERT_CALL = insert("calls", CALLS)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from antiphon.clock import monotonic
+from antiphon.database.database import Database
 from antiphon.errors import LedgerError
 from antiphon.ledger.filing import Filing
 from antiphon.ledger.journal import Journal
 from antiphon.ledger.writer import Writer, writers
-from antiphon.store.database import Database
 
 TICK_SECONDS = 0.4
 SHIP_SECONDS = 0.8

@@ -10,10 +10,10 @@ import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, and_, case, func, literal, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from antiphon.database.database import Database
+from antiphon.database.tables import calls, keys
 from antiphon.errors import LedgerError
 from antiphon.ledger.period import from_us
-from antiphon.store.database import Database
-from antiphon.store.tables import calls, keys
 from antiphon.types import BUCKETS, COUNTS, INPUT, PICO, UNITS, Outcome, Price, Usage
 
 Prices = Callable[[str], Price | None]

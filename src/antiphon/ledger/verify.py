@@ -10,14 +10,14 @@ import msgspec
 from sqlalchemy import Connection, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from antiphon.database.columns import ATTEMPTS, CALLS
+from antiphon.database.database import Database
+from antiphon.database.tables import attempts, calls, positions
 from antiphon.errors import LedgerError
 from antiphon.ledger.frames import HEADER, Scan
 from antiphon.ledger.rows import attempt_rows, call_row
 from antiphon.ledger.usage import COUNTED, Prices, usage_of
 from antiphon.ledger.writer import DAMAGED, segment, segments, writers
-from antiphon.store.columns import ATTEMPTS, CALLS
-from antiphon.store.database import Database
-from antiphon.store.tables import attempts, calls, positions
 from antiphon.types import COUNTS, Record
 
 SHOWN = 100

@@ -7,14 +7,14 @@ import logging
 from collections.abc import Sequence
 from enum import StrEnum
 
-from antiphon.engine.runtime import Runtime
 from antiphon.errors import CallError, Unauthorized, Unavailable
+from antiphon.runtime import Runtime
 from antiphon.server import auth
-from antiphon.server.envelope import answer_to
-from antiphon.server.exchange import Receive, Scope, Send
+from antiphon.server.errors import error_answer
+from antiphon.server.http.exchange import Receive, Scope, Send
 from antiphon.server.prefixes import Prefixes
 from antiphon.server.routes import Needs, Request, Route, find
-from antiphon.server.shapes import shape_of
+from antiphon.server.wire_detection import detect_wire
 from antiphon.types import Caller
 from antiphon.wires import Wire
 
@@ -51,17 +51,17 @@ class Gateway:
                 raise
             if not error.call_id and self.phase is not Phase.STARTING:
                 self.runtime.telemetry.refuse(error.code)
-            await request.answer(*answer_to(error, self._shape(scope)))
+            await request.answer(*error_answer(error, self._shape(scope)))
         except Exception:
             if request.started:
                 raise
             failure = CallError("The gateway failed. The cause is in its log.")
-            answer = answer_to(failure, self._shape(scope))
+            answer = error_answer(failure, self._shape(scope))
             logger.exception("The gateway failed on %s %s (%s)", scope["method"], scope["raw_path"], failure.call_id)
             await request.answer(*answer)
 
     def _shape(self, scope: Scope) -> Wire:
-        return shape_of(self._prefixes.plain(scope["raw_path"]), scope["headers"])
+        return detect_wire(self._prefixes.plain(scope["raw_path"]), scope["headers"])
 
     def _caller(self, route: Route, scope: Scope) -> Caller:
         fields = scope["headers"]

@@ -10,11 +10,11 @@ import msgspec
 from antiphon import __version__
 from antiphon.engine.call import Answer, Call, Streamed
 from antiphon.errors import MethodNotAllowed, NotFound, UnsupportedMedia
-from antiphon.server import estimate, listing, relayed, responses, shortcuts
-from antiphon.server.envelope import Headers
-from antiphon.server.exchange import STREAMED, Receive, Scope, Send
+from antiphon.server.api import cost, models, operations, responses, shortcuts
+from antiphon.server.errors import Headers
+from antiphon.server.http.exchange import STREAMED, Receive, Scope, Send
 from antiphon.types import Caller
-from antiphon.wires import wire_of
+from antiphon.wires import get_wire
 from antiphon.wires.gemini.address import read_address
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Request:
 
     def forwarded(self, operation: str) -> tuple[tuple[bytes, bytes], ...]:
         """Return the caller's header fields that go on to a provider of the same wire."""
-        names = wire_of(operation).forwards
+        names = get_wire(operation).forwards
         return tuple(pair for pair in self.scope["headers"] if pair[0] in names) if names else ()
 
     async def ask(self, call: Call) -> None:
@@ -219,13 +219,13 @@ ROUTES = (
     Route("POST", b"/v1/models/{}", Needs.KEY, _gemini_model),
     Route("POST", b"/model/{}", Needs.KEY, _bedrock),
     Route("POST", b"/v1/vision", Needs.KEY, shortcuts.vision),
-    Route("POST", b"/v1/cost/estimate", Needs.KEY, estimate.cost),
-    *(Route(method, path, Needs.KEY, handler) for method, path, handler in relayed.handlers()),
-    Route("GET", b"/v1/models", Needs.KEY, listing.models),
-    Route("GET", b"/v1/models/{}", Needs.KEY, listing.model),
-    Route("GET", b"/v1beta/models", Needs.KEY, listing.gemini_models),
-    Route("GET", b"/v1beta/models/{}", Needs.KEY, listing.gemini_model),
-    Route("GET", b"/v1/providers", Needs.KEY, listing.providers),
+    Route("POST", b"/v1/cost/estimate", Needs.KEY, cost.cost),
+    *(Route(method, path, Needs.KEY, handler) for method, path, handler in operations.handlers()),
+    Route("GET", b"/v1/models", Needs.KEY, models.models),
+    Route("GET", b"/v1/models/{}", Needs.KEY, models.model),
+    Route("GET", b"/v1beta/models", Needs.KEY, models.gemini_models),
+    Route("GET", b"/v1beta/models/{}", Needs.KEY, models.gemini_model),
+    Route("GET", b"/v1/providers", Needs.KEY, models.providers),
     Route("GET", b"/metrics", Needs.KEY, _metrics),
     Route("GET", b"/health/live", Needs.NOTHING, _live),
     Route("GET", b"/health/ready", Needs.NOTHING, _ready),

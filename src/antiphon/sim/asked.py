@@ -6,7 +6,7 @@ import msgspec
 
 from antiphon.sim import text
 from antiphon.sim.requests import ChatRequest, Refused
-from antiphon.wires.neutral import Audio, File, Image, Part, Request, Text, ToolCall, ToolResult
+from antiphon.wires.translation.neutral import Audio, File, Image, Part, Request, Text, ToolCall, ToolResult
 
 _FRAME = 3
 """Tokens for the frame of a message, and of a conversation."""

@@ -20,7 +20,7 @@ from antiphon.sim.script import Rule, Script
 from antiphon.sim.speech import Envelope, Said, buckets, numbers, usage
 from antiphon.sim.translated import Answer, Spoken, whole
 from antiphon.transport.seam import Headers
-from antiphon.wires.table import codec_of, wire_of
+from antiphon.wires.table import get_codec, get_wire
 
 _encode = msgspec.json.encode
 _replace = msgspec.structs.replace
@@ -86,7 +86,7 @@ class Brain:
         try:
             if sent is not None:
                 admission.admit(route, sent)
-            envelope = wire_of(route.operation).peek(body, route.model, route.stream)
+            envelope = get_wire(route.operation).peek(body, route.model, route.stream)
             if route.operation in _GENERATING:
                 answer = self._generated(
                     route, dialect, envelope.document, envelope.model, envelope.stream, body, headers, now
@@ -119,7 +119,7 @@ class Brain:
         headers: Headers,
         now: int,
     ) -> Performance:
-        codec = codec_of(route.operation)
+        codec = get_codec(route.operation)
         request = codec.read_request(document, model, stream)
         strict.check(route.operation, document, request, codec.wire)
         question = asked.of_request(request)

@@ -8,7 +8,7 @@ import msgspec
 from antiphon.errors import BadRequest
 from antiphon.sim import asked, text
 from antiphon.sim.routes import Route
-from antiphon.wires.table import codec_of
+from antiphon.wires.table import get_codec
 
 _MOST_DIMENSIONS = 8192
 _MOST_NUMBERS = 2**20
@@ -24,13 +24,13 @@ def answer(route: Route, document: dict[str, Any], dimensions: int) -> bytes:
 
 
 def _count(route: Route, document: dict[str, Any], dimensions: int) -> bytes:
-    request = codec_of("messages").read_request({"max_tokens": 1, **document}, document.get("model", ""), False)
+    request = get_codec("messages").read_request({"max_tokens": 1, **document}, document.get("model", ""), False)
     return _encode({"input_tokens": asked.tokens(request)})
 
 
 def _count_contents(route: Route, document: dict[str, Any], dimensions: int) -> bytes:
     given = document.get("generateContentRequest") or document.get("generate_content_request") or document
-    size = asked.tokens(codec_of("generate").read_request(given, route.model, False))
+    size = asked.tokens(get_codec("generate").read_request(given, route.model, False))
     return _encode({"totalTokens": size, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": size}]})
 
 

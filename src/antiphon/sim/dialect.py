@@ -12,7 +12,7 @@ import msgspec
 from antiphon.errors import CallError
 from antiphon.transport.seam import Headers
 from antiphon.wires.aws.eventstream import encode, header_block, parts
-from antiphon.wires.table import wire_of
+from antiphon.wires.table import get_wire
 
 Change = Callable[[bytes], bytes]
 _DATA = re.compile(rb"(?m)^data: (\{.*\})$")
@@ -96,15 +96,15 @@ def dialect_of(operation: str) -> Dialect:
     operation = _OWNERS.get(operation, operation)
     if operation not in _NONSENSE:
         return OPENAI
-    wire = wire_of(operation)
+    wire = get_wire(operation)
     textual = wire.stream_type == "text/event-stream"
 
     def error(status: int, message: str, kind: str, code: str | None, param: str | None) -> bytes:
-        return wire.error_body(CallError(message, status=status, code=code, param=param))
+        return wire.write_error_body(CallError(message, status=status, code=code, param=param))
 
     return Dialect(
         error=error,
-        error_headers=lambda status: wire.error_headers(CallError("", status=status)),
+        error_headers=lambda status: wire.list_error_headers(CallError("", status=status)),
         request_id=wire.request_id,
         events=_SSE if textual else wire.stream_type.encode(),
         life=_LIFE.get(operation, _COMMENT),

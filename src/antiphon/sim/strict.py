@@ -13,7 +13,7 @@ from typing import Any
 
 from antiphon.errors import BadRequest
 from antiphon.sim.translated import sign
-from antiphon.wires.neutral import File, Image, Message, Request, Thinking, ToolCall, ToolResult
+from antiphon.wires.translation.neutral import File, Image, Message, Request, Thinking, ToolCall, ToolResult
 
 Document = dict[str, Any]
 

@@ -12,25 +12,25 @@ from antiphon.sim import text
 from antiphon.sim.dialect import Change, Dialect
 from antiphon.sim.speech import Said, logprob
 from antiphon.types import Usage
-from antiphon.wires.codec import Codec
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.codec import Codec
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
     Choice,
-    Closed,
-    Ended,
+    Delta,
     Event,
     Finish,
-    Grown,
-    Marked,
-    Opened,
     Part,
     Refusal,
     Reply,
     Request,
     Start,
+    StreamEnd,
     Text,
     Thinking,
     ToolCall,
-    Used,
+    UsageUpdate,
 )
 
 _PREFIXES = {"messages": "msg_", "responses": "resp_", "generate": "", "converse": ""}
@@ -119,7 +119,7 @@ class Spoken:
         self._answer = answer
         self._dialect = dialect
         self._change = change
-        self._writer = answer.codec.writer(answer.request)
+        self._writer = answer.codec.make_writer(answer.request)
         self._tail: tuple[bytes, bytes] | None = None
         self.nonsense = dialect.nonsense
         self.life = dialect.life
@@ -143,7 +143,7 @@ class Spoken:
     def _ending(self) -> tuple[bytes, bytes]:
         if self._tail is None:
             endings: list[Event] = [_finish(said, number) for number, said in enumerate(self._answer.choices)]
-            tail = b"".join(map(self._written, [*endings, Used(self._answer.usage), Ended()]))
+            tail = b"".join(map(self._written, [*endings, UsageUpdate(self._answer.usage), StreamEnd()]))
             marker = self._dialect.marker
             at = tail.rfind(marker) if marker else -1
             self._tail = (tail, b"") if at < 0 else (tail[:at], tail[at:])
@@ -153,7 +153,7 @@ class Spoken:
         data = self._writer.write(event)
         if self._change is None or not data:
             return data
-        frames = self._answer.codec.splitter().feed(data)
+        frames = self._answer.codec.make_splitter().feed(data)
         return b"".join([self._dialect.changed(frame, self._change) for frame in frames])
 
     def _tokens(self) -> Iterator[bytes]:
@@ -168,25 +168,25 @@ class Spoken:
             if held is not None:
                 yield held
             tokens = (logprob(piece),) if self._answer.request.logprobs and isinstance(part, Text) else ()
-            held = before + self._written(Grown(index, piece, tokens, choice))
+            held = before + self._written(Delta(index, piece, tokens, choice))
             before = b""
         yield (held if held is not None else before) + self._closing(index, part, choice)
 
     def _opening(self, index: int, part: Part, choice: int) -> bytes:
         if isinstance(part, ToolCall):
-            opened = self._written(Opened(index, "tool", part.id, part.name, choice))
+            opened = self._written(BlockStart(index, "tool", part.id, part.name, choice))
             if part.signature:
                 wire = self._answer.codec.wire
-                opened += self._written(Marked(index, signature=part.signature, wire=wire, choice=choice))
+                opened += self._written(Annotation(index, signature=part.signature, wire=wire, choice=choice))
             return opened
         kind = "thinking" if isinstance(part, Thinking) else "refusal" if isinstance(part, Refusal) else "text"
-        return self._written(Opened(index, kind, getattr(part, "id", ""), choice=choice))  # type: ignore[arg-type]
+        return self._written(BlockStart(index, kind, getattr(part, "id", ""), choice=choice))  # type: ignore[arg-type]
 
     def _closing(self, index: int, part: Part, choice: int) -> bytes:
         before = b""
         if isinstance(part, Thinking) and part.signature:
-            before = self._written(Marked(index, signature=part.signature, wire=part.wire, choice=choice))
-        return before + self._written(Closed(index, choice))
+            before = self._written(Annotation(index, signature=part.signature, wire=part.wire, choice=choice))
+        return before + self._written(BlockStop(index, choice))
 
 
 def _pieces(part: Part, said: Said) -> Iterator[str]:

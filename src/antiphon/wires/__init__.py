@@ -4,7 +4,7 @@ What belongs here: reading, checking, changing and framing what a wire carries. 
 the choice of a target. The same file serves both directions, so that a format exists once.
 """
 
-from antiphon.wires.table import codec_of, translations, wire_of
+from antiphon.wires.table import find_translation, get_codec, get_wire
 from antiphon.wires.wire import Envelope, Wire
 
-__all__ = ["Envelope", "Wire", "codec_of", "translations", "wire_of"]
+__all__ = ["Envelope", "Wire", "find_translation", "get_codec", "get_wire"]

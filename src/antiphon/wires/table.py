@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from antiphon.wires.codec import Codec, FarCodec, NearCodec
+from antiphon.wires.translation.codec import CallerCodec, Codec, ProviderCodec
 from antiphon.wires.wire import Wire
 
 WIRES = {
@@ -67,39 +67,39 @@ _FAMILY: Mapping[str, Mapping[str, str]] = {
 
 
 @cache
-def wire_of(operation: str) -> Wire:
+def get_wire(operation: str) -> Wire:
     """Return the wire of an operation; raises ``KeyError`` for an unknown one."""
-    wire: Wire = _made(WIRES[operation])
+    wire: Wire = _make(WIRES[operation])
     return wire
 
 
 @cache
-def codec_of(operation: str) -> Codec:
+def get_codec(operation: str) -> Codec:
     """Return the codec of a generation operation; raises ``KeyError`` for any other."""
-    codec: Codec = _made(CODECS[operation])
+    codec: Codec = _make(CODECS[operation])
     return codec
 
 
 @cache
-def near_codec_of(operation: str) -> NearCodec:
+def get_caller_codec(operation: str) -> CallerCodec:
     """Return the caller's side of an operation whose answers are never streamed; raises ``KeyError`` for any other."""
-    codec: NearCodec = _made(_FAMILY[operation][operation])
+    codec: CallerCodec = _make(_FAMILY[operation][operation])
     return codec
 
 
 @cache
-def far_codec_of(operation: str) -> FarCodec:
+def get_provider_codec(operation: str) -> ProviderCodec:
     """Return the target's side of an operation whose answers are never streamed; raises ``KeyError`` for any other."""
-    codec: FarCodec = _made(_FAMILY[operation][operation])
+    codec: ProviderCodec = _make(_FAMILY[operation][operation])
     return codec
 
 
-def translations(operation: str, offered: Iterable[str]) -> str | None:
+def find_translation(operation: str, offered: Iterable[str]) -> str | None:
     """Return the first offered operation that ``operation`` can be translated to, or ``None``."""
     family = _FAMILY.get(operation, ())
     return next((other for other in offered if other in family), None)
 
 
-def _made(where: str) -> Any:
+def _make(where: str) -> Any:
     module, _, name = where.partition(":")
     return getattr(import_module(module), name)()

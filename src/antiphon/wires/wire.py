@@ -23,14 +23,14 @@ class Envelope(msgspec.Struct, frozen=True, eq=False):
     """The decoded body, for whoever must look closer."""
 
 
-class Encoded(msgspec.Struct, frozen=True, eq=False):
+class EncodedBody(msgspec.Struct, frozen=True, eq=False):
     """A request body for a target; ``hides_usage`` says that usage was asked for on our own account."""
 
     body: bytes
     hides_usage: bool = False
 
 
-class Whole(msgspec.Struct, frozen=True, eq=False):
+class WholeAnswer(msgspec.Struct, frozen=True, eq=False):
     """What a whole answer said: usage as the provider counted it, and how much text came, for counting ourselves."""
 
     usage: Usage | None
@@ -54,7 +54,7 @@ class Watch(Protocol):
 
     @property
     def usage(self) -> Usage | None:
-        """What the provider counted, as far as it said."""
+        """What the provider estimate_usage, as far as it said."""
 
     @property
     def output_bytes(self) -> int:
@@ -64,7 +64,7 @@ class Watch(Protocol):
     def complete(self) -> bool:
         """Whether the answer may be shown as complete if nothing more comes."""
 
-    def frame(self, frame: bytes) -> bytes:
+    def feed(self, frame: bytes) -> bytes:
         """Take one whole frame; return what the caller gets: the same bytes, changed bytes, or none.
 
         Raises :class:`~antiphon.errors.BadAnswer` where the frame is not what the wire allows.
@@ -107,31 +107,31 @@ class Wire(Protocol):
         ``model`` and ``stream`` come from the path, on wires that have them there.
         """
 
-    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """Return the body for a target that speaks this same wire: the same bytes but for what must differ."""
 
-    def whole(self, body: bytes) -> Whole:
+    def read_whole(self, body: bytes) -> WholeAnswer:
         """Read a whole answer; raises :class:`~antiphon.errors.BadAnswer` where it is none."""
 
-    def watch(self, envelope: Envelope, hides_usage: bool) -> Watch:
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> Watch:
         """Return a watch for one streamed answer."""
 
-    def splitter(self) -> Splitter:
+    def make_splitter(self) -> Splitter:
         """Return a splitter for this wire's streams."""
 
-    def input_bytes(self, envelope: Envelope) -> int:
+    def count_input_bytes(self, envelope: Envelope) -> int:
         """Return how much text was sent, for counting tokens ourselves."""
 
-    def error_body(self, error: CallError) -> bytes:
+    def write_error_body(self, error: CallError) -> bytes:
         """Return an error in this wire's shape."""
 
-    def error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
+    def list_error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
         """Return the headers that an error answer has on this wire, beside its content type."""
 
-    def error_frame(self, error: CallError) -> bytes:
+    def write_error_frame(self, error: CallError) -> bytes:
         """Return the frame that admits, in this wire's shape, that a stream broke."""
 
-    def refusal(self, body: bytes) -> str:
+    def read_error_message(self, body: bytes) -> str:
         """Return the message of a provider's error body, or ``""``."""
 
 
@@ -145,7 +145,7 @@ _ORDINARY = frozenset(
 _TIER = re.compile("[a-z0-9_-]{1,32}")
 
 
-def service_tier(*told: object) -> str:
+def read_service_tier(*told: object) -> str:
     """Return how a call was served, from what a provider tells: ``""`` for the ordinary way, ``unknown`` for no word.
 
     Several words that each change the price, such as a speed and a region, are joined by ``+``.
@@ -155,12 +155,12 @@ def service_tier(*told: object) -> str:
     return "+".join(sorted(word if _TIER.fullmatch(word) else "unknown" for word in words)) if words else ""
 
 
-def counted(input_bytes: int, output_bytes: int) -> Usage:
-    """Return usage that we counted ourselves, because the provider did not say."""
+def estimate_usage(input_bytes: int, output_bytes: int) -> Usage:
+    """Return usage that we estimate_usage ourselves, because the provider did not say."""
     return Usage(input=-(-input_bytes // BYTES_PER_TOKEN), output=-(-output_bytes // BYTES_PER_TOKEN), estimated=True)
 
 
-def json_bytes(value: object) -> int:
+def count_json_bytes(value: object) -> int:
     """Return the size of a value as JSON, whatever the size of its integers."""
     try:
         return len(msgspec.json.encode(value))
@@ -168,7 +168,7 @@ def json_bytes(value: object) -> int:
         return len(json.dumps(value))
 
 
-def text_bytes(text: object) -> int:
+def count_text_bytes(text: object) -> int:
     """Return the UTF-8 length of a string, and 0 for anything else."""
     if type(text) is not str:
         return 0

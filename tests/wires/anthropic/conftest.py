@@ -8,8 +8,8 @@ import pytest
 
 from antiphon.types import Origin, Target
 from antiphon.wires.anthropic import AnthropicCodec
-from antiphon.wires.neutral import Event, Message, Request, Text
 from antiphon.wires.sse import SSESplitter
+from antiphon.wires.translation.neutral import Event, Message, Request, Text
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ def read_stream(codec: AnthropicCodec) -> Callable[..., list[Event]]:
     """Read a whole stream, given in chunks, into neutral events."""
 
     def make(*chunks: bytes) -> list[Event]:
-        splitter, reader = SSESplitter(), codec.reader()
+        splitter, reader = SSESplitter(), codec.make_reader()
         events = [event for chunk in chunks for frame in splitter.feed(chunk) for event in reader.read(frame)]
         return events + reader.close()
 

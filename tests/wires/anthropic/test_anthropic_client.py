@@ -12,23 +12,23 @@ import pytest
 from antiphon.errors import CallError, RateLimited, Truncated, Unauthorized, UpstreamStatus, UpstreamTimeout
 from antiphon.types import Usage
 from antiphon.wires.anthropic import AnthropicCodec, CountTokens, Messages
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
     Choice,
-    Closed,
-    Ended,
+    Delta,
     Event,
     Finish,
-    Grown,
-    Marked,
-    Opened,
     Reply,
     Request,
     Start,
+    StreamEnd,
     Text,
     Thinking,
     ToolCall,
     ToolResult,
-    Used,
+    UsageUpdate,
 )
 
 MODEL = "claude-opus-5-5"
@@ -56,11 +56,11 @@ class Handler(BaseHTTPRequestHandler):
         self.model.headers.append({name.lower(): value for name, value in self.headers.items()})
         try:
             if self.path.startswith("/v1/messages/count_tokens"):
-                self._send(200, "application/json", b'{"input_tokens":%d}' % COUNT.input_bytes(COUNT.peek(body)))
+                self._send(200, "application/json", b'{"input_tokens":%d}' % COUNT.count_input_bytes(COUNT.peek(body)))
             else:
                 self._answer(body)
         except CallError as error:
-            self._send(error.status, "application/json", MESSAGES.error_body(error))
+            self._send(error.status, "application/json", MESSAGES.write_error_body(error))
 
     def _answer(self, body: bytes) -> None:
         envelope = MESSAGES.peek(body)
@@ -72,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
         if isinstance(answer, Reply):
             self._send(200, "application/json", CODEC.write_reply(answer, request))
             return
-        writer = CODEC.writer(request)
+        writer = CODEC.make_writer(request)
         if isinstance(answer, CallError):
             frames = writer.write(Start("m", "m")) + writer.fail(answer)
         else:
@@ -119,7 +119,7 @@ def stream(*blocks: list[Event], finish: Finish = Finish("stop")) -> list[Event]
     events: list[Event] = [Start("chatcmpl-1", "gpt-x")]
     for block in blocks:
         events += block
-    return [*events, finish, Used(Usage(input=9, output=4, reasoning=2)), Ended()]
+    return [*events, finish, UsageUpdate(Usage(input=9, output=4, reasoning=2)), StreamEnd()]
 
 
 @pytest.fixture
@@ -160,19 +160,19 @@ def test_a_streamed_tool_conversation_with_thinking(model: Model, client: anthro
     """Thinking, its proof, and a call's thought signature come back from the client in the next turn."""
     model.answers = [
         stream(
-            [Opened(0, "thinking"), Grown(0, "A tool knows."), Marked(0, "c2ln", wire="gemini"), Closed(0)],
-            [Opened(1, "text"), Grown(1, "Let me "), Grown(1, "see."), Closed(1)],
+            [BlockStart(0, "thinking"), Delta(0, "A tool knows."), Annotation(0, "c2ln", wire="gemini"), BlockStop(0)],
+            [BlockStart(1, "text"), Delta(1, "Let me "), Delta(1, "see."), BlockStop(1)],
             [
-                Opened(2, "tool", "call_1", "weather"),
-                Marked(2, "dGhvdWdodA", wire="gemini"),
-                Grown(2, '{"city": "Zü'),
-                Grown(2, 'rich"}'),
-                Closed(2),
+                BlockStart(2, "tool", "call_1", "weather"),
+                Annotation(2, "dGhvdWdodA", wire="gemini"),
+                Delta(2, '{"city": "Zü'),
+                Delta(2, 'rich"}'),
+                BlockStop(2),
             ],
-            [Opened(3, "tool", "call_2", "weather"), Grown(3, "{}"), Closed(3)],
+            [BlockStart(3, "tool", "call_2", "weather"), Delta(3, "{}"), BlockStop(3)],
             finish=Finish("tool_calls"),
         ),
-        stream([Opened(0, "text"), Grown(0, "Rain in Zürich."), Closed(0)]),
+        stream([BlockStart(0, "text"), Delta(0, "Rain in Zürich."), BlockStop(0)]),
     ]
     messages: list[Any] = [{"role": "user", "content": "Weather?"}]
     with client.messages.stream(model=MODEL, max_tokens=100, messages=messages, tools=[WEATHER]) as first:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Origin, Target
 from antiphon.wires.anthropic import AnthropicCodec, CountTokens, Messages
-from antiphon.wires.carried import MARK, unpack
 from antiphon.wires.claude.schema import fit
-from antiphon.wires.neutral import Request
+from antiphon.wires.translation.foreign_signatures import MARK, unpack
+from antiphon.wires.translation.neutral import Request
 
 CODEC, MESSAGES, COUNT = AnthropicCodec(), Messages(), CountTokens()
 TARGETS = [
@@ -77,7 +77,7 @@ def test_requests(body: bytes) -> None:
             envelope = wire.peek(body)
         except BadRequest:
             continue
-        wire.input_bytes(envelope)
+        wire.count_input_bytes(envelope)
         wire.encode(body, envelope, TARGETS[0])
         try:
             request = CODEC.read_request(envelope.document, envelope.model, envelope.stream)
@@ -113,12 +113,12 @@ def test_what_a_caller_may_say_is_read_twice_alike(document: dict[str, Any]) -> 
 @given(st.one_of(st.binary(max_size=60), values.map(encode)))
 @settings(max_examples=200, deadline=None)
 def test_answers(body: bytes) -> None:
-    for read in (MESSAGES.whole, COUNT.whole, CODEC.read_reply):
+    for read in (MESSAGES.read_whole, COUNT.read_whole, CODEC.read_reply):
         try:
             read(body)
         except BadAnswer:
             continue
-    assert isinstance(MESSAGES.refusal(body), str)
+    assert isinstance(MESSAGES.read_error_message(body), str)
 
 
 FRAMES = st.one_of(
@@ -145,13 +145,13 @@ FRAMES = st.one_of(
 @given(st.lists(FRAMES, max_size=8))
 @settings(max_examples=200, deadline=None)
 def test_streams(frames: list[bytes]) -> None:
-    reader, writer = CODEC.reader(), CODEC.writer(Request(model="m", messages=()))
-    watch = MESSAGES.watch(
+    reader, writer = CODEC.make_reader(), CODEC.make_writer(Request(model="m", messages=()))
+    watch = MESSAGES.start_stream(
         MESSAGES.peek(b'{"model":"m","max_tokens":1,"messages":[{"role":"user","content":""}]}'), False
     )
     for frame in frames:
         try:
-            assert watch.frame(frame) is frame
+            assert watch.feed(frame) is frame
             for event in reader.read(frame):
                 writer.write(event)
         except BadAnswer:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from antiphon.errors import BadRequest, NotFound
-from antiphon.wires.carried import Carried, pack
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.foreign_signatures import Carried, pack
+from antiphon.wires.translation.neutral import (
     File,
     Format,
     Image,

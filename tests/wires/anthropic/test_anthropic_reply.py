@@ -8,7 +8,7 @@ from anthropic.types import Message as Official
 
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.neutral import (
     Choice,
     Finish,
     Refusal,

@@ -14,20 +14,20 @@ from pydantic import TypeAdapter
 from antiphon.errors import BadAnswer, Truncated
 from antiphon.types import Usage
 from antiphon.wires.anthropic import AnthropicCodec
-from antiphon.wires.neutral import (
-    Closed,
-    Ended,
+from antiphon.wires.sse import SSESplitter
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
+    Delta,
     Event,
-    Failed,
     Finish,
-    Grown,
-    Marked,
-    Opened,
     Request,
     Start,
-    Used,
+    StreamEnd,
+    StreamError,
+    UsageUpdate,
 )
-from antiphon.wires.sse import SSESplitter
 
 CODEC = AnthropicCodec()
 REQUEST = Request(model="smart", messages=())
@@ -120,16 +120,16 @@ GOLDEN_EVENTS = [
         "claude-opus-5-5",
         Usage(input=472, cache_write=30, cache_read=20, output=2),
     ),
-    Opened(0, "thinking"),
-    Grown(0, "A tool "),
-    Grown(0, "knows."),
-    Marked(0, "EqQB", wire="anthropic"),
-    Closed(0),
-    Opened(1, "thinking"),
-    Marked(1, redacted="EmwK", wire="anthropic"),
-    Closed(1),
-    Opened(2, "text"),
-    Marked(
+    BlockStart(0, "thinking"),
+    Delta(0, "A tool "),
+    Delta(0, "knows."),
+    Annotation(0, "EqQB", wire="anthropic"),
+    BlockStop(0),
+    BlockStart(1, "thinking"),
+    Annotation(1, redacted="EmwK", wire="anthropic"),
+    BlockStop(1),
+    BlockStart(2, "text"),
+    Annotation(
         2,
         citation={
             "type": "web_search_result_location",
@@ -139,23 +139,23 @@ GOLDEN_EVENTS = [
             "cited_text": "rain",
         },
     ),
-    Grown(2, "It rains in Zürich."),
-    Closed(2),
-    Opened(3, "tool", "toolu_1", "weather"),
-    Grown(3, '{"city": "Zü'),
-    Grown(3, 'rich"}'),
-    Closed(3),
-    Opened(4, "tool", "toolu_2", "now"),
-    Grown(4, "{}"),
-    Closed(4),
+    Delta(2, "It rains in Zürich."),
+    BlockStop(2),
+    BlockStart(3, "tool", "toolu_1", "weather"),
+    Delta(3, '{"city": "Zü'),
+    Delta(3, 'rich"}'),
+    BlockStop(3),
+    BlockStart(4, "tool", "toolu_2", "now"),
+    Delta(4, "{}"),
+    BlockStop(4),
     Finish("tool_calls"),
-    Used(Usage(input=472, cache_write=30, cache_read=20, output=49, reasoning=40)),
-    Ended(),
+    UsageUpdate(Usage(input=472, cache_write=30, cache_read=20, output=49, reasoning=40)),
+    StreamEnd(),
 ]
 
 
 def written(events: list[Event]) -> bytes:
-    writer = CODEC.writer(REQUEST)
+    writer = CODEC.make_writer(REQUEST)
     return b"".join(writer.write(event) for event in events)
 
 
@@ -228,14 +228,22 @@ def test_the_official_client_reads_what_is_written() -> None:
 def test_usage_that_comes_after_the_finish_is_told() -> None:
     """As other wires tell it: nothing at the start, all of it last."""
     used = Usage(input=9, cache_read=1, output=4, reasoning=2)
-    events = [Start("", "", None), Opened(0, "text"), Grown(0, "Hi"), Closed(0), Finish("stop"), Used(used), Ended()]
+    events = [
+        Start("", "", None),
+        BlockStart(0, "text"),
+        Delta(0, "Hi"),
+        BlockStop(0),
+        Finish("stop"),
+        UsageUpdate(used),
+        StreamEnd(),
+    ]
     message = final_message(written(events))
     assert (message.usage.input_tokens, message.usage.cache_read_input_tokens, message.usage.output_tokens) == (9, 1, 6)
     assert (message.model, message.id[:3]) == ("smart", "msg")
 
 
 def test_a_block_left_open_is_closed_at_the_end() -> None:
-    events = [Start("m", "m"), Opened(0, "text"), Grown(0, "Hi"), Finish("length"), Ended()]
+    events = [Start("m", "m"), BlockStart(0, "text"), Delta(0, "Hi"), Finish("length"), StreamEnd()]
     types = [document["type"] for document in documents(written(events))]
     assert types[-3:] == ["content_block_stop", "message_delta", "message_stop"]
 
@@ -243,37 +251,37 @@ def test_a_block_left_open_is_closed_at_the_end() -> None:
 def test_only_the_first_choice_is_shown() -> None:
     events = [
         Start("m", "m"),
-        Opened(0, "text"),
-        Opened(0, "text", choice=1),
-        Grown(0, "A"),
-        Grown(0, "B", choice=1),
-        Closed(0, choice=1),
+        BlockStart(0, "text"),
+        BlockStart(0, "text", choice=1),
+        Delta(0, "A"),
+        Delta(0, "B", choice=1),
+        BlockStop(0, choice=1),
         Finish("length", choice=1),
-        Closed(0),
+        BlockStop(0),
         Finish("stop"),
-        Ended(),
+        StreamEnd(),
     ]
     message = final_message(written(events))
     assert ([block.text for block in message.content], message.stop_reason) == (["A"], "end_turn")
 
 
 def test_a_stream_without_finish_is_never_shown_as_complete() -> None:
-    found = documents(written([Start("m", "m"), Opened(0, "text"), Grown(0, "Hi"), Closed(0), Ended()]))
+    found = documents(written([Start("m", "m"), BlockStart(0, "text"), Delta(0, "Hi"), BlockStop(0), StreamEnd()]))
     assert found[-1]["type"] == "error"
     assert "message_stop" not in [document["type"] for document in found]
 
 
 def test_a_failure_ends_everything() -> None:
-    writer = CODEC.writer(REQUEST)
+    writer = CODEC.make_writer(REQUEST)
     writer.write(Start("m", "m"))
-    frame = writer.write(Failed("Overloaded", 529))
+    frame = writer.write(StreamError("Overloaded", 529))
     assert documents(frame)[0]["error"]["type"] == "overloaded_error"
-    assert writer.write(Finish("stop")) + writer.write(Ended()) == b""
-    assert documents(CODEC.writer(REQUEST).fail(Truncated("Cut.")))[0]["error"]["message"] == "Cut."
+    assert writer.write(Finish("stop")) + writer.write(StreamEnd()) == b""
+    assert documents(CODEC.make_writer(REQUEST).fail(Truncated("Cut.")))[0]["error"]["message"] == "Cut."
 
 
 def test_a_refusal_block_is_text() -> None:
-    events = [Start("m", "m"), Opened(0, "refusal"), Grown(0, "No."), Closed(0), Finish("refusal"), Ended()]
+    events = [Start("m", "m"), BlockStart(0, "refusal"), Delta(0, "No."), BlockStop(0), Finish("refusal"), StreamEnd()]
     message = final_message(written(events))
     assert (message.content[0].text, message.stop_reason) == ("No.", "refusal")
 
@@ -281,19 +289,19 @@ def test_a_refusal_block_is_text() -> None:
 def test_thinking_of_another_wire_survives_the_way_through_a_client() -> None:
     events: list[Event] = [
         Start("m", "m"),
-        Opened(0, "thinking", "rs_1"),
-        Grown(0, "Hm."),
-        Marked(0, redacted="enc", wire="responses"),
-        Closed(0),
-        Opened(1, "tool", "t1", "now"),
-        Marked(1, "thought", wire="gemini"),
-        Closed(1),
-        Opened(2, "tool", "t2", "now"),
-        Grown(2, '{"a":1}'),
-        Marked(2, "late", wire="gemini"),
-        Closed(2),
+        BlockStart(0, "thinking", "rs_1"),
+        Delta(0, "Hm."),
+        Annotation(0, redacted="enc", wire="responses"),
+        BlockStop(0),
+        BlockStart(1, "tool", "t1", "now"),
+        Annotation(1, "thought", wire="gemini"),
+        BlockStop(1),
+        BlockStart(2, "tool", "t2", "now"),
+        Delta(2, '{"a":1}'),
+        Annotation(2, "late", wire="gemini"),
+        BlockStop(2),
         Finish("tool_calls"),
-        Ended(),
+        StreamEnd(),
     ]
     message = final_message(written(events))
     turn = {"role": "assistant", "content": [block.to_dict() for block in message.content]}
@@ -304,8 +312,8 @@ def test_thinking_of_another_wire_survives_the_way_through_a_client() -> None:
 
 
 def test_a_web_citation_of_another_wire_is_shown() -> None:
-    cited = Marked(0, citation={"type": "url_citation", "url": "https://x", "title": "X"})
-    events = [Start("m", "m"), Opened(0, "text"), Grown(0, "A"), cited, Closed(0), Finish("stop"), Ended()]
+    cited = Annotation(0, citation={"type": "url_citation", "url": "https://x", "title": "X"})
+    events = [Start("m", "m"), BlockStart(0, "text"), Delta(0, "A"), cited, BlockStop(0), Finish("stop"), StreamEnd()]
     assert final_message(written(events)).content[0].citations[0].url == "https://x"
 
 
@@ -325,32 +333,32 @@ def test_a_compatible_server_may_put_contents_into_the_opening(stream: Any, read
         )
     )
     assert events[1:] == [
-        Opened(0, "thinking"),
-        Grown(0, "Hm"),
-        Closed(0),
-        Opened(1, "text"),
-        Grown(1, "Hi"),
-        Closed(1),
-        Opened(2, "tool", "t", "f"),
-        Grown(2, '{"a":1}'),
-        Closed(2),
+        BlockStart(0, "thinking"),
+        Delta(0, "Hm"),
+        BlockStop(0),
+        BlockStart(1, "text"),
+        Delta(1, "Hi"),
+        BlockStop(1),
+        BlockStart(2, "tool", "t", "f"),
+        Delta(2, '{"a":1}'),
+        BlockStop(2),
     ]
 
 
 def test_a_refusal_in_a_stream_is_explained(stream: Any, read_stream: Any) -> None:
     delta = {"stop_reason": "refusal", "stop_details": {"type": "refusal", "explanation": "Not this."}}
     events = read_stream(stream(GOLDEN[0], {"type": "message_delta", "delta": delta, "usage": {"output_tokens": 1}}))
-    assert events[1:5] == [Opened(0, "refusal"), Grown(0, "Not this."), Closed(0), Finish("refusal")]
+    assert events[1:5] == [BlockStart(0, "refusal"), Delta(0, "Not this."), BlockStop(0), Finish("refusal")]
 
 
 def test_a_stream_that_only_lacks_its_marker_ends(stream: Any, read_stream: Any) -> None:
     assert read_stream(stream(*GOLDEN[:-1])) == GOLDEN_EVENTS
-    assert read_stream(stream(*GOLDEN[:4])) == [*GOLDEN_EVENTS[:3], Closed(0)]
+    assert read_stream(stream(*GOLDEN[:4])) == [*GOLDEN_EVENTS[:3], BlockStop(0)]
 
 
 def test_an_error_ends_what_is_read(stream: Any, read_stream: Any) -> None:
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
-    assert read_stream(stream(error, *GOLDEN)) == [Failed("Overloaded", 529)]
+    assert read_stream(stream(error, *GOLDEN)) == [StreamError("Overloaded", 529)]
 
 
 @pytest.mark.parametrize(
@@ -363,7 +371,7 @@ def test_an_error_ends_what_is_read(stream: Any, read_stream: Any) -> None:
 )
 def test_what_the_wire_forbids(frame: bytes) -> None:
     with pytest.raises(BadAnswer):
-        CODEC.reader().read(frame)
+        CODEC.make_reader().read(frame)
 
 
 @pytest.mark.parametrize("index", [-1, 0, 1])
@@ -377,7 +385,7 @@ def test_a_piece_of_a_block_that_is_not_open_is_not_lost_in_silence(stream: Any,
 
 
 def test_a_tool_whose_input_is_no_object() -> None:
-    reader = CODEC.reader()
+    reader = CODEC.make_reader()
     reader.read(b"data: " + msgspec.json.encode(GOLDEN[0]) + b"\n\n")
     opening = b'{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","input":[]}}'
     with pytest.raises(BadAnswer):
@@ -403,20 +411,24 @@ def arguments(draw: st.DrawFn) -> list[str]:
 def blocks(draw: st.DrawFn, index: int) -> list[Event]:
     kind = draw(st.sampled_from(("text", "thinking", "redacted", "tool", "call")))
     if kind == "tool":
-        opened: list[Event] = [Opened(index, "tool", f"t{index}", draw(names))]
+        opened: list[Event] = [BlockStart(index, "tool", f"t{index}", draw(names))]
         if draw(st.booleans()):
-            opened.append(Marked(index, draw(texts), wire="gemini"))
-        return [*opened, *(Grown(index, text) for text in draw(arguments())), Closed(index)]
+            opened.append(Annotation(index, draw(texts), wire="gemini"))
+        return [*opened, *(Delta(index, text) for text in draw(arguments())), BlockStop(index)]
     if kind == "call":
-        return [Opened(index, "tool", f"t{index}", draw(names)), Grown(index, "{}"), Closed(index)]
+        return [BlockStart(index, "tool", f"t{index}", draw(names)), Delta(index, "{}"), BlockStop(index)]
     if kind == "redacted":
-        return [Opened(index, "thinking"), Marked(index, redacted=draw(texts), wire="anthropic"), Closed(index)]
-    grown: list[Event] = [Grown(index, text) for text in draw(st.lists(texts, min_size=1, max_size=4))]
+        return [
+            BlockStart(index, "thinking"),
+            Annotation(index, redacted=draw(texts), wire="anthropic"),
+            BlockStop(index),
+        ]
+    grown: list[Event] = [Delta(index, text) for text in draw(st.lists(texts, min_size=1, max_size=4))]
     if kind == "text":
-        return [Opened(index, "text"), *grown, Closed(index)]
+        return [BlockStart(index, "text"), *grown, BlockStop(index)]
     signed = draw(st.sampled_from(("anthropic", "gemini", "")))
-    marks: list[Event] = [Marked(index, draw(texts), wire=signed)] if signed else []
-    return [Opened(index, "thinking"), *grown, *marks, Closed(index)]
+    marks: list[Event] = [Annotation(index, draw(texts), wire=signed)] if signed else []
+    return [BlockStart(index, "thinking"), *grown, *marks, BlockStop(index)]
 
 
 _TOLD = ("input", "cache_read", "cache_write", "output", "reasoning")
@@ -433,14 +445,14 @@ def streams(draw: st.DrawFn) -> list[Event]:
     events.append(
         Finish("stop", sequence) if sequence else Finish(draw(st.sampled_from(("stop", "length", "refusal"))))
     )
-    return [*events, Used(draw(usages)), Ended()]
+    return [*events, UsageUpdate(draw(usages)), StreamEnd()]
 
 
 @given(streams())
 @settings(max_examples=150, deadline=None)
 def test_what_is_written_reads_back(events: list[Event]) -> None:
     data = written(events)
-    splitter, reader = SSESplitter(), CODEC.reader()
+    splitter, reader = SSESplitter(), CODEC.make_reader()
     found = [event for frame in splitter.feed(data) for event in reader.read(frame)] + reader.close()
     start = found[0]
     assert isinstance(start, Start)
@@ -471,7 +483,7 @@ def test_every_stream_is_well_formed(events: list[Event]) -> None:
                 assert document["index"] == at
                 at = None
     assert at is None
-    sent = "".join(event.text for event in events if isinstance(event, Grown))
+    sent = "".join(event.text for event in events if isinstance(event, Delta))
     assert all(isinstance(json.loads(text), dict) and text in sent for text in pieces.values())
     assert final_message(written(events)) is not None
 
@@ -481,7 +493,7 @@ def test_every_stream_is_well_formed(events: list[Event]) -> None:
 def test_any_split_reads_the_same(events: list[Event], data: st.DataObject) -> None:
     whole = written(events)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=20)))
-    splitter, reader = SSESplitter(), CODEC.reader()
+    splitter, reader = SSESplitter(), CODEC.make_reader()
     found: list[Event] = []
     for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
         for frame in splitter.feed(whole[start:end]):

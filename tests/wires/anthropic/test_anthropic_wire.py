@@ -20,7 +20,7 @@ from antiphon.errors import (
 )
 from antiphon.types import Usage
 from antiphon.wires.anthropic import CountTokens, Messages
-from antiphon.wires.carried import Carried, pack
+from antiphon.wires.translation.foreign_signatures import Carried, pack
 
 MESSAGES, COUNT = Messages(), CountTokens()
 
@@ -151,7 +151,7 @@ def test_headers_that_travel() -> None:
 def test_a_heartbeat_is_a_ping() -> None:
     watch = watched(MESSAGES.heartbeat)
     assert not watch.committed
-    assert MESSAGES.splitter().feed(MESSAGES.heartbeat) == [MESSAGES.heartbeat]
+    assert MESSAGES.make_splitter().feed(MESSAGES.heartbeat) == [MESSAGES.heartbeat]
 
 
 WHOLE = {
@@ -172,7 +172,7 @@ WHOLE = {
 
 
 def test_whole_reads_usage_and_output() -> None:
-    whole = MESSAGES.whole(msgspec.json.encode(WHOLE))
+    whole = MESSAGES.read_whole(msgspec.json.encode(WHOLE))
     assert whole.usage == Usage(input=10, output=20)
     assert whole.output_bytes == 5 + 2 + len("now") + len('{"zone":"UTC"}')
 
@@ -192,12 +192,12 @@ def test_whole_reads_usage_and_output() -> None:
 )
 def test_whole_refuses_what_is_no_answer(answer: bytes) -> None:
     with pytest.raises(BadAnswer):
-        MESSAGES.whole(answer)
+        MESSAGES.read_whole(answer)
 
 
 def test_an_error_with_status_200_says_what_the_provider_said() -> None:
     with pytest.raises(BadAnswer, match="Overloaded"):
-        MESSAGES.whole(b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}')
+        MESSAGES.read_whole(b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}')
 
 
 START = {
@@ -217,16 +217,16 @@ PING = {"type": "ping"}
 
 
 def watched(*frames: bytes) -> Any:
-    watch = MESSAGES.watch(MESSAGES.peek(body(stream=True)), False)
+    watch = MESSAGES.start_stream(MESSAGES.peek(body(stream=True)), False)
     for frame in frames:
-        assert watch.frame(frame) is frame
+        assert watch.feed(frame) is frame
     return watch
 
 
 def test_watch_commits_at_the_first_output(stream: Any) -> None:
     watch = watched(stream(START), stream(PING), b": comment\n\n", stream(OPEN_TEXT))
     assert not watch.committed
-    watch.frame(stream(GROW_TEXT))
+    watch.feed(stream(GROW_TEXT))
     assert watch.committed
     assert not watch.complete
 
@@ -250,7 +250,7 @@ def test_watch_of_a_whole_stream(stream: Any) -> None:
     watch = watched(*map(stream, (START, PING, OPEN_TEXT, GROW_TEXT, STOP_TEXT, DELTA)))
     assert watch.complete
     assert not watch.ended
-    watch.frame(stream(STOP))
+    watch.feed(stream(STOP))
     assert watch.ended
     assert (watch.usage, watch.output_bytes, watch.error) == (Usage(input=25, output=15), 2, None)
 
@@ -322,7 +322,7 @@ def test_end_frame_ends_a_stream(stream: Any) -> None:
 )
 def test_errors_have_the_shape_of_the_wire(error: CallError, kind: str) -> None:
     error.call_id = "call_1"
-    assert msgspec.json.decode(MESSAGES.error_body(error)) == {
+    assert msgspec.json.decode(MESSAGES.write_error_body(error)) == {
         "type": "error",
         "error": {"type": kind, "message": "x", "details": {"error_code": error.code}},
         "request_id": "call_1",
@@ -332,11 +332,11 @@ def test_errors_have_the_shape_of_the_wire(error: CallError, kind: str) -> None:
 def test_a_providers_error_object_is_kept() -> None:
     told = {"type": "not_found_error", "message": "Gone.", "details": {"error_code": "thread_not_found"}}
     error = UpstreamStatus("x", status=404, body=msgspec.json.encode({"type": "error", "error": told}), headers=())
-    assert msgspec.json.decode(MESSAGES.error_body(error)) == {"type": "error", "error": told, "request_id": None}
+    assert msgspec.json.decode(MESSAGES.write_error_body(error)) == {"type": "error", "error": told, "request_id": None}
 
 
 def test_error_frame_is_an_error_event() -> None:
-    frame = MESSAGES.error_frame(Truncated("Cut."))
+    frame = MESSAGES.write_error_frame(Truncated("Cut."))
     assert frame.startswith(b'event: error\ndata: {"type":"error"')
     assert frame.endswith(b"\n\n")
 
@@ -352,28 +352,30 @@ def test_error_frame_is_an_error_event() -> None:
     ],
 )
 def test_refusal_says_what_the_provider_said(answer: bytes, message: str) -> None:
-    assert MESSAGES.refusal(answer) == message
+    assert MESSAGES.read_error_message(answer) == message
 
 
 def test_count_tokens_needs_no_limit_and_costs_nothing() -> None:
     envelope = COUNT.peek(body(max_tokens=...))
     assert not envelope.stream
-    whole = COUNT.whole(b'{"input_tokens":2095}')
+    whole = COUNT.read_whole(b'{"input_tokens":2095}')
     assert (whole.usage, whole.output_bytes) == (Usage(), 0)
 
 
 @pytest.mark.parametrize("answer", [b"{}", b'{"input_tokens":"12"}', b'{"type":"error","error":{"message":"no"}}'])
 def test_count_tokens_refuses_what_is_no_count(answer: bytes) -> None:
     with pytest.raises(BadAnswer):
-        COUNT.whole(answer)
+        COUNT.read_whole(answer)
 
 
 def test_counted_counts_text_tools_and_images_but_no_base64() -> None:
-    plain = COUNT.input_bytes(COUNT.peek(body(messages=[{"role": "user", "content": "x" * 400}], system="y" * 40)))
+    plain = COUNT.count_input_bytes(
+        COUNT.peek(body(messages=[{"role": "user", "content": "x" * 400}], system="y" * 40))
+    )
     assert plain == 440
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 1_000_000}}
     result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "z" * 80}, image]}
-    counted = COUNT.input_bytes(COUNT.peek(body(messages=[{"role": "user", "content": [image, result]}])))
+    counted = COUNT.count_input_bytes(COUNT.peek(body(messages=[{"role": "user", "content": [image, result]}])))
     assert counted == 2 * 1600 * 4 + 80
     tools = [{"name": "now", "input_schema": {"type": "object"}}]
-    assert COUNT.input_bytes(COUNT.peek(body(tools=tools))) > 40
+    assert COUNT.count_input_bytes(COUNT.peek(body(tools=tools))) > 40

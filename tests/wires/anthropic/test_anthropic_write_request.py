@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from antiphon.errors import BadRequest
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.neutral import (
     Audio,
     File,
     Format,

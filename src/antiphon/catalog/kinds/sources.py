@@ -1,6 +1,6 @@
 """Where credentials that expire come from: what each source needs, may be told and is recognised by.
 
-A row names one (``identity``); ``antiphon.identity`` asks it. Everything here can be said without its library.
+A row names one (``identity``); ``antiphon.credentials`` asks it. Everything here can be said without its library.
 """
 
 from collections.abc import Mapping

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from antiphon.wires.citations import flat, page_of, title_of
-from antiphon.wires.neutral import Text
+from antiphon.wires.translation.citations import flat, page_of, title_of
+from antiphon.wires.translation.neutral import Text
 
 _OWN = frozenset(
     (

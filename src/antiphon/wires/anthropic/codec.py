@@ -1,4 +1,4 @@
-"""The Messages wire as a codec: to and from the neutral form; see :class:`antiphon.wires.codec.Codec`."""
+"""The Messages wire as a codec: to and from the neutral form; see :class:`antiphon.wires.translation.codec.Codec`."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from antiphon.wires.anthropic.reader import Reader
 from antiphon.wires.anthropic.reply import read_reply, write_reply
 from antiphon.wires.anthropic.write_request import write_request
 from antiphon.wires.anthropic.writer import Writer
-from antiphon.wires.codec import Written
-from antiphon.wires.neutral import Reply, Request
-from antiphon.wires.spelling import Spellings
 from antiphon.wires.sse import SSESplitter
+from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.field_names import Spellings
+from antiphon.wires.translation.neutral import Reply, Request
 
 _SPELLINGS: Spellings = {
     "filename": ("title",),
@@ -34,7 +34,7 @@ class AnthropicCodec:
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request(document, model, stream)
 
-    def write_request(self, request: Request, target: Target) -> Written:
+    def write_request(self, request: Request, target: Target) -> WrittenRequest:
         return write_request(request, target)
 
     def read_reply(self, body: bytes) -> Reply:
@@ -43,11 +43,11 @@ class AnthropicCodec:
     def write_reply(self, reply: Reply, request: Request) -> bytes:
         return write_reply(reply, request)
 
-    def splitter(self) -> SSESplitter:
+    def make_splitter(self) -> SSESplitter:
         return SSESplitter()
 
-    def reader(self) -> Reader:
+    def make_reader(self) -> Reader:
         return Reader()
 
-    def writer(self, request: Request) -> Writer:
+    def make_writer(self, request: Request) -> Writer:
         return Writer(request)

@@ -1,11 +1,11 @@
 """POST /v1/messages/count_tokens, to and from other wires (API reference, "Count tokens in a Message")."""
 
 from antiphon.wires.anthropic.codec import AnthropicCodec
-from antiphon.wires.counting import Counter
+from antiphon.wires.translation.token_counts import Counter
 
 
 class CountTokensCodec(Counter):
-    """See :class:`antiphon.wires.counting.Counter`."""
+    """See :class:`antiphon.wires.translation.token_counts.Counter`."""
 
     codec = AnthropicCodec
     takes = frozenset(

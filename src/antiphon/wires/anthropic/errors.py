@@ -50,7 +50,7 @@ def type_of(status: int) -> str:
     return TYPES.get(status) or ("invalid_request_error" if status < 500 else "api_error")
 
 
-def error_body(error: CallError) -> bytes:
+def write_error_body(error: CallError) -> bytes:
     """Return any error of ours in this wire's shape; a provider's error object of this shape is kept as it came."""
     told = _told(error.body) if isinstance(error, UpstreamStatus) else None
     if told is None:
@@ -58,9 +58,9 @@ def error_body(error: CallError) -> bytes:
     return _encode({"type": "error", "error": told, "request_id": error.call_id or None})
 
 
-def error_frame(error: CallError) -> bytes:
+def write_error_frame(error: CallError) -> bytes:
     """Return the event that admits a break; the official clients raise it as an API error."""
-    return frame_of(b"error", error_body(error))
+    return frame_of(b"error", write_error_body(error))
 
 
 def _told(body: bytes) -> dict[str, Any] | None:
@@ -83,7 +83,7 @@ def problem(error: object) -> tuple[str, str]:
     return "", str(error)
 
 
-def refusal(body: bytes) -> str:
+def read_error_message(body: bytes) -> str:
     """Return the message of a provider's error body, or an excerpt of it."""
     try:
         document = msgspec.json.decode(body)

@@ -28,7 +28,7 @@ class Block(msgspec.Struct):
     input: msgspec.Raw | msgspec.UnsetType = _UNSET
 
 
-class Delta(msgspec.Struct):
+class DeltaBody(msgspec.Struct):
     type: str | None = None
     text: Any = None
     thinking: Any = None
@@ -60,7 +60,7 @@ class Event(msgspec.Struct):
     index: int = 0
     message: Message | None = None
     content_block: Block | None = None
-    delta: Delta | None = None
+    delta: DeltaBody | None = None
     usage: msgspec.Raw | msgspec.UnsetType = _UNSET
     error: Any = None
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from antiphon.wires import body as bodies
-from antiphon.wires.carried import MARK, unpack
+from antiphon.wires.translation.foreign_signatures import MARK, unpack
 
 _MARKED = b'"' + MARK.encode()
 _encode = msgspec.json.Encoder().encode

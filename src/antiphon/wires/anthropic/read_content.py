@@ -9,9 +9,9 @@ import msgspec
 from antiphon.errors import BadRequest
 from antiphon.wires.anthropic import shape
 from antiphon.wires.anthropic.typed import misshapen
-from antiphon.wires.carried import unpack
-from antiphon.wires.media import read_text
-from antiphon.wires.neutral import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
+from antiphon.wires.translation.foreign_signatures import unpack
+from antiphon.wires.translation.media import read_text
+from antiphon.wires.translation.neutral import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 
 WIRE = "anthropic"
 

@@ -8,7 +8,7 @@ from antiphon.errors import BadRequest, NotFound
 from antiphon.wires.anthropic import shape
 from antiphon.wires.anthropic.read_content import WIRE, messages_of, text_of
 from antiphon.wires.anthropic.typed import misshapen
-from antiphon.wires.neutral import Format, Reasoning, Request, Text, Tool, ToolChoice
+from antiphon.wires.translation.neutral import Format, Reasoning, Request, Text, Tool, ToolChoice
 
 _MODES = {"auto": "auto", "any": "required", "tool": "tool", "none": "none"}
 _TIERS = {"standard_only": "default"}
@@ -25,7 +25,7 @@ _TUNING = ("input_examples", "allowed_callers", "eager_input_streaming", "defer_
 
 
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
-    """See :meth:`antiphon.wires.codec.Codec.read_request`.
+    """See :meth:`antiphon.wires.translation.codec.Codec.read_request`.
 
     Raises :class:`~antiphon.errors.NotFound` as well, for a message thread that no other wire holds.
     """

@@ -1,17 +1,27 @@
-"""Reads a Messages stream into neutral events; see :class:`antiphon.wires.codec.EventReader`."""
+"""Reads a Messages stream into neutral events; see :class:`antiphon.wires.translation.codec.StreamReader`."""
 
 from collections.abc import Callable
 from typing import Any, Literal
 
 from antiphon.errors import BadAnswer
 from antiphon.wires.anthropic import errors, stops
-from antiphon.wires.anthropic.frames import Block, Delta, Event, event_of
+from antiphon.wires.anthropic.frames import Block, DeltaBody, Event, event_of
 from antiphon.wires.anthropic.read_content import WIRE
 from antiphon.wires.anthropic.reply import arguments_of
 from antiphon.wires.anthropic.usage import Counts
-from antiphon.wires.carried import Carried, unpack
-from antiphon.wires.neutral import Closed, Ended, Failed, Finish, Grown, Marked, Opened, Start, Used
-from antiphon.wires.neutral import Event as Neutral
+from antiphon.wires.translation.foreign_signatures import Carried, unpack
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
+    Delta,
+    Finish,
+    Start,
+    StreamEnd,
+    StreamError,
+    UsageUpdate,
+)
+from antiphon.wires.translation.neutral import Event as Neutral
 
 _Kind = Literal["text", "thinking", "tool", "refusal"]
 _KINDS: dict[str, _Kind] = {
@@ -55,7 +65,7 @@ class Reader:
         if event.error is not None or event.type == "error":
             self._over = True
             kind, message = errors.problem(event.error)
-            return [Failed(message, errors.STATUSES.get(kind, 0))]
+            return [StreamError(message, errors.STATUSES.get(kind, 0))]
         return []
 
     def close(self) -> list[Neutral]:
@@ -63,7 +73,7 @@ class Reader:
         if self._over:
             return []
         events = self._close()
-        return [*events, Ended()] if self._stopped else events
+        return [*events, StreamEnd()] if self._stopped else events
 
     def _start(self, event: Event) -> list[Neutral]:
         message = event.message
@@ -95,14 +105,14 @@ class Reader:
         """Return what a block's opening says; compatible servers put whole contents there."""
         if block.type == "tool_use":
             known, name = _word(block.id), _word(block.name)
-            events: list[Neutral] = [Opened(index, "tool", known, name)]
+            events: list[Neutral] = [BlockStart(index, "tool", known, name)]
             if carried := self._signatures.pop(known, None):
-                events.append(Marked(index, carried.signature, wire=carried.wire))
+                events.append(Annotation(index, carried.signature, wire=carried.wire))
             arguments = arguments_of(block)
             return events if arguments == "{}" else [*events, *self._more(arguments)]
         if block.type == "redacted_thinking":
-            return [Opened(index, "thinking"), Marked(index, redacted=_word(block.data), wire=WIRE)]
-        opened = [Opened(index, _KINDS[block.type]), *self._more(_word(block.text) or _word(block.thinking))]
+            return [BlockStart(index, "thinking"), Annotation(index, redacted=_word(block.data), wire=WIRE)]
+        opened = [BlockStart(index, _KINDS[block.type]), *self._more(_word(block.text) or _word(block.thinking))]
         return [*opened, *self._signed(_word(block.signature))]
 
     def _grow(self, event: Event) -> list[Neutral]:
@@ -120,20 +130,20 @@ class Reader:
         if type(text) is not str or not text:
             return []
         self._grew = True
-        return [Grown(self._next, text)]
+        return [Delta(self._next, text)]
 
     def _signed(self, signature: Any) -> list[Neutral]:
         if type(signature) is not str or not signature:
             return []
         carried = unpack(signature)
         if carried is None:
-            return [Marked(self._next, signature, wire=WIRE)]
+            return [Annotation(self._next, signature, wire=WIRE)]
         if not carried.signature and not carried.redacted:
             return []
-        return [Marked(self._next, carried.signature, carried.redacted, wire=carried.wire)]
+        return [Annotation(self._next, carried.signature, carried.redacted, wire=carried.wire)]
 
     def _cite(self, citation: Any) -> list[Neutral]:
-        return [Marked(self._next, citation=citation)] if type(citation) is dict else []
+        return [Annotation(self._next, citation=citation)] if type(citation) is dict else []
 
     def _stop(self, event: Event) -> list[Neutral]:
         return self._close() if event.index == self._at else []
@@ -143,8 +153,8 @@ class Reader:
             return []
         events: list[Neutral] = []
         if self._kind == "tool" and not self._grew:
-            events.append(Grown(self._next, "{}"))  # no arguments are an empty object
-        events.append(Closed(self._next))
+            events.append(Delta(self._next, "{}"))  # no arguments are an empty object
+        events.append(BlockStop(self._next))
         self._at = None
         self._next += 1
         return events
@@ -158,10 +168,10 @@ class Reader:
             events += self._close()
             if words := stops.explanation(event.delta):
                 index, self._next = self._next, self._next + 1
-                events += [Opened(index, "refusal"), Grown(index, words), Closed(index)]
+                events += [BlockStart(index, "refusal"), Delta(index, words), BlockStop(index)]
             events.append(stops.read(event.delta))
         if usage is not None:
-            events.append(Used(usage))
+            events.append(UsageUpdate(usage))
         return events
 
     def _end(self, event: Event) -> list[Neutral]:
@@ -169,14 +179,14 @@ class Reader:
         events = self._close()
         if not self._stopped:
             events.append(Finish("tool_calls" if self._kind == "tool" else "stop"))
-        return [*events, Ended()]
+        return [*events, StreamEnd()]
 
 
 def _word(value: Any) -> str:
     return value if type(value) is str else ""
 
 
-_DELTAS: dict[Any, Callable[[Reader, Delta], list[Neutral]]] = {
+_DELTAS: dict[Any, Callable[[Reader, DeltaBody], list[Neutral]]] = {
     "text_delta": lambda reader, delta: reader._more(delta.text),
     "thinking_delta": lambda reader, delta: reader._more(delta.thinking),
     "input_json_delta": lambda reader, delta: reader._more(delta.partial_json),

@@ -12,9 +12,21 @@ from antiphon.wires.anthropic import citations, errors, stops, usage
 from antiphon.wires.anthropic.frames import Block, excerpt, message_of
 from antiphon.wires.anthropic.read_content import WIRE, thinking_of
 from antiphon.wires.anthropic.write_content import input_of
-from antiphon.wires.carried import Carried, pack, unpack
-from antiphon.wires.media import playable, text_of
-from antiphon.wires.neutral import Audio, Choice, File, Image, Part, Refusal, Reply, Request, Text, Thinking, ToolCall
+from antiphon.wires.translation.foreign_signatures import Carried, pack, unpack
+from antiphon.wires.translation.media import playable, text_of
+from antiphon.wires.translation.neutral import (
+    Audio,
+    Choice,
+    File,
+    Image,
+    Part,
+    Refusal,
+    Reply,
+    Request,
+    Text,
+    Thinking,
+    ToolCall,
+)
 
 _ID = "msg_"
 _UNSET = msgspec.UNSET
@@ -22,7 +34,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def read_reply(body: bytes) -> Reply:
-    """See :meth:`antiphon.wires.codec.Codec.read_reply`. Blocks that only this wire has are not shown."""
+    """See :meth:`antiphon.wires.translation.codec.Codec.read_reply`. Blocks that only this wire has are not shown."""
     message = message_of(body)
     if message.error is not None or message.type == "error":
         raise BadAnswer(f"The provider reported an error: {errors.problem(message.error)[1]}")
@@ -70,7 +82,7 @@ def arguments_of(block: Block) -> str:
 
 
 def write_reply(reply: Reply, request: Request) -> bytes:
-    """See :meth:`antiphon.wires.codec.Codec.write_reply`. This wire has one answer: the first."""
+    """See :meth:`antiphon.wires.translation.codec.Codec.write_reply`. This wire has one answer: the first."""
     choice = reply.choices[0]
     content = [block for part in choice.parts for block in _BLOCKS[type(part)](part)]
     thought = any(block["type"] in ("thinking", "redacted_thinking") for block in content)

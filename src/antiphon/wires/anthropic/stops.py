@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from antiphon.wires.anthropic.frames import Delta, Message
-from antiphon.wires.neutral import Finish, FinishReason
+from antiphon.wires.anthropic.frames import DeltaBody, Message
+from antiphon.wires.translation.neutral import Finish, FinishReason
 
 _READ: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -24,13 +24,13 @@ _WRITTEN: dict[FinishReason, str] = {
 }
 
 
-def read(told: Message | Delta) -> Finish:
+def read(told: Message | DeltaBody) -> Finish:
     """Return the finish of a whole answer or a ``message_delta``; a reason that is not known is an ordinary stop."""
     sequence = told.stop_sequence
     return Finish(_READ.get(told.stop_reason or "", "stop"), sequence if type(sequence) is str else "")
 
 
-def explanation(told: Message | Delta) -> str:
+def explanation(told: Message | DeltaBody) -> str:
     """Return the words in which a refusal is explained, if any."""
     details = told.stop_details
     words = details.get("explanation") if type(details) is dict else None

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from antiphon.types import Usage
-from antiphon.wires.wire import service_tier
+from antiphon.wires.wire import read_service_tier
 
 _LIMIT = 1_000_000_000
 """More tokens than any one call can have; a larger count is a fault of the provider."""
@@ -100,7 +100,7 @@ class Counts:
         if usage.iterations is not None:
             self._beside = [each for each in usage.iterations if each.type in _BESIDE]
             self._others = {_ELSEWHERE[each.type] for each in usage.iterations if each.type in _ELSEWHERE}
-        self._tier = service_tier(usage.service_tier, usage.speed, usage.inference_geo) or self._tier
+        self._tier = read_service_tier(usage.service_tier, usage.speed, usage.inference_geo) or self._tier
 
     def usage(self) -> Usage | None:
         """Return the buckets, or ``None`` where the counts are missing, malformed, negative or impossibly large."""
@@ -120,7 +120,7 @@ class Counts:
             output=self._output - reasoning,
             reasoning=reasoning,
             searches=self._searches,
-            service_tier=service_tier(self._tier, *self._others) if self._others else self._tier,
+            service_tier=read_service_tier(self._tier, *self._others) if self._others else self._tier,
         )
         return _with(counted, self._beside) if self._beside else counted
 

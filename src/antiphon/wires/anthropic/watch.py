@@ -5,9 +5,9 @@ import msgspec
 from antiphon.errors import CallError, UpstreamError
 from antiphon.types import Usage
 from antiphon.wires.anthropic import errors
-from antiphon.wires.anthropic.frames import Block, Delta, Event, event_of
+from antiphon.wires.anthropic.frames import Block, DeltaBody, Event, event_of
 from antiphon.wires.anthropic.usage import Counts
-from antiphon.wires.wire import BYTES_PER_TOKEN, text_bytes
+from antiphon.wires.wire import BYTES_PER_TOKEN, count_text_bytes
 
 _PREAMBLE = frozenset(("text", "thinking"))
 """Blocks whose opening shows nothing yet."""
@@ -39,7 +39,7 @@ class StreamWatch:
         output = max(usage.output, -(-self.output_bytes // BYTES_PER_TOKEN))
         return msgspec.structs.replace(usage, output=output, estimated=True)
 
-    def frame(self, frame: bytes) -> bytes:
+    def feed(self, frame: bytes) -> bytes:
         event = event_of(frame)
         if event.delta is not None and event.type == "content_block_delta":
             self._grown(event.delta)
@@ -54,14 +54,14 @@ class StreamWatch:
             self._told(event)
         return frame
 
-    def _grown(self, delta: Delta) -> None:
-        size = text_bytes(delta.text) + text_bytes(delta.thinking) + text_bytes(delta.partial_json)
+    def _grown(self, delta: DeltaBody) -> None:
+        size = count_text_bytes(delta.text) + count_text_bytes(delta.thinking) + count_text_bytes(delta.partial_json)
         if size:
             self.output_bytes += size
             self.committed = True
 
     def _opened(self, block: Block) -> None:
-        size = text_bytes(block.text) + text_bytes(block.thinking) + text_bytes(block.name)
+        size = count_text_bytes(block.text) + count_text_bytes(block.thinking) + count_text_bytes(block.name)
         self.output_bytes += size
         if size or block.type not in _PREAMBLE:
             self.committed = True

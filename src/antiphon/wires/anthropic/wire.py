@@ -22,7 +22,7 @@ from antiphon.wires.anthropic.own import without_carried
 from antiphon.wires.anthropic.typed import misshapen
 from antiphon.wires.anthropic.watch import StreamWatch
 from antiphon.wires.sse import SSESplitter
-from antiphon.wires.wire import BYTES_PER_TOKEN, Encoded, Envelope, Whole, text_bytes
+from antiphon.wires.wire import BYTES_PER_TOKEN, EncodedBody, Envelope, WholeAnswer, count_text_bytes
 
 _MODEL_LIMIT = 256
 _UNSET = msgspec.UNSET
@@ -95,21 +95,21 @@ class Anthropic:
         streamed = stream if stream is not None else bool(getattr(request, "stream", None))
         return Envelope(name, streamed, True, 1, document)
 
-    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`."""
         if MODEL_IN_PATH in target.quirks:
             body = msgspec.json.encode(hosted(envelope.document))
         elif "model" in envelope.document and target.model != envelope.document["model"]:
             body = bodies.replace(body, "model", msgspec.json.encode(target.model))
-        return Encoded(without_carried(body, envelope.document))
+        return EncodedBody(without_carried(body, envelope.document))
 
-    def watch(self, envelope: Envelope, hides_usage: bool) -> StreamWatch:
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> StreamWatch:
         return StreamWatch()
 
-    def splitter(self) -> SSESplitter:
+    def make_splitter(self) -> SSESplitter:
         return SSESplitter()
 
-    def input_bytes(self, envelope: Envelope) -> int:
+    def count_input_bytes(self, envelope: Envelope) -> int:
         """Return how much was sent, as text; an image counts as much as the text its tokens stand for."""
         document = envelope.document
         size = _content_bytes(document.get("system"))
@@ -117,17 +117,17 @@ class Anthropic:
         tools = document.get("tools")
         return size + (len(msgspec.json.encode(tools)) if tools else 0)
 
-    def error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
+    def list_error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
         return []
 
-    def error_body(self, error: CallError) -> bytes:
-        return errors.error_body(error)
+    def write_error_body(self, error: CallError) -> bytes:
+        return errors.write_error_body(error)
 
-    def error_frame(self, error: CallError) -> bytes:
-        return errors.error_frame(error)
+    def write_error_frame(self, error: CallError) -> bytes:
+        return errors.write_error_frame(error)
 
-    def refusal(self, body: bytes) -> str:
-        return errors.refusal(body)
+    def read_error_message(self, body: bytes) -> str:
+        return errors.read_error_message(body)
 
 
 class Messages(Anthropic):
@@ -136,12 +136,12 @@ class Messages(Anthropic):
     operation = "messages"
     request = _MessagesRequest
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         message = _answer(body)
         if message.content is None:
             raise BadAnswer(f"The provider answered without `content`: {excerpt(body)}")
-        return Whole(usage.read(message.usage), sum(_block_bytes(block) for block in message.content))
+        return WholeAnswer(usage.read(message.usage), sum(_block_bytes(block) for block in message.content))
 
 
 class CountTokens(Anthropic):
@@ -150,11 +150,11 @@ class CountTokens(Anthropic):
     operation = "count_tokens"
     request = _Common
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         if type(_answer(body).input_tokens) is not int:
             raise BadAnswer(f"The provider answered without `input_tokens`: {excerpt(body)}")
-        return Whole(Usage(), 0)
+        return WholeAnswer(Usage(), 0)
 
 
 def _answer(body: bytes) -> Message:
@@ -165,25 +165,25 @@ def _answer(body: bytes) -> Message:
 
 
 def _block_bytes(block: Block) -> int:
-    size = text_bytes(block.text) + text_bytes(block.thinking) + text_bytes(block.name)
+    size = count_text_bytes(block.text) + count_text_bytes(block.thinking) + count_text_bytes(block.name)
     return size if block.input is _UNSET else size + len(bytes(block.input))
 
 
 def _content_bytes(content: Any) -> int:
     """Size of a string or of blocks, as text; results of tools and documents hold blocks of their own."""
     if type(content) is not list:
-        return text_bytes(content)
+        return count_text_bytes(content)
     return sum(_sent_bytes(block) for block in content if type(block) is dict)
 
 
 def _sent_bytes(block: dict[str, Any]) -> int:
-    size = sum(text_bytes(block.get(name)) for name in ("text", "thinking", "name"))
+    size = sum(count_text_bytes(block.get(name)) for name in ("text", "thinking", "name"))
     if block.get("type") == "image":
         size += IMAGE_TOKENS * BYTES_PER_TOKEN
     if type(block.get("input")) is dict:
         size += len(msgspec.json.encode(block["input"]))
     source = block.get("source")
     if type(source) is dict:
-        size += text_bytes(source["data"]) if source.get("type") == "text" and "data" in source else 0
+        size += count_text_bytes(source["data"]) if source.get("type") == "text" and "data" in source else 0
         size += _content_bytes(source.get("content"))
     return size + _content_bytes(block.get("content"))

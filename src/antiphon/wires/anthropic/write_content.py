@@ -13,7 +13,7 @@ from antiphon.errors import BadRequest
 from antiphon.wires.anthropic import citations
 from antiphon.wires.anthropic.read_content import WIRE
 from antiphon.wires.claude.generations import Generation
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.neutral import (
     Audio,
     File,
     Image,

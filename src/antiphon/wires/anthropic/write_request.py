@@ -21,10 +21,10 @@ from antiphon.wires.anthropic.write_thinking import write_thinking
 from antiphon.wires.anthropic.write_tools import write_tools
 from antiphon.wires.claude.generations import Generation, generation_of
 from antiphon.wires.claude.schema import fit
-from antiphon.wires.codec import Written
-from antiphon.wires.media import moved
-from antiphon.wires.neutral import Format, Request
-from antiphon.wires.person import IDENTIFIER, opaque
+from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.media import moved
+from antiphon.wires.translation.neutral import Format, Request
+from antiphon.wires.translation.pseudonym import IDENTIFIER, opaque
 
 _encode = msgspec.json.Encoder().encode
 
@@ -40,8 +40,8 @@ _ONLY_JSON = (
 )
 
 
-def write_request(request: Request, target: Target) -> Written:
-    """See :meth:`antiphon.wires.codec.Codec.write_request`."""
+def write_request(request: Request, target: Target) -> WrittenRequest:
+    """See :meth:`antiphon.wires.translation.codec.Codec.write_request`."""
     if request.n > 1:
         raise BadRequest(f"`n` is {request.n}; the provider of this model gives one answer to a call.", param="n")
     if request.modalities:
@@ -69,7 +69,7 @@ def write_request(request: Request, target: Target) -> Written:
         body["system"] = _short_content(turns.system)
     _write_sampling(body, request, generation, dropped)
     _write_rest(body, request, dropped)
-    return Written(_encode(hosted(body) if MODEL_IN_PATH in target.quirks else body), tuple(dropped))
+    return WrittenRequest(_encode(hosted(body) if MODEL_IN_PATH in target.quirks else body), tuple(dropped))
 
 
 def _short(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

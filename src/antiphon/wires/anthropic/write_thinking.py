@@ -4,7 +4,7 @@ from typing import Any
 
 from antiphon.wires.anthropic.write_content import Dropped
 from antiphon.wires.claude.generations import LEAST_BUDGET, Generation, budget_of, effort_for, effort_of
-from antiphon.wires.neutral import Reasoning, Request
+from antiphon.wires.translation.neutral import Reasoning, Request
 
 _FORCED = ("any", "tool")
 _OFF: dict[str, dict[str, Any] | None] = {

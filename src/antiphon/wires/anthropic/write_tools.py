@@ -7,7 +7,7 @@ from antiphon.wires.anthropic.read_content import WIRE
 from antiphon.wires.anthropic.write_content import Dropped, check_name
 from antiphon.wires.claude.generations import Generation
 from antiphon.wires.claude.schema import fit
-from antiphon.wires.neutral import Message, Request, Tool, ToolCall
+from antiphon.wires.translation.neutral import Message, Request, Tool, ToolCall
 
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 _NOT_AT_TOP = ("anyOf", "oneOf", "allOf")

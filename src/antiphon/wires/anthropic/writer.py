@@ -1,4 +1,4 @@
-"""Writes neutral events as a Messages stream; see :class:`antiphon.wires.codec.EventWriter`.
+"""Writes neutral events as a Messages stream; see :class:`antiphon.wires.translation.codec.StreamWriter`.
 
 The order is the API's own: one ``message_start``, a ping, blocks one after the other, one ``message_delta`` with the
 stop reason and the totals, one ``message_stop``. What the end says is held until the end, because other wires tell the
@@ -17,24 +17,24 @@ from antiphon.wires.anthropic import citations, errors, stops, usage
 from antiphon.wires.anthropic.frames import MESSAGE_STOP, PING, frame_of
 from antiphon.wires.anthropic.read_content import WIRE
 from antiphon.wires.anthropic.reply import answer_id, signature_block
-from antiphon.wires.carried import Carried, pack
-from antiphon.wires.media import joined, playable, text_of
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.foreign_signatures import Carried, pack
+from antiphon.wires.translation.media import joined, playable, text_of
+from antiphon.wires.translation.neutral import (
+    Annotation,
     Audio,
-    Closed,
-    Ended,
+    BlockStart,
+    BlockStop,
+    Delta,
     Event,
-    Failed,
     File,
     Finish,
-    Grown,
     Image,
-    Marked,
-    Opened,
+    Media,
     Request,
-    Shown,
     Start,
-    Used,
+    StreamEnd,
+    StreamError,
+    UsageUpdate,
 )
 
 _encode = msgspec.json.Encoder().encode
@@ -75,7 +75,7 @@ class Writer:
 
     def __init__(self, request: Request) -> None:
         self._model = request.model
-        self._block: Opened | None = None
+        self._block: BlockStart | None = None
         self._opened = False
         """Whether the open block was shown."""
         self._index = 0
@@ -91,13 +91,13 @@ class Writer:
         """Return the frames for one event, ``b""`` where there are none; of several choices the first is shown."""
         if self._over or getattr(event, "choice", None):
             return b""
-        before = self._end_sound() if self._sound and type(event) is not Used and not _is_sound(event) else b""
+        before = self._end_sound() if self._sound and type(event) is not UsageUpdate and not _is_sound(event) else b""
         return before + _WRITERS[type(event)](self, event)
 
     def fail(self, error: CallError) -> bytes:
         """Return the event that admits a break; nothing may follow it."""
         self._over = True
-        return errors.error_frame(error)
+        return errors.write_error_frame(error)
 
     def _start(self, event: Start) -> bytes:
         self._thought = event.usage is not None and event.usage.reasoning > 0
@@ -114,11 +114,11 @@ class Writer:
         }
         return frame_of(b"message_start", _encode({"type": "message_start", "message": message})) + PING
 
-    def _open(self, event: Opened) -> bytes:
+    def _open(self, event: BlockStart) -> bytes:
         self._block, self._opened, self._carried = event, False, Carried(id=event.id)
         return b""
 
-    def _shown(self, block: Opened) -> bytes:
+    def _shown(self, block: BlockStart) -> bytes:
         """Open a block for the client, if it is not yet."""
         if self._opened:
             return b""
@@ -138,14 +138,14 @@ class Writer:
         self._prefix = mould[: mould.index(b"%b")]
         return before + _START % (self._index, shown)
 
-    def _signature(self, block: Opened) -> bytes:
+    def _signature(self, block: BlockStart) -> bytes:
         carrier = signature_block(block.id, self._carried.signature, self._carried.wire)
         self._carried = Carried()
         frames = _START % (self._index, _encode(carrier)) + _STOP % self._index
         self._index += 1
         return frames
 
-    def _grow(self, event: Grown) -> bytes:
+    def _grow(self, event: Delta) -> bytes:
         block = self._block
         if block is None or not event.text:
             return b""
@@ -154,7 +154,7 @@ class Writer:
             return frame
         return self._shown(block) + self._prefix + _encode(event.text) + b"}}\n\n"
 
-    def _mark(self, event: Marked) -> bytes:
+    def _mark(self, event: Annotation) -> bytes:
         block = self._block
         if block is None:
             return b""
@@ -171,7 +171,7 @@ class Writer:
         self._carried = Carried(event.wire, signature, redacted, self._carried.id)
         return b""
 
-    def _delta(self, block: Opened, kind: bytes, member: bytes, value: Any) -> bytes:
+    def _delta(self, block: BlockStart, kind: bytes, member: bytes, value: Any) -> bytes:
         return self._shown(block) + _DELTA % (self._index, kind, member, _encode(value))
 
     def _redacted(self, data: str) -> bytes:
@@ -184,7 +184,7 @@ class Writer:
         self._carried = Carried(WIRE)
         return before + _START % (self._index, _encode({"type": "redacted_thinking", "data": data}))
 
-    def _close(self, event: Closed) -> bytes:
+    def _close(self, event: BlockStop) -> bytes:
         block = self._block
         if block is None:
             return b""
@@ -198,7 +198,7 @@ class Writer:
             frames += self._signature(block)
         return frames
 
-    def _last_words(self, block: Opened) -> bytes:
+    def _last_words(self, block: BlockStart) -> bytes:
         """Return what a block still owes: a call without arguments its opening, foreign thinking what it carries."""
         if block.kind == "tool":
             return self._shown(block)
@@ -209,7 +209,7 @@ class Writer:
             return self._delta(block, b"signature_delta", b"signature", pack(carried))
         return b""
 
-    def _show(self, event: Shown) -> bytes:
+    def _show(self, event: Media) -> bytes:
         """Write what this wire has no block for as a text of its own; a sound, once it is whole."""
         if isinstance(event.part, Audio):
             self._sound.append(event.part)
@@ -217,28 +217,28 @@ class Writer:
         return self._told(event.part)
 
     def _told(self, part: Image | File | Audio) -> bytes:
-        before = self._end_block() + self._open(Opened(0, "text"))
-        return before + self._grow(Grown(0, text_of(part))) + self._end_block()
+        before = self._end_block() + self._open(BlockStart(0, "text"))
+        return before + self._grow(Delta(0, text_of(part))) + self._end_block()
 
     def _end_sound(self) -> bytes:
         sound, self._sound = joined(self._sound), []
         return self._told(playable(sound))
 
     def _end_block(self) -> bytes:
-        return self._close(Closed(0)) if self._block is not None else b""
+        return self._close(BlockStop(0)) if self._block is not None else b""
 
     def _hold_finish(self, event: Finish) -> bytes:
         self._finish = event
         return self._end_block()
 
-    def _hold_usage(self, event: Used) -> bytes:
+    def _hold_usage(self, event: UsageUpdate) -> bytes:
         self._usage = event.usage
         return b""
 
-    def _failed(self, event: Failed) -> bytes:
+    def _failed(self, event: StreamError) -> bytes:
         return self.fail(UpstreamError(event.message, status=event.status or None))
 
-    def _end(self, event: Ended) -> bytes:
+    def _end(self, event: StreamEnd) -> bytes:
         if self._finish is None:
             return self.fail(Truncated("The provider ended its answer without a finish reason: it is cut short."))
         self._over = True
@@ -251,18 +251,18 @@ class Writer:
 
 
 def _is_sound(event: Event) -> bool:
-    return type(event) is Shown and isinstance(event.part, Audio)
+    return type(event) is Media and isinstance(event.part, Audio)
 
 
 _WRITERS: dict[type[Any], Callable[[Writer, Any], bytes]] = {
-    Grown: Writer._grow,
+    Delta: Writer._grow,
     Start: Writer._start,
-    Opened: Writer._open,
-    Marked: Writer._mark,
-    Closed: Writer._close,
-    Shown: Writer._show,
+    BlockStart: Writer._open,
+    Annotation: Writer._mark,
+    BlockStop: Writer._close,
+    Media: Writer._show,
     Finish: Writer._hold_finish,
-    Used: Writer._hold_usage,
-    Failed: Writer._failed,
-    Ended: Writer._end,
+    UsageUpdate: Writer._hold_usage,
+    StreamError: Writer._failed,
+    StreamEnd: Writer._end,
 }

@@ -7,7 +7,7 @@ travel in that API's spelling, which is the one other wires know; the fifth is a
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from antiphon.wires.citations import page_of, title_of
+from antiphon.wires.translation.citations import page_of, title_of
 
 Citation = dict[str, Any]
 

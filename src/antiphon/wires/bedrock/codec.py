@@ -1,4 +1,4 @@
-"""The Converse wire in both directions; see :class:`antiphon.wires.codec.Codec`."""
+"""The Converse wire in both directions; see :class:`antiphon.wires.translation.codec.Codec`."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from antiphon.wires.bedrock import reply, request_in, request_out
 from antiphon.wires.bedrock.families import MORE
 from antiphon.wires.bedrock.stream_in import ConverseReader
 from antiphon.wires.bedrock.stream_out import ConverseWriter
-from antiphon.wires.codec import Written
-from antiphon.wires.neutral import Reply, Request
-from antiphon.wires.spelling import Spellings
+from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.field_names import Spellings
+from antiphon.wires.translation.neutral import Reply, Request
 
 _SPELLINGS: Spellings = {
     "cache_control": ("cachePoint",),
@@ -41,7 +41,7 @@ class BedrockCodec:
         """See :func:`request_in.read`."""
         return request_in.read(document, model, stream)
 
-    def write_request(self, request: Request, target: Target) -> Written:
+    def write_request(self, request: Request, target: Target) -> WrittenRequest:
         """See :func:`request_out.write`."""
         return request_out.write(request, target)
 
@@ -53,11 +53,11 @@ class BedrockCodec:
         """See :func:`reply.write`."""
         return reply.write(reply_, request)
 
-    def splitter(self) -> EventStreamSplitter:
+    def make_splitter(self) -> EventStreamSplitter:
         return EventStreamSplitter()
 
-    def reader(self) -> ConverseReader:
+    def make_reader(self) -> ConverseReader:
         return ConverseReader()
 
-    def writer(self, request: Request) -> ConverseWriter:
+    def make_writer(self, request: Request) -> ConverseWriter:
         return ConverseWriter()

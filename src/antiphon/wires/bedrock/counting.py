@@ -10,8 +10,8 @@ from antiphon.wires import body as bodies
 from antiphon.wires.bedrock import errors
 from antiphon.wires.bedrock.codec import BedrockCodec
 from antiphon.wires.bedrock.wire import Converse, check_model
-from antiphon.wires.counting import Counter, counted
-from antiphon.wires.wire import Encoded, Envelope, Whole, json_bytes
+from antiphon.wires.translation.token_counts import Counter, counted
+from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_json_bytes
 
 HOLDS = "inputTokens"
 _UNSET: Any = msgspec.UNSET
@@ -48,29 +48,29 @@ class CountTokens(Converse):
             super().peek(bytes(given.converse), model)
         return Envelope(model, False, True, 1, document)
 
-    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`; what only travelled through the caller stays behind."""
         if (inner := _converse(envelope.document)) is None:
-            return Encoded(body)
+            return EncodedBody(body)
         given = bytes(_decode(body).input.converse)
         sent = super().encode(given, Envelope(envelope.model, False, True, 1, inner), target).body
-        return Encoded(body if sent == given else b'{"input":{"converse":%b}}' % sent)
+        return EncodedBody(body if sent == given else b'{"input":{"converse":%b}}' % sent)
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`."""
-        counted(body, HOLDS, self.refusal)
-        return Whole(Usage(), 0)
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
+        counted(body, HOLDS, self.read_error_message)
+        return WholeAnswer(Usage(), 0)
 
-    def input_bytes(self, envelope: Envelope) -> int:
-        """See :meth:`antiphon.wires.wire.Wire.input_bytes`; what is not known is as long as it is written."""
+    def count_input_bytes(self, envelope: Envelope) -> int:
+        """See :meth:`antiphon.wires.wire.Wire.count_input_bytes`; what is not known is as long as it is written."""
         inner = _converse(envelope.document)
         if inner is None:
-            return json_bytes(envelope.document)
-        return super().input_bytes(Envelope(envelope.model, False, True, 1, inner))
+            return count_json_bytes(envelope.document)
+        return super().count_input_bytes(Envelope(envelope.model, False, True, 1, inner))
 
 
 class CountTokensCodec(Counter):
-    """See :class:`antiphon.wires.counting.Counter`."""
+    """See :class:`antiphon.wires.translation.token_counts.Counter`."""
 
     codec = BedrockCodec
     takes = frozenset(("messages", "system", "toolConfig", "additionalModelRequestFields"))

@@ -12,9 +12,9 @@ import msgspec
 from antiphon.errors import BadAnswer
 from antiphon.types import Target, Usage
 from antiphon.wires.bedrock.wire import Converse
-from antiphon.wires.codec import Written
-from antiphon.wires.embedding import EmbedRequest, Vector, counted, split
-from antiphon.wires.wire import Whole
+from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.embedding import EmbedRequest, Vector, counted, split
+from antiphon.wires.wire import WholeAnswer
 
 MOST_TOGETHER = 96
 """Texts in one request to Cohere's models; the others take one."""
@@ -64,10 +64,10 @@ class InvokeNova(Converse):
 
     operation = "nova_embed"
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         _nova(body)
-        return Whole(None, 0)
+        return WholeAnswer(None, 0)
 
 
 class InvokeCohere(Converse):
@@ -75,10 +75,10 @@ class InvokeCohere(Converse):
 
     operation = "cohere_embed"
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         _cohere(body)
-        return Whole(None, 0)
+        return WholeAnswer(None, 0)
 
 
 class InvokeTitan(Converse):
@@ -86,32 +86,36 @@ class InvokeTitan(Converse):
 
     operation = "titan_embed"
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         count = _titan(body).input_text_token_count
-        return Whole(None if count is None or count < 0 else Usage(input=count), 0)
+        return WholeAnswer(None if count is None or count < 0 else Usage(input=count), 0)
 
 
 class TitanCodec:
-    """One text, one vector; what it is for cannot be said. See :class:`antiphon.wires.codec.FarCodec`."""
+    """One text, one vector; what it is for cannot be said. See :class:`antiphon.wires.translation.codec.ProviderCodec`."""
 
-    def write_request(self, request: EmbedRequest, target: Target) -> list[Written]:
+    def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
         size = {} if request.dimensions is None else {"dimensions": request.dimensions}
-        return [Written(_encode({"inputText": text, **size}), request.untold()) for text in request.texts(target)]
+        return [
+            WrittenRequest(_encode({"inputText": text, **size}), request.untold()) for text in request.texts(target)
+        ]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         return counted([_titan(body).embedding for body in bodies], len(request.inputs))
 
 
 class NovaCodec:
-    """One text, one vector. See :class:`antiphon.wires.codec.FarCodec`."""
+    """One text, one vector. See :class:`antiphon.wires.translation.codec.ProviderCodec`."""
 
-    def write_request(self, request: EmbedRequest, target: Target) -> list[Written]:
+    def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
         params: dict[str, Any] = {"embeddingPurpose": _PURPOSES.get(request.task, "GENERIC_INDEX")}
         if request.dimensions is not None:
             params["embeddingDimension"] = request.dimensions
         return [
-            Written(_encode(_single({**params, "text": {"truncationMode": "NONE", "value": text}})), request.extras)
+            WrittenRequest(
+                _encode(_single({**params, "text": {"truncationMode": "NONE", "value": text}})), request.extras
+            )
             for text in request.texts(target)
         ]
 
@@ -120,9 +124,9 @@ class NovaCodec:
 
 
 class CohereCodec:
-    """Some texts, as many vectors. See :class:`antiphon.wires.codec.FarCodec`."""
+    """Some texts, as many vectors. See :class:`antiphon.wires.translation.codec.ProviderCodec`."""
 
-    def write_request(self, request: EmbedRequest, target: Target) -> list[Written]:
+    def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
         how: dict[str, Any] = {
             "input_type": _INPUT_TYPES.get(request.task, "search_document"),
             "embedding_types": ["float"],
@@ -130,7 +134,7 @@ class CohereCodec:
         if request.dimensions is not None:
             how["output_dimension"] = request.dimensions
         batches = split(request.texts(target), MOST_TOGETHER)
-        return [Written(_encode({"texts": batch, **how}), request.extras) for batch in batches]
+        return [WrittenRequest(_encode({"texts": batch, **how}), request.extras) for batch in batches]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         return counted([vector for body in bodies for vector in _cohere(body).embeddings.float], len(request.inputs))

@@ -81,26 +81,26 @@ def type_of(error: CallError) -> str:
     return TYPES.get(error.status) or TYPES[400 if error.status < 500 else 500]
 
 
-def error_headers(error: CallError) -> list[tuple[bytes, bytes]]:
+def list_error_headers(error: CallError) -> list[tuple[bytes, bytes]]:
     """Return the header that names an error's type; none where the provider's own is passed on with the error."""
     if isinstance(error, UpstreamStatus) and any(name == _ERROR_TYPE for name, _ in error.headers):
         return []
     return [(_ERROR_TYPE, type_of(error).encode("latin-1"))]
 
 
-def error_body(error: CallError) -> bytes:
+def write_error_body(error: CallError) -> bytes:
     """Return any error of ours in this wire's shape; the message of a provider of this wire is kept as it came."""
     told = _told(error.body) if isinstance(error, UpstreamStatus) else ""
     return _encode({"message": told or error.message, "__type": type_of(error)})
 
 
-def error_frame(error: CallError) -> bytes:
+def write_error_frame(error: CallError) -> bytes:
     """Return the exception frame that admits a break; AWS's clients raise it from the stream."""
     default = IN_STREAM[400] if 400 <= error.status < 500 and error.status not in (408, 424) else _BROKE
     return frames.exception(IN_STREAM.get(error.status, default), error.message)
 
 
-def refusal(body: bytes) -> str:
+def read_error_message(body: bytes) -> str:
     """Return the message of a provider's error body, or an excerpt of it."""
     return _told(body) or excerpt(body)
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from antiphon.errors import BadRequest
-from antiphon.wires.neutral import Audio, File, Image
+from antiphon.wires.translation.neutral import Audio, File, Image
 
 _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -15,7 +15,18 @@ from antiphon.errors import BadRequest
 from antiphon.wires.bedrock import citations, media
 from antiphon.wires.bedrock.draft import Draft
 from antiphon.wires.bedrock.jsontext import raw_object
-from antiphon.wires.neutral import Audio, File, Image, Message, Part, Refusal, Text, Thinking, ToolCall, ToolResult
+from antiphon.wires.translation.neutral import (
+    Audio,
+    File,
+    Image,
+    Message,
+    Part,
+    Refusal,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
 
 Block = dict[str, Any]
 

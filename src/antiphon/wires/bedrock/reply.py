@@ -16,9 +16,9 @@ from antiphon.wires.bedrock.jsontext import encode, raw_object
 from antiphon.wires.bedrock.messages_out import Block, cited, thought
 from antiphon.wires.bedrock.schema import CitationsContent, Reasoning, Shown, Source
 from antiphon.wires.bedrock.usage import Performance, ServiceTier
-from antiphon.wires.carried import Carried, pack
-from antiphon.wires.media import playable, text_of
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.foreign_signatures import Carried, pack
+from antiphon.wires.translation.media import playable, text_of
+from antiphon.wires.translation.neutral import (
     Audio,
     Choice,
     File,

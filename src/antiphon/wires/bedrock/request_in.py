@@ -14,9 +14,9 @@ from antiphon.errors import BadRequest
 from antiphon.wires.bedrock import citations, media, schema
 from antiphon.wires.bedrock.errors import wrong_type
 from antiphon.wires.bedrock.jsontext import json_text
-from antiphon.wires.carried import unpack
-from antiphon.wires.media import read_text
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.foreign_signatures import unpack
+from antiphon.wires.translation.media import read_text
+from antiphon.wires.translation.neutral import (
     Audio,
     File,
     Format,

@@ -17,9 +17,9 @@ from antiphon.wires.bedrock.families import MORE, family_of
 from antiphon.wires.bedrock.jsontext import encode, json_text
 from antiphon.wires.bedrock.messages_out import Turns, cache_point
 from antiphon.wires.claude.schema import fit
-from antiphon.wires.codec import Written
-from antiphon.wires.media import moved
-from antiphon.wires.neutral import Request, Text
+from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.media import moved
+from antiphon.wires.translation.neutral import Request, Text
 
 _TIERS = {
     "default": "default",
@@ -37,7 +37,7 @@ _ANY_JSON = "Answer with one JSON object and with nothing else: no other text, n
 _SCHEMA_JSON = "It must be valid against this JSON Schema: "
 
 
-def write(request: Request, target: Target) -> Written:
+def write(request: Request, target: Target) -> WrittenRequest:
     """Return the body for ``target.model``, which stands in the path; raises as ``Codec.write_request`` says."""
     if request.n > 1:
         raise BadRequest(f"`n` is {request.n}; the provider of this model gives one answer to a call.", param="n")
@@ -56,7 +56,7 @@ def write(request: Request, target: Target) -> Written:
     for name in _NOT_HERE:
         if getattr(request, name) is not None:
             draft.drop(name)
-    return Written(encode(draft.out), tuple(draft.dropped))
+    return WrittenRequest(encode(draft.out), tuple(draft.dropped))
 
 
 def _messages(draft: Draft, request: Request) -> None:

@@ -1,7 +1,7 @@
 """Stop reasons of Converse (API reference, "Converse": stopReason) and why an answer ended."""
 
 from antiphon.errors import BadAnswer
-from antiphon.wires.neutral import Finish, FinishReason
+from antiphon.wires.translation.neutral import Finish, FinishReason
 
 _READ: dict[str, FinishReason] = {
     "end_turn": "stop",

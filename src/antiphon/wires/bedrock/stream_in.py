@@ -11,8 +11,20 @@ from antiphon.wires.aws.eventstream import MessageReader
 from antiphon.wires.bedrock import citations, events, media, schema, stops, usage
 from antiphon.wires.bedrock.errors import fault_of
 from antiphon.wires.bedrock.reply import WIRE, stop_sequence
-from antiphon.wires.media import joined_images
-from antiphon.wires.neutral import Closed, Ended, Event, Failed, Grown, Image, Marked, Opened, Shown, Start, Used
+from antiphon.wires.translation.media import joined_images
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
+    Delta,
+    Event,
+    Image,
+    Media,
+    Start,
+    StreamEnd,
+    StreamError,
+    UsageUpdate,
+)
 
 
 class ConverseReader:
@@ -52,7 +64,7 @@ class ConverseReader:
         """Return the events of one frame; raises :class:`BadAnswer`."""
         message = self._messages.read(frame)
         if (fault := fault_of(message)) is not None:
-            return [Failed(fault.message, fault.status)]
+            return [StreamError(fault.message, fault.status)]
         kind = message.text(":event-type")
         payload = events.decode(kind, message.payload)
         take = _TAKE.get(kind)
@@ -63,7 +75,7 @@ class ConverseReader:
         events = self._close()
         if self._stopped and not self._ended:
             self._ended = True
-            events.append(Ended())
+            events.append(StreamEnd())
         return events
 
     def message_start(self, payload: Any) -> list[Event]:
@@ -94,7 +106,7 @@ class ConverseReader:
             return self._thought(index, delta.reasoning_content)
         if delta.citation is not None:
             before = self._in(index, "text")
-            return [*before, Marked(self._index, citation=citations.read(delta.citation), wire=WIRE)]
+            return [*before, Annotation(self._index, citation=citations.read(delta.citation), wire=WIRE)]
         if delta.image is not None:
             return self._pictured(index, delta.image)
         return []
@@ -126,24 +138,24 @@ class ConverseReader:
 
     def metadata(self, payload: events.Metadata) -> list[Event]:
         counted = usage.read(payload.usage, payload.service_tier, payload.performance_config)
-        found: list[Event] = [Used(counted)] if counted is not None else []
+        found: list[Event] = [UsageUpdate(counted)] if counted is not None else []
         if self._stopped and not self._ended:
             self._ended = True
-            found.append(Ended())
+            found.append(StreamEnd())
         return found
 
     def _picture(self) -> list[Event]:
         """Return the image that was gathered, or the words that came in its place."""
         fault, self._fault = self._fault, ""
         if fault:
-            return [Opened(self._index, "text"), Grown(self._index, fault), Closed(self._index)]
-        return [Shown(self._index, joined_images(self._pieces))] if self._pieces else []
+            return [BlockStart(self._index, "text"), Delta(self._index, fault), BlockStop(self._index)]
+        return [Media(self._index, joined_images(self._pieces))] if self._pieces else []
 
     def _thought(self, index: int, told: events.Reasoning) -> list[Event]:
         if told.text is not None:
             return self._grown(index, "thinking", told.text)
         before = self._in(index, "thinking")
-        mark = Marked(self._index, told.signature or "", told.redacted_content or "", wire=WIRE)
+        mark = Annotation(self._index, told.signature or "", told.redacted_content or "", wire=WIRE)
         return [*before, mark]
 
     def _grown(self, index: int, kind: Any, text: str) -> list[Event]:
@@ -151,12 +163,12 @@ class ConverseReader:
             if not text:
                 return []
             self._empty = False
-            return [Grown(self._index, text)]
+            return [Delta(self._index, text)]
         if index == self._skipped or not text:
             return []
         before = self._in(index, kind)
         self._empty = False
-        return [*before, Grown(self._index, text)]
+        return [*before, Delta(self._index, text)]
 
     def _in(self, index: int, kind: Any) -> list[Event]:
         """Return what must come before something of this kind in this block."""
@@ -169,7 +181,7 @@ class ConverseReader:
         return self._opened(index, kind)
 
     def _opened(self, index: int, kind: Any, identifier: str = "", name: str = "") -> list[Event]:
-        return [*self._begun(index, kind), Opened(self._index, kind, identifier, name)]
+        return [*self._begun(index, kind), BlockStart(self._index, kind, identifier, name)]
 
     def _begun(self, index: int, kind: str) -> list[Event]:
         """Begin a block; return what is still owed of the one before."""
@@ -191,8 +203,8 @@ class ConverseReader:
         self._open = None
         if self._kind == "image":
             return self._picture()
-        closed = Closed(self._index)
-        return [Grown(self._index, "{}"), closed] if self._kind == "tool" and self._empty else [closed]
+        closed = BlockStop(self._index)
+        return [Delta(self._index, "{}"), closed] if self._kind == "tool" and self._empty else [closed]
 
 
 _TAKE: dict[str, Callable[[ConverseReader, Any], list[Event]]] = {

@@ -6,24 +6,24 @@ from typing import Any
 from antiphon.errors import CallError
 from antiphon.types import Usage
 from antiphon.wires.bedrock import citations, frames, reply, stops, usage
-from antiphon.wires.bedrock.errors import error_frame
+from antiphon.wires.bedrock.errors import write_error_frame
 from antiphon.wires.bedrock.reply import WIRE
-from antiphon.wires.carried import Carried, pack
-from antiphon.wires.media import joined, playable, text_of
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.foreign_signatures import Carried, pack
+from antiphon.wires.translation.media import joined, playable, text_of
+from antiphon.wires.translation.neutral import (
+    Annotation,
     Audio,
-    Closed,
-    Ended,
+    BlockStart,
+    BlockStop,
+    Delta,
     Event,
-    Failed,
     File,
     Finish,
-    Grown,
-    Marked,
-    Opened,
-    Shown,
+    Media,
     Start,
-    Used,
+    StreamEnd,
+    StreamError,
+    UsageUpdate,
 )
 
 
@@ -52,13 +52,13 @@ class ConverseWriter:
 
     def fail(self, error: CallError) -> bytes:
         """Return the exception frame that admits a break."""
-        return error_frame(error)
+        return write_error_frame(error)
 
     def start(self, event: Start) -> bytes:
         self._usage = event.usage
         return frames.event(frames.MESSAGE_START, {"role": "assistant"})
 
-    def opened(self, event: Opened) -> bytes:
+    def opened(self, event: BlockStart) -> bytes:
         self._kind, self._id, self._shown, self._carried, self._signed = event.kind, event.id, False, None, False
         if event.kind != "tool":
             return b""  # begun by its first delta
@@ -66,10 +66,10 @@ class ConverseWriter:
         start = {"toolUse": {"toolUseId": event.id, "name": event.name}}
         return frames.event(frames.BLOCK_START, {"contentBlockIndex": self._index, "start": start})
 
-    def grown(self, event: Grown) -> bytes:
+    def grown(self, event: Delta) -> bytes:
         return self._delta(_DELTAS[self._kind](event.text)) if event.text else b""
 
-    def marked(self, event: Marked) -> bytes:
+    def marked(self, event: Annotation) -> bytes:
         if event.citation is not None:
             return self._delta({"citation": citations.write(event.citation)})
         if self._kind == "thinking" and event.wire == WIRE:
@@ -83,7 +83,7 @@ class ConverseWriter:
         )
         return b""
 
-    def closed(self, event: Closed) -> bytes:
+    def closed(self, event: BlockStop) -> bytes:
         carried, self._carried = self._carried, None
         out = b""
         if carried is None and self._kind == "thinking" and self._shown and not self._signed:
@@ -98,7 +98,7 @@ class ConverseWriter:
             out += frames.event(frames.BLOCK_STOP, {"contentBlockIndex": self._index})
         return out
 
-    def shown(self, event: Shown) -> bytes:
+    def shown(self, event: Media) -> bytes:
         """Write an image; a sound, which streams of this wire have no block for, as text once it is whole."""
         if isinstance(event.part, Audio):
             self._sound.append(event.part)
@@ -127,14 +127,14 @@ class ConverseWriter:
     def finish(self, event: Finish) -> bytes:
         return frames.event(frames.MESSAGE_STOP, stops.write(event))
 
-    def used(self, event: Used) -> bytes:
+    def used(self, event: UsageUpdate) -> bytes:
         self._usage = event.usage
         return b""
 
-    def failed(self, event: Failed) -> bytes:
-        return error_frame(CallError(event.message, status=event.status or 502))
+    def failed(self, event: StreamError) -> bytes:
+        return write_error_frame(CallError(event.message, status=event.status or 502))
 
-    def ended(self, event: Ended) -> bytes:
+    def ended(self, event: StreamEnd) -> bytes:
         """The usage comes last, once; the latency is not known here and told as 0."""
         if self._finished:
             return b""
@@ -158,17 +158,17 @@ _DELTAS: dict[str, Callable[[str], dict[str, Any]]] = {
     "thinking": lambda text: {"reasoningContent": {"text": text}},
     "tool": lambda text: {"toolUse": {"input": text}},
 }
-_AFTER_SOUND = (Opened, Finish, Ended)
+_AFTER_SOUND = (BlockStart, Finish, StreamEnd)
 """Events that say that a sound is whole."""
 _WRITE: dict[type, Callable[[ConverseWriter, Any], bytes]] = {
     Start: ConverseWriter.start,
-    Opened: ConverseWriter.opened,
-    Grown: ConverseWriter.grown,
-    Marked: ConverseWriter.marked,
-    Closed: ConverseWriter.closed,
-    Shown: ConverseWriter.shown,
+    BlockStart: ConverseWriter.opened,
+    Delta: ConverseWriter.grown,
+    Annotation: ConverseWriter.marked,
+    BlockStop: ConverseWriter.closed,
+    Media: ConverseWriter.shown,
     Finish: ConverseWriter.finish,
-    Used: ConverseWriter.used,
-    Failed: ConverseWriter.failed,
-    Ended: ConverseWriter.ended,
+    UsageUpdate: ConverseWriter.used,
+    StreamError: ConverseWriter.failed,
+    StreamEnd: ConverseWriter.ended,
 }

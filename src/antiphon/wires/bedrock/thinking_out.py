@@ -16,7 +16,7 @@ from antiphon.wires.claude.generations import (
     effort_for,
     effort_of,
 )
-from antiphon.wires.neutral import Reasoning, Request
+from antiphon.wires.translation.neutral import Reasoning, Request
 
 _FORCED = ("required", "tool")
 _OFF = {"disabled": {"type": "disabled"}, "between_tools": {"type": "between_tools"}}

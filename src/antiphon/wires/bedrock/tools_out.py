@@ -11,7 +11,7 @@ from antiphon.errors import BadRequest
 from antiphon.wires.bedrock.draft import Draft
 from antiphon.wires.bedrock.messages_out import WIRE, cache_point
 from antiphon.wires.claude.schema import fit
-from antiphon.wires.neutral import Request, Tool, ToolCall, ToolChoice
+from antiphon.wires.translation.neutral import Request, Tool, ToolCall, ToolChoice
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _NO_ARGUMENTS = {"type": "object", "properties": {}}

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from antiphon.types import Usage
-from antiphon.wires.wire import service_tier
+from antiphon.wires.wire import read_service_tier
 
 NOT_TOLD = msgspec.Raw(b"null")
 """What stands for a ``usage`` that is missing."""
@@ -69,7 +69,7 @@ def read(raw: msgspec.Raw, tier: ServiceTier | None = None, speed: Performance |
         cache_write=written,
         cache_write_long=long,
         output=parts[4],
-        service_tier=service_tier(tier.type if tier else None, speed.latency if speed else None),
+        service_tier=read_service_tier(tier.type if tier else None, speed.latency if speed else None),
     )
 
 

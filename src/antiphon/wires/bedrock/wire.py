@@ -11,8 +11,8 @@ from antiphon.wires import body as bodies
 from antiphon.wires.aws.eventstream import EventStreamSplitter, MessageReader
 from antiphon.wires.bedrock import errors, reply, usage
 from antiphon.wires.bedrock.events import Delta, decode
-from antiphon.wires.carried import MARK, unpack
-from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
+from antiphon.wires.translation.foreign_signatures import MARK, unpack
+from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_text_bytes
 
 _MODEL_LIMIT = 2048
 _MARKED = b'"' + MARK.encode()
@@ -81,53 +81,53 @@ class Converse:
             raise BadRequest("`messages` must hold at least one message.", param="messages")
         return Envelope(model, bool(stream), True, 1, document)
 
-    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """Return the same bytes, without what only travelled through the caller (see ``anthropic.carried``)."""
         if _MARKED not in body:
-            return Encoded(body)
+            return EncodedBody(body)
         kept = [_stripped(message) for message in envelope.document.get("messages") or ()]
         if kept == envelope.document.get("messages", []):
-            return Encoded(body)
+            return EncodedBody(body)
         kept = [message for message in kept if message["content"]]
-        return Encoded(bodies.replace(body, "messages", msgspec.json.encode(kept)))
+        return EncodedBody(bodies.replace(body, "messages", msgspec.json.encode(kept)))
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         answer = reply.decode(body)
         size = 0
         for block in answer.output.message.content:
-            size += text_bytes(block.text)
+            size += count_text_bytes(block.text)
             if block.tool_use is not None:
-                size += text_bytes(block.tool_use.name) + len(bytes(block.tool_use.input))
+                size += count_text_bytes(block.tool_use.name) + len(bytes(block.tool_use.input))
             if block.reasoning_content is not None and block.reasoning_content.reasoning_text is not None:
-                size += text_bytes(block.reasoning_content.reasoning_text.text)
+                size += count_text_bytes(block.reasoning_content.reasoning_text.text)
             if block.citations_content is not None:
-                size += sum(text_bytes(part.text) for part in block.citations_content.content)
-        return Whole(reply.counted(answer), size)
+                size += sum(count_text_bytes(part.text) for part in block.citations_content.content)
+        return WholeAnswer(reply.counted(answer), size)
 
-    def watch(self, envelope: Envelope, hides_usage: bool) -> "ConverseWatch":
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "ConverseWatch":
         return ConverseWatch()
 
-    def splitter(self) -> EventStreamSplitter:
+    def make_splitter(self) -> EventStreamSplitter:
         return EventStreamSplitter()
 
-    def input_bytes(self, envelope: Envelope) -> int:
+    def count_input_bytes(self, envelope: Envelope) -> int:
         document = envelope.document
         total = sum(_texts(message.get("content")) for message in document.get("messages") or ())
         tools = document.get("toolConfig")
         return total + _texts(document.get("system")) + (len(msgspec.json.encode(tools)) if tools else 0)
 
-    def error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
-        return errors.error_headers(error)
+    def list_error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
+        return errors.list_error_headers(error)
 
-    def error_body(self, error: CallError) -> bytes:
-        return errors.error_body(error)
+    def write_error_body(self, error: CallError) -> bytes:
+        return errors.write_error_body(error)
 
-    def error_frame(self, error: CallError) -> bytes:
-        return errors.error_frame(error)
+    def write_error_frame(self, error: CallError) -> bytes:
+        return errors.write_error_frame(error)
 
-    def refusal(self, body: bytes) -> str:
-        return errors.refusal(body)
+    def read_error_message(self, body: bytes) -> str:
+        return errors.read_error_message(body)
 
 
 def check_model(model: str) -> None:
@@ -151,7 +151,7 @@ class ConverseWatch:
         self.output_bytes = 0
         self._messages = MessageReader()
 
-    def frame(self, frame: bytes) -> bytes:
+    def feed(self, frame: bytes) -> bytes:
         message = self._messages.read(frame)
         if (fault := errors.fault_of(message)) is not None:
             self.error = errors.reported(fault)
@@ -165,7 +165,7 @@ class ConverseWatch:
     def block_start(self, payload: Any) -> None:
         if (call := payload.start.tool_use) is not None:
             self.committed = True
-            self.output_bytes += text_bytes(call.name) + 1  # a call without arguments is output, too
+            self.output_bytes += count_text_bytes(call.name) + 1  # a call without arguments is output, too
 
     def block_delta(self, payload: Any) -> None:
         if size := _delta_bytes(payload.delta):
@@ -191,11 +191,11 @@ _TAKE: dict[str, Callable[[ConverseWatch, Any], None]] = {
 
 def _delta_bytes(delta: Delta) -> int:
     if delta.text is not None:
-        return text_bytes(delta.text)
+        return count_text_bytes(delta.text)
     if delta.tool_use is not None:
-        return text_bytes(delta.tool_use.input)
+        return count_text_bytes(delta.tool_use.input)
     if (told := delta.reasoning_content) is not None:
-        return text_bytes(told.text) + (1 if told.redacted_content else 0)
+        return count_text_bytes(told.text) + (1 if told.redacted_content else 0)
     return 1 if delta.image is not None else 0
 
 
@@ -218,7 +218,7 @@ def _texts(blocks: Any) -> int:
     total = 0
     for block in blocks if type(blocks) is list else ():
         if type(block) is dict:
-            total += text_bytes(block.get("text"))
+            total += count_text_bytes(block.get("text"))
             result = block.get("toolResult")
             total += _texts(result.get("content")) if type(result) is dict else 0
     return total

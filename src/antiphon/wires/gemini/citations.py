@@ -6,7 +6,7 @@ Spans count UTF-8 bytes on this wire and characters elsewhere (API reference, "S
 from collections.abc import Sequence
 from typing import Any
 
-from antiphon.wires.citations import page_of, span_of, title_of
+from antiphon.wires.translation.citations import page_of, span_of, title_of
 
 _SOURCES = ("web", "retrievedContext", "maps", "image")
 

@@ -1,18 +1,18 @@
-"""The codec of this wire: see :class:`antiphon.wires.codec.Codec`."""
+"""The codec of this wire: see :class:`antiphon.wires.translation.codec.Codec`."""
 
 from typing import Any
 
 from antiphon.types import Target
-from antiphon.wires.codec import EventReader, EventWriter, Written
 from antiphon.wires.gemini import reply as replies
 from antiphon.wires.gemini.request_reader import read_request
 from antiphon.wires.gemini.request_writer import write_request
 from antiphon.wires.gemini.signature import WIRE
-from antiphon.wires.gemini.stream_reader import StreamReader
-from antiphon.wires.gemini.stream_writer import StreamWriter
-from antiphon.wires.neutral import Reply, Request
-from antiphon.wires.spelling import Spellings
+from antiphon.wires.gemini.stream_reader import GeminiReader
+from antiphon.wires.gemini.stream_writer import GeminiWriter
 from antiphon.wires.sse import SSESplitter
+from antiphon.wires.translation.codec import StreamReader, StreamWriter, WrittenRequest
+from antiphon.wires.translation.field_names import Spellings
+from antiphon.wires.translation.neutral import Reply, Request
 
 _CONFIG = "generationConfig."
 _SPELLINGS: Spellings = {
@@ -48,7 +48,7 @@ class Gemini:
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request(document, model, stream)
 
-    def write_request(self, request: Request, target: Target) -> Written:
+    def write_request(self, request: Request, target: Target) -> WrittenRequest:
         return write_request(request, target)
 
     def read_reply(self, body: bytes) -> Reply:
@@ -57,11 +57,11 @@ class Gemini:
     def write_reply(self, reply: Reply, request: Request) -> bytes:
         return replies.write_reply(reply, request)
 
-    def splitter(self) -> SSESplitter:
+    def make_splitter(self) -> SSESplitter:
         return SSESplitter()
 
-    def reader(self) -> EventReader:
-        return StreamReader()
+    def make_reader(self) -> StreamReader:
+        return GeminiReader()
 
-    def writer(self, request: Request) -> EventWriter:
-        return StreamWriter(request)
+    def make_writer(self, request: Request) -> StreamWriter:
+        return GeminiWriter(request)

@@ -12,8 +12,8 @@ from antiphon.wires.gemini.fields import Content, FunctionCall, FunctionResponse
 from antiphon.wires.gemini.jsontext import dump_text
 from antiphon.wires.gemini.media import read_inline, read_uri
 from antiphon.wires.gemini.signature import WIRE, unseal
-from antiphon.wires.neutral import Audio, File, Image, Message, Text, Thinking, ToolCall, ToolResult
-from antiphon.wires.neutral import Part as NeutralPart
+from antiphon.wires.translation.neutral import Audio, File, Image, Message, Text, Thinking, ToolCall, ToolResult
+from antiphon.wires.translation.neutral import Part as NeutralPart
 
 _ROLES: dict[str | None, Literal["user", "assistant"]] = {
     None: "user", "": "user", "user": "user", "function": "user", "tool": "user", "model": "assistant",

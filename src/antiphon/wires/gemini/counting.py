@@ -9,7 +9,7 @@ from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.gemini import failure, fields
 from antiphon.wires.gemini.wire import Operation, generate_bytes, renamed
-from antiphon.wires.wire import Encoded, Envelope, Watch, Whole
+from antiphon.wires.wire import EncodedBody, Envelope, Watch, WholeAnswer
 
 _WRAPPERS = ("generateContentRequest", "generate_content_request")
 
@@ -43,32 +43,32 @@ class CountTokens(Operation):
         fields.typed(wrapped["generateContentRequest"], fields.GenerateRequest, "generateContentRequest")
         return 1
 
-    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`: the wrapped request names its model once more."""
         body = renamed(body, envelope.document, target)
         name = next((name for name in _WRAPPERS if type(envelope.document.get(name)) is dict), None)
         if name is None:
-            return Encoded(body)
+            return EncodedBody(body)
         raw = _decode_wrapper(body)
         inner = bytes(raw.camel if name == _WRAPPERS[0] else raw.snake)  # type: ignore[arg-type]
         changed = renamed(inner, envelope.document[name], target)
-        return Encoded(body if changed == inner else bodies.replace(body, name, changed))
+        return EncodedBody(body if changed == inner else bodies.replace(body, name, changed))
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         try:
             counted = _decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             counted = _Counted()
         if counted.error is not None or counted.total_tokens is None:
-            raise BadAnswer(f"The provider did not count: {failure.refusal(body)}")
-        return Whole(Usage(), 0)
+            raise BadAnswer(f"The provider did not count: {failure.read_error_message(body)}")
+        return WholeAnswer(Usage(), 0)
 
-    def watch(self, envelope: Envelope, hides_usage: bool) -> Watch:
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> Watch:
         raise NotImplementedError("counting does not stream")
 
-    def input_bytes(self, envelope: Envelope) -> int:
-        """See :meth:`antiphon.wires.wire.Wire.input_bytes`."""
+    def count_input_bytes(self, envelope: Envelope) -> int:
+        """See :meth:`antiphon.wires.wire.Wire.count_input_bytes`."""
         return generate_bytes(request_of(envelope.document))
 
 

@@ -7,15 +7,15 @@ member, and takes the fields themselves (quirk ``counts_bare``).
 from typing import Any
 
 from antiphon.types import Target
-from antiphon.wires.counting import Counter
 from antiphon.wires.gemini.codec import Gemini
 from antiphon.wires.gemini.counting import request_of
+from antiphon.wires.translation.token_counts import Counter
 
 _BARE = frozenset(("contents", "systemInstruction", "tools", "generationConfig"))
 
 
 class CountTokensCodec(Counter):
-    """See :class:`antiphon.wires.counting.Counter`."""
+    """See :class:`antiphon.wires.translation.token_counts.Counter`."""
 
     codec = Gemini
     takes = _BARE | {"toolConfig", "cachedContent"}

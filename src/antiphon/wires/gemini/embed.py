@@ -14,7 +14,7 @@ from antiphon.wires.gemini import failure, fields
 from antiphon.wires.gemini.shape import UNSET
 from antiphon.wires.gemini.usage import read as read_usage
 from antiphon.wires.gemini.wire import Operation, renamed
-from antiphon.wires.wire import Encoded, Envelope, Watch, Whole, text_bytes
+from antiphon.wires.wire import EncodedBody, Envelope, Watch, WholeAnswer, count_text_bytes
 
 
 class EmbedOne(msgspec.Struct, rename="camel", frozen=True):
@@ -61,23 +61,23 @@ class Embed(Operation):
         """Return the typed requests of a body; raises :class:`~antiphon.errors.BadRequest`."""
         return [fields.typed(flat(fields.canonical(document)), EmbedOne)]
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         try:
             answer = _decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            answer = _Answer(error=failure.refusal(body))
+            answer = _Answer(error=failure.read_error_message(body))
         if answer.error is not None or getattr(answer, self.holds) is UNSET:
-            raise BadAnswer(f"The provider answered without `{self.holds}`: {failure.refusal(body)}")
-        return Whole(None if answer.usage_metadata is UNSET else read_usage(bytes(answer.usage_metadata)), 0)
+            raise BadAnswer(f"The provider answered without `{self.holds}`: {failure.read_error_message(body)}")
+        return WholeAnswer(None if answer.usage_metadata is UNSET else read_usage(bytes(answer.usage_metadata)), 0)
 
-    def watch(self, envelope: Envelope, hides_usage: bool) -> Watch:
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> Watch:
         raise NotImplementedError("embeddings do not stream")
 
-    def input_bytes(self, envelope: Envelope) -> int:
-        """See :meth:`antiphon.wires.wire.Wire.input_bytes`."""
+    def count_input_bytes(self, envelope: Envelope) -> int:
+        """See :meth:`antiphon.wires.wire.Wire.count_input_bytes`."""
         parts = [part for request in self.requests(envelope.document) for part in request.content.parts or ()]
-        return sum(text_bytes(part.text) for part in parts)
+        return sum(count_text_bytes(part.text) for part in parts)
 
 
 class EmbedBatch(Embed):
@@ -92,16 +92,16 @@ class EmbedBatch(Embed):
             known["requests"] = [flat(request) for request in known["requests"]]
         return fields.typed(known, _BatchRequest).requests
 
-    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`: every request's model is the target's."""
         body = renamed(body, envelope.document, target)
         requests = documents(envelope.document)
         if requests is not envelope.document["requests"]:
-            return Encoded(bodies.replace(body, "requests", renamed(_requests(body), requests[0], target)))
+            return EncodedBody(bodies.replace(body, "requests", renamed(_requests(body), requests[0], target)))
         changed = [renamed(bytes(raw), request, target) for raw, request in zip(_each(body), requests, strict=True)]
         if changed == _each(body):
-            return Encoded(body)
-        return Encoded(bodies.replace(body, "requests", b"[" + b",".join(changed) + b"]"))
+            return EncodedBody(body)
+        return EncodedBody(bodies.replace(body, "requests", b"[" + b",".join(changed) + b"]"))
 
 
 def documents(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -12,11 +12,11 @@ import msgspec
 
 from antiphon.errors import BadAnswer, BadRequest
 from antiphon.types import Target, Usage
-from antiphon.wires.codec import Written
-from antiphon.wires.embedding import MOST_INPUTS, EmbedRequest, Vector, counted, split, task_of
 from antiphon.wires.gemini import fields
 from antiphon.wires.gemini.embed import Embed, EmbedBatch, EmbedOne, documents, flat
 from antiphon.wires.gemini.jsontext import dump
+from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.embedding import MOST_INPUTS, EmbedRequest, Vector, counted, split, task_of
 
 MOST_TOGETHER = 100
 """Requests in a batch; a larger one is refused with "at most 100 requests can be in one batch"."""
@@ -63,13 +63,13 @@ _decode_many = msgspec.json.Decoder(_Many).decode
 
 
 class EmbedCodec:
-    """One content, one vector; see :class:`antiphon.wires.codec.NearCodec` and ``FarCodec``."""
+    """One content, one vector; see :class:`antiphon.wires.translation.codec.CallerCodec` and ``FarCodec``."""
 
     def read_request(self, document: dict[str, Any], model: str) -> EmbedRequest:
         return _read(Embed().requests(document), [document], model)
 
-    def write_request(self, request: EmbedRequest, target: Target) -> list[Written]:
-        return [Written(dump(each), request.extras) for each in _requests(request, target)]
+    def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
+        return [WrittenRequest(dump(each), request.extras) for each in _requests(request, target)]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         return counted([_decoded(_decode_one, body).embedding.values for body in bodies], len(request.inputs))
@@ -84,10 +84,10 @@ class EmbedBatchCodec(EmbedCodec):
     def read_request(self, document: dict[str, Any], model: str) -> EmbedRequest:
         return _read(EmbedBatch().requests(document), documents(document), model)
 
-    def write_request(self, request: EmbedRequest, target: Target) -> list[Written]:
+    def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
         named = [{"model": f"models/{request.model}", **each} for each in _requests(request, target)]
         batches = split(named, MOST_TOGETHER)
-        return [Written(dump({"requests": batch}), request.extras) for batch in batches]
+        return [WrittenRequest(dump({"requests": batch}), request.extras) for batch in batches]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         found = [vector.values for body in bodies for vector in _decoded(_decode_many, body).embeddings]

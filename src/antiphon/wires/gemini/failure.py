@@ -36,7 +36,7 @@ _TYPE = "type.googleapis.com/google.rpc."
 _decode = msgspec.json.Decoder().decode
 
 
-def error_body(error: CallError) -> bytes:
+def write_error_body(error: CallError) -> bytes:
     """Return any error of ours in this wire's shape."""
     name = STATUS.get(error.status) or ("FAILED_PRECONDITION" if error.status < 500 else "INTERNAL")
     problem = {"code": error.status, "message": error.message, "status": name, "details": _details(error)}
@@ -56,11 +56,11 @@ def _details(error: CallError) -> list[dict[str, Any]]:
     return details
 
 
-def error_frame(error: CallError) -> bytes:
-    return frame_of(error_body(error))
+def write_error_frame(error: CallError) -> bytes:
+    return frame_of(write_error_body(error))
 
 
-def refusal(body: bytes) -> str:
+def read_error_message(body: bytes) -> str:
     """Return the message of a provider's error body, which may stand in a list of one, or an excerpt of the body."""
     try:
         document = _decode(body)

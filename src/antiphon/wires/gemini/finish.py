@@ -1,7 +1,7 @@
 """Why an answer ended, in this wire's words and the neutral ones (API reference, "FinishReason")."""
 
 from antiphon.errors import BadAnswer
-from antiphon.wires.neutral import FinishReason
+from antiphon.wires.translation.neutral import FinishReason
 
 _READ: dict[str, FinishReason] = {
     "STOP": "stop",

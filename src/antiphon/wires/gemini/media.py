@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from antiphon.errors import BadRequest
-from antiphon.wires.neutral import Audio, File, Image
+from antiphon.wires.translation.neutral import Audio, File, Image
 
 _OWN_FILES = ("/v1beta/files/", "/v1/files/", "/v1alpha/files/")
 _ALIASES = {"audio/mpeg": "audio/mp3", "audio/x-wav": "audio/wav", "audio/wave": "audio/wav", "image/jpg": "image/jpeg"}

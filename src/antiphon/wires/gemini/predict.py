@@ -9,13 +9,13 @@ import msgspec
 
 from antiphon.errors import BadAnswer
 from antiphon.types import Target, Usage
-from antiphon.wires.codec import Written
-from antiphon.wires.embedding import EmbedRequest, Vector, counted, split
 from antiphon.wires.gemini import failure
 from antiphon.wires.gemini.embed import Embed
 from antiphon.wires.gemini.embed_codec import TASK_TYPES
 from antiphon.wires.gemini.jsontext import dump
-from antiphon.wires.wire import Whole
+from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.embedding import EmbedRequest, Vector, counted, split
+from antiphon.wires.wire import WholeAnswer
 
 MOST_TOGETHER = 8
 """Texts in one request: so many of the longest, 2,048 tokens each, stay within the 20,000 that a request may have."""
@@ -50,25 +50,25 @@ class Predict(Embed):
 
     operation = "vertex_predict"
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         told = [each.embeddings.statistics or _Statistics() for each in _read(body).predictions]
         counts = [each.token_count for each in told if each.token_count is not None]
         sound = counts and len(counts) == len(told) and min(counts) >= 0 and sum(counts) <= _LIMIT
-        return Whole(Usage(input=int(sum(counts))) if sound else None, 0)
+        return WholeAnswer(Usage(input=int(sum(counts))) if sound else None, 0)
 
 
 class PredictCodec:
-    """See :class:`antiphon.wires.codec.FarCodec`."""
+    """See :class:`antiphon.wires.translation.codec.ProviderCodec`."""
 
-    def write_request(self, request: EmbedRequest, target: Target) -> list[Written]:
+    def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
         kind = {"task_type": TASK_TYPES[request.task]} if request.task else {}
         body: dict[str, Any] = {}
         if request.dimensions is not None:
             body["parameters"] = {"outputDimensionality": request.dimensions}
         instances = [{"content": text, **kind} for text in request.texts(target)]
         batches = split(instances, 1 if _ALONE.match(request.model) else MOST_TOGETHER)
-        return [Written(dump({"instances": batch, **body}), request.extras) for batch in batches]
+        return [WrittenRequest(dump({"instances": batch, **body}), request.extras) for batch in batches]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         return counted(
@@ -80,4 +80,4 @@ def _read(body: bytes) -> _Answer:
     try:
         return _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise BadAnswer(f"The provider answered without `predictions`: {failure.refusal(body)}") from None
+        raise BadAnswer(f"The provider answered without `predictions`: {failure.read_error_message(body)}") from None

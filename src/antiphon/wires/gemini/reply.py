@@ -21,8 +21,8 @@ from antiphon.wires.gemini.media import read_inline, read_uri, write_media
 from antiphon.wires.gemini.shape import Candidate, Part, arguments, blocked, read_answer
 from antiphon.wires.gemini.signature import WIRE, seal, unseal
 from antiphon.wires.gemini.wire import usage_of
-from antiphon.wires.media import text_of
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.media import text_of
+from antiphon.wires.translation.neutral import (
     Audio,
     Choice,
     File,
@@ -36,11 +36,11 @@ from antiphon.wires.neutral import (
     ToolCall,
     ToolResult,
 )
-from antiphon.wires.neutral import Part as NeutralPart
+from antiphon.wires.translation.neutral import Part as NeutralPart
 
 
 def read_reply(body: bytes) -> Reply:
-    """See :meth:`antiphon.wires.codec.Codec.read_reply`."""
+    """See :meth:`antiphon.wires.translation.codec.Codec.read_reply`."""
     answer = read_answer(body)
     if answer.error is not None:
         raise failure.reported(answer.error)
@@ -123,7 +123,7 @@ def _cited(parts: list[NeutralPart], candidate: Candidate) -> list[NeutralPart]:
 
 
 def write_reply(reply: Reply, request: Request) -> bytes:
-    """See :meth:`antiphon.wires.codec.Codec.write_reply`."""
+    """See :meth:`antiphon.wires.translation.codec.Codec.write_reply`."""
     document: dict[str, Any] = {"candidates": [_write_choice(choice) for choice in reply.choices]}
     if reply.usage is not None:
         document["usageMetadata"] = usages.write(reply.usage)

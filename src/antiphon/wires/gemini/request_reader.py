@@ -11,7 +11,7 @@ from antiphon.wires.gemini import fields
 from antiphon.wires.gemini.contents import Contents
 from antiphon.wires.gemini.schema import read_schema
 from antiphon.wires.gemini.signature import WIRE
-from antiphon.wires.neutral import Format, Reasoning, Request, Text, Tool, ToolChoice
+from antiphon.wires.translation.neutral import Format, Reasoning, Request, Text, Tool, ToolChoice
 
 _KNOWN = frozenset(
     (
@@ -45,7 +45,7 @@ _MODES = {
 
 
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
-    """See :meth:`antiphon.wires.codec.Codec.read_request`."""
+    """See :meth:`antiphon.wires.translation.codec.Codec.read_request`."""
     document = fields.canonical(document)
     asked = fields.typed(document, fields.GenerateRequest)
     if asked.cached_content:

@@ -11,13 +11,13 @@ from typing import Any
 
 from antiphon.errors import BadRequest
 from antiphon.types import Target
-from antiphon.wires.codec import Written
 from antiphon.wires.gemini.jsontext import dump
 from antiphon.wires.gemini.schema import write_schema
 from antiphon.wires.gemini.signature import WIRE
 from antiphon.wires.gemini.turns import Turns
-from antiphon.wires.marks import marks
-from antiphon.wires.neutral import Format, Reasoning, Request, Tool, ToolChoice
+from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.dropped_annotations import marks
+from antiphon.wires.translation.neutral import Format, Reasoning, Request, Tool, ToolChoice
 
 _OWN_EXTRAS = frozenset(("safetySettings", "labels", "toolConfig.retrievalConfig"))
 _CONFIG = "generationConfig."
@@ -33,8 +33,8 @@ _BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 245
 _LEVELS = {"none": "minimal", "minimal": "minimal", "low": "low", "medium": "medium"}
 
 
-def write_request(request: Request, target: Target) -> Written:
-    """See :meth:`antiphon.wires.codec.Codec.write_request`."""
+def write_request(request: Request, target: Target) -> WrittenRequest:
+    """See :meth:`antiphon.wires.translation.codec.Codec.write_request`."""
     turns = Turns(results_hold_media=_BY_BUDGET.search(target.model) is None)
     contents = turns.write(request.messages)
     system = [{"text": part.text} for part in (*request.system, *turns.system) if part.text]
@@ -54,7 +54,7 @@ def write_request(request: Request, target: Target) -> Written:
     if tier := _TIERS.get(request.service_tier):
         body["serviceTier"] = tier
     _extras(request, body, dropped)
-    return Written(dump(body), tuple(dropped))
+    return WrittenRequest(dump(body), tuple(dropped))
 
 
 def _unsupported(request: Request) -> dict[str, None]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.wires.neutral import Thinking
+from antiphon.wires.translation.neutral import Thinking
 
 WIRE = "gemini"
 UNSIGNED = "skip_thought_signature_validator"

@@ -18,31 +18,31 @@ from antiphon.wires.gemini.media import read_inline, read_uri
 from antiphon.wires.gemini.reply import code_text
 from antiphon.wires.gemini.shape import UNSET, Answer, Candidate, FunctionCall, Part, arguments, blocked, read_answer
 from antiphon.wires.gemini.signature import WIRE, unseal
-from antiphon.wires.neutral import (
+from antiphon.wires.sse import data_of
+from antiphon.wires.translation.neutral import (
+    Annotation,
     Audio,
-    Closed,
-    Ended,
+    BlockStart,
+    BlockStop,
+    Delta,
     Event,
-    Failed,
     File,
     Finish,
     FinishReason,
-    Grown,
     Image,
-    Marked,
-    Opened,
-    Shown,
+    Media,
     Start,
-    Used,
+    StreamEnd,
+    StreamError,
+    UsageUpdate,
 )
-from antiphon.wires.sse import data_of
 
 _UNFINISHED = "FINISH_REASON_UNSPECIFIED"
 _EMPTY = Part(text="")
 
 
-class StreamReader:
-    """Reads one stream; see :class:`antiphon.wires.codec.EventReader`."""
+class GeminiReader:
+    """Reads one stream; see :class:`antiphon.wires.translation.codec.StreamReader`."""
 
     __slots__ = ("_choices", "_over", "_started", "_usage")
 
@@ -53,7 +53,7 @@ class StreamReader:
         self._over = False
 
     def read(self, frame: bytes) -> list[Event]:
-        """See :meth:`antiphon.wires.codec.EventReader.read`."""
+        """See :meth:`antiphon.wires.translation.codec.StreamReader.read`."""
         data = data_of(frame)
         if data is None or self._over or not data.strip():
             return []
@@ -76,18 +76,18 @@ class StreamReader:
                 return [*events, *self._fail(error.message, error.status)]
             over = over or choice.finished
         if usage is not None and (over or usage.total_output):
-            events.append(Used(usage))
-        return [*events, Ended()] if refused else events
+            events.append(UsageUpdate(usage))
+        return [*events, StreamEnd()] if refused else events
 
     def close(self) -> list[Event]:
-        """See :meth:`antiphon.wires.codec.EventReader.close`; a stream that was cut short has no end."""
+        """See :meth:`antiphon.wires.translation.codec.StreamReader.close`; a stream that was cut short has no end."""
         if not self._started or self._over:
             return []
         events: list[Event] = []
         for choice in self._choices.values():
             choice.shut(events)
         if self._choices and all(choice.finished for choice in self._choices.values()):
-            events.append(Ended())
+            events.append(StreamEnd())
         self._over = True
         return events
 
@@ -114,7 +114,7 @@ class StreamReader:
 
     def _fail(self, message: str, status: int) -> list[Event]:
         self._over = True
-        return [Failed(message, status)]
+        return [StreamError(message, status)]
 
 
 class _Choice:
@@ -170,10 +170,10 @@ class _Choice:
         if self._open != kind:
             self._begin(kind, events)
         if kind == "thinking":
-            events.append(Grown(self._block, text, choice=self._index))
+            events.append(Delta(self._block, text, choice=self._index))
             return tokens
         self._text.append(text)
-        events.append(Grown(self._block, text, tokens, self._index))
+        events.append(Delta(self._block, text, tokens, self._index))
         return ()
 
     def _other(self, part: Part, events: list[Event]) -> None:
@@ -194,7 +194,7 @@ class _Choice:
             self._end(events)
             self._block += 1
             self._open = "audio" if sound else ""
-        events.append(Shown(self._block, part, self._index))
+        events.append(Media(self._block, part, self._index))
 
     def _call(self, call: FunctionCall, signature: str, events: list[Event]) -> None:
         said = arguments(call)
@@ -202,17 +202,17 @@ class _Choice:
         self._called = True
         self._block += 1
         at, index = self._block, self._index
-        events.append(Opened(at, "tool", call.id or new_id("call"), call.name, index))
+        events.append(BlockStart(at, "tool", call.id or new_id("call"), call.name, index))
         if signature:  # before the arguments: some wires must write it ahead of the call
-            events.append(Marked(at, signature=signature, wire=WIRE, choice=index))
-        events += [Grown(at, said, choice=index), Closed(at, index)]
+            events.append(Annotation(at, signature=signature, wire=WIRE, choice=index))
+        events += [Delta(at, said, choice=index), BlockStop(at, index)]
 
     def _sign(self, part: Part, events: list[Event]) -> None:
         """A signature ends the thought it belongs to; one on other words is a thought without words behind them."""
         if self._open != "thinking" or not part.thought:
             self._begin("thinking", events)
         own = unseal(part.thought_signature or "", "")
-        mark = Marked(self._block, own.signature, own.redacted, wire=own.wire, choice=self._index)
+        mark = Annotation(self._block, own.signature, own.redacted, wire=own.wire, choice=self._index)
         events.append(mark)
         self._end(events)
 
@@ -220,11 +220,11 @@ class _Choice:
         self._end(events)
         self._block += 1
         self._open = kind
-        events.append(Opened(self._block, kind, choice=self._index))
+        events.append(BlockStart(self._block, kind, choice=self._index))
 
     def _end(self, events: list[Event]) -> None:
         if self._open not in ("", "audio"):
-            events.append(Closed(self._block, self._index))
+            events.append(BlockStop(self._block, self._index))
         self._open = ""
 
     def shut(self, events: list[Event]) -> None:
@@ -234,5 +234,5 @@ class _Choice:
             found = read_citations(cited.grounding_metadata, cited.citation_metadata, "".join(self._text))
             if found and self._open != "text":
                 self._begin("text", events)
-            events += [Marked(self._block, citation=citation, choice=self._index) for citation in found]
+            events += [Annotation(self._block, citation=citation, choice=self._index) for citation in found]
         self._end(events)

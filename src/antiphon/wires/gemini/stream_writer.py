@@ -18,21 +18,21 @@ from antiphon.wires.gemini.finish import write_finish
 from antiphon.wires.gemini.jsontext import dump
 from antiphon.wires.gemini.logprobs import write_logprobs
 from antiphon.wires.gemini.reply import PAUSED, holds_object, told, write_call, write_shown, write_thinking
-from antiphon.wires.neutral import (
-    Closed,
-    Ended,
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
+    Delta,
     Event,
-    Failed,
     Finish,
-    Grown,
-    Marked,
-    Opened,
+    Media,
     Request,
-    Shown,
     Start,
+    StreamEnd,
+    StreamError,
     Thinking,
     ToolCall,
-    Used,
+    UsageUpdate,
 )
 
 _encode = msgspec.json.Encoder().encode
@@ -60,8 +60,8 @@ class _Choice(msgspec.Struct):
     finish: Finish | None = None
 
 
-class StreamWriter:
-    """Writes one stream; see :class:`antiphon.wires.codec.EventWriter`."""
+class GeminiWriter:
+    """Writes one stream; see :class:`antiphon.wires.translation.codec.StreamWriter`."""
 
     __slots__ = ("_choices", "_ends", "_model", "_name", "_over", "_usage")
 
@@ -74,16 +74,16 @@ class StreamWriter:
         self._over = False
 
     def write(self, event: Event) -> bytes:
-        """See :meth:`antiphon.wires.codec.EventWriter.write`."""
+        """See :meth:`antiphon.wires.translation.codec.StreamWriter.write`."""
         if self._over:
             return b""
         written: bytes = _WRITERS[type(event)](self, event)
         return written
 
     def fail(self, error: CallError) -> bytes:
-        """See :meth:`antiphon.wires.codec.EventWriter.fail`."""
+        """See :meth:`antiphon.wires.translation.codec.StreamWriter.fail`."""
         self._over = True
-        return failure.error_frame(error)
+        return failure.write_error_frame(error)
 
     def _start(self, event: Start) -> bytes:
         self._name, self._model = event.id or new_id("gen"), event.model or self._model
@@ -91,12 +91,12 @@ class StreamWriter:
         self._ends.clear()
         return b""
 
-    def _opened(self, event: Opened) -> bytes:
+    def _opened(self, event: BlockStart) -> bytes:
         choice = self._choice(event.choice)
         choice.block = _Block(event.kind, event.id, event.name, offset=choice.written)
         return b""
 
-    def _grown(self, event: Grown) -> bytes:
+    def _grown(self, event: Delta) -> bytes:
         choice = self._choice(event.choice)
         block, text = choice.block, event.text
         if block is None or not text:
@@ -114,7 +114,7 @@ class StreamWriter:
             end = _MIDDLE + b',"logprobsResult":' + dump(write_logprobs(event.logprobs)) + end[len(_MIDDLE) :]
         return b"%b%b}%b" % (_TEXT, _encode(text), end)
 
-    def _marked(self, event: Marked) -> bytes:
+    def _marked(self, event: Annotation) -> bytes:
         choice = self._choice(event.choice)
         block = choice.block
         if block is None:
@@ -132,7 +132,7 @@ class StreamWriter:
             part["thought"] = True
         return self._part(event.choice, part)
 
-    def _closed(self, event: Closed) -> bytes:
+    def _closed(self, event: BlockStop) -> bytes:
         choice = self._choice(event.choice)
         block, choice.block = choice.block, None
         if block is None:
@@ -146,21 +146,21 @@ class StreamWriter:
             return b""
         return self._part(event.choice, write_call(ToolCall(block.id, block.name, text, block.signature)))
 
-    def _shown(self, event: Shown) -> bytes:
+    def _shown(self, event: Media) -> bytes:
         return b"".join([self._part(event.choice, part) for part in write_shown(event.part)])
 
     def _finish(self, event: Finish) -> bytes:
         self._choice(event.choice).finish = event
         return b""
 
-    def _used(self, event: Used) -> bytes:
+    def _used(self, event: UsageUpdate) -> bytes:
         self._usage = event.usage
         return b""
 
-    def _failed(self, event: Failed) -> bytes:
+    def _failed(self, event: StreamError) -> bytes:
         return self.fail(BadAnswer(event.message, status=event.status or None))
 
-    def _ended(self, event: Ended) -> bytes:
+    def _ended(self, event: StreamEnd) -> bytes:
         self._over = True
         document: dict[str, Any] = {
             "candidates": [self._last(index, choice) for index, choice in sorted(self._choices.items())]
@@ -203,14 +203,14 @@ class StreamWriter:
 
 
 _WRITERS: dict[type, Any] = {
-    Start: StreamWriter._start,
-    Opened: StreamWriter._opened,
-    Grown: StreamWriter._grown,
-    Marked: StreamWriter._marked,
-    Closed: StreamWriter._closed,
-    Shown: StreamWriter._shown,
-    Finish: StreamWriter._finish,
-    Used: StreamWriter._used,
-    Failed: StreamWriter._failed,
-    Ended: StreamWriter._ended,
+    Start: GeminiWriter._start,
+    BlockStart: GeminiWriter._opened,
+    Delta: GeminiWriter._grown,
+    Annotation: GeminiWriter._marked,
+    BlockStop: GeminiWriter._closed,
+    Media: GeminiWriter._shown,
+    Finish: GeminiWriter._finish,
+    UsageUpdate: GeminiWriter._used,
+    StreamError: GeminiWriter._failed,
+    StreamEnd: GeminiWriter._ended,
 }

@@ -7,7 +7,7 @@ import msgspec
 from antiphon.errors import BadRequest
 from antiphon.wires.gemini.media import write_media
 from antiphon.wires.gemini.signature import UNSIGNED, WIRE
-from antiphon.wires.neutral import (
+from antiphon.wires.translation.neutral import (
     Audio,
     File,
     Image,

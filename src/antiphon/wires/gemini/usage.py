@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from antiphon.types import Usage
-from antiphon.wires.wire import service_tier
+from antiphon.wires.wire import read_service_tier
 
 _LIMIT = 1_000_000_000
 """More tokens than any one call can have; a larger count is a fault of the provider."""
@@ -92,7 +92,7 @@ def _buckets(said: _Metadata, searched: int) -> Usage:
         audio_output=spoken,
         image_output=drawn,
         searches=searched,
-        service_tier=service_tier(said.service_tier, traffic),
+        service_tier=read_service_tier(said.service_tier, traffic),
     )
 
 

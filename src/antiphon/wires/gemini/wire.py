@@ -13,7 +13,7 @@ from antiphon.wires.gemini.jsontext import dump
 from antiphon.wires.gemini.shape import UNSET, Answer, Candidate, Part, blocked, read_answer
 from antiphon.wires.gemini.signature import SEALED, unsealed
 from antiphon.wires.sse import SSESplitter, data_of
-from antiphon.wires.wire import Encoded, Envelope, Whole, counted, text_bytes
+from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_text_bytes, estimate_usage
 
 _MODEL_LIMIT = 256
 _UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED")
@@ -47,24 +47,24 @@ class Operation:
         """Raise :class:`BadRequest` for what no provider can take; return how many answers were asked for."""
         raise NotImplementedError
 
-    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`: a body may name the model again, which must agree."""
-        return Encoded(renamed(body, envelope.document, target))
+        return EncodedBody(renamed(body, envelope.document, target))
 
-    def splitter(self) -> SSESplitter:
+    def make_splitter(self) -> SSESplitter:
         return SSESplitter()
 
-    def error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
+    def list_error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
         return []
 
-    def error_body(self, error: CallError) -> bytes:
-        return failure.error_body(error)
+    def write_error_body(self, error: CallError) -> bytes:
+        return failure.write_error_body(error)
 
-    def error_frame(self, error: CallError) -> bytes:
-        return failure.error_frame(error)
+    def write_error_frame(self, error: CallError) -> bytes:
+        return failure.write_error_frame(error)
 
-    def refusal(self, body: bytes) -> str:
-        return failure.refusal(body)
+    def read_error_message(self, body: bytes) -> str:
+        return failure.read_error_message(body)
 
 
 class Generate(Operation):
@@ -77,27 +77,27 @@ class Generate(Operation):
         config = fields.check(body, document).generation_config
         return (config.candidate_count if config else 1) or 1
 
-    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`: what we sealed for another wire does not reach this one's."""
         body = renamed(body, envelope.document, target)
         if SEALED in body:
             body = bodies.replace(body, "contents", dump(unsealed(envelope.document["contents"])))
-        return Encoded(body)
+        return EncodedBody(body)
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         answer = read_answer(body)
         if answer.error is not None:
             raise failure.reported(answer.error)
         if not answer.candidates and blocked(answer) is None:
             raise BadAnswer("The provider answered without `candidates` and without a reason for it.")
-        return Whole(usage_of(answer), sum(_output_bytes(candidate) for candidate in answer.candidates or ()))
+        return WholeAnswer(usage_of(answer), sum(_output_bytes(candidate) for candidate in answer.candidates or ()))
 
-    def watch(self, envelope: Envelope, hides_usage: bool) -> "StreamWatch":
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "StreamWatch":
         return StreamWatch(envelope.choices)
 
-    def input_bytes(self, envelope: Envelope) -> int:
-        """See :meth:`antiphon.wires.wire.Wire.input_bytes`."""
+    def count_input_bytes(self, envelope: Envelope) -> int:
+        """See :meth:`antiphon.wires.wire.Wire.count_input_bytes`."""
         return generate_bytes(envelope.document)
 
 
@@ -126,9 +126,9 @@ class StreamWatch:
         usage = None if self._usage is None else usages.read(self._usage, self._searches)
         if usage is None or usage.total_output or not self.output_bytes:
             return usage
-        return msgspec.structs.replace(usage, output=counted(0, self.output_bytes).output, estimated=True)
+        return msgspec.structs.replace(usage, output=estimate_usage(0, self.output_bytes).output, estimated=True)
 
-    def frame(self, frame: bytes) -> bytes:
+    def feed(self, frame: bytes) -> bytes:
         data = data_of(frame)
         if data is None or not data.strip():
             return frame
@@ -185,10 +185,10 @@ def _contents_bytes(contents: Any) -> int:
     if type(contents) is list:
         return sum(_contents_bytes(content) for content in contents)
     if type(contents) is not dict:
-        return text_bytes(contents)
+        return count_text_bytes(contents)
     if "parts" in contents:
         return _contents_bytes(contents["parts"])
-    return text_bytes(contents.get("text")) + sum(
+    return count_text_bytes(contents.get("text")) + sum(
         len(dump(value)) for key, value in contents.items() if key.lower().startswith("function")
     )
 
@@ -199,11 +199,11 @@ def _output_bytes(candidate: Candidate) -> int:
 
 
 def _part_bytes(part: Part) -> int:
-    size = text_bytes(part.text)
+    size = count_text_bytes(part.text)
     if (call := part.function_call) is not None:
-        size += text_bytes(call.name) + (0 if call.args is UNSET else len(bytes(call.args))) + 1
+        size += count_text_bytes(call.name) + (0 if call.args is UNSET else len(bytes(call.args))) + 1
     if part.executable_code is not None:
-        size += text_bytes(part.executable_code.code) + 1
+        size += count_text_bytes(part.executable_code.code) + 1
     if part.code_execution_result is not None:
-        size += text_bytes(part.code_execution_result.output) + 1
+        size += count_text_bytes(part.code_execution_result.output) + 1
     return size + (part.inline_data is not None or part.file_data is not None)

@@ -6,7 +6,7 @@ over types that they do not know.
 
 from typing import Any
 
-from antiphon.wires.citations import page_of, span_of
+from antiphon.wires.translation.citations import page_of, span_of
 
 
 def write_citation(citation: dict[str, Any], offset: int, length: int) -> dict[str, Any]:

@@ -1,16 +1,16 @@
-"""The chat completions wire as a codec: to and from the neutral form; see :class:`antiphon.wires.codec.Codec`."""
+"""The chat completions wire as a codec: to and from the neutral form; see :class:`antiphon.wires.translation.codec.Codec`."""
 
 from typing import Any
 
 from antiphon.clock import now_us
 from antiphon.types import Target
-from antiphon.wires.codec import Written
-from antiphon.wires.neutral import Reply, Request
 from antiphon.wires.openai import read_request, reply, write_request
 from antiphon.wires.openai.read_events import Reader
 from antiphon.wires.openai.write_events import Writer
-from antiphon.wires.spelling import Spellings
 from antiphon.wires.sse import SSESplitter
+from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.field_names import Spellings
+from antiphon.wires.translation.neutral import Reply, Request
 
 _SPELLINGS: Spellings = {
     "citations": ("annotations",),
@@ -33,7 +33,7 @@ class OpenAICodec:
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request.request(document, model, stream)
 
-    def write_request(self, request: Request, target: Target) -> Written:
+    def write_request(self, request: Request, target: Target) -> WrittenRequest:
         return write_request.request(request, target)
 
     def read_reply(self, body: bytes) -> Reply:
@@ -42,11 +42,11 @@ class OpenAICodec:
     def write_reply(self, reply_: Reply, request: Request) -> bytes:
         return reply.write(reply_, request)
 
-    def splitter(self) -> SSESplitter:
+    def make_splitter(self) -> SSESplitter:
         return SSESplitter()
 
-    def reader(self) -> Reader:
+    def make_reader(self) -> Reader:
         return Reader()
 
-    def writer(self, request: Request) -> Writer:
+    def make_writer(self, request: Request) -> Writer:
         return Writer(request, now_us() // 1_000_000)

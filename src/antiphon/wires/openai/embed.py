@@ -11,8 +11,17 @@ import msgspec
 
 from antiphon.errors import BadAnswer, BadRequest
 from antiphon.types import Target, Usage
-from antiphon.wires.codec import Written
-from antiphon.wires.embedding import MOST_INPUTS, EmbedRequest, Input, Vector, counted, packed, task_of, unpacked
+from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.embedding import (
+    MOST_INPUTS,
+    EmbedRequest,
+    Input,
+    Vector,
+    counted,
+    packed,
+    task_of,
+    unpacked,
+)
 
 _FORMATS = {None: False, "float": False, "base64": True}
 _READ = frozenset(("model", "input", "dimensions", "encoding_format"))
@@ -32,7 +41,7 @@ _decode = msgspec.json.Decoder(_Answer).decode
 
 
 class EmbeddingsCodec:
-    """See :class:`antiphon.wires.codec.NearCodec` and :class:`antiphon.wires.codec.FarCodec`."""
+    """See :class:`antiphon.wires.translation.codec.CallerCodec` and :class:`antiphon.wires.translation.codec.ProviderCodec`."""
 
     def read_request(self, document: dict[str, Any], model: str) -> EmbedRequest:
         if (form := document.get("encoding_format")) not in _FORMATS:
@@ -50,13 +59,13 @@ class EmbeddingsCodec:
             extras=tuple(name for name in document if name not in _READ and name != field),
         )
 
-    def write_request(self, request: EmbedRequest, target: Target) -> list[Written]:
-        """See :meth:`antiphon.wires.codec.FarCodec.write_request`; how the vectors are encoded is left to the target,
+    def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
+        """See :meth:`antiphon.wires.translation.codec.ProviderCodec.write_request`; how the vectors are encoded is left to the target,
         because some refuse to be asked for what they do anyhow."""
         body: dict[str, Any] = {"model": request.model, "input": request.inputs}
         if request.dimensions is not None:
             body["dimensions"] = request.dimensions
-        return [Written(msgspec.json.encode(body), request.untold())]
+        return [WrittenRequest(msgspec.json.encode(body), request.untold())]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         (body,) = bodies
@@ -69,7 +78,7 @@ class EmbeddingsCodec:
         return counted(vectors, len(request.inputs))
 
     def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
-        """See :meth:`antiphon.wires.codec.NearCodec.write_reply`; each vector by itself, so that a thread can pause."""
+        """See :meth:`antiphon.wires.translation.codec.CallerCodec.write_reply`; each vector by itself, so that a thread can pause."""
         shown: Any = packed if request.base64 else list
         data = b",".join(
             msgspec.json.encode({"object": "embedding", "index": place, "embedding": shown(vector)})

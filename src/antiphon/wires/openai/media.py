@@ -8,8 +8,8 @@ Sound is the API's own ``audio`` (API reference, "The chat completion object"). 
 from typing import Any
 
 from antiphon.clock import new_id, now_us
-from antiphon.wires.media import image_type, playable, sound_type
-from antiphon.wires.neutral import Audio, Image
+from antiphon.wires.translation.media import image_type, playable, sound_type
+from antiphon.wires.translation.neutral import Audio, Image
 
 _KEPT_SECONDS = 3600
 STREAMED = "pcm16"

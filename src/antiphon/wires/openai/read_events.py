@@ -6,27 +6,27 @@ import msgspec
 
 from antiphon.clock import new_id
 from antiphon.errors import BadAnswer
-from antiphon.wires.media import PCM
-from antiphon.wires.neutral import (
-    Closed,
-    Ended,
-    Event,
-    Failed,
-    Finish,
-    FinishReason,
-    Grown,
-    Image,
-    Marked,
-    Opened,
-    Shown,
-    Start,
-    Used,
-)
 from antiphon.wires.openai import usage as usages
 from antiphon.wires.openai.media import read_audio, read_images
 from antiphon.wires.openai.reply import FINISH_REASONS, WIRE, signature_of, thinking_in
 from antiphon.wires.openai.wire import told_status
 from antiphon.wires.sse import data_of
+from antiphon.wires.translation.media import PCM
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
+    Delta,
+    Event,
+    Finish,
+    FinishReason,
+    Image,
+    Media,
+    Start,
+    StreamEnd,
+    StreamError,
+    UsageUpdate,
+)
 
 
 class _Function(msgspec.Struct):
@@ -96,7 +96,7 @@ class _State:
 
 
 class Reader:
-    """See :class:`antiphon.wires.codec.EventReader`."""
+    """See :class:`antiphon.wires.translation.codec.StreamReader`."""
 
     __slots__ = ("_choices", "_ended", "_started")
 
@@ -119,7 +119,7 @@ class Reader:
             raise BadAnswer("The provider sent an event that is not a chat completion chunk.") from None
         if chunk.error is not None:
             message = chunk.error.get("message") if isinstance(chunk.error, dict) else chunk.error
-            return [Failed(str(message), told_status(chunk.error))]
+            return [StreamError(str(message), told_status(chunk.error))]
         events: list[Event] = []
         if not self._started:
             self._started = True
@@ -130,7 +130,7 @@ class Reader:
             chunk.usage is not msgspec.UNSET
             and (usage := usages.read(bytes(chunk.usage), chunk.service_tier)) is not None
         ):
-            events.append(Used(usage))
+            events.append(UsageUpdate(usage))
         return events
 
     def close(self) -> list[Event]:
@@ -143,7 +143,7 @@ class Reader:
             self._shut(state, number, events)
             if state.finish is None:
                 events.append(Finish(_ended(state), "", number))
-        return [*events, Ended()]
+        return [*events, StreamEnd()]
 
     def _choice(self, choice: _Choice, events: list[Event]) -> None:
         number = choice.index or 0
@@ -184,7 +184,7 @@ class Reader:
             self._call(call, state, number, events)
         for citation in delta.annotations or ():
             self._open("text", state, number, events)
-            events.append(Marked(state.index, citation=citation, choice=number))
+            events.append(Annotation(state.index, citation=citation, choice=number))
 
     def _say(
         self,
@@ -196,12 +196,12 @@ class Reader:
         tokens: tuple[dict[str, Any], ...] = (),
     ) -> None:
         self._open(kind, state, number, events)
-        events.append(Grown(state.index, text, tokens, number))
+        events.append(Delta(state.index, text, tokens, number))
 
     def _show(self, images: list[Image], state: _State, number: int, events: list[Event]) -> None:
         for image in images:
             self._shut(state, number, events)
-            events.append(Shown(self._new(state), image, number))
+            events.append(Media(self._new(state), image, number))
 
     def _sound(self, audio: Any, state: _State, number: int, events: list[Event]) -> None:
         if (piece := read_audio(audio)) is None:
@@ -210,7 +210,7 @@ class Reader:
             self._shut(state, number, events)
             state.kind, state.index = "audio", self._new(state)
         # Only the first piece of a file has its head; streamed sound has none at all.
-        events.append(Shown(state.index, msgspec.structs.replace(piece, media_type=PCM), number))
+        events.append(Media(state.index, msgspec.structs.replace(piece, media_type=PCM), number))
 
     def _new(self, state: _State) -> int:
         index, state.next = state.next, state.next + 1
@@ -220,11 +220,11 @@ class Reader:
         wire = str(block.get("wire") or "anthropic")
         if block.get("data"):
             self._open("thinking", state, number, events, again=True)
-            events.append(Marked(state.index, redacted=str(block["data"]), wire=wire, choice=number))
+            events.append(Annotation(state.index, redacted=str(block["data"]), wire=wire, choice=number))
             self._shut(state, number, events, marked=True)
         elif block.get("signature"):
             self._open("thinking", state, number, events)
-            events.append(Marked(state.index, signature=str(block["signature"]), wire=wire, choice=number))
+            events.append(Annotation(state.index, signature=str(block["signature"]), wire=wire, choice=number))
             self._shut(state, number, events, marked=True)
 
     def _call(self, call: _ToolCall, state: _State, number: int, events: list[Event]) -> None:
@@ -241,11 +241,11 @@ class Reader:
             state.kind, state.tool, state.called = "tool", index, True
             state.call = call.id or new_id("call")
             state.index = self._new(state)
-            events.append(Opened(state.index, "tool", state.call, function.name or "", number))
+            events.append(BlockStart(state.index, "tool", state.call, function.name or "", number))
         if function.arguments:
-            events.append(Grown(state.index, function.arguments, (), number))
+            events.append(Delta(state.index, function.arguments, (), number))
         if signature := signature_of(call.extra_content):
-            events.append(Marked(state.index, signature=signature, wire="gemini", choice=number))
+            events.append(Annotation(state.index, signature=signature, wire="gemini", choice=number))
 
     def _open(self, kind: _Kind, state: _State, number: int, events: list[Event], *, again: bool = False) -> None:
         if state.kind == kind and not again:
@@ -254,15 +254,15 @@ class Reader:
         state.kind = kind
         state.said.add(kind)
         state.index = self._new(state)
-        events.append(Opened(state.index, kind, "", "", number))
+        events.append(BlockStart(state.index, kind, "", "", number))
 
     def _shut(self, state: _State, number: int, events: list[Event], *, marked: bool = False) -> None:
         if state.kind == "audio":  # neither opened nor closed
             state.kind = None
         elif state.kind is not None:
             if state.kind == "thinking" and not marked:
-                events.append(Marked(state.index, wire=WIRE, choice=number))  # unsigned, and still this wire's
-            events.append(Closed(state.index, number))
+                events.append(Annotation(state.index, wire=WIRE, choice=number))  # unsigned, and still this wire's
+            events.append(BlockStop(state.index, number))
             state.kind = None
 
 

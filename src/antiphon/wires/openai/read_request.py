@@ -5,7 +5,9 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadRequest
-from antiphon.wires.neutral import (
+from antiphon.wires.openai.media import data_url, read_audio, read_images
+from antiphon.wires.openai.reply import WIRE, signature_of
+from antiphon.wires.translation.neutral import (
     Audio,
     File,
     Format,
@@ -22,8 +24,6 @@ from antiphon.wires.neutral import (
     ToolChoice,
     ToolResult,
 )
-from antiphon.wires.openai.media import data_url, read_audio, read_images
-from antiphon.wires.openai.reply import WIRE, signature_of
 
 _KNOWN = frozenset(
     (

@@ -7,9 +7,12 @@ import msgspec
 from antiphon.clock import new_id, now_us
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
-from antiphon.wires.carried import Carried, pack, unpack
-from antiphon.wires.media import joined, text_of
-from antiphon.wires.neutral import (
+from antiphon.wires.openai import usage as usages
+from antiphon.wires.openai.citations import write_citation
+from antiphon.wires.openai.media import is_shown, read_audio, read_images, write_audio, write_images
+from antiphon.wires.translation.foreign_signatures import Carried, pack, unpack
+from antiphon.wires.translation.media import joined, text_of
+from antiphon.wires.translation.neutral import (
     Audio,
     Choice,
     File,
@@ -24,9 +27,6 @@ from antiphon.wires.neutral import (
     Thinking,
     ToolCall,
 )
-from antiphon.wires.openai import usage as usages
-from antiphon.wires.openai.citations import write_citation
-from antiphon.wires.openai.media import is_shown, read_audio, read_images, write_audio, write_images
 
 _ID = "chatcmpl-"
 WIRE = "openai"

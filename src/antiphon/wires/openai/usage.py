@@ -3,7 +3,7 @@
 import msgspec
 
 from antiphon.types import Usage
-from antiphon.wires.wire import service_tier
+from antiphon.wires.wire import read_service_tier
 
 _LIMIT = 1_000_000_000
 """More tokens than any one call can have; a larger count is a fault of the provider."""
@@ -76,5 +76,5 @@ def buckets(
     counts = (fresh, cached, written - kept, kept, audio_in, 0, image_in, said, reasoning, audio_out, image_out)
     if min(counts) < 0 or max(counts) > _LIMIT:
         return None
-    served = service_tier(tier) if tier is not None else ""
+    served = read_service_tier(tier) if tier is not None else ""
     return Usage(*counts, service_tier=served) if served else Usage(*counts)

@@ -13,7 +13,7 @@ from antiphon.wires import body as bodies
 from antiphon.wires.openai import usage as usages
 from antiphon.wires.openai.own import without_carried
 from antiphon.wires.sse import SSESplitter, comment, data_of, frame_of
-from antiphon.wires.wire import Encoded, Envelope, Whole, json_bytes, text_bytes
+from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_json_bytes, count_text_bytes
 
 _UNSET = msgspec.UNSET
 _NULL_USAGE = b',"usage":null'
@@ -151,46 +151,46 @@ class OpenAI:
     def check(self, request: Any) -> None:
         """Raise where the request lacks what no provider can do without."""
 
-    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`."""
         if target.model != envelope.model:
             body = bodies.replace(body, "model", msgspec.json.encode(target.model))
         if not envelope.stream or envelope.wants_usage or "no_stream_usage" in target.quirks:
-            return Encoded(body)
+            return EncodedBody(body)
         if "stream_options" not in envelope.document:
-            return Encoded(bodies.insert(body, "stream_options", b'{"include_usage":true}'), True)
+            return EncodedBody(bodies.insert(body, "stream_options", b'{"include_usage":true}'), True)
         options = {**(envelope.document["stream_options"] or {}), "include_usage": True}
-        return Encoded(bodies.replace(body, "stream_options", msgspec.json.encode(options)), True)
+        return EncodedBody(bodies.replace(body, "stream_options", msgspec.json.encode(options)), True)
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`."""
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         answer = _read_whole(body)
         if (problem := _problem(answer)) is not None:
             raise _reported(problem, answer)
         if getattr(answer, self.holds) is None:
             raise BadAnswer(f"The provider answered without `{self.holds}`: {_excerpt(body)}")
         output = sum(_output_bytes(choice) for choice in answer.choices or ())
-        return Whole(_usage_of(answer, answer.service_tier), output)
+        return WholeAnswer(_usage_of(answer, answer.service_tier), output)
 
-    def watch(self, envelope: Envelope, hides_usage: bool) -> "StreamWatch":
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "StreamWatch":
         return StreamWatch(envelope.choices, hides_usage)
 
-    def splitter(self) -> SSESplitter:
+    def make_splitter(self) -> SSESplitter:
         return SSESplitter()
 
-    def input_bytes(self, envelope: Envelope) -> int:
+    def count_input_bytes(self, envelope: Envelope) -> int:
         raise NotImplementedError
 
-    def error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
+    def list_error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
         return []
 
-    def error_body(self, error: CallError) -> bytes:
+    def write_error_body(self, error: CallError) -> bytes:
         return error_object(error)
 
-    def error_frame(self, error: CallError) -> bytes:
-        return frame_of(self.error_body(error))
+    def write_error_frame(self, error: CallError) -> bytes:
+        return frame_of(self.write_error_body(error))
 
-    def refusal(self, body: bytes) -> str:
+    def read_error_message(self, body: bytes) -> str:
         """Return the message of a provider's error body, or an excerpt of it."""
         try:
             problem = _problem(_read(body))
@@ -209,13 +209,13 @@ class Chat(OpenAI):
         if not request.messages:
             raise BadRequest("`messages` must hold at least one message.", param="messages")
 
-    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         return OpenAI.encode(self, without_carried(body, envelope.document), envelope, target)
 
-    def input_bytes(self, envelope: Envelope) -> int:
+    def count_input_bytes(self, envelope: Envelope) -> int:
         total = sum(_content_bytes(message.get("content")) for message in envelope.document["messages"])
         tools = envelope.document.get("tools")
-        return total + (json_bytes(tools) if tools else 0)
+        return total + (count_json_bytes(tools) if tools else 0)
 
 
 class Completions(OpenAI):
@@ -224,7 +224,7 @@ class Completions(OpenAI):
     operation = "completions"
     request = _CompletionsRequest
 
-    def input_bytes(self, envelope: Envelope) -> int:
+    def count_input_bytes(self, envelope: Envelope) -> int:
         return _texts_bytes(envelope.document["prompt"])
 
 
@@ -242,7 +242,7 @@ class Embeddings(OpenAI):
         if not request.input:
             raise BadRequest("`input` must hold at least one text.", param="input")
 
-    def input_bytes(self, envelope: Envelope) -> int:
+    def count_input_bytes(self, envelope: Envelope) -> int:
         return _texts_bytes(envelope.document["input"])
 
 
@@ -272,7 +272,7 @@ class StreamWatch:
     def complete(self) -> bool:
         return self.ended or len(self._finished) >= self._choices
 
-    def frame(self, frame: bytes) -> bytes:
+    def feed(self, frame: bytes) -> bytes:
         data = data_of(frame)
         if data is None:
             return frame
@@ -352,13 +352,13 @@ def _usage_of(answer: _Answer, tier: object) -> Usage | None:
 def _output_bytes(choice: _Choice) -> int:
     delta = choice.delta or choice.message
     if delta is None:
-        return text_bytes(choice.text)
+        return count_text_bytes(choice.text)
     content = delta.content
     if type(content) is str and delta.tool_calls is None and delta.reasoning_content is None and delta.images is None:
-        return len(content) if content.isascii() else text_bytes(content)  # nearly every chunk of a stream
-    size = text_bytes(content)
-    size += text_bytes(delta.reasoning_content) or text_bytes(delta.reasoning)
-    size += text_bytes(delta.refusal)
+        return len(content) if content.isascii() else count_text_bytes(content)  # nearly every chunk of a stream
+    size = count_text_bytes(content)
+    size += count_text_bytes(delta.reasoning_content) or count_text_bytes(delta.reasoning)
+    size += count_text_bytes(delta.refusal)
     if type(delta.content) is list:
         size += len(msgspec.json.encode(delta.content))
     for call in delta.tool_calls or ():
@@ -369,20 +369,20 @@ def _output_bytes(choice: _Choice) -> int:
 
 
 def _function_bytes(function: _Function | None) -> int:
-    return text_bytes(function.name) + text_bytes(function.arguments) if function else 0
+    return count_text_bytes(function.name) + count_text_bytes(function.arguments) if function else 0
 
 
 def _content_bytes(content: Any) -> int:
     if type(content) is list:
-        return sum(text_bytes(part.get("text")) for part in content if type(part) is dict)
-    return text_bytes(content)
+        return sum(count_text_bytes(part.get("text")) for part in content if type(part) is dict)
+    return count_text_bytes(content)
 
 
 def _texts_bytes(value: Any) -> int:
     """Size of a text, texts, token ids or lists of token ids; an id counts as one token."""
     if type(value) is list:
         return sum(_texts_bytes(item) for item in value)
-    return 4 if type(value) is int else text_bytes(value)
+    return 4 if type(value) is int else count_text_bytes(value)
 
 
 def _wrong_type(problem: str) -> BadRequest:

@@ -8,29 +8,29 @@ import msgspec
 from antiphon.clock import new_id
 from antiphon.errors import CallError
 from antiphon.types import Usage
-from antiphon.wires.media import text_of
-from antiphon.wires.neutral import (
-    Audio,
-    Closed,
-    Ended,
-    Event,
-    Failed,
-    Finish,
-    Grown,
-    Image,
-    Marked,
-    Opened,
-    Request,
-    Shown,
-    Start,
-    Thinking,
-    Used,
-)
 from antiphon.wires.openai.citations import write_citation
 from antiphon.wires.openai.media import STREAMED, is_shown, write_audio, write_images
 from antiphon.wires.openai.reply import answer_id, carrying, thinking_block, usage_object, written_reason
 from antiphon.wires.openai.wire import error_object
 from antiphon.wires.sse import frame_of
+from antiphon.wires.translation.media import text_of
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    Audio,
+    BlockStart,
+    BlockStop,
+    Delta,
+    Event,
+    Finish,
+    Image,
+    Media,
+    Request,
+    Start,
+    StreamEnd,
+    StreamError,
+    Thinking,
+    UsageUpdate,
+)
 
 _encode = msgspec.json.Encoder().encode
 _FIELDS = {"text": b"content", "thinking": b"reasoning_content", "refusal": b"refusal"}
@@ -39,7 +39,7 @@ _USAGE_TO_COME = b',"usage":null}\n\n'
 
 
 class Writer:
-    """See :class:`antiphon.wires.codec.EventWriter`. ``created`` is seconds since the epoch."""
+    """See :class:`antiphon.wires.translation.codec.StreamWriter`. ``created`` is seconds since the epoch."""
 
     __slots__ = (
         "_calls", "_cited", "_created", "_end", "_images", "_kinds", "_model", "_prefix", "_roles", "_said", "_sounds",
@@ -96,7 +96,7 @@ class Writer:
         self._roles.add(choice)
         return self._chunk(choice, b'{"role":"assistant","content":""}')
 
-    def _opened(self, event: Opened) -> bytes:
+    def _opened(self, event: BlockStart) -> bytes:
         role = self._role(event.choice)
         self._kinds[event.choice] = event.kind
         if event.kind == "thinking":
@@ -110,7 +110,7 @@ class Writer:
         call = {"index": number, "id": event.id, "type": "function", "function": {"name": event.name, "arguments": ""}}
         return role + self._chunk(event.choice, b'{"tool_calls":[%b]}' % _encode(call))
 
-    def _grown(self, event: Grown) -> bytes:
+    def _grown(self, event: Delta) -> bytes:
         kind = self._kinds[event.choice]
         text = _encode(event.text)
         if kind == "tool":
@@ -124,7 +124,7 @@ class Writer:
         logprobs = b'{"content":%b,"refusal":null}' % _encode(event.logprobs) if event.logprobs else b"null"
         return self._chunk(event.choice, b'{"%b":%b}' % (_FIELDS[kind], text), logprobs=logprobs)
 
-    def _marked(self, event: Marked) -> bytes:
+    def _marked(self, event: Annotation) -> bytes:
         delta: dict[str, Any]
         if event.citation is not None:
             self._cited.setdefault(event.choice, []).append(event.citation)
@@ -143,7 +143,7 @@ class Writer:
             delta = {"thinking_blocks": [thinking_block(part)]}
         return self._chunk(event.choice, _encode(delta))
 
-    def _closed(self, event: Closed) -> bytes:
+    def _closed(self, event: BlockStop) -> bytes:
         if not self._cited or not (cited := self._cited.pop(event.choice, None)):
             return b""
         start = self._starts.get(event.choice, 0)
@@ -151,7 +151,7 @@ class Writer:
         annotations = [write_citation(citation, start, length) for citation in cited]
         return self._chunk(event.choice, _encode({"annotations": annotations}))
 
-    def _shown(self, event: Shown) -> bytes:
+    def _shown(self, event: Media) -> bytes:
         role, part = self._role(event.choice), event.part
         if not is_shown(part):
             text = text_of(part)
@@ -170,14 +170,14 @@ class Writer:
             event.choice, b"{}", b'"%b"' % written_reason(event.reason).encode()
         )
 
-    def _used(self, event: Used) -> bytes:
+    def _used(self, event: UsageUpdate) -> bytes:
         self._usage = event.usage
         return b""
 
-    def _failed(self, event: Failed) -> bytes:
+    def _failed(self, event: StreamError) -> bytes:
         return b""
 
-    def _ended(self, event: Ended) -> bytes:
+    def _ended(self, event: StreamEnd) -> bytes:
         usage = b""
         if self._end is _USAGE_TO_COME and self._usage is not None:
             usage = b'%b[],"usage":%b}\n\n' % (self._prefix, _encode(usage_object(self._usage)))
@@ -186,13 +186,13 @@ class Writer:
 
 _WRITERS: dict[type[Any], Callable[[Writer, Any], bytes]] = {
     Start: Writer._start,
-    Opened: Writer._opened,
-    Grown: Writer._grown,
-    Marked: Writer._marked,
-    Closed: Writer._closed,
-    Shown: Writer._shown,
+    BlockStart: Writer._opened,
+    Delta: Writer._grown,
+    Annotation: Writer._marked,
+    BlockStop: Writer._closed,
+    Media: Writer._shown,
     Finish: Writer._finish,
-    Used: Writer._used,
-    Failed: Writer._failed,
-    Ended: Writer._ended,
+    UsageUpdate: Writer._used,
+    StreamError: Writer._failed,
+    StreamEnd: Writer._ended,
 }

@@ -12,10 +12,12 @@ import msgspec
 
 from antiphon.errors import BadRequest
 from antiphon.types import Target
-from antiphon.wires.codec import Written
-from antiphon.wires.marks import marks
-from antiphon.wires.media import moved
-from antiphon.wires.neutral import (
+from antiphon.wires.openai.media import FORMATS
+from antiphon.wires.openai.reply import WIRE
+from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.dropped_annotations import marks
+from antiphon.wires.translation.media import moved
+from antiphon.wires.translation.neutral import (
     Audio,
     File,
     Format,
@@ -32,9 +34,7 @@ from antiphon.wires.neutral import (
     ToolChoice,
     ToolResult,
 )
-from antiphon.wires.openai.media import FORMATS
-from antiphon.wires.openai.reply import WIRE
-from antiphon.wires.person import SHORT, opaque
+from antiphon.wires.translation.pseudonym import SHORT, opaque
 
 _EFFORTS = ((1024, "low"), (8192, "medium"))
 """Tokens of thinking up to which an effort is the nearest; more is ``high``."""
@@ -52,8 +52,8 @@ _PLAIN = (
 )
 
 
-def request(request: Request, target: Target) -> Written:
-    """See :meth:`antiphon.wires.codec.Codec.write_request`."""
+def request(request: Request, target: Target) -> WrittenRequest:
+    """See :meth:`antiphon.wires.translation.codec.Codec.write_request`."""
     dropped: list[str] = list(request.extras)
     body: dict[str, Any] = {"model": target.model, "messages": _messages(request, dropped)}
     if "thought_signatures" in target.quirks:
@@ -91,7 +91,7 @@ def request(request: Request, target: Target) -> Written:
     if request.top_k is not None:
         dropped.append("top_k")
     dropped += marks(request)  # this wire caches by itself
-    return Written(msgspec.json.encode(body), tuple(dict.fromkeys(dropped)))
+    return WrittenRequest(msgspec.json.encode(body), tuple(dict.fromkeys(dropped)))
 
 
 def _messages(request: Request, dropped: list[str]) -> list[dict[str, Any]]:

@@ -7,10 +7,10 @@ import msgspec
 from antiphon.clock import new_id, now_us
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
-from antiphon.wires.neutral import Choice, Finish, FinishReason, Part, Refusal, Reply, Request, ToolCall
 from antiphon.wires.responses import usage as usages
 from antiphon.wires.responses.fields import encoded
 from antiphon.wires.responses.output import Log, read_item, signed
+from antiphon.wires.translation.neutral import Choice, Finish, FinishReason, Part, Refusal, Reply, Request, ToolCall
 
 _PREFIX = "resp_"
 _RAW = msgspec.Raw
@@ -124,7 +124,7 @@ def excerpt(body: bytes) -> str:
 
 
 def read_reply(body: bytes) -> Reply:
-    """See :meth:`antiphon.wires.codec.Codec.read_reply`."""
+    """See :meth:`antiphon.wires.translation.codec.Codec.read_reply`."""
     answer, log = read_whole(body), Log([])
     if answer.status in _UNFINISHED:
         raise BadAnswer(f"The provider answered with a response that is still {answer.status!r}.")

@@ -3,15 +3,15 @@
 from typing import Any
 
 from antiphon.types import Target
-from antiphon.wires.codec import Written
-from antiphon.wires.neutral import Reply, Request
 from antiphon.wires.responses.answer import read_reply
 from antiphon.wires.responses.reader import ResponsesReader
 from antiphon.wires.responses.request import read_request, write_request
 from antiphon.wires.responses.seal import WIRE
 from antiphon.wires.responses.writer import ResponsesWriter, write_reply
-from antiphon.wires.spelling import Spellings
 from antiphon.wires.sse import SSESplitter
+from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.field_names import Spellings
+from antiphon.wires.translation.neutral import Reply, Request
 
 _SPELLINGS: Spellings = {
     "cache_control": ("prompt_cache_breakpoint",),
@@ -30,7 +30,7 @@ _SPELLINGS: Spellings = {
 
 
 class ResponsesCodec:
-    """See :class:`antiphon.wires.codec.Codec`.
+    """See :class:`antiphon.wires.translation.codec.Codec`.
 
     A request whose conversation goes on from a stored response must have been joined with it
     (:mod:`antiphon.wires.responses.thread`) before it is read.
@@ -43,7 +43,7 @@ class ResponsesCodec:
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request(document, model, stream)
 
-    def write_request(self, request: Request, target: Target) -> Written:
+    def write_request(self, request: Request, target: Target) -> WrittenRequest:
         return write_request(request, target)
 
     def read_reply(self, body: bytes) -> Reply:
@@ -52,11 +52,11 @@ class ResponsesCodec:
     def write_reply(self, reply: Reply, request: Request) -> bytes:
         return write_reply(reply, request)
 
-    def splitter(self) -> SSESplitter:
+    def make_splitter(self) -> SSESplitter:
         return SSESplitter()
 
-    def reader(self) -> ResponsesReader:
+    def make_reader(self) -> ResponsesReader:
         return ResponsesReader()
 
-    def writer(self, request: Request) -> ResponsesWriter:
+    def make_writer(self, request: Request) -> ResponsesWriter:
         return ResponsesWriter(request)

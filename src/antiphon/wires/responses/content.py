@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from antiphon.errors import BadRequest
-from antiphon.wires.citations import flat, page_of, span_of
-from antiphon.wires.neutral import Audio, File, Image, Part, Refusal, Text
+from antiphon.wires.translation.citations import flat, page_of, span_of
+from antiphon.wires.translation.neutral import Audio, File, Image, Part, Refusal, Text
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w=.-]+)*;base64,", re.ASCII)
 _SOUNDS = {"wav": "audio/wav", "mp3": "audio/mpeg"}

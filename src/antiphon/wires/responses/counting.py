@@ -4,10 +4,10 @@ from typing import Any
 
 from antiphon.errors import BadRequest
 from antiphon.types import Usage
-from antiphon.wires.counting import Counter, counted
 from antiphon.wires.responses.codec import ResponsesCodec
 from antiphon.wires.responses.wire import Responses
-from antiphon.wires.wire import Envelope, Whole
+from antiphon.wires.translation.token_counts import Counter, counted
+from antiphon.wires.wire import Envelope, WholeAnswer
 
 HOLDS = "input_tokens"
 
@@ -24,14 +24,14 @@ class InputTokens(Responses):
             raise BadRequest("`stream` is not possible here: a count is one number.", param="stream")
         return envelope
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`."""
-        counted(body, HOLDS, self.refusal)
-        return Whole(Usage(), 0)
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
+        counted(body, HOLDS, self.read_error_message)
+        return WholeAnswer(Usage(), 0)
 
 
 class InputTokensCodec(Counter):
-    """See :class:`antiphon.wires.counting.Counter`."""
+    """See :class:`antiphon.wires.translation.token_counts.Counter`."""
 
     codec = ResponsesCodec
     takes = frozenset(

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer, CallError
-from antiphon.wires.neutral import Request
 from antiphon.wires.responses.answer import Skeleton
 from antiphon.wires.responses.failure import error_of
 from antiphon.wires.responses.fields import encoded
@@ -18,6 +17,7 @@ from antiphon.wires.responses.growth import Frames
 from antiphon.wires.responses.request import echoed
 from antiphon.wires.responses.retold import begins, ends, retold, unfinished
 from antiphon.wires.responses.watch import TERMINAL
+from antiphon.wires.translation.neutral import Request
 
 _OWN = ("id", "created_at", "background", "store", "previous_response_id")
 """What is ours in a response, whoever answers it."""

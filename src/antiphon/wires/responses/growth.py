@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from antiphon.wires.neutral import Grown, Image, Marked, Opened, Thinking
 from antiphon.wires.responses.content import OutputText, RefusalText, is_native, write_citation
 from antiphon.wires.responses.fields import encoded
 from antiphon.wires.responses.items import SummaryText, custom_input
 from antiphon.wires.responses.seal import CallMark, seal, seal_mark
+from antiphon.wires.translation.neutral import Annotation, BlockStart, Delta, Image, Thinking
 
 _encode = msgspec.json.Encoder().encode
 
@@ -95,7 +95,7 @@ class Item:
 
     prefix = ""
 
-    def __init__(self, frames: Frames, item_id: str, index: int, opened: Opened) -> None:
+    def __init__(self, frames: Frames, item_id: str, index: int, opened: BlockStart) -> None:
         self.frames = frames
         self.id = item_id
         self.place: dict[str, Any] = {"item_id": item_id, "output_index": index}
@@ -107,14 +107,14 @@ class Item:
     def text(self) -> str:
         return "".join(self.texts)
 
-    def open(self, opened: Opened) -> bytes:
+    def open(self, opened: BlockStart) -> bytes:
         return b""
 
-    def grow(self, event: Grown) -> bytes:
+    def grow(self, event: Delta) -> bytes:
         self.texts.append(event.text)
         return self.frames.delta(self.head, event.text, TAIL)
 
-    def mark(self, event: Marked) -> bytes:
+    def mark(self, event: Annotation) -> bytes:
         return b""
 
     def close(self) -> bytes:
@@ -134,7 +134,7 @@ class MessageItem(Item):
 
     prefix = "msg"
 
-    def __init__(self, frames: Frames, item_id: str, index: int, opened: Opened) -> None:
+    def __init__(self, frames: Frames, item_id: str, index: int, opened: BlockStart) -> None:
         super().__init__(frames, item_id, index, opened)
         self.contents: list[OutputText | RefusalText] = []
         self._annotations: list[dict[str, Any]] = []
@@ -142,7 +142,7 @@ class MessageItem(Item):
         self._foreign: list[dict[str, Any]] = []
         self._open = False
 
-    def open(self, opened: Opened) -> bytes:
+    def open(self, opened: BlockStart) -> bytes:
         self.opened, self.texts, self._open = opened, [], True
         self._annotations, self._logprobs, self._foreign = [], [], []
         self.place = {**self.place, "content_index": len(self.contents)}
@@ -150,7 +150,7 @@ class MessageItem(Item):
         self.head = delta_head(kind, self.place)
         return self.frames.frame("response.content_part.added", {**self.place, "part": self._part()})
 
-    def grow(self, event: Grown) -> bytes:
+    def grow(self, event: Delta) -> bytes:
         self.texts.append(event.text)
         if self.opened.kind == "refusal":
             return self.frames.delta(self.head, event.text, TAIL)
@@ -160,7 +160,7 @@ class MessageItem(Item):
         tail = b',"logprobs":%b%b' % (encoded(event.logprobs), TAIL)
         return self.frames.delta(self.head, event.text, tail)
 
-    def mark(self, event: Marked) -> bytes:
+    def mark(self, event: Annotation) -> bytes:
         if event.citation is None or self.opened.kind == "refusal":
             return b""
         if is_native(event.citation):
@@ -202,12 +202,12 @@ class ReasoningItem(Item):
 
     prefix = "rs"
 
-    def __init__(self, frames: Frames, item_id: str, index: int, opened: Opened) -> None:
+    def __init__(self, frames: Frames, item_id: str, index: int, opened: BlockStart) -> None:
         super().__init__(frames, item_id, index, opened)
-        self._mark = Marked(opened.index)
+        self._mark = Annotation(opened.index)
         self._summary = {**self.place, "summary_index": 0}
 
-    def grow(self, event: Grown) -> bytes:
+    def grow(self, event: Delta) -> bytes:
         begun = b""
         if not self.texts:
             self.head = delta_head("response.reasoning_summary_text.delta", self._summary)
@@ -215,10 +215,10 @@ class ReasoningItem(Item):
             begun = self.frames.frame("response.reasoning_summary_part.added", members)
         return begun + super().grow(event)
 
-    def mark(self, event: Marked) -> bytes:
+    def mark(self, event: Annotation) -> bytes:
         old = self._mark
         signature, redacted = event.signature or old.signature, event.redacted or old.redacted
-        self._mark = Marked(event.index, signature=signature, redacted=redacted, wire=event.wire or old.wire)
+        self._mark = Annotation(event.index, signature=signature, redacted=redacted, wire=event.wire or old.wire)
         return b""
 
     def close(self) -> bytes:
@@ -241,19 +241,19 @@ class CallItem(Item):
 
     prefix = "fc"
 
-    def __init__(self, frames: Frames, item_id: str, index: int, opened: Opened) -> None:
+    def __init__(self, frames: Frames, item_id: str, index: int, opened: BlockStart) -> None:
         super().__init__(frames, item_id, index, opened)
         self.head = delta_head("response.function_call_arguments.delta", self.place)
         self._signature = ""
 
-    def mark(self, event: Marked) -> bytes:
+    def mark(self, event: Annotation) -> bytes:
         self._signature = event.signature or self._signature
         return b""
 
     def close(self) -> bytes:
         frames = b""
         if not self.texts:
-            frames = self.grow(Grown(self.opened.index, "{}"))
+            frames = self.grow(Delta(self.opened.index, "{}"))
         members = {**self.place, "name": self.opened.name, "arguments": self.text}
         return frames + self.frames.frame("response.function_call_arguments.done", members)
 
@@ -269,7 +269,7 @@ class CustomCallItem(CallItem):
 
     prefix = "ctc"
 
-    def grow(self, event: Grown) -> bytes:
+    def grow(self, event: Delta) -> bytes:
         self.texts.append(event.text)
         return b""
 
@@ -289,7 +289,7 @@ class ImageItem(Item):
 
     prefix = "ig"
 
-    def __init__(self, frames: Frames, item_id: str, index: int, opened: Opened, image: Image) -> None:
+    def __init__(self, frames: Frames, item_id: str, index: int, opened: BlockStart, image: Image) -> None:
         super().__init__(frames, item_id, index, opened)
         self._image = image
 
@@ -307,7 +307,7 @@ class MarkItem(Item):
     prefix = "rs"
 
     def __init__(self, frames: Frames, item_id: str, index: int, mark: CallMark) -> None:
-        super().__init__(frames, item_id, index, Opened(index, "thinking"))
+        super().__init__(frames, item_id, index, BlockStart(index, "thinking"))
         self._mark = mark
 
     def result(self, status: str) -> OutReasoning:

@@ -9,8 +9,6 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from antiphon.errors import BadRequest
-from antiphon.wires.media import image_type, moved, read_text
-from antiphon.wires.neutral import Audio, Image, Message, Part, Refusal, Text, Thinking, ToolCall, ToolResult
 from antiphon.wires.responses.content import (
     Content,
     OutputText,
@@ -21,6 +19,18 @@ from antiphon.wires.responses.content import (
 )
 from antiphon.wires.responses.fields import typed
 from antiphon.wires.responses.seal import WIRE, CallMark, unseal
+from antiphon.wires.translation.media import image_type, moved, read_text
+from antiphon.wires.translation.neutral import (
+    Audio,
+    Image,
+    Message,
+    Part,
+    Refusal,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
 
 _encode = msgspec.json.Encoder().encode
 

@@ -7,19 +7,19 @@ from antiphon.wires.responses.frame import StreamEvent
 from antiphon.wires.responses.retold import unfinished
 from antiphon.wires.responses.watch import ResponsesWatch
 from antiphon.wires.responses.wire import Responses
-from antiphon.wires.wire import Envelope, Whole
+from antiphon.wires.wire import Envelope, WholeAnswer
 
 
 class Looked(Responses):
     """Answers below /v1/responses/{id}; one that failed is an answer here."""
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`; nothing is used up before a response has ended."""
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`; nothing is used up before a response has ended."""
         answer = read_answer(body)
         usage = None if unfinished({"status": answer.status}) else usages.read(bytes(answer.usage))
-        return Whole(usage, 0)
+        return WholeAnswer(usage, 0)
 
-    def watch(self, envelope: Envelope, hides_usage: bool) -> "LookedWatch":
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "LookedWatch":
         return LookedWatch(eager=True)
 
 

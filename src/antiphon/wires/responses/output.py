@@ -5,8 +5,6 @@ from typing import Any, TypeAlias
 import msgspec
 
 from antiphon.errors import BadAnswer
-from antiphon.wires.media import image_type
-from antiphon.wires.neutral import Image, Part, Refusal, Text, Thinking, ToolCall
 from antiphon.wires.responses.content import OutputText, RefusalText
 from antiphon.wires.responses.items import (
     CallItem,
@@ -17,6 +15,8 @@ from antiphon.wires.responses.items import (
     read_reasoning,
 )
 from antiphon.wires.responses.seal import CallMark
+from antiphon.wires.translation.media import image_type
+from antiphon.wires.translation.neutral import Image, Part, Refusal, Text, Thinking, ToolCall
 
 Found: TypeAlias = Part | CallMark
 

@@ -9,29 +9,29 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer
-from antiphon.wires.neutral import (
-    Closed,
-    Ended,
-    Event,
-    Failed,
-    Finish,
-    Grown,
-    Image,
-    Marked,
-    Opened,
-    Refusal,
-    Shown,
-    Start,
-    Text,
-    Thinking,
-    ToolCall,
-    Used,
-)
 from antiphon.wires.responses.answer import Answer, Reported, finish_reason, read_answer
 from antiphon.wires.responses.frame import NOTHING, StreamEvent, read_frame
 from antiphon.wires.responses.items import custom_arguments
 from antiphon.wires.responses.output import head, read_content, read_item
 from antiphon.wires.responses.seal import CallMark
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    BlockStart,
+    BlockStop,
+    Delta,
+    Event,
+    Finish,
+    Image,
+    Media,
+    Refusal,
+    Start,
+    StreamEnd,
+    StreamError,
+    Text,
+    Thinking,
+    ToolCall,
+    UsageUpdate,
+)
 
 _ITEM = -1
 """The place of an item that has no contents of its own, beside the index of a message's content."""
@@ -57,7 +57,7 @@ class _Block:
 
 
 class ResponsesReader:
-    """Reads one streamed answer; see :class:`antiphon.wires.codec.EventReader`."""
+    """Reads one streamed answer; see :class:`antiphon.wires.translation.codec.StreamReader`."""
 
     def __init__(self) -> None:
         self._out: list[Event] = []
@@ -72,7 +72,7 @@ class ResponsesReader:
         self._kinds: set[type] = set()
 
     def read(self, frame: bytes) -> list[Event]:
-        """See :meth:`antiphon.wires.codec.EventReader.read`."""
+        """See :meth:`antiphon.wires.translation.codec.StreamReader.read`."""
         event = read_frame(frame)
         if event is None or self._over:
             return []
@@ -110,10 +110,10 @@ class ResponsesReader:
         self._flush(last=True)
         usage = answer.counted()
         if usage is not None:
-            self._out.append(Used(usage))
+            self._out.append(UsageUpdate(usage))
         if event.type == "response.incomplete":
             answer.status = "incomplete"
-        self._out += (Finish(finish_reason(answer, self._kinds)), Ended())
+        self._out += (Finish(finish_reason(answer, self._kinds)), StreamEnd())
         self._over = True
 
     def _failed(self, event: StreamEvent) -> None:
@@ -128,7 +128,7 @@ class ResponsesReader:
             self._fail(Reported(problem or event.message, event.code))
 
     def _fail(self, problem: Reported) -> None:
-        self._out.append(Failed(problem.words(), problem.status()))
+        self._out.append(StreamError(problem.words(), problem.status()))
         self._over = True
 
     # Events of items
@@ -141,7 +141,7 @@ class ResponsesReader:
             block = self._open((index, _ITEM), "tool", item.call_id or "", item.name or "")
             if item.type == "custom_tool_call":
                 self._customs.add(index)
-                self._emit(block, Grown(block.index, _CUSTOM_START))
+                self._emit(block, Delta(block.index, _CUSTOM_START))
 
     def _item_done(self, event: StreamEvent) -> None:
         self._settle(event.output_index, bytes(event.item))
@@ -168,7 +168,7 @@ class ResponsesReader:
         self._complete(block, part.text)
         if isinstance(part, Text):
             for cited in part.citations[block.cited :]:
-                self._emit(block, Marked(block.index, citation=cited))
+                self._emit(block, Annotation(block.index, citation=cited))
         self._close(block)
 
     def _settle_call(self, index: int, call: ToolCall) -> None:
@@ -183,30 +183,30 @@ class ResponsesReader:
         block = self._blocks[(index, _ITEM)]
         if not block.closed:
             rest = arguments.removesuffix(_CUSTOM_END)[block.size :]
-            self._emit(block, Grown(block.index, rest + _CUSTOM_END))
+            self._emit(block, Delta(block.index, rest + _CUSTOM_END))
             self._close(block)
 
     def _settle_thinking(self, index: int, thinking: Thinking) -> None:
         known = self._blocks.get((index, _ITEM))
         block = known or self._open((index, _ITEM), "thinking", thinking.id)
         if known is None and thinking.text:
-            self._emit(block, Grown(block.index, thinking.text))
+            self._emit(block, Delta(block.index, thinking.text))
         if not block.closed and (thinking.signature or thinking.redacted):
-            mark = Marked(block.index, signature=thinking.signature, redacted=thinking.redacted, wire=thinking.wire)
+            mark = Annotation(block.index, signature=thinking.signature, redacted=thinking.redacted, wire=thinking.wire)
             self._emit(block, mark)
         self._close(block)
 
     def _settle_image(self, index: int, image: Image) -> None:
         if (index, _ITEM) not in self._blocks:
             block = self._begin((index, _ITEM), "image")
-            self._emit(block, Shown(block.index, image))
+            self._emit(block, Media(block.index, image))
             self._close(block)
 
     def _mark_call(self, mark: CallMark) -> None:
         """Give a signature to its call, whose block is still open: calls are closed when the next block begins."""
         for block in self._queue:
             if block.call == mark.call and block.kind == "tool":
-                self._emit(block, Marked(block.index, signature=mark.signature))
+                self._emit(block, Annotation(block.index, signature=mark.signature))
 
     # Events of contents
 
@@ -237,7 +237,7 @@ class ResponsesReader:
         block = self._blocks.get((event.output_index, event.content_index))
         if block is not None and not block.closed and type(event.annotation) is dict and "type" in event.annotation:
             block.cited += 1
-            self._emit(block, Marked(block.index, citation=event.annotation))
+            self._emit(block, Annotation(block.index, citation=event.annotation))
 
     def _arguments_delta(self, event: StreamEvent) -> None:
         if block := self._blocks.get((event.output_index, _ITEM)):
@@ -282,7 +282,7 @@ class ResponsesReader:
     def _open(self, key: tuple[int, int], kind: str, call: str = "", name: str = "") -> _Block:
         block = self._begin(key, kind, call)
         self._kinds.add(_KINDS[kind])
-        self._emit(block, Opened(block.index, kind, id=call, name=name))  # type: ignore[arg-type]
+        self._emit(block, BlockStart(block.index, kind, id=call, name=name))  # type: ignore[arg-type]
         return block
 
     def _begin(self, key: tuple[int, int], kind: str, call: str = "") -> _Block:
@@ -294,7 +294,7 @@ class ResponsesReader:
         return block
 
     def _emit(self, block: _Block, event: Event) -> None:
-        if type(event) is Grown:
+        if type(event) is Delta:
             block.size += len(event.text)
         if self._queue and self._queue[0] is block:
             self._out.append(event)
@@ -303,7 +303,7 @@ class ResponsesReader:
 
     def _grow(self, block: _Block, text: str, logprobs: tuple[dict[str, Any], ...] = ()) -> None:
         if text and not block.closed:
-            self._emit(block, Grown(block.index, text, logprobs))
+            self._emit(block, Delta(block.index, text, logprobs))
 
     def _complete(self, block: _Block, text: str) -> None:
         """Add what the whole text has beyond what was streamed."""
@@ -321,7 +321,7 @@ class ResponsesReader:
         while queue and queue[0].closed and (last or len(queue) > 1):
             block = queue.pop(0)
             if block.kind != "image":  # which is neither opened nor closed
-                self._out.append(Closed(block.index))
+                self._out.append(BlockStop(block.index))
             if queue:
                 self._out += queue[0].held
                 queue[0].held = []

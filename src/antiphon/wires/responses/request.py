@@ -4,10 +4,6 @@ from typing import Any
 
 from antiphon.errors import BadRequest
 from antiphon.types import Target
-from antiphon.wires.codec import Written
-from antiphon.wires.marks import marks
-from antiphon.wires.neutral import Format, Message, Reasoning, Request, Text, Thinking
-from antiphon.wires.person import SHORT, opaque
 from antiphon.wires.responses.content import is_native
 from antiphon.wires.responses.fields import Fields, FormatField, ReasoningField, encoded, typed
 from antiphon.wires.responses.items import read_items, write_items
@@ -22,6 +18,10 @@ from antiphon.wires.responses.tools import (
     write_choice,
     write_tools,
 )
+from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.dropped_annotations import marks
+from antiphon.wires.translation.neutral import Format, Message, Reasoning, Request, Text, Thinking
+from antiphon.wires.translation.pseudonym import SHORT, opaque
 
 _ENCRYPTED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
@@ -59,7 +59,7 @@ PLACES = {
 
 
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
-    """See :meth:`antiphon.wires.codec.Codec.read_request`; ``previous_response_id`` must have been joined before."""
+    """See :meth:`antiphon.wires.translation.codec.Codec.read_request`; ``previous_response_id`` must have been joined before."""
     fields = typed(document, Fields, "")
     _refuse_absent_state(fields)
     images, given = images_of(fields.tools or [])
@@ -160,8 +160,8 @@ def echoed(document: dict[str, Any]) -> dict[str, Any]:
     return echo
 
 
-def write_request(request: Request, target: Target) -> Written:
-    """See :meth:`antiphon.wires.codec.Codec.write_request`."""
+def write_request(request: Request, target: Target) -> WrittenRequest:
+    """See :meth:`antiphon.wires.translation.codec.Codec.write_request`."""
     if request.n > 1:
         problem = "`n` must be 1 for an OpenAI Responses target, which gives one answer to a request."
         raise BadRequest(problem, param="n")
@@ -182,7 +182,7 @@ def write_request(request: Request, target: Target) -> Written:
         dropped.append("name")
     if not request.extras.get("background"):  # which works on what is stored
         body.setdefault("store", False)  # nobody asked this provider to keep it
-    return Written(encoded(body), tuple(dropped))
+    return WrittenRequest(encoded(body), tuple(dropped))
 
 
 def _write_tools(request: Request, body: dict[str, Any]) -> None:

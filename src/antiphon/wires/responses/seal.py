@@ -10,7 +10,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import msgspec
 
-from antiphon.wires.neutral import Thinking
+from antiphon.wires.translation.neutral import Thinking
 
 WIRE = "responses"
 TAG = "antiphon.1."

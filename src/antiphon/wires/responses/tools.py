@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadRequest
-from antiphon.wires.neutral import Tool, ToolChoice
 from antiphon.wires.responses.fields import typed
 from antiphon.wires.responses.seal import WIRE
+from antiphon.wires.translation.neutral import Tool, ToolChoice
 
 _FREE_TEXT: dict[str, Any] = {
     "type": "object",

@@ -16,7 +16,7 @@ from antiphon.wires.responses.fields import encoded
 from antiphon.wires.responses.frame import NOTHING, StreamEvent, data_in, read_frame
 from antiphon.wires.responses.growth import Frames
 from antiphon.wires.responses.output import head
-from antiphon.wires.wire import text_bytes
+from antiphon.wires.wire import count_text_bytes
 
 TERMINAL = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
 _DONE = "response.output_item.done"
@@ -73,7 +73,7 @@ class ResponsesWatch:
         """The response object as the stream began with it, ``b""`` before that."""
         return bytes(self._begun)
 
-    def frame(self, frame: bytes) -> bytes:
+    def feed(self, frame: bytes) -> bytes:
         event = read_frame(frame)
         if event is None:
             return frame
@@ -84,7 +84,7 @@ class ResponsesWatch:
         if event.type == "error" or event.error is not None:
             return self._fail(event, frame)
         if event.delta is not None:
-            self.output_bytes += text_bytes(event.delta)
+            self.output_bytes += count_text_bytes(event.delta)
             self.cuts.append(len(event.delta) if type(event.delta) is str else 0)
             self.committed = True
         elif event.type not in _PREAMBLE or (event.item != NOTHING and _speaks(event.item)):

@@ -15,7 +15,7 @@ from antiphon.wires.responses.retold import unfinished
 from antiphon.wires.responses.seal import TAG
 from antiphon.wires.responses.watch import ResponsesWatch
 from antiphon.wires.sse import SSESplitter, comment
-from antiphon.wires.wire import Encoded, Envelope, Whole, text_bytes
+from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_text_bytes
 
 _MODEL_LIMIT = 256
 _SOURCES = ("previous_response_id", "conversation", "prompt")
@@ -52,7 +52,7 @@ class Responses:
             raise BadRequest("`input` must hold a text or at least one item.", param="input")
         return Envelope(name, bool(fields.stream), True, 1, document)
 
-    def encode(self, body: bytes, envelope: Envelope, target: Target) -> Encoded:
+    def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`.
 
         Reasoning that another wire's provider signed is left out: to this one it is a broken seal, and no answer.
@@ -64,43 +64,43 @@ class Responses:
                 body = encoded({**envelope.document, "input": kept})
         if target.model != envelope.model:
             body = bodies.replace(body, "model", msgspec.json.encode(target.model))
-        return Encoded(body)
+        return EncodedBody(body)
 
-    def whole(self, body: bytes) -> Whole:
-        """See :meth:`antiphon.wires.wire.Wire.whole`; an answer in the background may have no output yet."""
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`; an answer in the background may have no output yet."""
         answer = read_whole(body)
         if unfinished({"status": answer.status}):
-            return Whole(Usage(), 0)
+            return WholeAnswer(Usage(), 0)
         size = sum(_item_bytes(bytes(raw)) for raw in answer.output or ())
-        return Whole(answer.counted(), size)
+        return WholeAnswer(answer.counted(), size)
 
-    def watch(self, envelope: Envelope, hides_usage: bool) -> "ResponsesWatch":
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "ResponsesWatch":
         return ResponsesWatch(eager=envelope.document.get("background") is True)
 
-    def splitter(self) -> SSESplitter:
+    def make_splitter(self) -> SSESplitter:
         return SSESplitter()
 
-    def input_bytes(self, envelope: Envelope) -> int:
-        """See :meth:`antiphon.wires.wire.Wire.input_bytes`."""
+    def count_input_bytes(self, envelope: Envelope) -> int:
+        """See :meth:`antiphon.wires.wire.Wire.count_input_bytes`."""
         document = envelope.document
         tools = document.get("tools")
-        total = text_bytes(document.get("instructions")) + _texts_bytes(document.get("input"))
+        total = count_text_bytes(document.get("instructions")) + _texts_bytes(document.get("input"))
         return total + (len(encoded(tools)) if tools else 0)
 
-    def error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
+    def list_error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
         return []
 
-    def error_body(self, error: CallError) -> bytes:
+    def write_error_body(self, error: CallError) -> bytes:
         """Return OpenAI's error object for any error of ours."""
         return msgspec.json.encode(
             {"error": {"message": error.message, "type": error.kind, "param": error.param, "code": error.code}}
         )
 
-    def error_frame(self, error: CallError) -> bytes:
+    def write_error_frame(self, error: CallError) -> bytes:
         """Return an ``error`` event for a stream of which nothing was seen; a watch that saw some goes on from it."""
         return error_frame(error, Frames())
 
-    def refusal(self, body: bytes) -> str:
+    def read_error_message(self, body: bytes) -> str:
         """Return the message of a provider's error body, or an excerpt of it."""
         try:
             problem = read_answer(body).problem()
@@ -138,8 +138,8 @@ def _item_bytes(raw: bytes) -> int:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return 0  # an item of a kind that is not known here
     texts = [*(item.content or ()), *(item.summary or ())]
-    size = sum(text_bytes(part.text) + text_bytes(part.refusal) for part in texts)
-    return size + text_bytes(item.name) + text_bytes(item.arguments) + text_bytes(item.input)
+    size = sum(count_text_bytes(part.text) + count_text_bytes(part.refusal) for part in texts)
+    return size + count_text_bytes(item.name) + count_text_bytes(item.arguments) + count_text_bytes(item.input)
 
 
 def _texts_bytes(value: Any) -> int:
@@ -148,4 +148,4 @@ def _texts_bytes(value: Any) -> int:
         return sum(_texts_bytes(item) for item in value)
     if type(value) is dict:
         return sum(_texts_bytes(value.get(name)) for name in ("content", "text", "output", "arguments", "input"))
-    return text_bytes(value)
+    return count_text_bytes(value)

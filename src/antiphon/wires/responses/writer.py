@@ -10,35 +10,35 @@ import msgspec
 
 from antiphon.errors import CallError, UpstreamError
 from antiphon.types import Usage
-from antiphon.wires.media import joined, playable, text_of
-from antiphon.wires.neutral import (
-    Audio,
-    Closed,
-    Ended,
-    Event,
-    Failed,
-    File,
-    Finish,
-    Grown,
-    Image,
-    Marked,
-    Opened,
-    Part,
-    Refusal,
-    Reply,
-    Request,
-    Shown,
-    Start,
-    Text,
-    Thinking,
-    ToolCall,
-    Used,
-)
 from antiphon.wires.responses.answer import Skeleton, outcome
 from antiphon.wires.responses.failure import error_frame, error_of
 from antiphon.wires.responses.fields import encoded
 from antiphon.wires.responses.growth import ITEMS, CustomCallItem, Frames, ImageItem, Item, MarkItem, MessageItem
 from antiphon.wires.responses.tools import custom_names
+from antiphon.wires.translation.media import joined, playable, text_of
+from antiphon.wires.translation.neutral import (
+    Annotation,
+    Audio,
+    BlockStart,
+    BlockStop,
+    Delta,
+    Event,
+    File,
+    Finish,
+    Image,
+    Media,
+    Part,
+    Refusal,
+    Reply,
+    Request,
+    Start,
+    StreamEnd,
+    StreamError,
+    Text,
+    Thinking,
+    ToolCall,
+    UsageUpdate,
+)
 
 
 class ResponsesWriter:
@@ -68,8 +68,8 @@ class ResponsesWriter:
         return self._frames.cuts
 
     def write(self, event: Event) -> bytes:
-        """See :meth:`antiphon.wires.codec.EventWriter.write`; events of a second choice have no place here."""
-        if type(event) is Grown:  # by far the most of them
+        """See :meth:`antiphon.wires.translation.codec.StreamWriter.write`; events of a second choice have no place here."""
+        if type(event) is Delta:  # by far the most of them
             return self._growing.grow(event) if self._growing and event.text and not event.choice else b""
         if self._over or getattr(event, "choice", None):
             return b""
@@ -77,7 +77,7 @@ class ResponsesWriter:
         return before + _WRITERS[type(event)](self, event)  # type: ignore[no-any-return]
 
     def fail(self, error: CallError) -> bytes:
-        """See :meth:`antiphon.wires.codec.EventWriter.fail`.
+        """See :meth:`antiphon.wires.translation.codec.StreamWriter.fail`.
 
         As OpenAI has it: the error event first, which official clients raise, then the response that was begun, failed
         with what it has, because only a response's own event ends a stream.
@@ -103,7 +103,7 @@ class ResponsesWriter:
         created = self._frames.frame("response.created", response)
         return created + self._frames.frame("response.in_progress", response)
 
-    def _opened(self, event: Opened) -> bytes:
+    def _opened(self, event: BlockStart) -> bytes:
         begun = self._start(Start("", ""))
         kind = ITEMS[event.kind]
         self._refused = self._refused or event.kind == "refusal"
@@ -116,7 +116,7 @@ class ResponsesWriter:
         self._item = self._growing = item = kind(self._frames, self._id(kind), self._index, event)
         return frames + self._added(item) + item.open(event)
 
-    def _shown(self, event: Shown) -> bytes:
+    def _shown(self, event: Media) -> bytes:
         """Write an image as what the image tool made, and gather a sound until it is whole."""
         begun = self._start(Start("", ""))
         part = event.part
@@ -127,27 +127,27 @@ class ResponsesWriter:
         if not isinstance(part, Image) or not part.data:
             return begun + self._told(event.index, part)
         frames = begun + self._settle("completed")
-        item = ImageItem(self._frames, self._id(ImageItem), self._index, Opened(event.index, "text"), part)
+        item = ImageItem(self._frames, self._id(ImageItem), self._index, BlockStart(event.index, "text"), part)
         return frames + self._added(item) + item.close() + self._done(item, "completed")
 
     def _told(self, index: int, part: Image | File | Audio) -> bytes:
         """Write what this wire has no place for as a text of its own."""
-        frames = self._opened(Opened(index, "text"))
+        frames = self._opened(BlockStart(index, "text"))
         assert self._growing is not None
-        return frames + self._growing.grow(Grown(index, text_of(part))) + self._closed(Closed(index))
+        return frames + self._growing.grow(Delta(index, text_of(part))) + self._closed(BlockStop(index))
 
     def _end_sound(self) -> bytes:
         sound, self._sound = joined(self._sound), []
         return self._told(0, playable(sound))
 
-    def _marked(self, event: Marked) -> bytes:
+    def _marked(self, event: Annotation) -> bytes:
         return self._growing.mark(event) if self._growing else b""
 
-    def _closed(self, event: Closed) -> bytes:
+    def _closed(self, event: BlockStop) -> bytes:
         growing, self._growing = self._growing, None
         return growing.close() if growing else b""
 
-    def _used(self, event: Used) -> bytes:
+    def _used(self, event: UsageUpdate) -> bytes:
         self._usage = event.usage
         return b""
 
@@ -155,13 +155,13 @@ class ResponsesWriter:
         self._finish = event
         return b""
 
-    def _failed(self, event: Failed) -> bytes:
+    def _failed(self, event: StreamError) -> bytes:
         return self.fail(UpstreamError(event.message, status=event.status or None))
 
-    def _ended(self, event: Ended) -> bytes:
+    def _ended(self, event: StreamEnd) -> bytes:
         frames = self._start(Start("", ""))
         status, incomplete = outcome(self._finish, self._refused)
-        frames += self._closed(Closed(0)) + self._settle(status)
+        frames += self._closed(BlockStop(0)) + self._settle(status)
         self._over = True
         self.response = self._skeleton.write(status, self._output, self._usage, incomplete=incomplete)
         return frames + self._frames.frame(f"response.{status}", {"response": msgspec.Raw(self.response)})
@@ -194,34 +194,34 @@ class ResponsesWriter:
 
 _WRITERS: dict[type, Any] = {
     Start: ResponsesWriter._start,
-    Opened: ResponsesWriter._opened,
-    Marked: ResponsesWriter._marked,
-    Closed: ResponsesWriter._closed,
-    Shown: ResponsesWriter._shown,
-    Used: ResponsesWriter._used,
+    BlockStart: ResponsesWriter._opened,
+    Annotation: ResponsesWriter._marked,
+    BlockStop: ResponsesWriter._closed,
+    Media: ResponsesWriter._shown,
+    UsageUpdate: ResponsesWriter._used,
     Finish: ResponsesWriter._finished,
-    Failed: ResponsesWriter._failed,
-    Ended: ResponsesWriter._ended,
+    StreamError: ResponsesWriter._failed,
+    StreamEnd: ResponsesWriter._ended,
 }
-_AFTER_SOUND = (Opened, Finish, Ended)
+_AFTER_SOUND = (BlockStart, Finish, StreamEnd)
 """Events that say that a sound is whole."""
 
 
 def write_reply(reply: Reply, request: Request) -> bytes:
-    """See :meth:`antiphon.wires.codec.Codec.write_reply`: the object that a stream of the same answer ends with."""
+    """See :meth:`antiphon.wires.translation.codec.Codec.write_reply`: the object that a stream of the same answer ends with."""
     writer = ResponsesWriter(request, reply.created)
     writer.write(Start(reply.id, reply.model))
     choice = reply.choices[0]
     tokens = tuple((choice.logprobs or {}).get("content") or ())
     for index, part in enumerate(choice.parts):
         for event in part_events(part, index):
-            if tokens and type(part) is Text and type(event) is Grown:
+            if tokens and type(part) is Text and type(event) is Delta:
                 event, tokens = msgspec.structs.replace(event, logprobs=tokens), ()
             writer.write(event)
     if reply.usage is not None:
-        writer.write(Used(reply.usage))
+        writer.write(UsageUpdate(reply.usage))
     writer.write(choice.finish)
-    writer.write(Ended())
+    writer.write(StreamEnd())
     return writer.response
 
 
@@ -232,28 +232,33 @@ def part_events(part: Part, index: int) -> list[Event]:
 
 
 def _text_events(part: Text, index: int) -> list[Event]:
-    marks = [Marked(index, citation=cited) for cited in part.citations]
-    return [Opened(index, "text"), Grown(index, part.text), *marks, Closed(index)]
+    marks = [Annotation(index, citation=cited) for cited in part.citations]
+    return [BlockStart(index, "text"), Delta(index, part.text), *marks, BlockStop(index)]
 
 
 def _shown_events(part: Image | File | Audio, index: int) -> list[Event]:
-    return [Shown(index, part)]
+    return [Media(index, part)]
 
 
 def _refusal_events(part: Refusal, index: int) -> list[Event]:
-    return [Opened(index, "refusal"), Grown(index, part.text), Closed(index)]
+    return [BlockStart(index, "refusal"), Delta(index, part.text), BlockStop(index)]
 
 
 def _thinking_events(part: Thinking, index: int) -> list[Event]:
-    mark = Marked(index, signature=part.signature, redacted=part.redacted, wire=part.wire)
-    grown = [Grown(index, part.text)] if part.text else []
+    mark = Annotation(index, signature=part.signature, redacted=part.redacted, wire=part.wire)
+    grown = [Delta(index, part.text)] if part.text else []
     marked = [mark] if part.signature or part.redacted or part.wire else []
-    return [Opened(index, "thinking", id=part.id), *grown, *marked, Closed(index)]
+    return [BlockStart(index, "thinking", id=part.id), *grown, *marked, BlockStop(index)]
 
 
 def _tool_events(part: ToolCall, index: int) -> list[Event]:
-    marked = [Marked(index, signature=part.signature)] if part.signature else []
-    return [Opened(index, "tool", id=part.id, name=part.name), Grown(index, part.arguments), *marked, Closed(index)]
+    marked = [Annotation(index, signature=part.signature)] if part.signature else []
+    return [
+        BlockStart(index, "tool", id=part.id, name=part.name),
+        Delta(index, part.arguments),
+        *marked,
+        BlockStop(index),
+    ]
 
 
 _EVENTS: dict[type, Any] = {

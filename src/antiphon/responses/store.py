@@ -1,0 +1,241 @@
+"""Responses that are kept for whoever asked for them: found by id and key, continued, deleted, forgotten after 30 days.
+
+What belongs here: rows of bytes, whose they are, how long they stay. What does not: what a response says, which is its
+wire's business. Nothing here runs on the event loop: reads block, and :meth:`Conversations.put` hands its work to a
+thread of its own.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Collection
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+
+import msgspec
+
+from antiphon.clock import monotonic, now_us
+from antiphon.database.columns import ITEMS, RESPONSES, insert
+from antiphon.database.database import Database, Transaction
+from antiphon.errors import BadRequest, LedgerError
+
+RESPONSE_LIMIT = 4 * 1024 * 1024
+"""Bytes of one kept response with what was asked; a larger one is not kept."""
+CONVERSATION_LIMIT = 32 * 1024 * 1024
+"""Bytes of all the turns that one request goes on from."""
+TURNS_LIMIT = 10_000
+RETENTION_DAYS = 30
+"""Days that a response is kept after it, or the latest answer that goes on from it, was given."""
+
+_DAY = 24 * 3600 * 1_000_000
+_SWEEP_SECONDS = 3600.0
+_SWEEP_ROWS = 200
+_BUSY_SECONDS = 0.25
+_AT_ONCE = 500
+"""Items in one query."""
+
+_BACK = """
+    WITH RECURSIVE chain (id, previous, depth) AS (
+        SELECT id, previous, 1 FROM responses WHERE id = ? AND key_id = ? AND expires > ?
+        UNION ALL
+        SELECT earlier.id, earlier.previous, chain.depth + 1
+        FROM chain JOIN responses AS earlier ON earlier.id = chain.previous
+        WHERE earlier.key_id = ? AND earlier.expires > ? AND chain.depth < ?
+    )
+"""
+_SIZES = _BACK + (  # noqa: S608 - nothing of a caller's in it
+    "SELECT chain.id, chain.previous, length(responses.data) FROM chain JOIN responses ON responses.id = chain.id "
+    "ORDER BY chain.depth DESC"
+)
+_PROLONG = _BACK + "UPDATE responses SET expires = ? WHERE expires < ? AND id IN (SELECT id FROM chain)"  # noqa: S608
+_PUT = insert("responses", RESPONSES) + " RETURNING id"
+_PUT_ITEM = insert("items", ITEMS)
+_HOLDING = (
+    "SELECT DISTINCT responses.id, length(responses.data) FROM items JOIN responses ON responses.id = items.response "
+    "WHERE items.key_id = ? AND responses.expires > ? AND items.id IN ({})"
+)
+_FORGET = "DELETE FROM items WHERE response = ?"
+_AGAIN = "UPDATE responses SET data = ? WHERE id = ? AND key_id = ? AND expires > ? RETURNING id"
+_CHANGE = "UPDATE responses SET data = ? WHERE id = ? AND key_id = ? AND data = ? RETURNING id"
+_DELETE = "DELETE FROM responses WHERE id = ? AND key_id = ? AND expires > ? RETURNING id"
+_SWEEP = (
+    "DELETE FROM responses WHERE id IN (SELECT id FROM responses WHERE expires <= ? ORDER BY expires LIMIT ?) "
+    "RETURNING id"
+)
+
+log = logging.getLogger("antiphon.responses.store")
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """One response to keep; ``previous`` is the response it goes on from, or empty. ``again`` says that it is kept
+    already, and has come further since. ``items`` are the ids by which it can be found too."""
+
+    id: str
+    previous: str
+    data: bytes
+    again: bool = False
+    items: tuple[str, ...] = ()
+
+
+class Conversations:
+    """The kept responses in a database. A response belongs to the key that asked for it and is nobody else's.
+
+    :meth:`put` may be called from any thread and returns at once; every other method blocks, and raises ``LedgerError``
+    where the database fails.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[tuple[str, Callable[[], Kept], Future[str]]] = deque()
+        self._writer = ThreadPoolExecutor(1, "antiphon-conversations")
+        self._next_sweep = 0.0
+
+    def put(self, key_id: str, make: Callable[[], Kept]) -> "Future[str]":
+        """Keep what ``make`` returns; the result is why it could not be kept, or nothing once it is committed.
+
+        Responses that come while another is being written share one transaction.
+        """
+        done: Future[str] = Future()
+        done.set_running_or_notify_cancel()  # whoever waits may leave; what was answered is kept all the same
+        self._waiting.append((key_id, make, done))
+        self._writer.submit(self._write)
+        return done
+
+    def turns(self, key_id: str, response_id: str) -> tuple[list[bytes], str]:
+        """Return a response and all it goes on from, oldest first, and the id that is missing, or nothing.
+
+        Raises :class:`~antiphon.errors.BadRequest` where they are more than a request may hold.
+        """
+        now = now_us()
+        with self._database.read() as transaction:
+            rows = transaction.execute(_SIZES, (response_id, key_id, now, key_id, now, TURNS_LIMIT))
+            if not rows:
+                return [], response_id
+            if sum(size for _, _, size in rows) > CONVERSATION_LIMIT or len(rows) >= TURNS_LIMIT:
+                raise BadRequest(
+                    f"The conversation before {response_id!r} is larger than the {CONVERSATION_LIMIT >> 20} MiB that a "
+                    "request may go on from. Begin a new one with what matters of it.",
+                    param="previous_response_id",
+                    code="conversation_too_long",
+                )
+            found = [self._data(transaction, name) for name, _, _ in rows]
+        return found, rows[0][1]
+
+    def holding(self, key_id: str, items: Collection[str]) -> list[bytes]:
+        """Return the responses that items are of, each once; items that nobody kept are of none.
+
+        Raises :class:`~antiphon.errors.BadRequest` where they are more than a request may hold.
+        """
+        now = now_us()
+        names = list(dict.fromkeys(items))
+        with self._database.read() as transaction:
+            rows: dict[str, int] = {}
+            for start in range(0, len(names), _AT_ONCE):
+                some = names[start : start + _AT_ONCE]
+                query = _HOLDING.format(", ".join("?" * len(some)))
+                rows.update(transaction.execute(query, (key_id, now, *some)))
+            if sum(rows.values()) > CONVERSATION_LIMIT:
+                raise BadRequest(
+                    f"The items that `input` refers to are of more than {CONVERSATION_LIMIT >> 20} MiB of responses. "
+                    "Send the items themselves.",
+                    param="input",
+                    code="conversation_too_long",
+                )
+            return [self._data(transaction, name) for name in rows]
+
+    def find(self, key_id: str, response_id: str) -> bytes | None:
+        """Return one response."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(
+                "SELECT data FROM responses WHERE id = ? AND key_id = ? AND expires > ?",
+                (response_id, key_id, now_us()),
+            )
+        return bytes(rows[0][0]) if rows else None
+
+    def holder(self, response_id: str) -> str | None:
+        """Return the id of the key that a response belongs to."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(
+                "SELECT key_id FROM responses WHERE id = ? AND expires > ?", (response_id, now_us())
+            )
+        return str(rows[0][0]) if rows else None
+
+    def change(self, key_id: str, response_id: str, old: bytes, new: bytes) -> bool:
+        """Put ``new`` in the place of ``old``; false where somebody else has done so before."""
+        with self._database.begin() as transaction:
+            return bool(transaction.execute(_CHANGE, (new, response_id, key_id, old)))
+
+    def delete(self, key_id: str, response_id: str) -> bool:
+        """Delete one response; false where there is none. What went on from it can be read, but not continued."""
+        with self._database.begin() as transaction:
+            gone = transaction.execute(_DELETE, (response_id, key_id, now_us()))
+            transaction.executemany(_FORGET, gone)
+            return bool(gone)
+
+    def sweep(self) -> None:
+        """Delete what has expired, a little at a time; looks at the database once an hour. Called by the shipper."""
+        if monotonic() < self._next_sweep:
+            return
+        with self._database.begin(_BUSY_SECONDS) as transaction:
+            gone = transaction.execute(_SWEEP, (now_us(), _SWEEP_ROWS))
+            transaction.executemany(_FORGET, gone)
+        if len(gone) < _SWEEP_ROWS:
+            self._next_sweep = monotonic() + _SWEEP_SECONDS
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._writer.shutdown()
+
+    @staticmethod
+    def _data(transaction: Transaction, response_id: str) -> bytes:
+        ((data,),) = transaction.execute("SELECT data FROM responses WHERE id = ?", (response_id,))
+        return bytes(data)
+
+    def _write(self) -> None:
+        """Write all that waits in one transaction; a later call for some of it finds nothing left to do."""
+        batch = []
+        with suppress(IndexError):
+            while True:
+                batch.append(self._waiting.popleft())
+        made = [(key_id, _made(make)) for key_id, make, _ in batch]
+        try:
+            problems = self._commit(made) if made else []
+        except LedgerError as error:
+            log.error("%d responses could not be kept: %s", len(batch), error)
+            problems = ["the database does not take it"] * len(batch)
+        for (_, _, done), problem in zip(batch, problems, strict=True):
+            done.set_result(problem)
+
+    def _commit(self, made: list[tuple[str, Kept | str]]) -> list[str]:
+        with self._database.begin() as transaction:
+            return [kept if isinstance(kept, str) else _put(transaction, key_id, kept) for key_id, kept in made]
+
+
+def _made(make: Callable[[], Kept]) -> Kept | str:
+    try:
+        kept = make()
+    except Exception:
+        log.exception("A response could not be kept")
+        return "it cannot be read"
+    return kept if len(kept.data) <= RESPONSE_LIMIT else f"larger than {RESPONSE_LIMIT >> 20} MiB"
+
+
+def _put(transaction: Transaction, key_id: str, kept: Kept) -> str:
+    now = now_us()
+    if kept.again:
+        if not transaction.execute(_AGAIN, (kept.data, kept.id, key_id, now)):
+            return "it was deleted"
+        _put_items(transaction, key_id, kept)
+        return ""
+    expires = now + RETENTION_DAYS * _DAY
+    if not transaction.execute(_PUT, (kept.id, key_id, kept.previous, now, expires, kept.data)):
+        return "its id is taken"
+    _put_items(transaction, key_id, kept)
+    if kept.previous:
+        # Only what is a day behind, or every turn of a long conversation would write all of it again.
+        back = (kept.previous, key_id, now, key_id, now, TURNS_LIMIT)
+        transaction.execute(_PROLONG, (*back, expires, expires - _DAY))
+    return ""
+
+
+def _put_items(transaction: Transaction, key_id: str, kept: Kept) -> None:
+    transaction.executemany(_PUT_ITEM, [(key_id, item, kept.id) for item in kept.items])

@@ -1,0 +1,220 @@
+"""What can be asked for: models, in the shape that the client who asks knows, and the providers behind them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from urllib.parse import parse_qs, unquote_to_bytes
+
+import msgspec
+
+from antiphon.catalog import Catalog
+from antiphon.errors import BadRequest, Forbidden, MethodNotAllowed, ModelNotFound
+from antiphon.server.errors import Headers
+from antiphon.server.wire_detection import GEMINI_METHODS, detect_client
+from antiphon.types import Caller
+
+if TYPE_CHECKING:
+    from antiphon.server.routes import Request
+
+Entry: TypeAlias = dict[str, Any]
+Query: TypeAlias = dict[str, list[str]]
+
+_JSON: Headers = [(b"content-type", b"application/json")]
+_PAGE_LIMIT = 1000
+
+
+async def models(request: "Request") -> None:
+    """GET /v1/models: what this key may use, perhaps of one ``provider`` only; in the shape of the client who asks."""
+    await _list(request, detect_client(request.scope["headers"]))
+
+
+async def model(request: "Request") -> None:
+    """GET /v1/models/{model}."""
+    await _show(request, detect_client(request.scope["headers"]))
+
+
+async def gemini_models(request: "Request") -> None:
+    """GET /v1beta/models."""
+    await _list(request, "generate")
+
+
+async def gemini_model(request: "Request") -> None:
+    """GET /v1beta/models/{model}."""
+    await _show(request, "generate")
+
+
+async def _list(request: "Request", client: str) -> None:
+    catalog, caller, query = request.gateway.runtime.catalog, request.caller, query_of(request)
+    entries = [entry for entry in catalog.models() if caller.may_use(entry["id"])]
+    if (provider := one(query, "provider")) is not None:
+        if provider not in _providers_for(catalog, caller):
+            raise BadRequest(f"There is no provider {provider!r} here; GET /v1/providers names them.", param="provider")
+        entries = [entry for entry in entries if entry["owned_by"] == provider]
+    page = _SHAPES[client].page(entries, query)
+    await request.answer(200, _JSON, msgspec.json.encode(page))
+
+
+async def _show(request: "Request", client: str) -> None:
+    if request.argument.endswith(GEMINI_METHODS):
+        raise MethodNotAllowed("A model is called with POST.", allowed=("POST",))
+    name = unquote_to_bytes(request.argument).decode("utf-8", "replace")
+    catalog = request.gateway.runtime.catalog
+    entry = catalog.entry(name)
+    if not request.caller.may_use(name):
+        raise Forbidden("This key may not use that model.", code="model_not_allowed", param="model")
+    await request.answer(200, _JSON, msgspec.json.encode(_SHAPES[client].one(entry)))
+
+
+async def providers(request: "Request") -> None:
+    """GET /v1/providers: the accounts behind the models that this key may use, never their keys."""
+    catalog = request.gateway.runtime.catalog
+    shown = _providers_for(catalog, request.caller)
+    listed = [
+        {
+            "name": provider.name,
+            "object": "provider",
+            "kind": provider.kind.name,
+            "title": provider.kind.title,
+            "base_url": provider.base_url,
+            "features": list(provider.kind.features),
+            "operations": sorted(name for name in provider.target("").urls if "." not in name),
+            "key_needed": provider.kind.key == "required",
+            "key_set": provider.key_state in ("set", "renewed"),
+        }
+        for provider in catalog.providers.values()
+        if provider.name in shown
+    ]
+    await request.answer(200, _JSON, msgspec.json.encode({"object": "list", "data": listed}))
+
+
+def query_of(request: "Request") -> Query:
+    """Return the query's fields."""
+    return parse_qs(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+
+def one(query: Query, name: str) -> str | None:
+    """Return the value of a field that may stand once; raises :class:`~antiphon.errors.BadRequest`."""
+    values = query.get(name, ())
+    if len(values) > 1:
+        raise BadRequest(f"`{name}` stands {len(values)} times in the query; once is enough.", param=name)
+    return values[0] if values else None
+
+
+def number(query: Query, name: str, default: int, *, least: int = 1) -> int:
+    """Return a field that is a number from ``least`` on; raises :class:`~antiphon.errors.BadRequest`."""
+    text = one(query, name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
+        raise BadRequest(f"`{name}` must be a number from {least} on.", param=name)
+    return int(text)
+
+
+def _providers_for(catalog: Catalog, caller: Caller) -> set[str]:
+    if not caller.models:
+        return set(catalog.providers)
+    found = set()
+    for name in caller.models:
+        try:
+            found |= {target.provider for target in catalog.resolve(name).targets}
+        except ModelNotFound:  # a key outlives the models it was made for
+            continue
+    return found
+
+
+# -- shapes -----------------------------------------------------------------------------------------------------------
+
+
+class Shape(NamedTuple):
+    """How one wire's clients are told of models."""
+
+    page: Callable[[list[Entry], Query], Any]
+    one: Callable[[Entry], Any]
+
+
+def _openai_page(entries: list[Entry], query: Query) -> Any:
+    return {"object": "list", "data": entries}
+
+
+def _openai_one(entry: Entry) -> Any:
+    return entry
+
+
+def _anthropic_page(entries: list[Entry], query: Query) -> Any:
+    """A page (API reference, "List models"); everything listed is active."""
+    limit = number(query, "limit", 20)
+    if limit > _PAGE_LIMIT:
+        raise BadRequest(f"`limit` must be from 1 to {_PAGE_LIMIT}.", param="limit")
+    if "active" not in query.get("lifecycle", query.get("lifecycle[]", ["active"])):
+        entries = []
+    after, before = one(query, "after_id"), one(query, "before_id")
+    if after is not None and before is not None:
+        raise BadRequest("`after_id` and `before_id` cannot both be given.", param="before_id")
+    start = 0 if after is None else _index(entries, after, "after_id") + 1
+    end = len(entries) if before is None else _index(entries, before, "before_id")
+    shown = entries[max(start, end - limit) : end] if before is not None else entries[start : start + limit]
+    return {
+        "data": [_anthropic_one(entry) for entry in shown],
+        "has_more": end - start > limit,
+        "first_id": shown[0]["id"] if shown else None,
+        "last_id": shown[-1]["id"] if shown else None,
+    }
+
+
+def _anthropic_one(entry: Entry) -> Any:
+    return {
+        "type": "model",
+        "id": entry["id"],
+        "display_name": entry["id"],
+        "created_at": datetime.fromtimestamp(entry["created"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "lifecycle": "active",
+        "deprecated_at": None,
+        "line": None,
+        "capabilities": None,
+        "max_input_tokens": entry.get("context"),
+        "max_tokens": entry.get("max_output"),
+    }
+
+
+def _gemini_page(entries: list[Entry], query: Query) -> Any:
+    """A page (API reference, "models.list"); a larger page than the largest is that one, as there."""
+    size = min(number(query, "pageSize", 50), _PAGE_LIMIT)
+    token = one(query, "pageToken")
+    start = _index(entries, token, "pageToken") + 1 if token else 0
+    shown = entries[start : start + size]
+    page: dict[str, Any] = {"models": [_gemini_one(entry) for entry in shown]}
+    if start + size < len(entries):
+        page["nextPageToken"] = shown[-1]["id"]
+    return page
+
+
+def _gemini_one(entry: Entry) -> Any:
+    limits = {"inputTokenLimit": entry.get("context"), "outputTokenLimit": entry.get("max_output")}
+    return {
+        "name": f"models/{entry['id']}",
+        "baseModelId": entry["id"],
+        "version": "",
+        "displayName": entry["id"],
+        **{name: limit for name, limit in limits.items() if limit is not None},
+        "supportedGenerationMethods": list(_METHODS.get(entry.get("operation", "chat"), ())),
+    }
+
+
+_METHODS = {
+    "chat": ("generateContent", "countTokens"),
+    "embeddings": ("embedContent", "batchEmbedContents"),
+}
+"""For each operation of a model the methods by which Gemini's clients reach it."""
+
+_SHAPES = {
+    "chat": Shape(_openai_page, _openai_one),
+    "messages": Shape(_anthropic_page, _anthropic_one),
+    "generate": Shape(_gemini_page, _gemini_one),
+}
+
+
+def _index(entries: list[Entry], name: str, param: str) -> int:
+    for i, entry in enumerate(entries):
+        if entry["id"] == name:
+            return i
+    raise BadRequest(f"`{param}` names no model of this list: {name!r}.", param=param)

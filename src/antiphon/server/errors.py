@@ -1,0 +1,54 @@
+"""Errors as the clients of a wire expect them: its body, its status, its headers."""
+
+import math
+
+import msgspec
+
+from antiphon.clock import new_id
+from antiphon.errors import CallError, MethodNotAllowed, UpstreamStatus
+from antiphon.wires import Wire, get_wire
+
+Headers = list[tuple[bytes, bytes]]
+
+_JSON = (b"content-type", b"application/json")
+
+
+def write_error_body(error: CallError) -> bytes:
+    """Return the body of an error that comes before any address is known."""
+    return get_wire("chat").write_error_body(error)
+
+
+def error_answer(error: CallError, wire: Wire) -> tuple[int, Headers, bytes]:
+    """Return status, headers (without framing) and body for an error that ends a call.
+
+    An error answer of a provider keeps its status and, where it is a JSON object, its body as it came. An error that
+    has no name gets one.
+    """
+    headers = [_JSON, *wire.list_error_headers(error)]
+    body = b""
+    if isinstance(error, UpstreamStatus):
+        headers += error.headers
+        body = error.body if _is_json_object(error.body) else b""
+    if error.retry_after is not None and not any(name == b"retry-after" for name, _ in headers):
+        headers.append((b"retry-after", b"%d" % math.ceil(max(error.retry_after, 0))))
+    if error.status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="antiphon"'))
+    if isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", ", ".join(error.allowed).encode()))
+    if error.call_id:
+        headers.append((b"x-antiphon-call-id", error.call_id.encode()))
+        if error.attempts:
+            headers.append((b"x-antiphon-target", error.target.encode()))
+            headers.append((b"x-antiphon-attempts", b"%d" % error.attempts))
+    else:
+        error.call_id = new_id("req")  # no call came of the request, and still its client tells of it by a name
+    if not any(name == wire.request_id for name, _ in headers):
+        headers.append((wire.request_id, error.call_id.encode()))
+    return error.status, headers, body or wire.write_error_body(error)
+
+
+def _is_json_object(body: bytes) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(body), dict)
+    except (msgspec.DecodeError, RecursionError):
+        return False

@@ -1,0 +1,353 @@
+"""The connection: whose turn it is, how fast and how long, over HTTP/1.1 as RFC 9110 and RFC 9112 say it.
+
+``docs/http.md`` lists the promises, ``docs/decisions/0005-http-server.md`` says why this is ours.
+
+Requests of one connection run one at a time, in order. As soon as one has to wait, parsing and then reading stop, so a
+client that does not read its answers cannot fill the memory. A refusal waits for the answers before it. A client that
+closes its sending side has left, as for most gateways: its call is cancelled.
+"""
+
+import asyncio
+from collections import deque
+from http import HTTPStatus
+from math import inf
+from time import gmtime, time
+from typing import Any, cast
+from urllib.parse import unquote
+
+from antiphon.errors import CallError, SlowRequest
+from antiphon.server.errors import write_error_body
+from antiphon.server.http import head as heads
+from antiphon.server.http.exchange import App, Exchange
+from antiphon.server.http.limits import Limits
+from antiphon.server.http.parser import BODY, DONE, HEAD, IDLE, STEP, Intake
+
+_ASGI = {"version": "3.0", "spec_version": "2.3"}
+_DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
+_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+_FLUSH_ALONE = 16 * 1024
+"""From this size on it is cheaper to hand over two buffers than to copy them into one."""
+
+
+class Edge:
+    """What all connections of one server share. ``draining`` makes every answer the last of its connection."""
+
+    def __init__(self, app: App, limits: Limits | None = None) -> None:
+        self.app = app
+        self.limits = limits or Limits()
+        self.draining = False
+        self.connections: set[EdgeProtocol] = set()
+        self.left_behind: set[asyncio.Task[None]] = set()
+        """Tasks of requests whose client left: the engine may still have to journal the cancelled call."""
+        self._second = 0
+        self._openings: dict[int, bytes] = {}
+
+    def opening(self, status: int) -> bytes:
+        """Return the status line and the ``date`` field."""
+        second = int(time())
+        if second != self._second:
+            self._second = second
+            self._openings.clear()
+        opening = self._openings.get(status)
+        if opening is None:
+            opening = self._openings[status] = b"%bdate: %b\r\n" % (_status_line(status), http_date(second))
+        return opening
+
+    def connect(self) -> "EdgeProtocol":
+        """Return the protocol for one more connection; what ``loop.create_server`` takes."""
+        return EdgeProtocol(self)
+
+
+def http_date(second: int) -> bytes:
+    """Return a time as RFC 9110, 5.6.7 wants it."""
+    year, month, day, hour, minute, seconds, weekday, _, _ = gmtime(second)
+    names = (_DAYS[weekday], day, _MONTHS[month - 1], year, hour, minute, seconds)
+    return b"%b, %02d %b %04d %02d:%02d:%02d GMT" % names
+
+
+def _status_line(status: int) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return b"HTTP/1.1 %d %b\r\n" % (status, phrase.encode())
+
+
+class EdgeProtocol(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, edge: Edge) -> None:
+        self.edge = edge
+        self.limits = edge.limits
+        self.loop = asyncio.get_running_loop()
+        self.lost = False
+        self.write_paused = False
+        self._transport: asyncio.Transport
+        self._client: Any = None
+        self._server: Any = None
+        # Whose turn it is
+        self._intake = Intake(self)
+        self._current: Exchange | None = None
+        self._queue: deque[Exchange] = deque()
+        self._held = b""
+        self._refusal: tuple[CallError, bytes] | None = None
+        # Flow and time: one timer, which is set again only when it fires or has to fire sooner
+        self._reading = True
+        self._lingering = False
+        self._drained: asyncio.Future[None] | None = None
+        self._unwritten = 0
+        self._watched = IDLE
+        self._read_by = inf
+        self._write_by = inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = inf
+
+    # What the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=self.limits.write_buffer)
+        self._client, self._server = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        self.edge.connections.add(self)
+        self._read_by = self.loop.time() + self.limits.head_time
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        self.edge.connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        current, self._current = self._current, None
+        if current is not None and current.task is not None:
+            self.edge.left_behind.add(current.task)
+            current.task.add_done_callback(self.edge.left_behind.discard)
+            current.task.cancel()
+        self._queue.clear()
+        self._held = b""
+        self._intake.close()
+
+    def eof_received(self) -> None:
+        """Let the transport close: the client has left."""
+
+    def data_received(self, data: bytes) -> None:
+        intake = self._intake
+        if intake.phase == DONE:
+            return
+        if self._queue or self._held:
+            self._held += data
+        elif len(data) <= STEP:
+            intake.feed(data)
+        else:
+            self._consume(memoryview(data))
+        if intake.phase or self._watched or self._queue:
+            self.update_reading()
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+        self._watch_writing()
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        self._write_by = inf
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    # What the server calls
+
+    def shutdown(self) -> None:
+        """Close now where nothing is being answered; otherwise the running answer is the last."""
+        if self._current is None and not self._lingering:
+            self._intake.phase = DONE
+            self._watch_writing()
+            self._transport.close()
+
+    def cancel(self) -> bool:
+        """Cancel what is being answered, if anything is; its client sees the connection break."""
+        if self._current is None or self._current.task is None:
+            return False
+        return self._current.task.cancel()
+
+    # What the intake calls
+
+    def accepted(self, method: bytes, version: str, head: heads.Head, fields: heads.Fields, keep: bool) -> Exchange:
+        """Take a request, whose turn may be now."""
+        path = head.path.decode("ascii")
+        scope = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": version,
+            "method": method.decode("ascii"),
+            "scheme": "http",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": head.path,
+            "query_string": head.query,
+            "root_path": "",
+            "headers": fields,
+            "client": self._client,
+            "server": self._server,
+        }
+        exchange = Exchange(self, scope, head, keep)
+        self._read_by, self._watched = inf, IDLE
+        if self._current is None:
+            self._start(exchange)
+        else:
+            self._queue.append(exchange)
+        return exchange
+
+    def refused(self, error: CallError, method: bytes) -> None:
+        """Answer with an error when its turn comes, and close."""
+        self._refusal = (error, method)
+        if self._current is None:
+            self._refuse_now()
+
+    # What an exchange calls
+
+    def write(self, head: bytes, body: bytes = b"") -> None:
+        """Write an answer's head, body or both; the transport joins what is written in one turn of the loop."""
+        if self.lost:
+            return
+        if len(body) < _FLUSH_ALONE:
+            self._transport.write(head + body)
+        else:
+            self._transport.write(head)
+            self._transport.write(body)
+
+    async def drain(self) -> None:
+        """Return when the client has taken enough of what was written."""
+        if self.lost:
+            return
+        self._drained = self.loop.create_future()
+        try:
+            await self._drained
+        finally:
+            self._drained = None
+
+    def abort(self) -> None:
+        """Break the connection off, so that an unfinished answer cannot be taken for a whole one."""
+        if not self.lost:
+            self._intake.phase = DONE
+            self._transport.abort()
+
+    def answered(self, keep: bool) -> None:
+        """Go on to whatever is next on this connection after a whole answer."""
+        self._current = None
+        if self.lost:
+            return
+        if not keep or self.edge.draining:
+            self._hang_up()
+            return
+        if self._queue:
+            self._start(self._queue.popleft())
+        if self._held and not self._queue:
+            held, self._held = self._held, b""
+            self._consume(memoryview(held))
+        if self._current is None:
+            if self._refusal is not None:
+                self._refuse_now()
+                return
+            if self._intake.phase == IDLE:
+                self._read_by = self.loop.time() + self.limits.idle_time
+                self._arm()
+        if self._intake.phase or not self._reading:
+            self.update_reading()
+
+    def update_reading(self) -> None:
+        """Read from the socket exactly while what comes can be used, and hold the client to its time meanwhile."""
+        if self.lost:
+            return
+        phase, exchange = self._intake.phase, self._intake.exchange
+        full = phase == BODY and exchange is not None and exchange.brimming
+        wanted = self._lingering or not (full or self._queue or self._held)
+        if wanted != self._reading:
+            self._reading = wanted
+            if wanted:
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
+        if phase == DONE:
+            return
+        if not wanted or (phase == IDLE and self._watched):
+            self._read_by, self._watched = inf, IDLE
+        elif phase != self._watched or (phase == BODY and exchange is not None and exchange.streamed):
+            self._watched = phase
+            self._read_by = self.loop.time() + (self.limits.head_time if phase == HEAD else self.limits.body_time)
+            self._arm()
+
+    # Turns
+
+    def _consume(self, data: memoryview) -> None:
+        """Parse until a request has to wait; keep the rest."""
+        while data and not self._queue and self._intake.phase != DONE:
+            data = data[self._intake.consume(data) :]
+        if self._intake.phase != DONE:
+            self._held = bytes(data)
+
+    def _start(self, exchange: Exchange) -> None:
+        self._current = exchange
+        exchange.task = self.loop.create_task(exchange.run(self.edge.app))
+
+    def _refuse_now(self) -> None:
+        if self._refusal is None:
+            return
+        error, method = self._refusal
+        body = write_error_body(error)
+        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        self.write(self.edge.opening(error.status) + head, b"" if method == b"HEAD" else body)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close in stages (RFC 9112, 9.6): what comes is read and dropped, or a reset would destroy the answer."""
+        self._intake.phase = DONE
+        self._held = b""
+        self._queue.clear()
+        self._lingering = True
+        self._transport.write_eof()
+        self._read_by = self.loop.time() + self.limits.linger_time
+        self._watch_writing()
+        self.update_reading()
+
+    # Time
+
+    def _watch_writing(self) -> None:
+        self._unwritten = self._transport.get_write_buffer_size()
+        self._write_by = self.loop.time() + self.limits.stall_time
+        self._arm()
+
+    def _arm(self) -> None:
+        when = min(self._read_by, self._write_by)
+        if self._timer is not None:
+            if when >= self._timer_at:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if when != inf:
+            self._timer_at = when
+            self._timer = self.loop.call_at(when, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        now = self.loop.time()
+        if self._write_by <= now:
+            self._writing_late()
+        if self._read_by <= now:
+            self._read_by = inf
+            self._reading_late()
+        if not self.lost:
+            self._arm()
+
+    def _writing_late(self) -> None:
+        if self._transport.get_write_buffer_size() < self._unwritten:
+            self._watch_writing()
+        else:
+            self._write_by = inf
+            self.abort()
+
+    def _reading_late(self) -> None:
+        phase = self._intake.phase
+        if phase == HEAD:
+            self._intake.reject(SlowRequest(f"The request head took longer than {self.limits.head_time:g} s."))
+        elif phase == BODY:
+            self._intake.reject(SlowRequest(f"The request body took longer than {self.limits.body_time:g} s."))
+        elif self._current is None:
+            self._transport.close()

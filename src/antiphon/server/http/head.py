@@ -1,0 +1,131 @@
+"""What a request head must be before anything runs for it: RFC 9110, RFC 9112 and the limits. No I/O.
+
+The parser (llhttp, in its strict form) has refused what breaks the grammar: bare CR or LF, NUL, folded fields, space
+before a colon, ``Content-Length`` twice, out of shape or beside ``Transfer-Encoding``. Here is what it lets through.
+"""
+
+import re
+from typing import NamedTuple
+
+from antiphon.errors import BadRequest, TooLarge
+from antiphon.server.http.limits import Limits
+
+Fields = list[tuple[bytes, bytes]]
+
+CHUNKED = -1
+
+# RFC 3986 host (registered name, IPv4 or bracketed IPv6) and an optional port.
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?")
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
+_SINGLE = frozenset((b"host", b"content-length", b"transfer-encoding", b"content-encoding", b"content-type"))
+_OWS = b" \t"
+
+
+class Head(NamedTuple):
+    """An accepted head. ``length`` is the content's length, or :data:`CHUNKED`."""
+
+    path: bytes
+    query: bytes
+    length: int
+    expects: bool
+
+
+def examine(method: bytes, target: bytes, version: str, fields: Fields, limits: Limits) -> Head:
+    """Return what framing and routing need of a head, whose field names are lower case already.
+
+    Where the target is absolute, its authority takes the place of the ``host`` field (RFC 9112, 3.2.2). Raises
+    :class:`~antiphon.errors.BadRequest` with the status to answer; the connection cannot be used after it.
+    """
+    if version not in ("1.1", "1.0"):
+        raise _version(version)
+    if len(fields) > limits.fields:
+        raise too_many_bytes(f"more than {limits.fields} header fields")
+    values = dict(fields)
+    if len(values) != len(fields):
+        _refuse_duplicates(fields)
+    path, query = _target(method, target, fields)
+    _check_host(values.get(b"host"), version)
+    return Head(path, query, _length(values, version, limits), _expects(values, version))
+
+
+def measure(target: bytes, fields: Fields) -> int:
+    """Return the size of a head in bytes as it was written in its shortest form, without method and version."""
+    return len(target) + sum([len(name) + len(value) + 4 for name, value in fields])
+
+
+def too_many_bytes(problem: str) -> BadRequest:
+    """Return the refusal of a head over a limit."""
+    return BadRequest(f"The request head has {problem}.", status=431, code="request_header_fields_too_large")
+
+
+def too_long(limits: Limits) -> BadRequest:
+    """Return the refusal of a request line over the limit."""
+    message = f"The request line is longer than {limits.request_line} bytes."
+    return BadRequest(message, status=414, code="uri_too_long")
+
+
+def _version(version: str) -> BadRequest:
+    if version == "0.9":
+        return BadRequest("The request line has no HTTP version; send HTTP/1.1.", code="malformed_request")
+    message = f"HTTP/{version} is not spoken here; send HTTP/1.1."
+    return BadRequest(message, status=505, code="http_version_not_supported")
+
+
+def _refuse_duplicates(fields: Fields) -> None:
+    seen = set()
+    for name, _ in fields:
+        if name in seen and name in _SINGLE:
+            raise BadRequest(f"The header field {name.decode()} is there more than once.", code="malformed_request")
+        seen.add(name)
+
+
+def _target(method: bytes, target: bytes, fields: Fields) -> tuple[bytes, bytes]:
+    if target[:1] == b"/" and b"#" not in target:
+        path, _, query = target.partition(b"?")
+        return path, query
+    if target == b"*" and method == b"OPTIONS":
+        return target, b""
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None or not _HOST.fullmatch(absolute[1]):
+        raise BadRequest("The request target is neither a path nor an http URL.", code="malformed_request")
+    for index, (name, value) in enumerate(fields):
+        if name == b"host":
+            _check_host(value, "1.1")
+            fields[index] = (b"host", absolute[1])
+    return absolute[2] or b"/", absolute[3] or b""
+
+
+def _check_host(host: bytes | None, version: str) -> None:
+    if host is None:
+        if version == "1.0":
+            return
+        raise BadRequest("The header field host is missing (RFC 9112, 3.2).", code="malformed_request")
+    if not _HOST.fullmatch(host) and not _HOST.fullmatch(host.strip(_OWS)):
+        raise BadRequest("The header field host is not a host and an optional port.", code="malformed_request")
+
+
+def _length(values: dict[bytes, bytes], version: str, limits: Limits) -> int:
+    coding = values.get(b"transfer-encoding")
+    if coding is not None:
+        if version == "1.0" or coding.lower() != b"chunked":
+            raise BadRequest("The only transfer-encoding read is chunked, over HTTP/1.1.", code="malformed_request")
+        return CHUNKED
+    length = int(values.get(b"content-length", b"0"))
+    if length > limits.body:
+        raise over_limit(limits)
+    return length
+
+
+def over_limit(limits: Limits) -> TooLarge:
+    """Return the refusal of content over the limit."""
+    return TooLarge(f"The request body is larger than the limit of {limits.body} bytes (server.body_limit).")
+
+
+def _expects(values: dict[bytes, bytes], version: str) -> bool:
+    expectation = values.get(b"expect")
+    if expectation is None or version == "1.0":
+        return False
+    if expectation.strip(_OWS).lower() != b"100-continue":
+        message = "The only expectation that can be met is 100-continue."
+        raise BadRequest(message, status=417, code="expectation_failed")
+    return True

@@ -1,0 +1,90 @@
+"""Listening sockets, and the way from accepting to closed: drain, then cancel."""
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Sequence
+
+from antiphon.errors import AntiphonError
+from antiphon.server.http.connection import Edge
+
+BACKLOG = 2048
+SETTLE_TIME = 5.0
+"""Seconds that cancelled requests have to be journaled before the process goes on without them."""
+
+_UNSENT = 64 * 1024
+_STEP = 0.005
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Return sockets that listen on every address of ``host``; port 0 takes a free one.
+
+    Raises :class:`~antiphon.errors.AntiphonError` saying what to do where the address cannot be had.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, _, _, _, address in dict.fromkeys(found):
+            chosen = sockets[0].getsockname()[1] if sockets else port
+            sockets.append(_listen(family, str(address[0]), chosen))
+    except OSError as error:
+        for opened in sockets:
+            opened.close()
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        elsewhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        how = "--host or server.host" if elsewhere else "--port or server.port"
+        raise AntiphonError(f"cannot listen on {host} port {port}: {reason}; choose another with {how}") from error
+    return sockets
+
+
+def _listen(family: int, host: str, port: int) -> socket.socket:
+    made = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=False)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        # Inherited by each connection: what a client does not read stays out of the kernel too, so that back-pressure
+        # begins after kilobytes and not after the megabytes of an auto-tuned send buffer.
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
+    made.setblocking(False)
+    return made
+
+
+class Listener:
+    """Accepts connections for an edge. Use from one event loop: ``await start()``, then ``await stop(...)``."""
+
+    def __init__(self, edge: Edge, sockets: Sequence[socket.socket]) -> None:
+        self._edge = edge
+        self._sockets = sockets
+        self._servers: list[asyncio.Server] = []
+        self.port = int(sockets[0].getsockname()[1])
+
+    async def start(self) -> None:
+        """Accept from now on."""
+        loop = asyncio.get_running_loop()
+        for made in self._sockets:
+            self._servers.append(await loop.create_server(self._edge.connect, sock=made, backlog=BACKLOG))
+
+    async def stop(self, drain: float, hurry: asyncio.Event | None = None) -> int:
+        """Accept no more, let running answers end within ``drain`` seconds or until ``hurry``, cancel the rest.
+
+        Returns how many were cancelled. Each cancelled request has had time to be journaled.
+        """
+        for server in self._servers:
+            server.close()
+        edge = self._edge
+        edge.draining = True
+        for connection in list(edge.connections):
+            connection.shutdown()
+        await self._until_empty(drain, hurry)
+        cancelled = sum([connection.cancel() for connection in list(edge.connections)])
+        await self._until_empty(SETTLE_TIME, None)
+        for connection in list(edge.connections):
+            connection.abort()
+        return cancelled
+
+    async def _until_empty(self, seconds: float, hurry: asyncio.Event | None) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while (self._edge.connections or self._edge.left_behind) and loop.time() < until:
+            if hurry is not None and hurry.is_set():
+                return
+            await asyncio.sleep(_STEP)

@@ -1,0 +1,154 @@
+"""The server process: from a configuration to listening, until a signal, and to an end in order."""
+
+import asyncio
+import gc
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import uvloop
+
+from antiphon.catalog import Catalog
+from antiphon.config import load_config
+from antiphon.credentials import Quiet
+from antiphon.errors import LedgerError
+from antiphon.runtime import Runtime
+from antiphon.server.app import Gateway, Phase
+from antiphon.server.banner import write_banner
+from antiphon.server.http.connection import Edge
+from antiphon.server.http.limits import Limits
+from antiphon.server.http.listener import Listener, listen
+
+ADMIN_KEY_FILE = "admin.key"
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_FORCED = 1
+_DESCRIPTORS = 65_536
+
+logger = logging.getLogger("antiphon.server")
+
+
+def serve(
+    config: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    data: str | None = None,
+    log_level: str = "warning",
+) -> int:
+    """Serve until SIGTERM or SIGINT and return the exit code.
+
+    ``host``, ``port`` (0: a free one) and ``data`` go before the configuration's. Raises
+    :class:`~antiphon.errors.ConfigError` with every fault, and :class:`~antiphon.errors.AntiphonError` where the
+    address or the data directory cannot be used.
+    """
+    logging.basicConfig(
+        stream=sys.stderr, level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Quiet())
+    catalog = load_config(config, data=data).override(host=host, port=port)
+    _allow_connections()
+    sockets = listen(catalog.settings.host, catalog.settings.port)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_Process(catalog, sockets).run())
+
+
+def _allow_connections() -> None:
+    """Take as many file descriptors as we may: the usual soft limit of 1024 is fewer than a gateway's streams."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class _Process:
+    """One server's life."""
+
+    def __init__(self, catalog: Catalog, sockets: list[socket.socket]) -> None:
+        settings = catalog.settings
+        self._settings = settings
+        self._data = Path(settings.data)
+        self._runtime = Runtime(catalog, data=settings.data)
+        self._gateway = Gateway(self._runtime, open_to_all=settings.auth == "open", prefixes=settings.prefixes)
+        edge = Edge(self._gateway, Limits(body=settings.body_limit))
+        self._listener = Listener(edge, sockets)
+        self._signals = 0
+        self._asked_to_stop = asyncio.Event()
+        self._asked_to_hurry = asyncio.Event()
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._on_signal)
+        try:
+            await self._listener.start()
+            await self._open()
+            new_key = self._admin_key()
+            self._gateway.phase = Phase.READY
+            self._settle_memory()
+            print(self._greeting(new_key), flush=True)
+            await self._asked_to_stop.wait()
+            self._gateway.phase = Phase.DRAINING
+            until = loop.time() + self._settings.drain
+            cancelled = await self._listener.stop(self._settings.drain, self._asked_to_hurry)
+            await self._rest(until - loop.time())
+            if cancelled:
+                logger.warning("Stopped: %d answers were cancelled because they had not ended in time", cancelled)
+        finally:
+            await self._runtime.close()
+        return _FORCED if cancelled and self._asked_to_hurry.is_set() else 0
+
+    async def _rest(self, seconds: float) -> None:
+        """Let responses in the background end, for as long as nobody is in a hurry."""
+        resting = asyncio.ensure_future(self._runtime.rest(seconds))
+        hurry = asyncio.ensure_future(self._asked_to_hurry.wait())
+        await asyncio.wait((resting, hurry), return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        resting.cancel()
+
+    async def _open(self) -> None:
+        try:
+            await self._runtime.start()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise LedgerError(
+                f"the data directory {self._data} cannot be used: {reason}; name another with --data"
+            ) from (error)
+
+    def _on_signal(self) -> None:
+        """First: drain. Second: cancel what runs. Third: leave at once; what was answered is journaled already."""
+        self._signals += 1
+        self._gateway.phase = Phase.DRAINING
+        self._asked_to_stop.set()
+        if self._signals == 2:
+            self._asked_to_hurry.set()
+        elif self._signals > 2:
+            os._exit(_FORCED)
+
+    def _admin_key(self) -> str | None:
+        keys = self._runtime.keys
+        if keys is None or self._settings.auth == "open":
+            return None
+        return keys.ensure_admin(self._data / ADMIN_KEY_FILE)
+
+    def _settle_memory(self) -> None:
+        """Take what start-up made out of the collector's sight: it lives as long as the process.
+
+        Requests free what they use by reference counts. What collections cost is their pauses: a full one took 100 ms
+        with 2,000 open streams (docs/decisions/0005-http-server.md).
+        """
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        # The shipper's thread gives way to a call at once: at the default of 5 ms a call may wait that long for it.
+        sys.setswitchinterval(0.0005)
+
+    def _greeting(self, new_key: str | None) -> str:
+        host = self._settings.host
+        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+        key_file = None if self._settings.auth == "open" else self._data / ADMIN_KEY_FILE
+        return write_banner(f"http://{shown}:{self._listener.port}", new_key=new_key, key_file=key_file)

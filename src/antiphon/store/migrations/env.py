@@ -1,8 +1,0 @@
-"""Alembic's way in: runs the migrations on the connection that ``store/migrate.py`` hands over."""
-
-from alembic import context
-
-from antiphon.store.tables import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
-context.run_migrations()

@@ -1,9 +1,0 @@
-"""Operations that go through unread: rerank, moderations, images, speech, files and their like.
-
-What belongs here: finding the model in a JSON body or a form, and usage and errors in an answer. What does not: any
-other field, which is between the caller and the provider.
-"""
-
-from antiphon.wires.plain.wire import Plain, plain_wire, spoken_at
-
-__all__ = ["Plain", "plain_wire", "spoken_at"]

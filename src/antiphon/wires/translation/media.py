@@ -1,0 +1,150 @@
+"""Images, sound and documents of answers where a wire has no place for them, and of history where it has none.
+
+Declared rules, the same for whole and streamed answers. What a model made is paid for and never left out: where an
+answer of the caller's wire cannot hold it, it is told as text of its own, in Markdown, with the data in the link
+(``![image](data:image/png;base64,…)``), a sound behind its transcript. Such a text in a caller's history is read as
+what it was. Where the turns of a target's assistant cannot hold it, it stands in the user's next turn.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from antiphon.wires.translation.neutral import Audio, File, Image, Message, Part, Text, ToolResult
+
+Media = Image | File | Audio
+
+_SHOWN = re.compile(r"\n?!?\[(image|audio|file)\]\((?:data:([\w.+/-]+(?:;[\w=-]+)*);base64,([\w+/=-]*)|(\S+))\)\n?")
+_MADE = "The assistant's answer held this:"
+_BEGINNINGS = {
+    "iVBOR": "image/png",
+    "/9j/": "image/jpeg",
+    "R0lGOD": "image/gif",
+    "UklGR": "image/webp",
+    "PHN2Zy": "image/svg+xml",
+}
+_SOUND_BEGINNINGS = {
+    "UklGR": "audio/wav",
+    "SUQz": "audio/mp3",
+    "//": "audio/mp3",
+    "T2dn": "audio/ogg",
+    "ZkxhQ": "audio/flac",
+}
+PCM = "audio/pcm;rate=24000"
+"""Sound without a head of its own: 16 bit, little-endian, one channel."""
+_IS_PCM = re.compile(r"audio/(?:pcm|l16)\b", re.IGNORECASE)
+_RATE = re.compile(r"rate=(\d{1,6})")
+IMAGE_BYTES = 1290 * 4
+"""What an image counts as output where the provider does not count: 1,290 tokens (Gemini, "Image generation")."""
+
+
+def text_of(part: Media) -> str:
+    """Return an image, a sound or a document as Markdown, for an answer that cannot hold it."""
+    kind = type(part).__name__.lower()
+    place = f"data:{part.media_type};base64,{part.data}" if part.data else part.url or getattr(part, "file_id", "")
+    link = f"{'!' if kind == 'image' else ''}[{kind}]({place})" if place else ""
+    words = [getattr(part, "transcript", ""), link, getattr(part, "text", "")]
+    return "\n" + "\n".join(word for word in words if word) + "\n"
+
+
+def read_text(text: str) -> Media | None:
+    """Return what a text of an assistant's turn stands for, where :func:`text_of` wrote it with its data."""
+    if "](data:" not in text[:4096] or (match := _SHOWN.fullmatch(text)) is None or not match[3]:
+        return None
+    kinds: dict[str, type[Media]] = {"image": Image, "audio": Audio, "file": File}
+    return kinds[match[1]](data=match[3], media_type=match[2])
+
+
+def image_type(data: str) -> str:
+    """Return the media type that base64 of an image begins with; PNG where nothing is known."""
+    return next((kind for head, kind in _BEGINNINGS.items() if data.startswith(head)), "image/png")
+
+
+def sound_type(data: str) -> str:
+    """Return the media type that base64 of a sound begins with; without any head it is :data:`PCM`."""
+    return next((kind for head, kind in _SOUND_BEGINNINGS.items() if data.startswith(head)), PCM)
+
+
+def joined(pieces: Iterable[Audio]) -> Audio:
+    """Return the pieces of one sound as one; pieces that are no base64 are left out."""
+    taken = list(pieces)
+    if len(taken) == 1:
+        return taken[0]
+    data = b"".join(_decoded(piece.data) for piece in taken)
+    kind = next((piece.media_type for piece in taken if piece.media_type), "")
+    return Audio(base64.b64encode(data).decode(), kind, "", "".join(piece.transcript for piece in taken))
+
+
+def joined_images(pieces: list[Image]) -> Image:
+    """Return the pieces of one image as one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    data = b"".join(_decoded(piece.data) for piece in pieces)
+    return msgspec.structs.replace(pieces[0], data=base64.b64encode(data).decode())
+
+
+def _decoded(data: str) -> bytes:
+    try:
+        return base64.b64decode(data + "=" * (-len(data) % 4))
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def playable(sound: Audio) -> Audio:
+    """Return a sound without a head of its own as a WAV file, any other as it is (RIFF, "WAVE" with PCM)."""
+    if not sound.data or _IS_PCM.match(sound.media_type) is None:
+        return sound
+    samples = _decoded(sound.data)
+    found = _RATE.search(sound.media_type)
+    rate = int(found[1]) if found else 24_000
+    head = b"RIFF%bWAVEfmt %b%b%b%b%b%b%bdata%b" % (
+        _number(36 + len(samples), 4), _number(16, 4), _number(1, 2), _number(1, 2), _number(rate, 4),
+        _number(rate * 2, 4), _number(2, 2), _number(16, 2), _number(len(samples), 4),
+    )  # fmt: skip
+    return msgspec.structs.replace(sound, data=base64.b64encode(head + samples).decode(), media_type="audio/wav")
+
+
+def _number(value: int, size: int) -> bytes:
+    return value.to_bytes(size, "little")
+
+
+def moved(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return a conversation whose assistant only speaks: what else it showed stands in the user's next turn.
+
+    A sound whose words are known becomes them.
+    """
+    if not any(message.role == "assistant" and _shows(message) for message in messages):
+        return messages
+    turns: list[Message] = []
+    waiting: list[Part] = []
+    for message in messages:
+        if message.role == "assistant":
+            waiting += [part for part in message.parts if _is_shown(part)]
+            kept = tuple(_said(part) for part in message.parts if not _is_shown(part))
+            turns += [msgspec.structs.replace(message, parts=kept)] if kept else []
+        elif message.role == "user" and waiting:
+            turns.append(msgspec.structs.replace(message, parts=_behind_results(message.parts, waiting)))
+            waiting = []
+        else:
+            turns.append(message)
+    return (*turns, Message("user", (Text(_MADE), *waiting))) if waiting else tuple(turns)
+
+
+def _shows(message: Message) -> bool:
+    return any(isinstance(part, Image | File | Audio) for part in message.parts)
+
+
+def _is_shown(part: Part) -> bool:
+    return isinstance(part, Image | File) or (isinstance(part, Audio) and not part.transcript)
+
+
+def _said(part: Part) -> Part:
+    return Text(part.transcript) if isinstance(part, Audio) else part
+
+
+def _behind_results(parts: tuple[Part, ...], waiting: list[Part]) -> tuple[Part, ...]:
+    results = [part for part in parts if isinstance(part, ToolResult)]
+    return (*results, Text(_MADE), *waiting, *(part for part in parts if not isinstance(part, ToolResult)))
