@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "wires.md"
-PROVEN = ROOT / "tests" / "matrix" / "proven.json"
+PROVEN = ROOT / "tests" / "system" / "matrix" / "proven.json"
 WIRES = {
     "chat": "Chat Completions",
     "responses": "Responses",
@@ -18,7 +18,7 @@ MARKS = {"yes": "yes", "text": "as text", "dropped": "dropped, reported", "refus
 HEAD = """\
 # Any wire in, any wire out
 
-Written by `scripts/fix` from what `tests/matrix` proved, cell by cell, whole and streamed: the official client of one
+Written by `scripts/fix` from what `tests/system/matrix` proved, cell by cell, whole and streamed: the official client of one
 wire called a running gateway whose provider speaks another, and both what the provider received and what the client
 saw were looked at. Change the tests, not this page.
 
@@ -59,7 +59,7 @@ Declared rules, on every pair:
 TAIL = """
 ## Embeddings
 
-Proved by `tests/exchanges`. Callers are OpenAI's `/v1/embeddings` and Gemini's `:embedContent` and
+Proved by `tests/system/exchanges`. Callers are OpenAI's `/v1/embeddings` and Gemini's `:embedContent` and
 `:batchEmbedContents`; vectors come back as floats or base64, as the caller asked, and in the order of the inputs.
 
 | | OpenAI | Gemini | Vertex AI, `predict` | Titan | Nova | Cohere on Bedrock |
@@ -74,7 +74,7 @@ More inputs than that are asked for in several requests.
 
 ## Counts of tokens
 
-Proved by `tests/exchanges`: Messages, Responses, Gemini and Converse, each by the counter of each, and by ours where a
+Proved by `tests/system/exchanges`: Messages, Responses, Gemini and Converse, each by the counter of each, and by ours where a
 target has none (`x-antiphon-estimated`).
 """
 

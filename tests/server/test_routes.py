@@ -13,7 +13,7 @@ from antiphon.server.wire_detection import detect_wire
 
 FORMS = {row.path.encode() for row in OPERATIONS.values() if row.body == "form"}
 ACCOUNT = {row.path.encode() + below for row in OPERATIONS.values() if not row.model for below in (b"", b"/{}")}
-"""Routes of an account at a provider; tests/operations has one."""
+"""Routes of an account at a provider; tests/server/operations has one."""
 IDS = [f"{route.method}{route.path.decode()}" for route in ROUTES]
 
 

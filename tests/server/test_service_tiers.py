@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from living import Gateway, post
-from operations.provider import Exchange, Provider
+from server.operations.provider import Exchange, Provider
 
 COUNTS = {"promptTokenCount": 1000, "candidatesTokenCount": 100, "totalTokenCount": 1100}
 GEMINI = {"candidates": [{"content": {"role": "model", "parts": [{"text": "hi"}]}, "finishReason": "STOP"}],

@@ -216,9 +216,7 @@ def test_a_stream_tells_totals_and_leaves_out_what_did_not_change() -> None:
 
 
 def test_written_usage_always_has_the_cache_fields() -> None:
-    written = usage.whole(
-        Usage(input=3, audio_input=2, image_input=1, cache_write=5, output=4, audio_output=6), False
-    )
+    written = usage.whole(Usage(input=3, audio_input=2, image_input=1, cache_write=5, output=4, audio_output=6), False)
     assert written == {
         "input_tokens": 6,
         "cache_creation_input_tokens": 5,

@@ -1,0 +1,495 @@
+"""The official client, through the gateway, to a provider that checks every byte; and what the ledger says of it."""
+
+import io
+import json
+from typing import Any
+
+import openai
+import pytest
+
+from living import Gateway, eventually, post
+from server.operations.provider import Exchange, Provider, says, sends
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
+WAV = b"RIFF" + b"\0\r\n--" * 300
+IMAGES = {"created": 1, "data": [{"b64_json": "aGk="}], "usage": {
+    "input_tokens": 50, "output_tokens": 200, "total_tokens": 250,
+    "input_tokens_details": {"text_tokens": 10, "image_tokens": 40},
+}}  # fmt: skip
+JSON = "application/json"
+
+
+async def recorded(house: Gateway, call: str) -> dict[str, Any]:
+    await eventually(lambda: [row for row in house.records() if row["id"] == call], 5)
+    (row,) = [row for row in house.records() if row["id"] == call]
+    return row
+
+
+def asked(provider: Provider, method: str, target: str, kind: str | None, key: str = "far-key") -> Exchange:
+    """The one request, with exactly these headers."""
+    (seen,) = provider.seen
+    assert (seen.method, seen.target) == (method, target)
+    expected = {
+        "host": f"127.0.0.1:{provider.port}",
+        "user-agent": "antiphon",
+        "accept-encoding": "identity",
+        "authorization": f"Bearer {key}",
+    }
+    if kind is not None:
+        expected["content-type"] = kind
+    if method != "GET":
+        expected["content-length"] = str(seen.size)
+    assert seen.headers == expected
+    return seen
+
+
+async def test_rerank_goes_as_it_came_but_for_the_model(house, provider):
+    answer = {"model": "reranker", "results": [{"index": 1, "relevance_score": 0.9}], "usage": {"total_tokens": 31}}
+    provider.routes["POST /v1/rerank"] = says(answer)
+    body = b'{ "query":"q", "unheard":[1, 2.50], "documents":["a","b"],"model" : "ranks/reranker" }'
+    got = await post(house.port, "/v1/rerank", body, house.key)
+    assert (got.status, got.json) == (200, answer)
+    seen = asked(provider, "POST", "/v1/rerank", JSON, "rank-key")
+    assert seen.body == body.replace(b"ranks/reranker", b"reranker")
+    row = await house.record(got)
+    expected = ("rerank", "ranks/reranker", "success", "ranks", 200)
+    assert (row["operation"], row["target"], row["outcome"], row["provider"], row["status"]) == expected
+    assert row["input"] == 31
+
+
+async def test_rerank_of_cohere_counts_its_tokens_elsewhere(house, provider):
+    provider.routes["POST /v1/rerank"] = says({"results": [], "meta": {"tokens": {"input_tokens": 7}}})
+    got = await post(house.port, "/v1/rerank", {"model": "ranks/r", "query": "q", "documents": ["a"]}, house.key)
+    assert (await house.record(got))["input"] == 7
+
+
+async def test_rerank_is_billed_by_the_search(house, provider):
+    meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 2}, "tokens": {"input_tokens": 7}}
+    provider.routes["POST /v1/rerank"] = says({"results": [], "meta": meta})
+    got = await post(house.port, "/v1/rerank", {"model": "ranker", "query": "q", "documents": ["a"]}, house.key)
+    row = await house.record(got)
+    assert (row["searches"], row["input"], row["cost"]) == (2, 0, 5 * 10**9)
+    assert got.headers["x-antiphon-cost"] == "0.005"
+
+
+async def test_moderations_with_and_without_a_model(house, provider, client):
+    provider.routes["POST /v1/moderations"] = says({"id": "m", "model": "x", "results": []})
+    client.moderations.create(input="hello", model="far/omni-moderation-2024-09-26")
+    seen = asked(provider, "POST", "/v1/moderations", JSON)
+    assert seen.json == {"input": "hello", "model": "omni-moderation-2024-09-26"}
+    provider.seen.clear()
+    client.moderations.create(input="hello")
+    assert asked(provider, "POST", "/v1/moderations", JSON).json["model"] == "omni-moderation-latest"
+    await eventually(lambda: house.records()[-1]["operation"] == "moderations", 5)
+    assert (house.records()[-1]["cost"], house.records()[-1]["input"]) == (0, None)
+
+
+async def test_images(house, provider, client):
+    provider.routes["POST /v1/images/generations"] = says(IMAGES)
+    raw = client.images.with_raw_response.generate(prompt="a cat", model="far/gpt-image-1", n=1)
+    assert raw.parse().data[0].b64_json == "aGk="
+    assert raw.headers["x-request-id"] == "req_far"
+    assert raw.headers["x-antiphon-target"] == "far/gpt-image-1"
+    seen = asked(provider, "POST", "/v1/images/generations", JSON)
+    assert seen.json == {"prompt": "a cat", "model": "gpt-image-1", "n": 1}
+    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    assert (row["operation"], row["input"], row["image_input"], row["image_output"]) == ("images", 10, 40, 200)
+    assert raw.headers["x-antiphon-cost"] == "0.00845"
+    assert (row["cost"], row["images"]) == (10 * 5_000_000 + 40 * 10_000_000 + 200 * 40_000_000, None)
+
+
+async def test_images_without_tokens_are_counted_by_the_piece(house, provider):
+    provider.routes["POST /v1/images/generations"] = says({"created": 1, "data": [{"url": "u"}, {"b64_json": "aGk="}]})
+    got = await post(house.port, "/v1/images/generations", {"model": "painter", "prompt": "x"}, house.key)
+    assert got.headers["x-antiphon-cost"] == "0.08"
+    row = await house.record(got)
+    assert (row["images"], row["cost"], row["estimated"], row["output"]) == (2, 8 * 10**10, 0, 0)
+    got = await post(house.port, "/v1/images/generations", {"model": "far/painter", "prompt": "x"}, house.key)
+    assert "x-antiphon-cost" not in got.headers
+    row = await house.record(got)
+    assert (row["images"], row["cost"]) == (2, None)
+
+
+async def test_images_without_counted_tokens_have_an_unknown_cost(house, provider):
+    provider.routes["POST /v1/images/generations"] = says({"created": 1, "data": []})
+    got = await post(house.port, "/v1/images/generations", {"model": "far/painter", "prompt": "x"}, house.key)
+    assert "x-antiphon-cost" not in got.headers
+    row = await house.record(got)
+    assert (row["cost"], row["input"], row["output"]) == (None, None, None)
+
+
+async def test_images_as_events(house, provider, client):
+    events = [
+        {"type": "image_generation.partial_image", "b64_json": "aA==", "partial_image_index": 0},
+        {"type": "image_generation.completed", "b64_json": "aGk=", "usage": IMAGES["usage"]},
+    ]
+    text = b"".join(b"event: x\ndata: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    provider.routes["POST /v1/images/generations"] = sends(text, "text/event-stream")
+    got = await post(house.port, "/v1/images/generations", {"model": "far/p", "prompt": "x", "stream": True}, house.key)
+    assert (got.status, got.whole, got.body) == (200, True, text)
+    row = await house.record(got)
+    assert (row["outcome"], row["stream"], row["image_output"]) == ("success", 1, 200)
+
+
+async def test_images_as_events_without_tokens(house, provider):
+    events = [{"type": "image_generation.partial_image"}, *[{"type": "image_generation.completed"}] * 2]
+    text = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    provider.routes["POST /v1/images/generations"] = sends(text, "text/event-stream")
+    body = {"model": "painter", "prompt": "x", "stream": True}
+    row = await house.record(await post(house.port, "/v1/images/generations", body, house.key))
+    assert (row["outcome"], row["images"], row["cost"]) == ("success", 2, 8 * 10**10)
+
+
+async def test_events_that_end_before_their_end_are_admitted(house, provider):
+    event = b'data: {"type":"image_generation.partial_image","b64_json":"aA=="}\n\n'
+    provider.routes["POST /v1/images/generations"] = sends(event, "text/event-stream")
+    got = await post(house.port, "/v1/images/generations", {"model": "far/p", "prompt": "x", "stream": True}, house.key)
+    assert got.body.startswith(event)
+    assert b"upstream_truncated" in got.body
+    row = await house.record(got)
+    assert (row["outcome"], row["error"], row["cost"]) == ("partial", "upstream_truncated", None)
+
+
+async def test_image_edits_pass_every_part(house, provider, client):
+    provider.routes["POST /v1/images/edits"] = says(IMAGES)
+    client.images.edit(
+        image=[("a.png", PNG, "image/png"), ("b.png", PNG, "image/png")],
+        mask=("mask.png", PNG, "image/png"),
+        prompt="größer",
+        model="far/gpt-image-1",
+    )
+    (seen,) = provider.seen
+    boundary = seen.headers["content-type"].partition("boundary=")[2].encode()
+    parts = seen.body.split(b"--" + boundary)
+    assert parts[0] == b""
+    assert parts[-1] == b"--\r\n"
+    found = [part[2:-2].partition(b"\r\n\r\n")[::2] for part in parts[1:-1]]
+    assert sorted(body for _, body in found) == sorted([PNG, PNG, PNG, "größer".encode(), b"gpt-image-1"])
+    (model,) = [head for head, body in found if body == b"gpt-image-1"]
+    assert model == b'Content-Disposition: form-data; name="model"'
+    asked(provider, "POST", "/v1/images/edits", seen.headers["content-type"])
+
+
+async def test_image_variations(house, provider, client):
+    provider.routes["POST /v1/images/variations"] = says(IMAGES)
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        client.images.create_variation(image=("a.png", PNG, "image/png"), model="far/dall-e-2")
+    assert b"\r\n\r\ndall-e-2\r\n" in provider.last.body
+    assert PNG in provider.last.body
+
+
+async def test_speech_comes_as_it_is_made(house, provider, client):
+    audio = bytes(range(256)) * 40
+    provider.routes["POST /v1/audio/speech"] = sends(audio, "audio/mpeg")
+    got = bytearray()
+    with client.audio.speech.with_streaming_response.create(model="far/tts-1", voice="alloy", input="hello") as answer:
+        for piece in answer.iter_bytes():
+            got += piece
+        headers = answer.headers
+    assert bytes(got) == audio
+    assert headers["content-type"] == "audio/mpeg"
+    assert asked(provider, "POST", "/v1/audio/speech", JSON).json == {
+        "input": "hello", "model": "tts-1", "voice": "alloy",
+    }  # fmt: skip
+    row = await recorded(house, headers["x-antiphon-call-id"])
+    assert (row["operation"], row["outcome"], row["input"]) == ("speech", "success", 0)
+    assert (row["characters"], row["cost"], row["estimated"]) == (5, 5 * 15_000_000, 1)
+
+
+async def test_speech_told_in_tokens_is_audio(house, provider):
+    usage = {"input_tokens": 14, "output_tokens": 101, "total_tokens": 115}
+    events = [{"type": "speech.audio.delta", "audio": "aGk="}, {"type": "speech.audio.done", "usage": usage}]
+    text = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    provider.routes["POST /v1/audio/speech"] = sends(text, "text/event-stream")
+    body = {"model": "far/gpt-4o-mini-tts", "input": "hello", "voice": "alloy", "stream_format": "sse"}
+    row = await house.record(await post(house.port, "/v1/audio/speech", body, house.key))
+    assert (row["input"], row["audio_output"], row["characters"]) == (14, 101, None)
+    assert row["cost"] == 14 * 600_000 + 101 * 12_000_000
+
+
+async def test_speech_that_breaks_off_breaks_the_connection(house, provider):
+    async def breaks(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.begin("audio/mpeg")
+        await exchange.chunk(b"x" * 500)
+        exchange.writer.transport.abort()
+
+    provider.routes["POST /v1/audio/speech"] = breaks
+    got = await post(house.port, "/v1/audio/speech", {"model": "far/tts", "input": "x"}, house.key)
+    assert (got.status, got.whole) == (200, False)
+    assert len(got.body) < 500
+    row = await house.record(got)
+    assert (row["outcome"], row["characters"], row["estimated"]) == ("partial", 1, 1)
+
+
+async def test_speech_without_a_byte_is_no_answer(house, provider):
+    provider.routes["POST /v1/audio/speech"] = sends(b"", "audio/mpeg")
+    got = await post(house.port, "/v1/audio/speech", {"model": "far/tts", "input": "x"}, house.key)
+    assert (got.status, got.json["error"]["code"]) == (502, "upstream_truncated")
+
+
+PAGE = b"<html>502 from a box in between</html>"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind"),
+    [
+        ("audio/speech", {"model": "far/tts", "input": "x"}, "text/html; charset=utf-8"),
+        ("moderations", {"model": "far/m", "input": "x"}, "text/html"),
+        ("images/generations", {"model": "far/m", "prompt": "x"}, "image/png"),
+    ],
+)
+async def test_an_answer_of_another_type_is_none(house, provider, path, body, kind):
+    provider.routes[f"POST /v1/{path}"] = sends(PAGE, kind)
+    got = await post(house.port, f"/v1/{path}", body, house.key)
+    assert (got.status, got.json["error"]["code"]) == (502, "upstream_bad_answer")
+
+
+async def test_another_target_answers_where_the_first_fails(house, provider):
+    async def first_fails(exchange: Exchange) -> None:
+        await exchange.read()
+        if exchange.json["model"] == "first":
+            await exchange.answer(b'{"error":{"message":"busy"}}', status=503)
+        else:
+            await exchange.answer(b"sound", "audio/mpeg")
+
+    provider.routes["POST /v1/audio/speech"] = first_fails
+    got = await post(house.port, "/v1/audio/speech", {"model": "twice", "input": "x"}, house.key)
+    assert (got.status, got.body) == (200, b"sound")
+    assert got.headers["x-antiphon-target"] == "far/second"
+    assert got.headers["x-antiphon-attempts"] == "2"
+
+
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+@pytest.mark.parametrize("operation", ["transcriptions", "translations"])
+async def test_text_from_speech(house, provider, client, operation):
+    usage = {"type": "tokens", "input_tokens": 14, "output_tokens": 45, "total_tokens": 59,
+             "input_token_details": {"text_tokens": 2, "audio_tokens": 12}}  # fmt: skip
+    provider.routes[f"POST /v1/audio/{operation}"] = says({"text": "hello", "usage": usage})
+    raw = getattr(client.audio, operation).with_raw_response.create(file=("a.wav", WAV), model="ears")
+    assert raw.parse().text == "hello"
+    (seen,) = provider.seen
+    asked(provider, "POST", f"/v1/audio/{operation}", seen.headers["content-type"])
+    boundary = seen.headers["content-type"].partition("boundary=")[2]
+    assert seen.body == (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n'
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n'
+        f"Content-Type: audio/x-wav\r\n\r\n".encode()
+        + WAV
+        + f"\r\n--{boundary}--\r\n".encode()
+    )
+    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    assert (row["input"], row["audio_input"], row["output"]) == (2, 12, 45)
+    assert (row["operation"], row["model"], row["target"]) == (operation, "ears", "far/whisper-1")
+
+
+async def test_a_transcription_billed_by_the_second(house, provider, client):
+    provider.routes["POST /v1/audio/transcriptions"] = says({"text": "x", "usage": {"type": "duration", "seconds": 9}})
+    raw = client.audio.transcriptions.with_raw_response.create(file=("a.wav", WAV), model="ears")
+    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    assert (row["outcome"], row["seconds"], row["cost"], row["input"]) == ("success", 9, 9 * 10**8, 0)
+    assert raw.headers["x-antiphon-cost"] == "0.0009"
+
+
+async def test_a_transcription_that_only_says_how_long_it_was(house, provider, client):
+    provider.routes["POST /v1/audio/transcriptions"] = says({"text": "x", "duration": 8.47, "segments": []})
+    raw = client.audio.transcriptions.with_raw_response.create(
+        file=("a.wav", WAV), model="ears", response_format="verbose_json"
+    )
+    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    assert (row["seconds"], row["cost"], row["estimated"]) == (9, 9 * 10**8, 1)
+
+
+async def test_subtitles_are_text(house, provider, client):
+    text = b"WEBVTT\n\n00:00.000 --> 00:01.000\nhello\n"
+    provider.routes["POST /v1/audio/transcriptions"] = sends(text, "text/vtt")
+    raw = client.audio.transcriptions.with_raw_response.create(file=("a.wav", WAV), model="ears", response_format="vtt")
+    assert raw.text == text.decode()
+    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    assert (row["outcome"], row["seconds"], row["cost"]) == ("success", None, None)
+
+
+async def test_a_transcription_as_events(house, provider, client):
+    events = [
+        {"type": "transcript.text.delta", "delta": "hel"},
+        {"type": "transcript.text.delta", "delta": "lo"},
+        {"type": "transcript.text.done", "text": "hello", "usage": {"input_tokens": 3, "output_tokens": 2}},
+    ]
+    text = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    provider.routes["POST /v1/audio/transcriptions"] = sends(text, "text/event-stream")
+    with client.audio.transcriptions.create(file=("a.wav", WAV), model="ears", stream=True) as stream:
+        got = [event.type for event in stream]
+    assert got == [event["type"] for event in events]
+    await eventually(lambda: house.records()[-1]["output"] == 2, 5)
+    assert house.records()[-1]["stream"] == 1
+
+
+# Files, batches, fine-tuning.
+
+FILE = {"id": "file-1", "object": "file", "bytes": 3, "created_at": 1, "filename": "a.jsonl", "purpose": "batch"}
+BATCH = {"id": "batch_1", "object": "batch", "endpoint": "/v1/chat/completions", "status": "validating"}
+
+
+async def test_files(house, provider, client):
+    content = b'{"custom_id": "1"}\n' * 1000
+    provider.routes["POST /v1/files"] = says(FILE)
+    provider.routes["GET /v1/files"] = says({"object": "list", "data": [FILE], "has_more": False})
+    provider.routes["GET /v1/files/file-1"] = says(FILE)
+    provider.routes["GET /v1/files/file-1/content"] = sends(content, "application/octet-stream")
+    provider.routes["DELETE /v1/files/file-1"] = says({"id": "file-1", "object": "file", "deleted": True})
+    assert client.files.create(file=("a.jsonl", content), purpose="batch").id == "file-1"
+    assert content in provider.last.body
+    asked(provider, "POST", "/v1/files", provider.last.headers["content-type"])
+    assert [file.id for file in client.files.list(purpose="batch", limit=5)] == ["file-1"]
+    assert provider.last.target == "/v1/files?limit=5&purpose=batch"
+    assert client.files.retrieve("file-1").filename == "a.jsonl"
+    provider.seen.clear()
+    raw = client.files.with_raw_response.content("file-1")
+    assert raw.content == content
+    asked(provider, "GET", "/v1/files/file-1/content", None)
+    assert client.files.delete("file-1").deleted
+    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    shown = {name: row[name] for name in ("operation", "model", "target", "provider", "outcome", "cost", "status")}
+    assert shown == {"operation": "files", "model": "", "target": "far", "provider": "far", "outcome": "success",
+                     "cost": 0, "status": 200}  # fmt: skip
+
+
+async def test_an_empty_file_is_a_file(house, provider, client):
+    provider.routes["GET /v1/files/file-1/content"] = sends(b"", "application/octet-stream")
+    assert client.files.content("file-1").content == b""
+
+
+async def test_batches(house, provider, client):
+    provider.routes["POST /v1/batches"] = says(BATCH)
+    provider.routes["POST /v1/batches/batch_1/cancel"] = says(BATCH)
+    raw = client.batches.with_raw_response.create(
+        completion_window="24h", endpoint="/v1/chat/completions", input_file_id="file-1"
+    )
+    assert raw.parse().id == "batch_1"
+    seen = asked(provider, "POST", "/v1/batches", JSON)
+    assert seen.json == {
+        "completion_window": "24h", "endpoint": "/v1/chat/completions", "input_file_id": "file-1",
+    }  # fmt: skip
+    assert client.batches.cancel("batch_1").id == "batch_1"
+    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    assert (row["operation"], row["cost"]) == ("batches", None)
+
+
+async def test_fine_tuning(house, provider, client):
+    provider.routes["POST /v1/fine_tuning/jobs"] = says({"id": "ftjob-1", "object": "fine_tuning.job"})
+    provider.routes["GET /v1/fine_tuning/jobs/ftjob-1/events"] = says({"object": "list", "data": []})
+    assert client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file="file-1").id == "ftjob-1"
+    assert asked(provider, "POST", "/v1/fine_tuning/jobs", JSON).json["model"] == "gpt-4o-mini"
+    assert list(client.fine_tuning.jobs.list_events("ftjob-1", extra_query={"provider": "far"})) == []
+    assert provider.last.target == "/v1/fine_tuning/jobs/ftjob-1/events"
+
+
+@pytest.mark.parametrize("field", ["x-antiphon-provider", "x-antiphon-model"])
+async def test_a_header_of_ours_that_comes_twice_is_refused(house, provider, field):
+    form = {"content-type": "multipart/form-data; boundary=b"}
+    path = "/v1/files" if field == "x-antiphon-provider" else "/v1/audio/transcriptions"
+    got = await post(house.port, path, b"--b--\r\n", house.key, {**form, field: "far", field.title(): "ranks"})
+    assert (got.status, got.json["error"]["message"]) == (400, f"The request has 2 header fields {field}; send one.")
+    assert provider.seen == []
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "message"),
+    [
+        ("?provider=nobody", None, "not configured"),
+        ("?provider=ranks", None, "does not offer it: files are offered here by far"),
+        ("?provider=far", "ranks", "two providers"),
+        ("", "ranks", "does not offer it"),
+    ],
+)
+async def test_the_provider_must_have_it(house, provider, query, header, message):
+    headers = {"x-antiphon-provider": header} if header else {}
+    got = await post(house.port, f"/v1/files{query}", {}, house.key, headers)
+    assert got.status == 400
+    assert message in got.json["error"]["message"]
+    assert provider.seen == []
+
+
+@pytest.mark.parametrize("below", ["..", "a/../b", "a//b", "%2e%2e", "a%2Fb", "a/b/c/d/e", "a b", "a/.", "ä"])
+async def test_what_is_below_a_path_is_ids_only(house, provider, below):
+    got = await post(house.port, f"/v1/files/{below}", {}, house.key)
+    assert got.status in (400, 404)
+    assert provider.seen == []
+
+
+async def test_a_provider_s_error_is_the_callers(house, provider, client):
+    with pytest.raises(openai.NotFoundError, match="nothing at GET /v1/files/none"):
+        client.files.retrieve("none")
+
+
+# Who may.
+
+
+async def test_a_key_for_some_models(house, provider, limited):
+    provider.routes["POST /v1/audio/transcriptions"] = says({"text": "x"})
+    with openai.OpenAI(base_url=f"{house.url}/v1", api_key=limited, max_retries=0) as bound:
+        assert bound.audio.transcriptions.create(file=("a.wav", WAV), model="ears").text == "x"
+        with pytest.raises(openai.PermissionDeniedError) as refusal:
+            bound.audio.transcriptions.create(file=("a.wav", WAV), model="far/whisper-1")
+        assert refusal.value.code == "model_not_allowed"
+        with pytest.raises(openai.PermissionDeniedError) as refusal:
+            bound.audio.speech.create(input="x", model="far/tts-1", voice="alloy")
+        assert refusal.value.code == "model_not_allowed"
+        with pytest.raises(openai.PermissionDeniedError) as refusal:
+            bound.files.list()
+        assert refusal.value.code == "operation_not_allowed"
+    assert len(provider.seen) == 1
+
+
+async def test_unknown_models_and_operations(house, provider, client):
+    with pytest.raises(openai.NotFoundError) as missing:
+        client.audio.transcriptions.create(file=("a.wav", WAV), model="nobody-has-this")
+    assert missing.value.code == "model_not_found"
+    with pytest.raises(openai.BadRequestError, match="does not offer transcriptions"):
+        client.audio.transcriptions.create(file=("a.wav", WAV), model="ranks/x")
+    with pytest.raises(openai.BadRequestError, match="`input` is missing"):
+        client.post("/audio/speech", body={"model": "far/tts-1"}, cast_to=object)
+    assert provider.seen == []
+
+
+async def test_an_error_with_200(house, provider):
+    provider.routes["POST /v1/moderations"] = says({"error": {"message": "overloaded"}})
+    got = await post(house.port, "/v1/moderations", {"model": "far/m", "input": "x"}, house.key)
+    assert (got.status, got.json["error"]["code"]) == (502, "upstream_bad_answer")
+    assert (await house.record(got))["outcome"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/v1/audio/transcriptions", "application/json"),
+        ("/v1/audio/transcriptions", "multipart/mixed; boundary=x"),
+        ("/v1/images/edits", "application/x-www-form-urlencoded"),
+        ("/v1/images/generations", "multipart/form-data; boundary=x"),
+        ("/v1/rerank", "text/plain"),
+    ],
+)
+async def test_wrong_content_types(house, provider, path, kind):
+    got = await post(house.port, path, b"--x--\r\n", house.key, {"content-type": kind})
+    assert (got.status, got.json["error"]["code"]) == (415, "unsupported_media")
+    assert provider.seen == []
+
+
+async def test_the_official_client_reads_from_a_stream(house, provider, client):
+    """A file without a known length goes up chunked."""
+    provider.routes["POST /v1/files"] = says(FILE)
+
+    class Endless(io.RawIOBase):
+        left = 300_000
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            size = min(len(buffer), self.left)
+            buffer[:size] = b"y" * size
+            self.left -= size
+            return size
+
+    client.files.create(file=("y.jsonl", io.BufferedReader(Endless())), purpose="batch")
+    assert provider.last.size > 300_000

@@ -1,0 +1,130 @@
+"""Deadlines of relayed calls: uploading is no waiting, silence is; and what is recorded then."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from living import Gateway, eventually, post
+from server.operations.provider import Exchange, Provider
+
+PATH = "/v1/audio/transcriptions"
+FORM = "multipart/form-data; boundary=b"
+START = (
+    b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nears\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+)
+END = b"\r\n--b--\r\n"
+
+
+@pytest.fixture(scope="module")
+def hasty(far: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway of little patience."""
+    account = {"kind": "openai", "base_url": far.url, "api_key": "k"}
+    config = {
+        "providers": {"far": {**account, "timeouts": {"first_output": 0.6, "idle": 0.6, "total": 6}}},
+        "models": {"ears": "far/whisper-1"},
+    }
+    running = Gateway(tmp_path_factory.mktemp("hasty"), config)
+    try:
+        yield running
+    finally:
+        assert running.stop() == 0, running.output
+        assert "Traceback" not in running.output, running.output
+
+
+async def closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+async def slow_upload(gateway: Gateway, seconds: float, pieces: int) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    try:
+        head = f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1:{gateway.port}\r\nauthorization: Bearer {gateway.key}\r\n"
+        length = len(START) + pieces + len(END)
+        head += f"content-type: {FORM}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+        writer.write(head.encode() + START)
+        for _ in range(pieces):
+            await asyncio.sleep(seconds / pieces)
+            writer.write(b"x")
+        writer.write(END)
+        return await asyncio.wait_for(reader.read(), 10)
+    finally:
+        await closed(writer)
+
+
+async def test_uploading_is_not_waiting_for_output(hasty: Gateway, provider: Provider) -> None:
+    async def answers(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.answer(b'{"text":"x"}')
+
+    provider.routes[f"POST {PATH}"] = answers
+    answer = await slow_upload(hasty, 2.0, 20)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b'{"text":"x"}')
+
+
+async def test_silence_after_the_upload(hasty: Gateway, provider: Provider) -> None:
+    async def silent(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.reader.read()
+        provider.left.set()
+
+    provider.routes[f"POST {PATH}"] = silent
+    got = await post(hasty.port, PATH, START + END, hasty.key, {"content-type": FORM})
+    assert (got.status, got.json["error"]["code"]) == (504, "upstream_timeout")
+    assert "first_output deadline" in got.json["error"]["message"]
+    assert await asyncio.to_thread(provider.left.wait, 5)
+    assert (await hasty.record(got))["error"] == "upstream_timeout"
+
+
+async def test_a_provider_that_does_not_read(hasty: Gateway, provider: Provider) -> None:
+    over = threading.Event()
+
+    async def deaf(exchange: Exchange) -> None:
+        await asyncio.to_thread(over.wait, 10)
+
+    provider.routes[f"POST {PATH}"] = deaf
+    got = await post(hasty.port, PATH, START + b"x" * 24_000_000 + END, hasty.key, {"content-type": FORM})
+    over.set()
+    assert (got.status, got.json["error"]["code"]) == (504, "upstream_timeout")
+
+
+async def test_silence_in_the_middle_of_bytes(hasty: Gateway, provider: Provider) -> None:
+    async def stops(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.begin("audio/mpeg")
+        await exchange.chunk(b"x" * 1000)
+        await exchange.reader.read()
+
+    provider.routes["POST /v1/audio/speech"] = stops
+    got = await post(hasty.port, "/v1/audio/speech", {"model": "far/tts", "input": "x"}, hasty.key)
+    assert (got.status, got.whole) == (200, False)
+    row = await hasty.record(got)
+    assert (row["outcome"], row["error"]) == ("partial", "upstream_timeout")
+
+
+async def test_a_caller_that_leaves_while_bytes_come(hasty: Gateway, provider: Provider) -> None:
+    async def endless(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.begin("audio/mpeg")
+        while True:
+            await exchange.chunk(b"x" * 1000)
+            await asyncio.sleep(0.01)
+
+    provider.routes["POST /v1/audio/speech"] = endless
+    before = len(hasty.records())
+    reader, writer = await asyncio.open_connection("127.0.0.1", hasty.port)
+    body = b'{"model":"far/tts","input":"x"}'
+    head = f"POST /v1/audio/speech HTTP/1.1\r\nhost: 127.0.0.1:{hasty.port}\r\nauthorization: Bearer {hasty.key}\r\n"
+    writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+    assert (await reader.read(100)).startswith(b"HTTP/1.1 200 ")
+    await closed(writer)
+    assert await asyncio.to_thread(provider.left.wait, 5)
+    await eventually(lambda: len(hasty.records()) > before, 5)
+    row = hasty.records()[-1]
+    assert (row["operation"], row["outcome"], row["cost"]) == ("speech", "cancelled", None)

@@ -1,0 +1,83 @@
+"""Files and batches of an account: whose they are where nobody says, and what of the client's headers goes along."""
+
+import anthropic
+import httpx
+import openai
+import pytest
+
+from server.operations.provider import says, sends
+
+BATCH = {
+    "id": "msgbatch_1", "type": "message_batch", "processing_status": "in_progress", "results_url": None,
+    "created_at": "2026-11-20T00:00:00Z", "expires_at": "2026-11-21T00:00:00Z", "archived_at": None,
+    "cancel_initiated_at": None, "ended_at": None,
+    "request_counts": {"processing": 1, "succeeded": 0, "errored": 0, "canceled": 0, "expired": 0},
+}  # fmt: skip
+FILE = {
+    "id": "file_1", "type": "file", "filename": "a.txt", "mime_type": "text/plain", "size_bytes": 3,
+    "created_at": "2026-11-20T00:00:00Z", "downloadable": False,
+}  # fmt: skip
+
+
+def test_message_batches(provider, claude: anthropic.Anthropic):
+    provider.routes["POST /v1/messages/batches"] = says(BATCH)
+    params = {"model": "claude-x", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}
+    made = claude.messages.batches.create(requests=[{"custom_id": "a", "params": params}])
+    assert made.id == "msgbatch_1"
+    seen = provider.last
+    assert seen.json == {"requests": [{"custom_id": "a", "params": params}]}
+    assert (seen.headers["x-api-key"], seen.headers["anthropic-version"]) == ("claude-key", "2026-10-21"), (
+        "the client's own"
+    )
+    assert "authorization" not in seen.headers
+    provider.routes["POST /v1/messages/batches/msgbatch_1/cancel"] = says({**BATCH, "processing_status": "canceling"})
+    assert claude.messages.batches.cancel("msgbatch_1").processing_status == "canceling"
+    provider.routes["GET /v1/messages/batches"] = says(
+        {"data": [BATCH], "has_more": False, "first_id": "msgbatch_1", "last_id": "msgbatch_1"}
+    )
+    assert [each.id for each in claude.messages.batches.list(limit=5)] == ["msgbatch_1"]
+    assert provider.last.target == "/v1/messages/batches?limit=5"
+
+
+def test_the_results_of_a_batch(provider, client: openai.OpenAI):
+    lines = b'{"custom_id":"a","result":{"type":"canceled"}}\n' * 50
+    provider.routes["GET /v1/messages/batches/msgbatch_1/results"] = sends(lines, "application/x-jsonl")
+    got = client.get(
+        "/messages/batches/msgbatch_1/results", cast_to=httpx.Response, options={"params": {"provider": "claude"}}
+    )
+    assert got.content == lines
+    assert provider.last.headers["anthropic-version"] == "2023-06-01", "for a caller who names none"
+
+
+def test_files_are_of_the_provider_whose_wire_the_client_speaks(
+    provider, claude: anthropic.Anthropic, client: openai.OpenAI
+):
+    provider.routes["POST /v1/files"] = says(FILE)
+    claude.beta.files.upload(file=("a.txt", b"abc", "text/plain"), betas=["files-api-2025-04-14"])
+    seen = provider.last
+    assert (seen.target.partition("?")[0], seen.headers["x-api-key"]) == ("/v1/files", "claude-key")
+    assert "files-api-2025-04-14" in seen.headers["anthropic-beta"]
+    assert b"\r\n\r\nabc\r\n" in seen.body
+    provider.routes["GET /v1/files"] = says({"object": "list", "data": [], "has_more": False})
+    client.files.list()
+    assert provider.last.headers["authorization"] == "Bearer oai-key"
+    client.files.list(extra_query={"provider": "claude"}, extra_headers={"anthropic-beta": "b"})
+    assert provider.last.headers["x-api-key"] == "claude-key"
+    assert "anthropic-beta" not in provider.last.headers, "of a client who speaks another wire"
+
+
+def test_headers_of_a_wire_stay_on_it(provider, claude: anthropic.Anthropic):
+    provider.routes["GET /v1/files"] = says({"data": [], "has_more": False, "first_id": None, "last_id": None})
+    claude.beta.files.list(extra_query={"provider": "oai"})
+    assert provider.last.headers["authorization"] == "Bearer oai-key"
+    assert not [name for name in provider.last.headers if name.startswith("anthropic")]
+
+
+def test_errors_have_the_caller_s_shape(provider, claude: anthropic.Anthropic, client: openai.OpenAI):
+    with pytest.raises(anthropic.BadRequestError) as caught:
+        claude.beta.files.list(extra_query={"provider": "nobody"})
+    assert caught.value.body["error"]["type"] == "invalid_request_error"
+    with pytest.raises(openai.BadRequestError, match="plain") as refused:
+        client.batches.list(extra_query={"provider": "plain"})
+    assert refused.value.param == "provider"
+    assert provider.seen == []

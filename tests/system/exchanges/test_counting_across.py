@@ -1,0 +1,248 @@
+"""Counting tokens on every pair of wires: official clients in front, providers that check what they are asked."""
+
+import json
+from typing import Any
+
+import anthropic
+import boto3
+import openai
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+
+from living import Gateway, eventually, post
+from server.operations.provider import says
+
+TOOL = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+CLAUDE = "POST /v1/messages/count_tokens"
+GEMINI = "POST /v1beta/models/up:countTokens"
+OPENAI = "POST /v1/responses/input_tokens"
+BEDROCK = "POST /model/up/count-tokens"
+ANSWERS = {
+    CLAUDE: {"input_tokens": 41},
+    GEMINI: {"totalTokens": 42},
+    OPENAI: {"object": "response.input_tokens", "input_tokens": 43},
+    BEDROCK: {"inputTokens": 44},
+}
+
+
+@pytest.fixture(scope="session")
+def bedrock(house: Gateway) -> Any:
+    config = Config(retries={"total_max_attempts": 1}, read_timeout=30, signature_version=UNSIGNED)
+    made = boto3.client("bedrock-runtime", region_name="us-east-1", endpoint_url=house.url, config=config)
+
+    def carries(request: Any, **_: Any) -> None:
+        request.headers["authorization"] = f"Bearer {house.key}"
+
+    made.meta.events.register("before-send.bedrock-runtime.*", carries)
+    return made
+
+
+@pytest.fixture
+def counters(provider):
+    for route, answer in ANSWERS.items():
+        provider.routes[route] = says(answer)
+    return provider
+
+
+def by_claude(client: anthropic.Anthropic, model: str) -> Any:
+    return client.messages.with_raw_response.count_tokens(
+        model=model,
+        system="be brief",
+        messages=[{"role": "user", "content": "Weather in Oslo?"}],
+        tools=[{"name": "weather", "description": "tells", "input_schema": TOOL}],
+        tool_choice={"type": "auto"},
+    )
+
+
+def by_openai(client: openai.OpenAI, model: str) -> Any:
+    return client.responses.input_tokens.with_raw_response.count(
+        model=model,
+        instructions="be brief",
+        input="Weather in Oslo?",
+        tools=[{"type": "function", "name": "weather", "description": "tells", "parameters": TOOL, "strict": False}],
+    )
+
+
+SENT_TO_CLAUDE = {
+    "model": "up",
+    "messages": [{"role": "user", "content": "Weather in Oslo?"}],
+    "system": "be brief",
+    "tools": [{"name": "weather", "description": "tells", "input_schema": TOOL}],
+}
+SENT_TO_GEMINI = {
+    "generateContentRequest": {
+        "model": "models/up",
+        "contents": [{"role": "user", "parts": [{"text": "Weather in Oslo?"}]}],
+        "systemInstruction": {"parts": [{"text": "be brief"}]},
+        "tools": [
+            {"functionDeclarations": [{"name": "weather", "description": "tells", "parametersJsonSchema": TOOL}]}
+        ],
+    }
+}
+SENT_TO_BEDROCK = {
+    "input": {
+        "converse": {
+            "messages": [{"role": "user", "content": [{"text": "Weather in Oslo?"}]}],
+            "system": [{"text": "be brief"}],
+            "toolConfig": {
+                "tools": [{"toolSpec": {"name": "weather", "description": "tells", "inputSchema": {"json": TOOL}}}]
+            },
+        }
+    }
+}
+
+
+def test_anthropic_s_client(counters, claude):
+    counts = {}
+    for name in ("claude", "gem", "oai", "rock"):
+        raw = by_claude(claude, f"{name}/up")
+        assert "x-antiphon-estimated" not in raw.headers
+        assert raw.headers["x-antiphon-cost"] == "0"
+        counts[name] = raw.parse().input_tokens
+    assert counts == {"claude": 41, "gem": 42, "oai": 43, "rock": 44}
+    same, gemini, responses, converse = counters.seen
+    assert same.json == {**SENT_TO_CLAUDE, "tool_choice": {"type": "auto"}}
+    calling = {"toolConfig": {"functionCallingConfig": {"mode": "AUTO"}}}
+    inner = {**SENT_TO_GEMINI["generateContentRequest"], **calling}
+    assert gemini.json == {"generateContentRequest": inner}
+    assert responses.json["input"][0]["content"] in (
+        "Weather in Oslo?",
+        [{"type": "input_text", "text": "Weather in Oslo?"}],
+    )
+    assert responses.json["model"] == "up"
+    assert responses.json["instructions"] == "be brief"
+    assert "store" not in responses.json
+    assert "max_output_tokens" not in responses.json
+    assert "stream" not in responses.json
+    bare = SENT_TO_BEDROCK["input"]["converse"]
+    chosen = {**bare["toolConfig"], "toolChoice": {"auto": {}}}
+    assert converse.json == {"input": {"converse": {**bare, "toolConfig": chosen}}}
+
+
+def test_openai_s_client(counters, client):
+    counts = {}
+    for name in ("oai", "claude", "gem", "rock"):
+        parsed = by_openai(client, f"{name}/up").parse()
+        assert parsed.object == "response.input_tokens"
+        counts[name] = parsed.input_tokens
+    assert counts == {"claude": 41, "gem": 42, "oai": 43, "rock": 44}
+    _, messages, gemini, converse = (seen.json for seen in counters.seen)
+    assert messages == SENT_TO_CLAUDE
+    assert gemini == SENT_TO_GEMINI
+    assert converse == SENT_TO_BEDROCK
+
+
+def test_google_s_client(counters, google):
+    counts = {}
+    for name in ("gem", "claude", "oai", "rock"):
+        counts[name] = google.models.count_tokens(model=f"{name}/up", contents="Weather in Oslo?").total_tokens
+    assert counts == {"claude": 41, "gem": 42, "oai": 43, "rock": 44}
+    assert counters.seen[1].json == {key: SENT_TO_CLAUDE[key] for key in ("model", "messages")}
+
+
+async def test_gemini_s_whole_request_is_counted(house, counters):
+    inner = {
+        "model": "models/x",
+        "contents": [{"role": "user", "parts": [{"text": "Weather in Oslo?"}]}],
+        "system_instruction": {"parts": [{"text": "be brief"}]},
+    }
+    body = {"generate_content_request": inner}
+    got = await post(house.port, "/v1beta/models/claude%2Fup:countTokens", body, house.key)
+    assert got.json == {"totalTokens": 41}
+    assert counters.last.json == {key: SENT_TO_CLAUDE[key] for key in ("model", "messages", "system")}
+
+
+def test_aws_s_client(counters, bedrock):
+    counts = {}
+    for name in ("rock", "claude", "gem", "oai"):
+        answer = bedrock.count_tokens(modelId=f"{name}/up", input=SENT_TO_BEDROCK["input"])
+        counts[name] = answer["inputTokens"]
+    assert counts == {"claude": 41, "gem": 42, "oai": 43, "rock": 44}
+    assert counters.seen[0].json == SENT_TO_BEDROCK
+    assert counters.seen[1].json == SENT_TO_CLAUDE
+    with pytest.raises(bedrock.exceptions.ValidationException, match="invokeModel"):
+        bedrock.count_tokens(modelId="claude/up", input={"invokeModel": {"body": b"{}"}})
+    answer = bedrock.count_tokens(modelId="rock/up", input={"invokeModel": {"body": b"{}"}})
+    assert answer["inputTokens"] == 44
+
+
+def test_vertex_counts_without_a_wrapper(counters, client):
+    counters.routes["POST /v1/publishers/google/models/up:countTokens"] = says({"totalTokens": 45})
+    assert by_openai(client, "vert/up").parse().input_tokens == 45
+    inner = SENT_TO_GEMINI["generateContentRequest"]
+    assert counters.last.json == {key: inner[key] for key in ("contents", "systemInstruction", "tools")}
+
+
+async def test_where_nobody_counts_we_do_and_say_so(house, provider, client, claude, google):
+    raw = by_openai(client, "plain/up")
+    assert raw.headers["x-antiphon-estimated"] == "true"
+    assert 20 < raw.parse().input_tokens < 60
+    raw = by_claude(claude, "plain/up")
+    assert raw.headers["x-antiphon-estimated"] == "true"
+    assert 20 < raw.parse().input_tokens < 60
+    counted = google.models.count_tokens(model="plain/up", contents="12345678")
+    assert counted.total_tokens == 2
+    assert counted.sdk_http_response.headers["x-antiphon-estimated"] == "true"
+    body = {"input": {"converse": {"messages": [{"role": "user", "content": [{"text": "12345678"}]}]}}}
+    got = await post(house.port, "/model/plain%2Fup/count-tokens", body, house.key)
+    assert (got.json, got.headers["x-antiphon-estimated"]) == ({"inputTokens": 2}, "true")
+    assert provider.seen == []
+
+
+async def test_a_server_that_turns_out_to_have_no_counter(house, provider, claude):
+    raw = by_claude(claude, "oai/up")
+    assert raw.headers["x-antiphon-estimated"] == "true"
+    assert [seen.target for seen in provider.seen] == ["/v1/responses/input_tokens"]
+    call = raw.headers["x-antiphon-call-id"]
+    await eventually(lambda: [row for row in house.records() if row["id"] == call], 5)
+    (row,) = [row for row in house.records() if row["id"] == call]
+    assert (row["outcome"], row["target"], row["cost"], row["estimated"]) == ("success", "oai/up", 0, 1)
+
+
+def test_a_conversation_that_is_kept_here_is_counted_whole(house, provider, client):
+    chat = {
+        "id": "c", "object": "chat.completion", "created": 1, "model": "up",
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "y" * 400}}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    }  # fmt: skip
+    provider.routes["POST /v1/chat/completions"] = says(chat)
+    first = client.responses.create(model="plain/up", input="x" * 400)
+    count = client.responses.input_tokens.count(model="plain/up", previous_response_id=first.id, input="z" * 40)
+    assert count.input_tokens == 210
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.input_tokens.count(model="plain/up", previous_response_id="resp_unknown", input="z")
+    assert caught.value.code == "previous_response_not_found"
+    provider.routes[CLAUDE] = says(ANSWERS[CLAUDE])
+    told = client.responses.input_tokens.count(model="claude/up", previous_response_id=first.id, input="z")
+    assert told.input_tokens == 41
+    said = [message["role"] for message in provider.last.json["messages"]]
+    assert said == ["user", "assistant", "user"]
+    provider.routes[OPENAI] = says(ANSWERS[OPENAI])
+    client.responses.input_tokens.count(model="oai/up", previous_response_id="resp_theirs", input="z")
+    assert provider.last.json["previous_response_id"] == "resp_theirs"
+
+
+async def test_errors_have_the_caller_s_shape(house, provider, client, claude):
+    refused = {"error": {"code": 400, "message": "no such thing", "status": "INVALID_ARGUMENT"}}
+    provider.routes[GEMINI] = says(refused, status=400)
+    with pytest.raises(anthropic.BadRequestError, match="no such thing") as caught:
+        by_claude(claude, "gem/up")
+    assert caught.value.body["error"]["type"] == "invalid_request_error"
+    with pytest.raises(openai.NotFoundError):
+        by_openai(client, "nobody/up")
+    with pytest.raises(openai.BadRequestError, match="stream"):
+        client.responses.input_tokens.count(model="oai/up", input="x", extra_body={"stream": True})
+    for path, wrong in (
+        ("/v1/messages/count_tokens", {"model": "oai/up", "messages": []}),
+        ("/v1/responses/input_tokens", {"input": "x"}),
+        ("/v1beta/models/oai%2Fup:countTokens", {"contents": 3}),
+        ("/model/oai%2Fup/count-tokens", {"input": {"converse": {}, "invokeModel": {}}}),
+        ("/model/oai%2Fup/count-tokens", {"input": {"converse": {"messages": 3}}}),
+        ("/model/oai%2Fup/count-tokens", {"input": 3}),
+    ):
+        got = await post(house.port, path, wrong, house.key)
+        assert got.status == 400, (path, got.body)
+    provider.routes[GEMINI] = says({"totalTokens": "many"})
+    got = await post(house.port, "/v1/responses/input_tokens", {"model": "gem/up", "input": "x"}, house.key)
+    assert (got.status, json.loads(got.body)["error"]["type"]) == (502, "upstream_error")
