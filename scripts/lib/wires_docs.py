@@ -18,9 +18,9 @@ MARKS = {"yes": "yes", "text": "as text", "dropped": "dropped, reported", "refus
 HEAD = """\
 # Any wire in, any wire out
 
-Written by `scripts/fix` from what `tests/system/matrix` proved, cell by cell, whole and streamed: the official client of one
-wire called a running gateway whose provider speaks another, and both what the provider received and what the client
-saw were looked at. Change the tests, not this page.
+`scripts/fix` writes this page from the results of `tests/system/matrix`. For each cell, whole and streamed, the official
+client of one wire called a running gateway whose provider speaks another wire, and the test compared what the provider
+received and what the client saw. Change the tests, not this page.
 
 A caller's wire is a row, a provider's is a column.
 
@@ -74,8 +74,8 @@ More inputs than that are asked for in several requests.
 
 ## Counts of tokens
 
-Proved by `tests/system/exchanges`: Messages, Responses, Gemini and Converse, each by the counter of each, and by ours where a
-target has none (`x-antiphon-estimated`).
+`tests/system/exchanges` proves this: Messages, Responses, Gemini and Converse each use the counter of every other wire,
+and Antiphon's own estimate where a target has no counter (`x-antiphon-estimated`).
 """
 
 

@@ -253,7 +253,8 @@ def run_tool(request):
                 Finish("stop"), UsageUpdate(USAGE), StreamEnd()]  # fmt: skip
     return [
         Start("", ""),
-        BlockStart(0, "thinking"), Delta(0, "Let me "), Delta(0, "look."), Annotation(0, "sig", wire="bedrock"), BlockStop(0),
+        BlockStart(0, "thinking"), Delta(0, "Let me "), Delta(0, "look."),
+        Annotation(0, "sig", wire="bedrock"), BlockStop(0),
         BlockStart(1, "tool", "t1", "get_weather"), Delta(1, '{"city":'), Delta(1, '"Zürich"}'), BlockStop(1),
         BlockStart(2, "tool", "t2", "now"), Delta(2, "{}"), BlockStop(2),
         Finish("tool_calls"), UsageUpdate(USAGE), StreamEnd(),

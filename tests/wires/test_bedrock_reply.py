@@ -395,7 +395,8 @@ def test_a_stream_with_usage_before_the_finish_ends_with_it():
 def test_a_citation_is_written_and_read():
     location = {"type": "page_location", "cited_text": "x", "document_index": 1, "start_page_number": 2,
                 "end_page_number": 3, "document_title": "D"}  # fmt: skip
-    events = [Start("", ""), BlockStart(0, "text"), Delta(0, "so"), Annotation(0, citation=location, wire="bedrock"), BlockStop(0),
+    events = [Start("", ""), BlockStart(0, "text"), Delta(0, "so"),
+              Annotation(0, citation=location, wire="bedrock"), BlockStop(0),
               Finish("stop"), StreamEnd()]  # fmt: skip
     writer = CODEC.make_writer(REQUEST)
     written = b"".join(writer.write(event) for event in events)
@@ -445,7 +446,8 @@ def test_a_refusal_is_text_and_further_choices_have_no_place():
     writer = CODEC.make_writer(REQUEST)
     written = b"".join(
         writer.write(event)
-        for event in (BlockStart(0, "refusal"), Delta(0, "no"), BlockStart(0, "text", choice=1), Delta(0, "b", choice=1),
+        for event in (BlockStart(0, "refusal"), Delta(0, "no"), BlockStart(0, "text", choice=1),
+                      Delta(0, "b", choice=1),
                       BlockStop(0, choice=1), Finish("stop", choice=1), BlockStop(0), Finish("refusal"))
     )  # fmt: skip
     got = as_botocore_streams_it(written)
@@ -548,8 +550,8 @@ def test_what_converse_allows():
         stop(1), stop(2), delta(3, text=""), delta(3, text="a"), delta(3, text=""), delta(4, text="b"),
         end("tool_use"), META,
     ) == [
-        Start("", ""), BlockStart(0, "text"), Delta(0, "a"), BlockStop(0), BlockStart(1, "text"), Delta(1, "b"), BlockStop(1),
-        Finish("stop"), UsageUpdate(USAGE), StreamEnd(),
+        Start("", ""), BlockStart(0, "text"), Delta(0, "a"), BlockStop(0), BlockStart(1, "text"),
+        Delta(1, "b"), BlockStop(1), Finish("stop"), UsageUpdate(USAGE), StreamEnd(),
     ]  # fmt: skip
 
 

@@ -178,7 +178,8 @@ def test_a_tool_conversation_in_a_chat_keeps_every_signature(served: Served) -> 
     heartbeat = WIRES["generate"].heartbeat
     served.replies += [
         [heartbeat, *events(
-            BlockStart(0, "thinking"), Delta(0, "Let me "), Delta(0, "see"), Annotation(0, signature="c2ln", wire="anthropic"),
+            BlockStart(0, "thinking"), Delta(0, "Let me "), Delta(0, "see"),
+            Annotation(0, signature="c2ln", wire="anthropic"),
             BlockStop(0), BlockStart(1, "text"), Delta(1, "Loo"), Delta(1, "king."), BlockStop(1),
             BlockStart(2, "tool", "c1", "f"), Delta(2, '{"ci'), Delta(2, 'ty":"Köln"}'),
             Annotation(2, signature="QUJDRA==", wire="gemini"), BlockStop(2), finish="tool_calls"), heartbeat],

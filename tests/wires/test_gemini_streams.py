@@ -92,7 +92,8 @@ TRANSCRIPT = [
 ]
 EVENTS: list[Event] = [
     Start("r1", "g", Usage(input=9)),
-    BlockStart(0, "thinking"), Delta(0, "Plan"), Delta(0, "ning"), Annotation(0, signature="U0lH", wire="gemini"), BlockStop(0),
+    BlockStart(0, "thinking"), Delta(0, "Plan"), Delta(0, "ning"),
+    Annotation(0, signature="U0lH", wire="gemini"), BlockStop(0),
     BlockStart(1, "text"), Delta(1, "Grü"), Delta(1, "ße"), BlockStop(1),
     BlockStart(2, "thinking"), Annotation(2, signature="VEVYVA==", wire="gemini"), BlockStop(2),
     BlockStart(3, "tool", "c1", "f"), Annotation(3, signature="Q0FMTA==", wire="gemini"),

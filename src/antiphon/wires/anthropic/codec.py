@@ -1,4 +1,4 @@
-"""The Messages wire as a codec: to and from the neutral form; see :class:`antiphon.wires.translation.codec.Codec`."""
+"""The Messages wire as a codec: to and from the neutral form; see :class:`translation.codec.Codec`."""
 
 from typing import Any
 

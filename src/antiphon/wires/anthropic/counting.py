@@ -5,7 +5,7 @@ from antiphon.wires.translation.token_counts import Counter
 
 
 class CountTokensCodec(Counter):
-    """See :class:`antiphon.wires.translation.token_counts.Counter`."""
+    """See :class:`translation.token_counts.Counter`."""
 
     codec = AnthropicCodec
     takes = frozenset(

@@ -25,7 +25,7 @@ _TUNING = ("input_examples", "allowed_callers", "eager_input_streaming", "defer_
 
 
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
-    """See :meth:`antiphon.wires.translation.codec.Codec.read_request`.
+    """See :meth:`translation.codec.Codec.read_request`.
 
     Raises :class:`~antiphon.errors.NotFound` as well, for a message thread that no other wire holds.
     """

@@ -1,4 +1,4 @@
-"""Reads a Messages stream into neutral events; see :class:`antiphon.wires.translation.codec.StreamReader`."""
+"""Reads a Messages stream into neutral events; see :class:`translation.codec.StreamReader`."""
 
 from collections.abc import Callable
 from typing import Any, Literal

@@ -34,7 +34,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def read_reply(body: bytes) -> Reply:
-    """See :meth:`antiphon.wires.translation.codec.Codec.read_reply`. Blocks that only this wire has are not shown."""
+    """See :meth:`translation.codec.Codec.read_reply`. Blocks that only this wire has are not shown."""
     message = message_of(body)
     if message.error is not None or message.type == "error":
         raise BadAnswer(f"The provider reported an error: {errors.problem(message.error)[1]}")
@@ -82,7 +82,7 @@ def arguments_of(block: Block) -> str:
 
 
 def write_reply(reply: Reply, request: Request) -> bytes:
-    """See :meth:`antiphon.wires.translation.codec.Codec.write_reply`. This wire has one answer: the first."""
+    """See :meth:`translation.codec.Codec.write_reply`. This wire has one answer: the first."""
     choice = reply.choices[0]
     content = [block for part in choice.parts for block in _BLOCKS[type(part)](part)]
     thought = any(block["type"] in ("thinking", "redacted_thinking") for block in content)

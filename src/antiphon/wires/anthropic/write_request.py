@@ -41,7 +41,7 @@ _ONLY_JSON = (
 
 
 def write_request(request: Request, target: Target) -> WrittenRequest:
-    """See :meth:`antiphon.wires.translation.codec.Codec.write_request`."""
+    """See :meth:`translation.codec.Codec.write_request`."""
     if request.n > 1:
         raise BadRequest(f"`n` is {request.n}; the provider of this model gives one answer to a call.", param="n")
     if request.modalities:

@@ -1,4 +1,4 @@
-"""Writes neutral events as a Messages stream; see :class:`antiphon.wires.translation.codec.StreamWriter`.
+"""Writes neutral events as a Messages stream; see :class:`translation.codec.StreamWriter`.
 
 The order is the API's own: one ``message_start``, a ping, blocks one after the other, one ``message_delta`` with the
 stop reason and the totals, one ``message_stop``. What the end says is held until the end, because other wires tell the

@@ -1,4 +1,4 @@
-"""The Converse wire in both directions; see :class:`antiphon.wires.translation.codec.Codec`."""
+"""The Converse wire in both directions; see :class:`translation.codec.Codec`."""
 
 from typing import Any
 

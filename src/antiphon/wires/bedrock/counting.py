@@ -70,7 +70,7 @@ class CountTokens(Converse):
 
 
 class CountTokensCodec(Counter):
-    """See :class:`antiphon.wires.translation.token_counts.Counter`."""
+    """See :class:`translation.token_counts.Counter`."""
 
     codec = BedrockCodec
     takes = frozenset(("messages", "system", "toolConfig", "additionalModelRequestFields"))

@@ -93,7 +93,7 @@ class InvokeTitan(Converse):
 
 
 class TitanCodec:
-    """One text, one vector; what it is for cannot be said. See :class:`antiphon.wires.translation.codec.ProviderCodec`."""
+    """One text, one vector; what it is for cannot be said. See :class:`translation.codec.ProviderCodec`."""
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
         size = {} if request.dimensions is None else {"dimensions": request.dimensions}
@@ -106,7 +106,7 @@ class TitanCodec:
 
 
 class NovaCodec:
-    """One text, one vector. See :class:`antiphon.wires.translation.codec.ProviderCodec`."""
+    """One text, one vector. See :class:`translation.codec.ProviderCodec`."""
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
         params: dict[str, Any] = {"embeddingPurpose": _PURPOSES.get(request.task, "GENERIC_INDEX")}
@@ -124,7 +124,7 @@ class NovaCodec:
 
 
 class CohereCodec:
-    """Some texts, as many vectors. See :class:`antiphon.wires.translation.codec.ProviderCodec`."""
+    """Some texts, as many vectors. See :class:`translation.codec.ProviderCodec`."""
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
         how: dict[str, Any] = {

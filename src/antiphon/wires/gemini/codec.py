@@ -1,4 +1,4 @@
-"""The codec of this wire: see :class:`antiphon.wires.translation.codec.Codec`."""
+"""The codec of this wire: see :class:`translation.codec.Codec`."""
 
 from typing import Any
 

@@ -15,7 +15,7 @@ _BARE = frozenset(("contents", "systemInstruction", "tools", "generationConfig")
 
 
 class CountTokensCodec(Counter):
-    """See :class:`antiphon.wires.translation.token_counts.Counter`."""
+    """See :class:`translation.token_counts.Counter`."""
 
     codec = Gemini
     takes = _BARE | {"toolConfig", "cachedContent"}

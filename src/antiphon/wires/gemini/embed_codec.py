@@ -63,7 +63,7 @@ _decode_many = msgspec.json.Decoder(_Many).decode
 
 
 class EmbedCodec:
-    """One content, one vector; see :class:`antiphon.wires.translation.codec.CallerCodec` and ``FarCodec``."""
+    """One content, one vector; see :class:`translation.codec.CallerCodec` and ``FarCodec``."""
 
     def read_request(self, document: dict[str, Any], model: str) -> EmbedRequest:
         return _read(Embed().requests(document), [document], model)

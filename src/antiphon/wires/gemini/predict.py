@@ -59,7 +59,7 @@ class Predict(Embed):
 
 
 class PredictCodec:
-    """See :class:`antiphon.wires.translation.codec.ProviderCodec`."""
+    """See :class:`translation.codec.ProviderCodec`."""
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
         kind = {"task_type": TASK_TYPES[request.task]} if request.task else {}

@@ -40,7 +40,7 @@ from antiphon.wires.translation.neutral import Part as NeutralPart
 
 
 def read_reply(body: bytes) -> Reply:
-    """See :meth:`antiphon.wires.translation.codec.Codec.read_reply`."""
+    """See :meth:`translation.codec.Codec.read_reply`."""
     answer = read_answer(body)
     if answer.error is not None:
         raise failure.reported(answer.error)
@@ -123,7 +123,7 @@ def _cited(parts: list[NeutralPart], candidate: Candidate) -> list[NeutralPart]:
 
 
 def write_reply(reply: Reply, request: Request) -> bytes:
-    """See :meth:`antiphon.wires.translation.codec.Codec.write_reply`."""
+    """See :meth:`translation.codec.Codec.write_reply`."""
     document: dict[str, Any] = {"candidates": [_write_choice(choice) for choice in reply.choices]}
     if reply.usage is not None:
         document["usageMetadata"] = usages.write(reply.usage)

@@ -45,7 +45,7 @@ _MODES = {
 
 
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
-    """See :meth:`antiphon.wires.translation.codec.Codec.read_request`."""
+    """See :meth:`translation.codec.Codec.read_request`."""
     document = fields.canonical(document)
     asked = fields.typed(document, fields.GenerateRequest)
     if asked.cached_content:

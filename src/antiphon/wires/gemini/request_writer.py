@@ -34,7 +34,7 @@ _LEVELS = {"none": "minimal", "minimal": "minimal", "low": "low", "medium": "med
 
 
 def write_request(request: Request, target: Target) -> WrittenRequest:
-    """See :meth:`antiphon.wires.translation.codec.Codec.write_request`."""
+    """See :meth:`translation.codec.Codec.write_request`."""
     turns = Turns(results_hold_media=_BY_BUDGET.search(target.model) is None)
     contents = turns.write(request.messages)
     system = [{"text": part.text} for part in (*request.system, *turns.system) if part.text]

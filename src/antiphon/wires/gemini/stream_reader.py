@@ -42,7 +42,7 @@ _EMPTY = Part(text="")
 
 
 class GeminiReader:
-    """Reads one stream; see :class:`antiphon.wires.translation.codec.StreamReader`."""
+    """Reads one stream; see :class:`translation.codec.StreamReader`."""
 
     __slots__ = ("_choices", "_over", "_started", "_usage")
 
@@ -53,7 +53,7 @@ class GeminiReader:
         self._over = False
 
     def read(self, frame: bytes) -> list[Event]:
-        """See :meth:`antiphon.wires.translation.codec.StreamReader.read`."""
+        """See :meth:`translation.codec.StreamReader.read`."""
         data = data_of(frame)
         if data is None or self._over or not data.strip():
             return []
@@ -80,7 +80,7 @@ class GeminiReader:
         return [*events, StreamEnd()] if refused else events
 
     def close(self) -> list[Event]:
-        """See :meth:`antiphon.wires.translation.codec.StreamReader.close`; a stream that was cut short has no end."""
+        """See :meth:`translation.codec.StreamReader.close`; a stream that was cut short has no end."""
         if not self._started or self._over:
             return []
         events: list[Event] = []

@@ -61,7 +61,7 @@ class _Choice(msgspec.Struct):
 
 
 class GeminiWriter:
-    """Writes one stream; see :class:`antiphon.wires.translation.codec.StreamWriter`."""
+    """Writes one stream; see :class:`translation.codec.StreamWriter`."""
 
     __slots__ = ("_choices", "_ends", "_model", "_name", "_over", "_usage")
 
@@ -74,14 +74,14 @@ class GeminiWriter:
         self._over = False
 
     def write(self, event: Event) -> bytes:
-        """See :meth:`antiphon.wires.translation.codec.StreamWriter.write`."""
+        """See :meth:`translation.codec.StreamWriter.write`."""
         if self._over:
             return b""
         written: bytes = _WRITERS[type(event)](self, event)
         return written
 
     def fail(self, error: CallError) -> bytes:
-        """See :meth:`antiphon.wires.translation.codec.StreamWriter.fail`."""
+        """See :meth:`translation.codec.StreamWriter.fail`."""
         self._over = True
         return failure.write_error_frame(error)
 

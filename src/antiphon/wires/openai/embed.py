@@ -41,7 +41,7 @@ _decode = msgspec.json.Decoder(_Answer).decode
 
 
 class EmbeddingsCodec:
-    """See :class:`antiphon.wires.translation.codec.CallerCodec` and :class:`antiphon.wires.translation.codec.ProviderCodec`."""
+    """See :class:`translation.codec.CallerCodec` and :class:`translation.codec.ProviderCodec`."""
 
     def read_request(self, document: dict[str, Any], model: str) -> EmbedRequest:
         if (form := document.get("encoding_format")) not in _FORMATS:
@@ -60,7 +60,7 @@ class EmbeddingsCodec:
         )
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
-        """See :meth:`antiphon.wires.translation.codec.ProviderCodec.write_request`; how the vectors are encoded is left to the target,
+        """See :meth:`translation.codec.ProviderCodec.write_request`; how the vectors are encoded is left to the target,
         because some refuse to be asked for what they do anyhow."""
         body: dict[str, Any] = {"model": request.model, "input": request.inputs}
         if request.dimensions is not None:
@@ -78,7 +78,7 @@ class EmbeddingsCodec:
         return counted(vectors, len(request.inputs))
 
     def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
-        """See :meth:`antiphon.wires.translation.codec.CallerCodec.write_reply`; each vector by itself, so that a thread can pause."""
+        """See :meth:`translation.codec.CallerCodec.write_reply`; each vector by itself, so that a thread can pause."""
         shown: Any = packed if request.base64 else list
         data = b",".join(
             msgspec.json.encode({"object": "embedding", "index": place, "embedding": shown(vector)})

@@ -96,7 +96,7 @@ class _State:
 
 
 class Reader:
-    """See :class:`antiphon.wires.translation.codec.StreamReader`."""
+    """See :class:`translation.codec.StreamReader`."""
 
     __slots__ = ("_choices", "_ended", "_started")
 

@@ -39,7 +39,7 @@ _USAGE_TO_COME = b',"usage":null}\n\n'
 
 
 class Writer:
-    """See :class:`antiphon.wires.translation.codec.StreamWriter`. ``created`` is seconds since the epoch."""
+    """See :class:`translation.codec.StreamWriter`. ``created`` is seconds since the epoch."""
 
     __slots__ = (
         "_calls", "_cited", "_created", "_end", "_images", "_kinds", "_model", "_prefix", "_roles", "_said", "_sounds",

@@ -53,7 +53,7 @@ _PLAIN = (
 
 
 def request(request: Request, target: Target) -> WrittenRequest:
-    """See :meth:`antiphon.wires.translation.codec.Codec.write_request`."""
+    """See :meth:`translation.codec.Codec.write_request`."""
     dropped: list[str] = list(request.extras)
     body: dict[str, Any] = {"model": target.model, "messages": _messages(request, dropped)}
     if "thought_signatures" in target.quirks:

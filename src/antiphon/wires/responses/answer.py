@@ -124,7 +124,7 @@ def excerpt(body: bytes) -> str:
 
 
 def read_reply(body: bytes) -> Reply:
-    """See :meth:`antiphon.wires.translation.codec.Codec.read_reply`."""
+    """See :meth:`translation.codec.Codec.read_reply`."""
     answer, log = read_whole(body), Log([])
     if answer.status in _UNFINISHED:
         raise BadAnswer(f"The provider answered with a response that is still {answer.status!r}.")

@@ -30,7 +30,7 @@ _SPELLINGS: Spellings = {
 
 
 class ResponsesCodec:
-    """See :class:`antiphon.wires.translation.codec.Codec`.
+    """See :class:`translation.codec.Codec`.
 
     A request whose conversation goes on from a stored response must have been joined with it
     (:mod:`antiphon.wires.responses.thread`) before it is read.

@@ -31,7 +31,7 @@ class InputTokens(Responses):
 
 
 class InputTokensCodec(Counter):
-    """See :class:`antiphon.wires.translation.token_counts.Counter`."""
+    """See :class:`translation.token_counts.Counter`."""
 
     codec = ResponsesCodec
     takes = frozenset(

@@ -57,7 +57,7 @@ class _Block:
 
 
 class ResponsesReader:
-    """Reads one streamed answer; see :class:`antiphon.wires.translation.codec.StreamReader`."""
+    """Reads one streamed answer; see :class:`translation.codec.StreamReader`."""
 
     def __init__(self) -> None:
         self._out: list[Event] = []
@@ -72,7 +72,7 @@ class ResponsesReader:
         self._kinds: set[type] = set()
 
     def read(self, frame: bytes) -> list[Event]:
-        """See :meth:`antiphon.wires.translation.codec.StreamReader.read`."""
+        """See :meth:`translation.codec.StreamReader.read`."""
         event = read_frame(frame)
         if event is None or self._over:
             return []

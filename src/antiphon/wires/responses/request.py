@@ -59,7 +59,7 @@ PLACES = {
 
 
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
-    """See :meth:`antiphon.wires.translation.codec.Codec.read_request`; ``previous_response_id`` must have been joined before."""
+    """See :meth:`translation.codec.Codec.read_request`; ``previous_response_id`` must have been joined before."""
     fields = typed(document, Fields, "")
     _refuse_absent_state(fields)
     images, given = images_of(fields.tools or [])
@@ -161,7 +161,7 @@ def echoed(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_request(request: Request, target: Target) -> WrittenRequest:
-    """See :meth:`antiphon.wires.translation.codec.Codec.write_request`."""
+    """See :meth:`translation.codec.Codec.write_request`."""
     if request.n > 1:
         problem = "`n` must be 1 for an OpenAI Responses target, which gives one answer to a request."
         raise BadRequest(problem, param="n")

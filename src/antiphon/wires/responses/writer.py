@@ -68,7 +68,7 @@ class ResponsesWriter:
         return self._frames.cuts
 
     def write(self, event: Event) -> bytes:
-        """See :meth:`antiphon.wires.translation.codec.StreamWriter.write`; events of a second choice have no place here."""
+        """See :meth:`translation.codec.StreamWriter.write`; events of a second choice have no place here."""
         if type(event) is Delta:  # by far the most of them
             return self._growing.grow(event) if self._growing and event.text and not event.choice else b""
         if self._over or getattr(event, "choice", None):
@@ -77,7 +77,7 @@ class ResponsesWriter:
         return before + _WRITERS[type(event)](self, event)  # type: ignore[no-any-return]
 
     def fail(self, error: CallError) -> bytes:
-        """See :meth:`antiphon.wires.translation.codec.StreamWriter.fail`.
+        """See :meth:`translation.codec.StreamWriter.fail`.
 
         As OpenAI has it: the error event first, which official clients raise, then the response that was begun, failed
         with what it has, because only a response's own event ends a stream.
@@ -208,7 +208,7 @@ _AFTER_SOUND = (BlockStart, Finish, StreamEnd)
 
 
 def write_reply(reply: Reply, request: Request) -> bytes:
-    """See :meth:`antiphon.wires.translation.codec.Codec.write_reply`: the object that a stream of the same answer ends with."""
+    """See :meth:`translation.codec.Codec.write_reply`: the object that a stream of the same answer ends with."""
     writer = ResponsesWriter(request, reply.created)
     writer.write(Start(reply.id, reply.model))
     choice = reply.choices[0]

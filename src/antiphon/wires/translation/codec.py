@@ -85,7 +85,7 @@ class CallerCodec(Protocol):
     """The caller's side of an operation whose answers are never streamed: embeddings, counts of tokens.
 
     What passes between it and a :class:`FarCodec` is the family's own form: an
-    :class:`~antiphon.wires.translation.embedding.EmbedRequest` and a list of vectors, or a :class:`~antiphon.wires.translation.neutral.Request`
+    :class:`translation.embedding.EmbedRequest` and a list of vectors, or a :class:`translation.neutral.Request`
     and a number.
     """
 

@@ -14,7 +14,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Counter:
-    """Reads and writes through the wire's own codec; see :class:`antiphon.wires.translation.codec.CallerCodec` and ``FarCodec``.
+    """Reads and writes through the wire's own codec; see :class:`translation.codec.CallerCodec` and ``FarCodec``.
 
     ``takes`` are the fields that this wire's counter knows, ``holds`` is where its answer has the number.
     """
