@@ -18,8 +18,8 @@ MARKS = {"yes": "yes", "text": "as text", "dropped": "dropped, reported", "refus
 HEAD = """\
 # Any wire in, any wire out
 
-`scripts/fix` writes this page from the results of `tests/system/matrix`. For each cell, whole and streamed, the official
-client of one wire called a running gateway whose provider speaks another wire, and the test compared what the provider
+`scripts/fix` writes this page from what `tests/system/matrix` proved. For each cell, whole and streamed, the
+official client of one wire called a running gateway whose provider speaks another wire, and the test compared what the provider
 received and what the client saw. Change the tests, not this page.
 
 A caller's wire is a row, a provider's is a column.
