@@ -19,8 +19,8 @@ HEAD = """\
 # Any wire in, any wire out
 
 `scripts/fix` writes this page from what `tests/system/matrix` proved. For each cell, whole and streamed, the
-official client of one wire called a running gateway whose provider speaks another wire, and the test compared what the provider
-received and what the client saw. Change the tests, not this page.
+official client of one wire called a running gateway whose provider speaks another wire. The test compared what the
+provider received and what the client saw. Change the tests, not this page.
 
 A caller's wire is a row, a provider's is a column.
 
