@@ -254,6 +254,13 @@ FAULTS = {
         "a loopback address only, and host is 0.0.0.0",
         "`auth: keys`",
     ),
+    "metrics for whom": (
+        "server: {metrics: keys}\n",
+        1,
+        "server.metrics",
+        "expected admin or open, found `keys`",
+        "",
+    ),
     "certificate file that is not there": (
         "tls: {ca_file: /no/such.pem}\n",
         1,

@@ -110,6 +110,15 @@ def test_variables_defaults_and_dollars(files):
     assert list(catalog.providers) == ["local"]
 
 
+def test_metrics_need_an_admin_key_unless_the_file_opens_them(files):
+    assert files.load("server: {}\n").settings.metrics == "admin"
+    catalog = files.load("server: {metrics: open}\n")
+    assert catalog.settings.metrics == "open"
+    (setting,) = (each for each in list_settings(catalog) if each.path == ("server", "metrics"))
+    assert (setting.value, setting.source) == ("open", catalog.source("server.metrics"))
+    assert setting.source.endswith(":1")
+
+
 def test_text_that_looks_like_something_else_stays_text(files):
     catalog = files.load(
         """

@@ -21,6 +21,7 @@ class Settings(msgspec.Struct, frozen=True):
     host: str = "127.0.0.1"
     port: int = 7777
     auth: Literal["keys", "open"] = "keys"
+    metrics: Literal["admin", "open"] = "admin"
     body_limit: int = 32 * MIB
     heartbeat: float = 10.0
     drain: float = 30.0
@@ -39,6 +40,7 @@ SHOWN_AT = {
     "host": "server.host",
     "port": "server.port",
     "auth": "server.auth",
+    "metrics": "server.metrics",
     "body_limit": "server.body_limit",
     "heartbeat": "server.heartbeat",
     "drain": "server.drain",

@@ -175,6 +175,10 @@ class ServerBlock(Block):
         default=Settings().auth,
         description="`keys`: callers need a key of this gateway. `open`: any bearer token, loopback only.",
     )
+    metrics: Literal["admin", "open"] = Field(
+        default=Settings().metrics,
+        description="Who may read `/metrics`. `admin`: holders of an admin key. `open`: anyone who can reach the port.",
+    )
     body_limit: BodyLimit = Field(
         default=Settings().body_limit, description="The largest request body: bytes, or a number with KiB, MiB or GiB."
     )
