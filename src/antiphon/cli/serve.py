@@ -12,8 +12,9 @@ def command(
 ) -> int:
     """Run the gateway until SIGTERM or Ctrl+C; the first one lets running answers end, the second cancels them."""
     from antiphon.cli.output import fail
+    from antiphon.config import load_config
     from antiphon.server.process import serve
 
     if log_level not in ("debug", "info", "warning", "error"):
         fail(f"--log-level is {log_level}; expected debug, info, warning or error", 2)
-    return serve(config, host, port, data, log_level)
+    return serve(load_config(config, data=data).override(host=host, port=port), log_level)

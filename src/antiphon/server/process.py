@@ -14,7 +14,6 @@ from pathlib import Path
 import uvloop
 
 from antiphon.catalog import Catalog
-from antiphon.config import load_config
 from antiphon.credentials import Quiet
 from antiphon.errors import LedgerError
 from antiphon.runtime import Runtime
@@ -32,25 +31,16 @@ _DESCRIPTORS = 65_536
 logger = logging.getLogger("antiphon.server")
 
 
-def serve(
-    config: str | None = None,
-    host: str | None = None,
-    port: int | None = None,
-    data: str | None = None,
-    log_level: str = "warning",
-) -> int:
-    """Serve until SIGTERM or SIGINT and return the exit code.
+def serve(catalog: Catalog, log_level: str = "warning") -> int:
+    """Serve ``catalog`` until SIGTERM or SIGINT and return the exit code.
 
-    ``host``, ``port`` (0: a free one) and ``data`` go before the configuration's. Raises
-    :class:`~antiphon.errors.ConfigError` with every fault, and :class:`~antiphon.errors.AntiphonError` where the
-    address or the data directory cannot be used.
+    Raises :class:`~antiphon.errors.AntiphonError` if the address or the data directory cannot be used.
     """
     logging.basicConfig(
         stream=sys.stderr, level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     for handler in logging.getLogger().handlers:
         handler.addFilter(Quiet())
-    catalog = load_config(config, data=data).override(host=host, port=port)
     _allow_connections()
     sockets = listen(catalog.settings.host, catalog.settings.port)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
