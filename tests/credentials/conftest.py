@@ -1,4 +1,4 @@
-"""A gateway in this process, a clock that can be put forward, and an environment without any credential."""
+"""A gateway in this process, a clock that tests set forward, and an environment without any credential."""
 
 import json
 import os
@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from antiphon.config import load_config
-from antiphon.credentials import keeper
+from antiphon.credentials import cache
 from antiphon.engine.call import Call
 from antiphon.runtime import Runtime
 from antiphon.types import Caller
-from credentials.far import Accounts, Answer, Far
+from credentials.servers import Answer, FakeServer, GoogleAccounts
 
 
 class Clock:
-    """The clock by which credentials end."""
+    """The clock by which credentials expire; ``ahead`` is in seconds."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -29,14 +29,14 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(keeper, "monotonic", made)
-    return made
+    clock = Clock()
+    monkeypatch.setattr(cache, "monotonic", clock)
+    return clock
 
 
 @pytest.fixture(autouse=True)
-def _nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is logged in, and no machine lends anything."""
+def _logged_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove every login, and every identity that a machine could lend."""
     for name in os.environ:
         if name.startswith(("AWS_", "GOOGLE_", "AZURE_", "GCE_", "CLOUDSDK_", "IDENTITY_", "MSI_")):
             monkeypatch.delenv(name)
@@ -48,29 +48,29 @@ def _nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Far]]:
-    """Start a fake; it is stopped at the end."""
-    running: list[Far] = []
+def serve() -> Iterator[Callable[..., FakeServer]]:
+    """Start fake servers; they are stopped at the end."""
+    running: list[FakeServer] = []
 
-    def start(answer: Answer, context: Any = None) -> Far:
-        running.append(Far(answer, context))
+    def start(answer: Answer, context: Any = None) -> FakeServer:
+        running.append(FakeServer(answer, context))
         return running[-1]
 
     yield start
-    for far in running:
-        far.stop()
+    for server in running:
+        server.stop()
 
 
 @pytest.fixture
-def accounts() -> Iterator[Accounts]:
-    made = Accounts()
-    yield made
-    made.hold.set()
-    made.far.stop()
+def accounts() -> Iterator[GoogleAccounts]:
+    accounts = GoogleAccounts()
+    yield accounts
+    accounts.may_answer.set()
+    accounts.server.stop()
 
 
-class House:
-    """Calls through a gateway of a configuration."""
+class LocalGateway:
+    """A gateway in this process, with a configuration file."""
 
     def __init__(self, folder: Path, config: Any) -> None:
         file = folder / "antiphon.yaml"
@@ -79,22 +79,22 @@ class House:
         self.runtime = Runtime(self.catalog)
 
     async def ask(self, model: str, text: str = "Hello") -> str:
-        """Return the text of an answer."""
+        """Return the text of the answer to ``text``."""
         body = {"model": model, "messages": [{"role": "user", "content": text}], "max_tokens": 9}
         answer = await self.runtime.ask(Call("chat", json.dumps(body).encode(), Caller("key")))
-        found: str = json.loads(answer.body)["choices"][0]["message"]["content"]
-        return found
+        content: str = json.loads(answer.body)["choices"][0]["message"]["content"]
+        return content
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Callable[..., House]]:
-    """Make a gateway of ``providers`` and ``models``."""
-    made: list[House] = []
+async def make_gateway(tmp_path: Path) -> AsyncIterator[Callable[..., LocalGateway]]:
+    """Make gateways with ``providers`` and ``models``; they are closed at the end."""
+    gateways: list[LocalGateway] = []
 
-    def make(providers: Any, models: Any = None) -> House:
-        made.append(House(tmp_path, {"version": 1, "providers": providers, "models": models or {}}))
-        return made[-1]
+    def make(providers: Any, models: Any = None) -> LocalGateway:
+        gateways.append(LocalGateway(tmp_path, {"version": 1, "providers": providers, "models": models or {}}))
+        return gateways[-1]
 
     yield make
-    for each in made:
-        await each.runtime.close()
+    for gateway in gateways:
+        await gateway.runtime.close()

@@ -1,4 +1,4 @@
-"""What a configuration says of credentials that expire: its faults, what is shown, what the environment alone says."""
+"""Credentials that expire in a configuration: faults, the listing without secrets, detection from the environment."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ import pytest
 from antiphon.config import load_config
 from antiphon.config.effective import list_settings
 from antiphon.errors import ConfigError
-from credentials.far import Accounts
+from credentials.servers import GoogleAccounts
 from living import cli
 
 SECRET = "application-secret"
@@ -55,17 +55,17 @@ FAULTS = {
 }
 
 
-def loaded(tmp_path, providers, environ=None):
+def load(tmp_path, providers, environ=None):
     file = tmp_path / "gateway.yaml"
     file.write_text(json.dumps({"version": 1, "providers": providers}, indent=1))
     return load_config(str(file), environ or {})
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_says_where_and_what(tmp_path, name: str):
+def test_a_fault_names_its_field_and_problem(tmp_path, name: str):
     kind, account, field, problem = FAULTS[name]
     with pytest.raises(ConfigError) as caught:
-        loaded(tmp_path, {kind: account}, {"AZURE_API_KEY": "k"})
+        load(tmp_path, {kind: account}, {"AZURE_API_KEY": "k"})
     (fault, *_) = caught.value.faults
     assert fault.field == f"providers.{kind}" + (f".{field}" if field else "")
     assert problem in fault.problem
@@ -82,44 +82,46 @@ INSTALLED = [
 
 
 @pytest.mark.parametrize(("extra", "module", "providers", "field"), INSTALLED)
-def test_what_is_not_installed_is_a_fault_with_the_command(tmp_path, monkeypatch, extra, module, providers, field):
+def test_a_missing_library_is_a_fault_with_the_command_that_installs_it(
+    tmp_path, monkeypatch, extra, module, providers, field
+):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigError) as caught:
-        loaded(tmp_path, providers)
+        load(tmp_path, providers)
     (fault,) = caught.value.faults
     assert (fault.field, fault.hint) == (field, f"pip install 'antiphon[{extra}]'")
     assert "its library is not installed" in fault.problem
 
 
-def test_a_variable_that_needs_what_is_not_installed(tmp_path, monkeypatch):
+def test_a_variable_whose_library_is_missing(tmp_path, monkeypatch):
     environ = {"AWS_PROFILE": "p"}
-    assert loaded(tmp_path, {"bedrock": BEDROCK}, environ).providers["bedrock"].key_state == "renewed"
+    assert load(tmp_path, {"bedrock": BEDROCK}, environ).providers["bedrock"].key_state == "renewed"
     assert "bedrock" in load_config(environ=environ | {"AWS_REGION": "eu-west-1"}, probes={}).providers
     monkeypatch.setitem(sys.modules, "botocore", None)
     with pytest.raises(ConfigError) as caught:
-        loaded(tmp_path, {"bedrock": BEDROCK}, environ)
+        load(tmp_path, {"bedrock": BEDROCK}, environ)
     (fault,) = caught.value.faults
     assert fault.hint == "pip install 'antiphon[aws]'"
-    # Without a file nobody asked for it, and a shell with a profile is no reason not to start.
+    # Without a file nobody asked for this provider: a profile in the shell must not prevent the start.
     assert "bedrock" not in load_config(environ=environ | {"AWS_REGION": "eu-west-1"}, probes={}).providers
 
 
 def test_the_file_that_a_variable_names_must_be_there(tmp_path):
     environ = {"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "gone.json"), "GOOGLE_CLOUD_PROJECT": "p"}
-    for made in (
+    for load_it in (
         lambda: load_config(environ=environ, probes={}),
-        lambda: loaded(tmp_path, {"vertex": VERTEX}, environ),
+        lambda: load(tmp_path, {"vertex": VERTEX}, environ),
     ):
         with pytest.raises(ConfigError) as caught:
-            made()
+            load_it()
         (fault,) = caught.value.faults
         assert (fault.file, fault.field) == ("environment", "GOOGLE_APPLICATION_CREDENTIALS")
         assert "there is no file" in fault.problem
 
 
-def test_the_environment_alone_makes_providers(tmp_path, accounts: Accounts):
+def test_providers_are_detected_from_the_environment_alone(tmp_path, accounts: GoogleAccounts):
     google = {
-        "GOOGLE_APPLICATION_CREDENTIALS": str(accounts.service_account(tmp_path)),
+        "GOOGLE_APPLICATION_CREDENTIALS": str(accounts.write_service_account(tmp_path)),
         "GOOGLE_CLOUD_PROJECT": "my-project",
     }
     azure = {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": SECRET}
@@ -132,7 +134,7 @@ def test_the_environment_alone_makes_providers(tmp_path, accounts: Accounts):
     assert "azure" not in load_config(environ={**azure, **address, "AZURE_TENANT_ID": ""}, probes={}).providers
 
 
-def test_what_stays_goes_before_what_expires(tmp_path):
+def test_fixed_credentials_are_preferred_to_those_that_expire(tmp_path):
     environ = {"AWS_PROFILE": "p", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
     signing = load_config(environ=environ, probes={}).resolve("bedrock/x").targets[0].signing
     assert (signing.identity, sorted(signing.secrets)) == (None, ["access_key", "secret_key"])
@@ -140,14 +142,14 @@ def test_what_stays_goes_before_what_expires(tmp_path):
     assert (target.credential.reveal(), target.signing) == ("k", None)
 
 
-def test_what_is_in_force_is_shown_without_secrets(tmp_path, accounts: Accounts):
-    account = accounts.service_account(tmp_path)
+def test_the_effective_settings_are_listed_without_secrets(tmp_path, accounts: GoogleAccounts):
+    account = accounts.write_service_account(tmp_path)
     providers = {
         "vertex": VERTEX | {"credentials_file": "account.json"},
         "bedrock": BEDROCK | {"profile": "production"},
         "azure": AZURE | APPLICATION,
     }
-    catalog = loaded(tmp_path, providers)
+    catalog = load(tmp_path, providers)
     shown = {".".join(each.path): each for each in list_settings(catalog)}
     assert shown["providers.vertex.credentials_file"].value == str(account)
     assert shown["providers.bedrock.profile"].value == "production"

@@ -1,7 +1,7 @@
 """Azure: tokens of Entra ID, for an application or for the machine.
 
-With a ``client_secret`` it is that application's. Otherwise what azure-identity finds: the variables of an application
-or of a federated token, the managed identity of the machine, the login of the command line.
+With a ``client_secret`` the token belongs to that application. Otherwise azure-identity searches: the variables of an
+application or of a federated token, the machine's managed identity, the login of the Azure command line.
 """
 
 import time
@@ -10,31 +10,31 @@ from typing import Any
 from azure.core.pipeline.policies import RetryMode
 from azure.identity import ClientSecretCredential, DefaultAzureCredential
 
-from antiphon.credentials.fetched import Fetched
+from antiphon.credentials.credential import Credential
 from antiphon.types import Identity, Secret
 
 _OPTIONS: dict[str, Any] = {
-    # Of the library's own retries as many as fit into a call's patience.
+    # As many of the library's own retries as fit into the time a call waits.
     "retry_total": 2,
     "retry_mode": RetryMode.Fixed,
     "retry_backoff_factor": 0.5,
-    # The authority is the operator's (AZURE_AUTHORITY_HOST); no other one is asked whether it may be trusted.
+    # The operator chooses the authority (AZURE_AUTHORITY_HOST); no other authority is asked whether it can be trusted.
     "disable_instance_discovery": True,
 }
 
 
-def fetch(identity: Identity) -> Fetched:
+def fetch(identity: Identity) -> Credential:
     """Return the header of a new token for the identity's ``scope``; raises ``ClientAuthenticationError``.
 
-    ``tenant_id``, ``client_id`` and the secret ``client_secret`` say which application it is; ``client_id`` alone
-    which of several managed identities.
+    ``tenant_id``, ``client_id`` and the secret ``client_secret`` select an application; ``client_id`` alone selects
+    one of several managed identities.
     """
-    with _credential(identity) as credential:
+    with _make_credential(identity) as credential:
         token = credential.get_token(identity.params["scope"])
-    return Fetched({"authorization": Secret(f"Bearer {token.token}")}, token.expires_on - time.time())
+    return Credential({"authorization": Secret(f"Bearer {token.token}")}, token.expires_on - time.time())
 
 
-def _credential(identity: Identity) -> Any:
+def _make_credential(identity: Identity) -> Any:
     params = identity.params
     tenant, client = params.get("tenant_id"), params.get("client_id")
     secret = identity.secrets.get("client_secret")
@@ -42,9 +42,9 @@ def _credential(identity: Identity) -> Any:
         assert tenant is not None
         assert client is not None
         return ClientSecretCredential(tenant, client, secret.reveal(), **_OPTIONS)
-    named = {
+    options = {
         "managed_identity_client_id": client,
         "workload_identity_client_id": client,
         "workload_identity_tenant_id": tenant,
     }
-    return DefaultAzureCredential(**{name: value for name, value in named.items() if value}, **_OPTIONS)
+    return DefaultAzureCredential(**{name: value for name, value in options.items() if value}, **_OPTIONS)

@@ -1,10 +1,10 @@
-"""The sources by name: where each is found, and how one is asked."""
+"""The sources of credentials by name, each with the function that fetches from it."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 
-from antiphon.credentials.fetched import Fetched
+from antiphon.credentials.credential import Credential
 from antiphon.types import Identity
 
 SOURCES: Mapping[str, str] = {
@@ -12,18 +12,18 @@ SOURCES: Mapping[str, str] = {
     "azure": "antiphon.credentials.azure:fetch",
     "aws": "antiphon.credentials.aws:fetch",
 }
-"""Source to the function that asks it for a credential, once and from the beginning; it blocks and may raise anything.
+"""Source to the function that fetches one credential from scratch; it blocks and may raise anything.
 
-None keeps anything between two calls: what was rotated or revoked where it comes from is seen with the next one.
+No function keeps state between two calls, so the next call sees what was rotated or revoked at the source.
 """
 
 
-def fetcher(identity: Identity) -> Callable[[], Fetched]:
-    """Return what fetches a credential of ``identity``; nothing is imported before it is called."""
+def make_fetcher(identity: Identity) -> Callable[[], Credential]:
+    """Return a function that fetches a credential of ``identity``; nothing is imported before it is called."""
     return partial(_fetch, identity)
 
 
-def _fetch(identity: Identity) -> Fetched:
+def _fetch(identity: Identity) -> Credential:
     module, _, name = SOURCES[identity.source].partition(":")
-    fetched: Fetched = getattr(import_module(module), name)(identity)
-    return fetched
+    credential: Credential = getattr(import_module(module), name)(identity)
+    return credential

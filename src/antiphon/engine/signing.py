@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from msgspec import structs
 
 from antiphon.clock import now_us
-from antiphon.credentials import Keeper, fetcher
+from antiphon.credentials import CredentialCache, make_fetcher
 from antiphon.transport import Request
 from antiphon.types import Secret, Signing, Target
 
@@ -51,7 +51,7 @@ class Signers:
 
     def __init__(self) -> None:
         self._fixed: dict[Signing, Signer] = {}
-        self._kept: dict[Signing, Keeper[Signer]] = {}
+        self._kept: dict[Signing, CredentialCache[Signer]] = {}
 
     async def signed(self, target: Target, request: Request) -> Request:
         """Return ``request`` with what its target wants added; waits only where a credential is not there yet.
@@ -65,8 +65,8 @@ class Signers:
             if signer is None:
                 signer = self._fixed[signing] = _signer(signing, signing.secrets)
         else:
-            keeper = self._keeper(target.provider, signing)
-            signer = keeper.fresh() or await keeper.get()
+            cache = self._get_cache(target.provider, signing)
+            signer = cache.find() or await cache.get()
         first, *lines = request.head.decode("latin-1").split("\r\n")[:-1]
         method, where, _ = first.split(" ")
         path, _, query = where.partition("?")
@@ -79,21 +79,21 @@ class Signers:
         """Note that a provider answered with ``status``: what expires may have ended early, and is then had again."""
         signing = target.signing
         assert signing is not None
-        keeper = self._kept.get(signing)
-        if keeper is not None and status in REFUSED[signing.scheme]:
-            keeper.drop()
+        cache = self._kept.get(signing)
+        if cache is not None and status in REFUSED[signing.scheme]:
+            cache.drop()
 
-    def _keeper(self, provider: str, signing: Signing) -> Keeper[Signer]:
-        keeper = self._kept.get(signing)
-        if keeper is None:
+    def _get_cache(self, provider: str, signing: Signing) -> CredentialCache[Signer]:
+        cache = self._kept.get(signing)
+        if cache is None:
             identity = signing.identity
             assert identity is not None
 
             def make(secrets: Mapping[str, Secret]) -> Signer:
                 return _signer(signing, secrets)
 
-            keeper = self._kept[signing] = Keeper(provider, identity, fetcher(identity), make)
-        return keeper
+            cache = self._kept[signing] = CredentialCache(provider, identity, make_fetcher(identity), make)
+        return cache
 
 
 def _signer(signing: Signing, secrets: Mapping[str, Secret]) -> Signer:

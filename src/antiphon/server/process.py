@@ -14,7 +14,7 @@ from pathlib import Path
 import uvloop
 
 from antiphon.catalog import Catalog
-from antiphon.credentials import Quiet
+from antiphon.credentials import CredentialLogFilter
 from antiphon.errors import LedgerError
 from antiphon.runtime import Runtime
 from antiphon.server.app import Gateway, Phase
@@ -40,7 +40,7 @@ def serve(catalog: Catalog, log_level: str = "warning") -> int:
         stream=sys.stderr, level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     for handler in logging.getLogger().handlers:
-        handler.addFilter(Quiet())
+        handler.addFilter(CredentialLogFilter())
     _allow_connections()
     sockets = listen(catalog.settings.host, catalog.settings.port)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -1,4 +1,4 @@
-"""Strict fakes of what gives credentials, and of providers that take only the right ones."""
+"""Strict fake servers: sources that issue credentials, and providers that accept only valid ones."""
 
 import base64
 import json
@@ -22,8 +22,8 @@ POOL = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p
 EMAIL = "gateway@my-project.iam.gserviceaccount.com"
 
 
-class Asked(NamedTuple):
-    """One request that arrived."""
+class ReceivedRequest(NamedTuple):
+    """One request that a fake server received."""
 
     method: str
     path: str
@@ -44,46 +44,46 @@ class Asked(NamedTuple):
         return token if scheme == "Bearer" else ""
 
 
-class Refused(Exception):
-    """What a fake answers instead of what was asked for."""
+class Rejection(Exception):
+    """Raised by an answering function to send an error response."""
 
     def __init__(self, status: int, body: Any) -> None:
         super().__init__(f"{status}: {body}")
         self.status, self.body = status, body
 
 
-Answer = Callable[[Asked], Any]
+Answer = Callable[[ReceivedRequest], Any]
 
 
 class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
-class Far:
-    """A server of one answering function; what it was asked is kept, and what it found wrong with that."""
+class FakeServer:
+    """A server with one answering function; it records the requests and the assertions that failed."""
 
     def __init__(self, answer: Answer, context: Any = None) -> None:
         self.answer = answer
-        self.asked: list[Asked] = []
+        self.requests: list[ReceivedRequest] = []
         self.faults: list[BaseException] = []
-        far = self
+        fake = self
 
         class Handler(BaseHTTPRequestHandler):
             def serve(self) -> None:
-                body = self.pieces() if "transfer-encoding" in self.headers else self.rfile.read(self.length())
+                body = self.read_chunks() if "transfer-encoding" in self.headers else self.rfile.read(self.get_length())
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                far.reply(self, Asked(self.command, self.path, headers, body))
+                fake.reply(self, ReceivedRequest(self.command, self.path, headers, body))
 
-            def length(self) -> int:
+            def get_length(self) -> int:
                 return int(self.headers.get("content-length", 0))
 
-            def pieces(self) -> bytes:
-                found = []
+            def read_chunks(self) -> bytes:
+                chunks = []
                 while size := int(self.rfile.readline(), 16):
-                    found.append(self.rfile.read(size))
+                    chunks.append(self.rfile.read(size))
                     self.rfile.readline()
                 self.rfile.readline()
-                return b"".join(found)
+                return b"".join(chunks)
 
             do_GET = do_POST = serve
 
@@ -98,14 +98,14 @@ class Far:
         self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
-    def reply(self, handler: BaseHTTPRequestHandler, asked: Asked) -> None:
-        self.asked.append(asked)
+    def reply(self, handler: BaseHTTPRequestHandler, request: ReceivedRequest) -> None:
+        self.requests.append(request)
         status, headers = 200, {}
         try:
-            body = self.answer(asked)
-        except Refused as refused:
-            status, body = refused.status, refused.body
-        except Exception as fault:  # noqa: BLE001 (told at the end)
+            body = self.answer(request)
+        except Rejection as rejection:
+            status, body = rejection.status, rejection.body
+        except Exception as fault:  # noqa: BLE001 (raised again by stop)
             self.faults.append(fault)
             status, body = 400, {"error": "strict"}
         if isinstance(body, tuple):
@@ -132,64 +132,66 @@ class Far:
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def unpadded(text: str) -> bytes:
+def decode_base64url(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-class Accounts:
-    """Google's token endpoint: gives a token for a rightly signed assertion, and knows which tokens hold."""
+class GoogleAccounts:
+    """Google's token endpoint: issues a token for a correctly signed assertion, and knows which tokens are valid."""
 
     def __init__(self) -> None:
-        self.given: list[str] = []
+        self.issued: list[str] = []
         self.valid: set[str] = set()
         self.seconds = 3600
-        self.refuses = ""
-        self.hold = threading.Event()
-        self.hold.set()
-        self.far = Far(self.token)
+        self.error = ""
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self.server = FakeServer(self.answer_token)
 
-    def token(self, asked: Asked) -> Any:
-        self.hold.wait(10)
-        form = asked.form
-        if self.refuses:
-            raise Refused(400, {"error": "invalid_grant", "error_description": self.refuses + form["assertion"]})
+    def answer_token(self, request: ReceivedRequest) -> Any:
+        self.may_answer.wait(10)
+        form = request.form
+        if self.error:
+            raise Rejection(400, {"error": "invalid_grant", "error_description": self.error + form["assertion"]})
         check = {
-            "urn:ietf:params:oauth:grant-type:jwt-bearer": self._assertion,
-            "urn:ietf:params:oauth:grant-type:token-exchange": self._exchange,
+            "urn:ietf:params:oauth:grant-type:jwt-bearer": self._check_assertion,
+            "urn:ietf:params:oauth:grant-type:token-exchange": self._check_exchange,
         }[form["grant_type"]]
         check(form)
         kind = "urn:ietf:params:oauth:token-type:access_token"
         return {
-            "access_token": self.new(),
+            "access_token": self.issue_token(),
             "expires_in": self.seconds,
             "token_type": "Bearer",
             "issued_token_type": kind,
         }
 
-    def new(self) -> str:
-        token = f"ya29.token-number-{len(self.given) + 1}-{'x' * 30}"
-        self.given.append(token)
+    def issue_token(self) -> str:
+        token = f"ya29.token-number-{len(self.issued) + 1}-{'x' * 30}"
+        self.issued.append(token)
         self.valid = {token}
         return token
 
-    def _assertion(self, form: dict[str, str]) -> None:
+    def _check_assertion(self, form: dict[str, str]) -> None:
         head, claims, signature = form["assertion"].split(".")
-        KEY.public_key().verify(unpadded(signature), f"{head}.{claims}".encode(), padding.PKCS1v15(), hashes.SHA256())
-        assert json.loads(unpadded(head))["alg"] == "RS256"
-        said = json.loads(unpadded(claims))
-        assert said["aud"] == "https://oauth2.googleapis.com/token"
-        assert said["scope"] == SCOPE
-        assert said["iss"] == EMAIL
-        assert said["iat"] - 60 <= time.time() <= said["exp"] <= said["iat"] + 3600
+        KEY.public_key().verify(
+            decode_base64url(signature), f"{head}.{claims}".encode(), padding.PKCS1v15(), hashes.SHA256()
+        )
+        assert json.loads(decode_base64url(head))["alg"] == "RS256"
+        claim = json.loads(decode_base64url(claims))
+        assert claim["aud"] == "https://oauth2.googleapis.com/token"
+        assert claim["scope"] == SCOPE
+        assert claim["iss"] == EMAIL
+        assert claim["iat"] - 60 <= time.time() <= claim["exp"] <= claim["iat"] + 3600
 
-    def _exchange(self, form: dict[str, str]) -> None:
+    def _check_exchange(self, form: dict[str, str]) -> None:
         assert form["audience"] == POOL
         assert form["scope"] == SCOPE
         assert form["subject_token"] == "token-of-the-cluster"
         assert form["subject_token_type"] == "urn:ietf:params:oauth:token-type:jwt"
 
-    def service_account(self, folder: Path) -> Path:
-        """Write the file of a service account whose tokens come from here."""
+    def write_service_account(self, folder: Path) -> Path:
+        """Write the file of a service account whose tokens this server issues."""
         private = KEY.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -199,38 +201,38 @@ class Accounts:
             "private_key_id": "key-1",
             "private_key": private.decode(),
             "client_email": EMAIL,
-            "token_uri": f"{self.far.url}/token",
+            "token_uri": f"{self.server.url}/token",
         }
-        return written(folder / "account.json", account)
+        return write_json(folder / "account.json", account)
 
-    def workload(self, folder: Path) -> Path:
-        """Write the file of a workload in a cluster, which has tokens of that cluster."""
+    def write_workload(self, folder: Path) -> Path:
+        """Write the file of a workload that exchanges a token of its cluster."""
         subject = folder / "subject-token"
         subject.write_text("token-of-the-cluster")
         account = {
             "type": "external_account",
             "audience": POOL,
             "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
-            "token_url": f"{self.far.url}/v1/token",
+            "token_url": f"{self.server.url}/v1/token",
             "credential_source": {"file": str(subject)},
             "quota_project_id": "who-pays",
         }
-        return written(folder / "workload.json", account)
+        return write_json(folder / "workload.json", account)
 
 
-def written(path: Path, document: Any) -> Path:
+def write_json(path: Path, document: Any) -> Path:
     path.write_text(json.dumps(document))
     return path
 
 
-def vertex(accounts: Accounts) -> Answer:
-    """A Gemini at Vertex, which takes a token that holds now."""
+def make_vertex(accounts: GoogleAccounts) -> Answer:
+    """Make Gemini on Vertex, which accepts a token that is valid now."""
 
-    def answer(asked: Asked) -> Any:
-        if asked.bearer not in accounts.valid:
-            raise Refused(401, {"error": {"code": 401, "message": "no such token", "status": "UNAUTHENTICATED"}})
-        assert asked.path.startswith("/v1/projects/my-project/locations/global/publishers/google/models/")
-        parts = [{"text": f"as {accounts.given.index(asked.bearer) + 1}"}]
+    def answer(request: ReceivedRequest) -> Any:
+        if request.bearer not in accounts.valid:
+            raise Rejection(401, {"error": {"code": 401, "message": "no such token", "status": "UNAUTHENTICATED"}})
+        assert request.path.startswith("/v1/projects/my-project/locations/global/publishers/google/models/")
+        parts = [{"text": f"as {accounts.issued.index(request.bearer) + 1}"}]
         return {
             "candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": "STOP"}],
             "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2},
@@ -239,15 +241,15 @@ def vertex(accounts: Accounts) -> Answer:
     return answer
 
 
-def metadata(accounts: Accounts) -> Answer:
-    """The metadata server of a machine in Google's cloud."""
+def make_metadata_server(accounts: GoogleAccounts) -> Answer:
+    """Make the metadata server of a machine in Google's cloud."""
 
-    def answer(asked: Asked) -> Any:
-        assert asked.headers["metadata-flavor"] == "Google"
-        path = urlsplit(asked.path).path
+    def answer(request: ReceivedRequest) -> Any:
+        assert request.headers["metadata-flavor"] == "Google"
+        path = urlsplit(request.path).path
         flavour = {"metadata-flavor": "Google"}
         if path.endswith("/token"):
-            token = {"access_token": accounts.new(), "expires_in": accounts.seconds, "token_type": "Bearer"}
+            token = {"access_token": accounts.issue_token(), "expires_in": accounts.seconds, "token_type": "Bearer"}
             return flavour | {"content-type": "application/json"}, token
         account = {"email": EMAIL, "scopes": [SCOPE], "aliases": ["default"]}
         known = {"/computeMetadata/v1/instance/service-accounts/default/": account, "/": {}}
@@ -255,14 +257,14 @@ def metadata(accounts: Accounts) -> Answer:
         if path in texts:
             return flavour | {"content-type": "text/plain"}, texts[path]
         if path not in known:
-            raise Refused(404, (flavour, b""))
+            raise Rejection(404, (flavour, b""))
         return flavour, known[path]
 
     return answer
 
 
-def chat(asked: Asked) -> Any:
-    """An OpenAI-compatible server that takes anybody."""
+def answer_chat(request: ReceivedRequest) -> Any:
+    """Answer as an OpenAI-compatible server that accepts every caller."""
     message = {"role": "assistant", "content": "as another"}
     return {
         "id": "c",
@@ -277,52 +279,52 @@ def chat(asked: Asked) -> Any:
 # -- AWS --------------------------------------------------------------------------------------------------------------
 
 
-class Account(NamedTuple):
-    """A key that signs."""
+class AwsKey(NamedTuple):
+    """A key that signs requests."""
 
     access_key: str
     secret_key: str
     token: str = ""
 
 
-def signed_by(asked: Asked, account: Account, service: str) -> bool:
-    """Say whether botocore, with this key, would have signed the request as it arrived."""
-    proof = asked.headers["authorization"]
+def is_signed_by(request: ReceivedRequest, key: AwsKey, service: str) -> bool:
+    """Say whether botocore with this key would produce the signature of the received request."""
+    proof = request.headers["authorization"]
     names = proof.partition("SignedHeaders=")[2].partition(",")[0].split(";")
-    request = AWSRequest(asked.method, f"http://{asked.headers['host']}{asked.path}", data=asked.body)
+    expected = AWSRequest(request.method, f"http://{request.headers['host']}{request.path}", data=request.body)
     for name in names:
-        request.headers[name] = asked.headers[name]
-    request.context["timestamp"] = asked.headers["x-amz-date"]
-    auth = SigV4Auth(Credentials(account.access_key, account.secret_key, account.token or None), service, "eu-west-1")
-    wanted = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
+        expected.headers[name] = request.headers[name]
+    expected.context["timestamp"] = request.headers["x-amz-date"]
+    auth = SigV4Auth(Credentials(key.access_key, key.secret_key, key.token or None), service, "eu-west-1")
+    signature = auth.signature(auth.string_to_sign(expected, auth.canonical_request(expected)), expected)
     return (
-        asked.headers.get("x-amz-security-token", "") == account.token
-        and f"Credential={account.access_key}/" in proof
-        and proof.endswith(f"Signature={wanted}")
-        and (not account.token or "x-amz-security-token" in names)
+        request.headers.get("x-amz-security-token", "") == key.token
+        and f"Credential={key.access_key}/" in proof
+        and proof.endswith(f"Signature={signature}")
+        and (not key.token or "x-amz-security-token" in names)
     )
 
 
-class Roles:
-    """STS and a container's endpoint, which lend keys, and a Bedrock that takes the latest of them."""
+class AwsRoles:
+    """STS and a container's endpoint, which lend keys, and a Bedrock that accepts the latest key."""
 
-    def __init__(self, base: Account) -> None:
+    def __init__(self, base: AwsKey) -> None:
         self.base = base
         self.current = base
         self.lent = 0
         self.seconds = 3600
-        self.far = Far(self.lend)
-        self.bedrock = Far(self.converse)
+        self.server = FakeServer(self.answer)
+        self.bedrock = FakeServer(self.answer_converse)
 
-    def lend(self, asked: Asked) -> Any:
-        if asked.method == "GET":
-            assert asked.path == "/container"
-            assert asked.headers["authorization"] == "container-token"
-            return self._next()
-        assert signed_by(asked, self.base, "sts")
-        assert asked.form["Action"] == "AssumeRole"
-        assert asked.form["RoleArn"] == "arn:aws:iam::123456789012:role/models"
-        lent = self._next()
+    def answer(self, request: ReceivedRequest) -> Any:
+        if request.method == "GET":
+            assert request.path == "/container"
+            assert request.headers["authorization"] == "container-token"
+            return self._lend_key()
+        assert is_signed_by(request, self.base, "sts")
+        assert request.form["Action"] == "AssumeRole"
+        assert request.form["RoleArn"] == "arn:aws:iam::123456789012:role/models"
+        lent = self._lend_key()
         members = {**lent, "SessionToken": lent.pop("Token")}
         text = "".join(f"<{name}>{value}</{name}>" for name, value in members.items() if name != "Token")
         return {"content-type": "text/xml"}, (
@@ -331,9 +333,9 @@ class Roles:
             "<AssumedRoleId>AROA:x</AssumedRoleId></AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>"
         ).encode()
 
-    def _next(self) -> dict[str, str]:
+    def _lend_key(self) -> dict[str, str]:
         self.lent += 1
-        self.current = Account(f"ASIA{self.lent}", f"secret-{self.lent}-{'k' * 30}", f"session-{self.lent}-{'s' * 60}")
+        self.current = AwsKey(f"ASIA{self.lent}", f"secret-{self.lent}-{'k' * 30}", f"session-{self.lent}-{'s' * 60}")
         ends = datetime.now(UTC) + timedelta(seconds=self.seconds)
         return {
             "AccessKeyId": self.current.access_key,
@@ -342,13 +344,13 @@ class Roles:
             "Expiration": ends.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
 
-    def converse(self, asked: Asked) -> Any:
-        if not signed_by(asked, self.current, "bedrock"):
-            raise Refused(403, {"message": "The security token included in the request is expired"})
+    def answer_converse(self, request: ReceivedRequest) -> Any:
+        if not is_signed_by(request, self.current, "bedrock"):
+            raise Rejection(403, {"message": "The security token included in the request is expired"})
         message = {"role": "assistant", "content": [{"text": f"as {self.current.access_key}"}]}
         usage = {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2}
         return {"output": {"message": message}, "stopReason": "end_turn", "usage": usage, "metrics": {"latencyMs": 1}}
 
     def stop(self) -> None:
-        self.far.stop()
+        self.server.stop()
         self.bedrock.stop()
