@@ -342,11 +342,11 @@ def test_an_error_inside_the_stream(event: bytes, words: str) -> None:
     assert watch.error is not None
     assert watch.error.message.endswith(words)
     assert not watch.complete
-    events = said(shown + watch.admit(watch.error))
+    events = said(shown + watch.fail(watch.error))
     assert [each.get("type", "error") for each in events] == ["error", "response.failed"]
     problem = events[0]["error"]
     assert words in (problem, problem["message"] if isinstance(problem, dict) else None)
-    assert watch.admit(watch.error) == b""
+    assert watch.fail(watch.error) == b""
 
 
 @pytest.mark.parametrize("nested", [True, False])
@@ -358,7 +358,7 @@ def test_an_error_of_the_provider_passes_as_it_came_where_clients_raise_it(neste
     shown = watch.feed(event)
     assert (shown == event) is nested
     assert watch.error is not None
-    first, last = said(shown + watch.admit(watch.error))
+    first, last = said(shown + watch.fail(watch.error))
     assert (first["sequence_number"], last["sequence_number"]) == (7, 8)
     assert first["error"]["code"] == last["response"]["error"]["code"] == "c"
     assert last["response"]["error"]["message"] == "no"
@@ -379,7 +379,7 @@ def test_a_break_goes_on_from_what_was_said() -> None:
     watch.feed(frame(type="response.created", response=begun, sequence_number=0))
     watch.feed(frame(type="response.output_text.delta", delta="Hel", sequence_number=5))
     watch.feed(frame(type="response.output_item.done", item=item, sequence_number=6))
-    first, last = said(watch.admit(Truncated("Cut.")))
+    first, last = said(watch.fail(Truncated("Cut.")))
     assert (first["sequence_number"], last["sequence_number"]) == (7, 8)
     assert first["error"]["message"] == "Cut."
     assert last["type"] == "response.failed"
@@ -393,7 +393,7 @@ def test_a_response_in_the_background_is_answered_once_it_is_accepted() -> None:
     assert watch.feed(CREATED) == CREATED
     assert watch.committed
     assert watch.usage == Usage()
-    (event,) = said(watch.admit(Truncated("Cut.")))  # the stream broke, not the response
+    (event,) = said(watch.fail(Truncated("Cut.")))  # the stream broke, not the response
     assert (event["type"], event["sequence_number"]) == ("error", 1)
 
 

@@ -3,6 +3,7 @@
 All kinds have the same shape, so that an attempt and a stream need not know which they have.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import structs
@@ -28,7 +29,7 @@ from antiphon.wires.translation.neutral import (
     StreamError,
     UsageUpdate,
 )
-from antiphon.wires.wire import Envelope, Watch, WholeAnswer, Wire, count_text_bytes, estimate_usage
+from antiphon.wires.wire import Envelope, StreamTranslator, WholeAnswer, Wire, count_text_bytes, estimate_usage
 
 
 class Bridge(Protocol):
@@ -51,16 +52,16 @@ class Bridge(Protocol):
     def read_whole(self, body: bytes) -> tuple[WholeAnswer, bytes]:
         """Read a whole answer; return what it said, and the body for the caller."""
 
-    def start_stream(self) -> Watch:
+    def start_stream(self) -> StreamTranslator:
         """Return what the stream's frames pass by on their way to the caller."""
 
-    def rest(self, watch: Watch) -> bytes:
+    def rest(self, watch: StreamTranslator) -> bytes:
         """Return what the caller is still owed at the end of a complete answer."""
 
-    def response(self, watch: Watch) -> bytes:
+    def response(self, watch: StreamTranslator) -> bytes:
         """Return the whole answer that a stream came to, where the caller's wire has one."""
 
-    def admit(self, watch: Watch, error: CallError) -> bytes:
+    def admit(self, watch: StreamTranslator, error: CallError) -> bytes:
         """Return the frames that tell the caller that the stream broke."""
 
 
@@ -105,21 +106,17 @@ class SameWire:
     def read_whole(self, body: bytes) -> tuple[WholeAnswer, bytes]:
         return self.far.read_whole(body), body
 
-    def start_stream(self) -> Watch:
+    def start_stream(self) -> StreamTranslator:
         return self.far.start_stream(self._envelope, self._hides_usage)
 
-    def rest(self, watch: Watch) -> bytes:
-        return b"" if watch.ended else self.far.end_frame
+    def rest(self, watch: StreamTranslator) -> bytes:
+        return watch.finish()
 
-    def response(self, watch: Watch) -> bytes:
+    def response(self, watch: StreamTranslator) -> bytes:
         return getattr(watch, "response", b"")
 
-    def admit(self, watch: Watch, error: CallError) -> bytes:
-        own = getattr(watch, "admit", None)
-        if own is not None:
-            return own(error)  # type: ignore[no-any-return]
-        # A provider's own error frame has been passed on and says it already.
-        return b"" if error is watch.error else self.far.write_error_frame(error)
+    def admit(self, watch: StreamTranslator, error: CallError) -> bytes:
+        return watch.fail(error)
 
 
 class Translation:
@@ -166,15 +163,15 @@ class Translation:
         reader, writer = self._far_codec.make_reader(), self._near_codec.make_writer(self._request)
         return TranslatingWatch(reader, writer, self._envelope.choices, self._near.count_input_bytes(self._envelope))
 
-    def rest(self, watch: Watch) -> bytes:
+    def rest(self, watch: StreamTranslator) -> bytes:
         assert isinstance(watch, TranslatingWatch)
         return watch.rest()
 
-    def response(self, watch: Watch) -> bytes:
+    def response(self, watch: StreamTranslator) -> bytes:
         assert isinstance(watch, TranslatingWatch)
         return getattr(watch.writer, "response", b"")
 
-    def admit(self, watch: Watch, error: CallError) -> bytes:
+    def admit(self, watch: StreamTranslator, error: CallError) -> bytes:
         assert isinstance(watch, TranslatingWatch)
         return watch.writer.fail(error)
 
@@ -193,7 +190,7 @@ def _check(request: Request) -> None:
 
 
 class TranslatingWatch:
-    """Reads a target's frames and writes the caller's; see :class:`antiphon.wires.wire.Watch`."""
+    """Reads a target's frames and writes the caller's; see ``StreamTranslator``."""
 
     __slots__ = (
         "_begun", "_called", "_choices", "_finished", "_input_bytes", "_reader", "_used", "committed", "ended", "error",
@@ -226,9 +223,23 @@ class TranslatingWatch:
         return self.ended or self._finished >= self._choices
 
     @property
-    def cuts(self) -> list[int]:
+    def begun(self) -> bytes:
+        return b""
+
+    @property
+    def response(self) -> bytes:
+        return self.writer.response
+
+    @property
+    def cuts(self) -> Sequence[int]:
         """How the texts of the answer were cut, where the caller's wire tells an answer again."""
-        return getattr(self.writer, "cuts", [])
+        return self.writer.cuts
+
+    def finish(self) -> bytes:
+        return self.rest()
+
+    def fail(self, error: CallError) -> bytes:
+        return self.writer.fail(error)
 
     def feed(self, frame: bytes) -> bytes:
         return self._written(self._reader.read(frame))

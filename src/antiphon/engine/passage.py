@@ -1,5 +1,6 @@
 """An answer that is bytes and nothing else: audio, subtitles, the content of a file."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from antiphon.engine.book import Book
@@ -8,7 +9,7 @@ from antiphon.engine.stream import Stream
 from antiphon.errors import CallError
 from antiphon.transport import Response
 from antiphon.types import Outcome
-from antiphon.wires.wire import Envelope, Watch, Wire
+from antiphon.wires.wire import Envelope, StreamTranslator, Wire
 
 if TYPE_CHECKING:
     from antiphon.engine.attempt import Attempt
@@ -41,9 +42,12 @@ class Passage(Stream):
 
 
 class Held:
-    """Keeps the last byte back, so that it goes out after the record; see :class:`antiphon.wires.wire.Watch`."""
+    """Keeps the last byte back, so that it goes out after the record; see ``StreamTranslator``."""
 
     __slots__ = ("_may_be_empty", "committed", "complete", "last")
+    begun = b""
+    response = b""
+    cuts: Sequence[int] = ()
     ended = False
     error = None
     usage = None
@@ -61,6 +65,12 @@ class Held:
         self.last = frame[-1:]
         return out
 
+    def finish(self) -> bytes:
+        return self.last
+
+    def fail(self, error: CallError) -> bytes:
+        raise error
+
     def close(self) -> None:
         """The provider ended the answer in order."""
         self.complete = True
@@ -76,14 +86,14 @@ class Raw(SameWire):
         super().__init__(wire, envelope)
         self._may_be_empty = may_be_empty
 
-    def start_stream(self) -> Watch:
+    def start_stream(self) -> StreamTranslator:
         return Held(self._may_be_empty)
 
-    def rest(self, watch: Watch) -> bytes:
+    def rest(self, watch: StreamTranslator) -> bytes:
         assert isinstance(watch, Held)
         return watch.last
 
-    def admit(self, watch: Watch, error: CallError) -> bytes:
+    def admit(self, watch: StreamTranslator, error: CallError) -> bytes:
         raise error
 
 

@@ -11,7 +11,7 @@ from msgspec import structs
 from antiphon.errors import BadRequest, CallError
 from antiphon.types import BUCKETS, Target, Usage
 from antiphon.wires.table import get_caller_codec, get_provider_codec
-from antiphon.wires.wire import Envelope, Watch, WholeAnswer, Wire, estimate_usage
+from antiphon.wires.wire import Envelope, StreamTranslator, WholeAnswer, Wire, estimate_usage
 
 
 class Restated:
@@ -49,16 +49,16 @@ class Restated:
         shown = usage or estimate_usage(self._near_wire.count_input_bytes(self._envelope), 0)
         return WholeAnswer(usage, 0), self._near.write_reply(reply, self._request, shown)
 
-    def start_stream(self) -> Watch:
+    def start_stream(self) -> StreamTranslator:
         self._never_streams()
 
-    def rest(self, watch: Watch) -> bytes:
+    def rest(self, watch: StreamTranslator) -> bytes:
         self._never_streams()
 
-    def response(self, watch: Watch) -> bytes:
+    def response(self, watch: StreamTranslator) -> bytes:
         self._never_streams()
 
-    def admit(self, watch: Watch, error: CallError) -> bytes:
+    def admit(self, watch: StreamTranslator, error: CallError) -> bytes:
         self._never_streams()
 
     def _never_streams(self) -> NoReturn:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -24,7 +25,7 @@ class Envelope(msgspec.Struct, frozen=True, eq=False):
 
 
 class EncodedBody(msgspec.Struct, frozen=True, eq=False):
-    """A request body for a target; ``hides_usage`` says that usage was asked for on our own account."""
+    """A request body for a target; ``hides_usage`` says that the gateway, not the caller, asked for usage."""
 
     body: bytes
     hides_usage: bool = False
@@ -37,8 +38,8 @@ class WholeAnswer(msgspec.Struct, frozen=True, eq=False):
     output_bytes: int
 
 
-class Watch(Protocol):
-    """Looks at the frames of one streamed answer as they pass."""
+class StreamTranslator(Protocol):
+    """Turns the provider's frames of one streamed answer into the caller's, and observes them as they pass."""
 
     @property
     def committed(self) -> bool:
@@ -64,11 +65,68 @@ class Watch(Protocol):
     def complete(self) -> bool:
         """Whether the answer may be shown as complete if nothing more comes."""
 
-    def feed(self, frame: bytes) -> bytes:
-        """Take one whole frame; return what the caller gets: the same bytes, changed bytes, or none.
+    @property
+    def begun(self) -> bytes:
+        """The response object as the provider began the stream with it; ``b""`` on wires that have none."""
 
-        Raises :class:`~antiphon.errors.BadAnswer` where the frame is not what the wire allows.
+    @property
+    def response(self) -> bytes:
+        """The response object at the end of the stream; ``b""`` on wires that have none."""
+
+    @property
+    def cuts(self) -> Sequence[int]:
+        """The lengths of the text deltas, on wires that can replay a kept answer as a stream."""
+
+    def feed(self, frame: bytes) -> bytes:
+        """Take one whole frame; return the same bytes, changed bytes, or none.
+
+        Raises :class:`~antiphon.errors.BadAnswer` for a frame that the wire does not allow.
         """
+
+    def finish(self) -> bytes:
+        """Return the frames that the caller still needs at the end of a complete answer."""
+
+    def fail(self, error: CallError) -> bytes:
+        """Return the frames that tell the caller that the stream broke."""
+
+
+class PassthroughStream:
+    """Base of each wire's own :class:`StreamTranslator`: caller and provider speak one wire.
+
+    Frames stay as they are; a subclass observes them in ``feed`` and sets the attributes.
+    """
+
+    __slots__ = ("_wire", "committed", "ended", "error", "output_bytes")
+
+    def __init__(self, wire: "Wire") -> None:
+        self._wire = wire
+        self.committed = False
+        self.ended = False
+        self.error: CallError | None = None
+        self.output_bytes = 0
+
+    @property
+    def begun(self) -> bytes:
+        """See :attr:`StreamTranslator.begun`."""
+        return b""
+
+    @property
+    def response(self) -> bytes:
+        """See :attr:`StreamTranslator.response`."""
+        return b""
+
+    @property
+    def cuts(self) -> Sequence[int]:
+        """See :attr:`StreamTranslator.cuts`."""
+        return ()
+
+    def finish(self) -> bytes:
+        """See :meth:`StreamTranslator.finish`."""
+        return b"" if self.ended else self._wire.end_frame
+
+    def fail(self, error: CallError) -> bytes:
+        """See :meth:`StreamTranslator.fail`; the provider's own error frame has reached the caller already."""
+        return b"" if error is self.error else self._wire.write_error_frame(error)
 
 
 class Splitter(Protocol):
@@ -113,8 +171,8 @@ class Wire(Protocol):
     def read_whole(self, body: bytes) -> WholeAnswer:
         """Read a whole answer; raises :class:`~antiphon.errors.BadAnswer` where it is none."""
 
-    def start_stream(self, envelope: Envelope, hides_usage: bool) -> Watch:
-        """Return a watch for one streamed answer."""
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> StreamTranslator:
+        """Return the translator of one streamed answer to a caller of this same wire."""
 
     def make_splitter(self) -> Splitter:
         """Return a splitter for this wire's streams."""

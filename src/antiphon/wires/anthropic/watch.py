@@ -1,28 +1,25 @@
-"""Watches the events of one streamed answer as they pass; see :class:`antiphon.wires.wire.Watch`."""
+"""Watches the events of one streamed answer as they pass; see ``StreamTranslator``."""
 
 import msgspec
 
-from antiphon.errors import CallError, UpstreamError
+from antiphon.errors import UpstreamError
 from antiphon.types import Usage
 from antiphon.wires.anthropic import errors
 from antiphon.wires.anthropic.frames import Block, DeltaBody, Event, event_of
 from antiphon.wires.anthropic.usage import Counts
-from antiphon.wires.wire import BYTES_PER_TOKEN, count_text_bytes
+from antiphon.wires.wire import BYTES_PER_TOKEN, PassthroughStream, Wire, count_text_bytes
 
 _PREAMBLE = frozenset(("text", "thinking"))
 """Blocks whose opening shows nothing yet."""
 
 
-class StreamWatch:
+class StreamWatch(PassthroughStream):
     """Commits at the first text, thinking, tool call, other block or stop reason; complete with a stop reason."""
 
-    __slots__ = ("_counts", "_stopped", "committed", "ended", "error", "output_bytes")
+    __slots__ = ("_counts", "_stopped")
 
-    def __init__(self) -> None:
-        self.committed = False
-        self.ended = False
-        self.error: CallError | None = None
-        self.output_bytes = 0
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(wire)
         self._stopped = False
         self._counts = Counts()
 

@@ -103,8 +103,12 @@ class Anthropic:
             body = bodies.replace(body, "model", msgspec.json.encode(target.model))
         return EncodedBody(without_carried(body, envelope.document))
 
+    def read_whole(self, body: bytes) -> WholeAnswer:
+        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
+        raise NotImplementedError
+
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> StreamWatch:
-        return StreamWatch()
+        return StreamWatch(self)
 
     def make_splitter(self) -> SSESplitter:
         return SSESplitter()

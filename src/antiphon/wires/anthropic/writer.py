@@ -17,6 +17,7 @@ from antiphon.wires.anthropic import citations, errors, stops, usage
 from antiphon.wires.anthropic.frames import MESSAGE_STOP, PING, frame_of
 from antiphon.wires.anthropic.read_content import WIRE
 from antiphon.wires.anthropic.reply import answer_id, signature_block
+from antiphon.wires.translation.codec import PlainStreamWriter
 from antiphon.wires.translation.foreign_signatures import Carried, pack
 from antiphon.wires.translation.media import joined, playable, text_of
 from antiphon.wires.translation.neutral import (
@@ -56,7 +57,7 @@ _GROWTH: dict[str, tuple[bytes, bytes]] = {
 """Kind of block to the type of its delta and the member that grows."""
 
 
-class Writer:
+class Writer(PlainStreamWriter):
     """Keeps the open block and what the end will say."""
 
     __slots__ = (

@@ -8,6 +8,7 @@ from antiphon.types import Usage
 from antiphon.wires.bedrock import citations, frames, reply, stops, usage
 from antiphon.wires.bedrock.errors import write_error_frame
 from antiphon.wires.bedrock.reply import WIRE
+from antiphon.wires.translation.codec import PlainStreamWriter
 from antiphon.wires.translation.foreign_signatures import Carried, pack
 from antiphon.wires.translation.media import joined, playable, text_of
 from antiphon.wires.translation.neutral import (
@@ -27,7 +28,7 @@ from antiphon.wires.translation.neutral import (
 )
 
 
-class ConverseWriter:
+class ConverseWriter(PlainStreamWriter):
     """Writes one streamed answer; see ``codec.EventWriter``. Only the first choice has a place here."""
 
     __slots__ = ("_carried", "_finished", "_id", "_index", "_kind", "_shown", "_signed", "_sound", "_usage")

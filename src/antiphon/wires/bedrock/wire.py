@@ -12,7 +12,7 @@ from antiphon.wires.aws.eventstream import EventStreamSplitter, MessageReader
 from antiphon.wires.bedrock import errors, reply, usage
 from antiphon.wires.bedrock.events import Delta, decode
 from antiphon.wires.translation.foreign_signatures import MARK, unpack
-from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_text_bytes
+from antiphon.wires.wire import EncodedBody, Envelope, PassthroughStream, WholeAnswer, Wire, count_text_bytes
 
 _MODEL_LIMIT = 2048
 _MARKED = b'"' + MARK.encode()
@@ -106,7 +106,7 @@ class Converse:
         return WholeAnswer(reply.counted(answer), size)
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> "ConverseWatch":
-        return ConverseWatch()
+        return ConverseWatch(self)
 
     def make_splitter(self) -> EventStreamSplitter:
         return EventStreamSplitter()
@@ -137,18 +137,15 @@ def check_model(model: str) -> None:
         raise BadRequest(problem, param="modelId")
 
 
-class ConverseWatch:
-    """Watches the frames of one streamed answer; see :class:`antiphon.wires.wire.Watch`."""
+class ConverseWatch(PassthroughStream):
+    """Watches the frames of one streamed answer; see ``StreamTranslator``."""
 
-    __slots__ = ("_messages", "committed", "complete", "ended", "error", "output_bytes", "usage")
+    __slots__ = ("_messages", "complete", "usage")
 
-    def __init__(self) -> None:
-        self.committed = False
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(wire)
         self.complete = False
-        self.ended = False
-        self.error: CallError | None = None
         self.usage: Usage | None = None
-        self.output_bytes = 0
         self._messages = MessageReader()
 
     def feed(self, frame: bytes) -> bytes:

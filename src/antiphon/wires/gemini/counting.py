@@ -9,7 +9,7 @@ from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.gemini import failure, fields
 from antiphon.wires.gemini.wire import Operation, generate_bytes, renamed
-from antiphon.wires.wire import EncodedBody, Envelope, Watch, WholeAnswer
+from antiphon.wires.wire import EncodedBody, Envelope, StreamTranslator, WholeAnswer
 
 _WRAPPERS = ("generateContentRequest", "generate_content_request")
 
@@ -64,7 +64,7 @@ class CountTokens(Operation):
             raise BadAnswer(f"The provider did not count: {failure.read_error_message(body)}")
         return WholeAnswer(Usage(), 0)
 
-    def start_stream(self, envelope: Envelope, hides_usage: bool) -> Watch:
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> StreamTranslator:
         raise NotImplementedError("counting does not stream")
 
     def count_input_bytes(self, envelope: Envelope) -> int:

@@ -14,7 +14,7 @@ from antiphon.wires.gemini import failure, fields
 from antiphon.wires.gemini.shape import UNSET
 from antiphon.wires.gemini.usage import read as read_usage
 from antiphon.wires.gemini.wire import Operation, renamed
-from antiphon.wires.wire import EncodedBody, Envelope, Watch, WholeAnswer, count_text_bytes
+from antiphon.wires.wire import EncodedBody, Envelope, StreamTranslator, WholeAnswer, count_text_bytes
 
 
 class EmbedOne(msgspec.Struct, rename="camel", frozen=True):
@@ -71,7 +71,7 @@ class Embed(Operation):
             raise BadAnswer(f"The provider answered without `{self.holds}`: {failure.read_error_message(body)}")
         return WholeAnswer(None if answer.usage_metadata is UNSET else read_usage(bytes(answer.usage_metadata)), 0)
 
-    def start_stream(self, envelope: Envelope, hides_usage: bool) -> Watch:
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> StreamTranslator:
         raise NotImplementedError("embeddings do not stream")
 
     def count_input_bytes(self, envelope: Envelope) -> int:

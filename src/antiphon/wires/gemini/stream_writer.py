@@ -18,6 +18,7 @@ from antiphon.wires.gemini.finish import write_finish
 from antiphon.wires.gemini.jsontext import dump
 from antiphon.wires.gemini.logprobs import write_logprobs
 from antiphon.wires.gemini.reply import PAUSED, holds_object, told, write_call, write_shown, write_thinking
+from antiphon.wires.translation.codec import PlainStreamWriter
 from antiphon.wires.translation.neutral import (
     Annotation,
     BlockStart,
@@ -60,7 +61,7 @@ class _Choice(msgspec.Struct):
     finish: Finish | None = None
 
 
-class GeminiWriter:
+class GeminiWriter(PlainStreamWriter):
     """Writes one stream; see :class:`translation.codec.StreamWriter`."""
 
     __slots__ = ("_choices", "_ends", "_model", "_name", "_over", "_usage")

@@ -13,7 +13,15 @@ from antiphon.wires.gemini.jsontext import dump
 from antiphon.wires.gemini.shape import UNSET, Answer, Candidate, Part, blocked, read_answer
 from antiphon.wires.gemini.signature import SEALED, unsealed
 from antiphon.wires.sse import SSESplitter, data_of
-from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_text_bytes, estimate_usage
+from antiphon.wires.wire import (
+    EncodedBody,
+    Envelope,
+    PassthroughStream,
+    WholeAnswer,
+    Wire,
+    count_text_bytes,
+    estimate_usage,
+)
 
 _MODEL_LIMIT = 256
 _UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED")
@@ -94,23 +102,20 @@ class Generate(Operation):
         return WholeAnswer(usage_of(answer), sum(_output_bytes(candidate) for candidate in answer.candidates or ()))
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> "StreamWatch":
-        return StreamWatch(envelope.choices)
+        return StreamWatch(self, envelope.choices)
 
     def count_input_bytes(self, envelope: Envelope) -> int:
         """See :meth:`antiphon.wires.wire.Wire.count_input_bytes`."""
         return generate_bytes(envelope.document)
 
 
-class StreamWatch:
-    """Watches chunks; see :class:`antiphon.wires.wire.Watch`. This wire has no end marker: ``ended`` stays false."""
+class StreamWatch(PassthroughStream):
+    """Watches chunks; see ``StreamTranslator``. This wire has no end marker: ``ended`` stays false."""
 
-    __slots__ = ("_choices", "_finished", "_searches", "_usage", "committed", "ended", "error", "output_bytes")
+    __slots__ = ("_choices", "_finished", "_searches", "_usage")
 
-    def __init__(self, choices: int) -> None:
-        self.committed = False
-        self.ended = False
-        self.error: CallError | None = None
-        self.output_bytes = 0
+    def __init__(self, wire: Wire, choices: int) -> None:
+        super().__init__(wire)
         self._choices = choices
         self._finished: set[int] = set()
         self._usage: bytes | None = None

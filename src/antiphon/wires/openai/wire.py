@@ -13,7 +13,15 @@ from antiphon.wires import body as bodies
 from antiphon.wires.openai import usage as usages
 from antiphon.wires.openai.own import without_carried
 from antiphon.wires.sse import SSESplitter, comment, data_of, frame_of
-from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_json_bytes, count_text_bytes
+from antiphon.wires.wire import (
+    EncodedBody,
+    Envelope,
+    PassthroughStream,
+    WholeAnswer,
+    Wire,
+    count_json_bytes,
+    count_text_bytes,
+)
 
 _UNSET = msgspec.UNSET
 _NULL_USAGE = b',"usage":null'
@@ -173,7 +181,7 @@ class OpenAI:
         return WholeAnswer(_usage_of(answer, answer.service_tier), output)
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> "StreamWatch":
-        return StreamWatch(envelope.choices, hides_usage)
+        return StreamWatch(self, envelope.choices, hides_usage)
 
     def make_splitter(self) -> SSESplitter:
         return SSESplitter()
@@ -253,17 +261,14 @@ def error_object(error: CallError) -> bytes:
     )
 
 
-class StreamWatch:
-    """Watches chat and completion chunks; see :class:`antiphon.wires.wire.Watch`."""
+class StreamWatch(PassthroughStream):
+    """Watches chat and completion chunks; see ``StreamTranslator``."""
 
-    __slots__ = ("_choices", "_finished", "_hides_usage", "committed", "ended", "error", "output_bytes", "usage")
+    __slots__ = ("_choices", "_finished", "_hides_usage", "usage")
 
-    def __init__(self, choices: int, hides_usage: bool) -> None:
-        self.committed = False
-        self.ended = False
-        self.error: CallError | None = None
+    def __init__(self, wire: Wire, choices: int, hides_usage: bool) -> None:
+        super().__init__(wire)
         self.usage: Usage | None = None
-        self.output_bytes = 0
         self._choices = choices
         self._finished: set[int | None] = set()
         self._hides_usage = hides_usage

@@ -13,6 +13,7 @@ from antiphon.wires.openai.media import STREAMED, is_shown, write_audio, write_i
 from antiphon.wires.openai.reply import answer_id, carrying, thinking_block, usage_object, written_reason
 from antiphon.wires.openai.wire import error_object
 from antiphon.wires.sse import frame_of
+from antiphon.wires.translation.codec import PlainStreamWriter
 from antiphon.wires.translation.media import text_of
 from antiphon.wires.translation.neutral import (
     Annotation,
@@ -38,7 +39,7 @@ _USAGE_TO_COME = b',"usage":null}\n\n'
 """The end of a chunk where usage was asked for and has a chunk of its own (reference, "include_usage")."""
 
 
-class Writer:
+class Writer(PlainStreamWriter):
     """See :class:`translation.codec.StreamWriter`. ``created`` is seconds since the epoch."""
 
     __slots__ = (

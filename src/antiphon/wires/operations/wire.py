@@ -7,14 +7,14 @@ import msgspec
 
 from antiphon.catalog.kinds.words import WIRES
 from antiphon.catalog.operations import OPERATIONS, Operation
-from antiphon.errors import BadAnswer, BadRequest, CallError
+from antiphon.errors import BadAnswer, BadRequest
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.openai.wire import OpenAI
 from antiphon.wires.operations import usage as usages
 from antiphon.wires.sse import data_of
 from antiphon.wires.table import get_wire
-from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, Wire
+from antiphon.wires.wire import EncodedBody, Envelope, PassthroughStream, WholeAnswer, Wire
 
 _LAST = (".done", ".completed")
 """How the type of the event ends that ends a stream of these operations; it carries the usage."""
@@ -86,7 +86,7 @@ class Plain(OpenAI):
         return WholeAnswer(usages.of(self._row, answer), 0)
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> "EventWatch":  # type: ignore[override]
-        return EventWatch(self._row)
+        return EventWatch(self, self._row)
 
     def count_input_bytes(self, envelope: Envelope) -> int:
         return 0
@@ -110,23 +110,20 @@ def spoken_at(target: Target) -> Wire:
     return get_wire(WIRES[target.wire])
 
 
-class EventWatch:
+class EventWatch(PassthroughStream):
     """Watches events with a ``type``, as images, speech and transcriptions stream them."""
 
-    __slots__ = ("_images", "_row", "committed", "complete", "ended", "error", "output_bytes", "usage")
+    __slots__ = ("_images", "_row", "complete", "usage")
 
-    def __init__(self, row: Operation) -> None:
-        self.committed = False
-        self.ended = False
+    def __init__(self, wire: Wire, row: Operation) -> None:
+        super().__init__(wire)
         self.complete = False
-        self.error: CallError | None = None
         self.usage: Usage | None = None
-        self.output_bytes = 0
         self._row = row
         self._images = 0
 
     def feed(self, frame: bytes) -> bytes:
-        """See :meth:`antiphon.wires.wire.Watch.frame`."""
+        """See :meth:`antiphon.wires.wire.StreamTranslator.feed`."""
         data = data_of(frame)
         if data is None:
             return frame

@@ -20,7 +20,7 @@ class Looked(Responses):
         return WholeAnswer(usage, 0)
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> "LookedWatch":
-        return LookedWatch(eager=True)
+        return LookedWatch(self, eager=True)
 
 
 class LookedWatch(ResponsesWatch):
@@ -29,7 +29,7 @@ class LookedWatch(ResponsesWatch):
     __slots__ = ()
 
     def _end(self, event: StreamEvent, frame: bytes) -> bytes:
-        self.response = bytes(event.response)
+        self._response = bytes(event.response)
         self.committed = self.ended = True
         return frame
 

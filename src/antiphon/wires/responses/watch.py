@@ -16,7 +16,7 @@ from antiphon.wires.responses.fields import encoded
 from antiphon.wires.responses.frame import NOTHING, StreamEvent, data_in, read_frame
 from antiphon.wires.responses.growth import Frames
 from antiphon.wires.responses.output import head
-from antiphon.wires.wire import count_text_bytes
+from antiphon.wires.wire import PassthroughStream, Wire, count_text_bytes
 
 TERMINAL = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
 _DONE = "response.output_item.done"
@@ -34,24 +34,28 @@ _PREAMBLE = frozenset(
 _SILENT_ITEMS = frozenset(("message", "reasoning"))
 
 
-class ResponsesWatch:
-    """See :class:`antiphon.wires.wire.Watch`. ``response`` is the response object of the terminal event, ``cuts`` are
+class ResponsesWatch(PassthroughStream):
+    """See ``StreamTranslator``. ``response`` is the response object of the terminal event, ``cuts`` are
     the lengths of the texts of the deltas. ``eager`` takes any event for output: a response in the background is
     answered as soon as it is accepted."""
 
     __slots__ = (
-        "_begun", "_eager", "_items", "_number", "_problem", "_told", "committed", "cuts", "ended", "error",
-        "output_bytes", "response", "usage",
+        "_begun",
+        "_cuts",
+        "_eager",
+        "_items",
+        "_number",
+        "_problem",
+        "_response",
+        "_told",
+        "usage",
     )  # fmt: skip
 
-    def __init__(self, *, eager: bool = False) -> None:
-        self.committed = False
-        self.ended = False
-        self.error: CallError | None = None
+    def __init__(self, wire: Wire, *, eager: bool = False) -> None:
+        super().__init__(wire)
         self.usage: Usage | None = Usage() if eager else None  # counted once it has ended, by whoever asks then
-        self.output_bytes = 0
-        self.response = b""
-        self.cuts: list[int] = []
+        self._response = b""
+        self._cuts: list[int] = []
         self._eager = eager
         self._number = 0
         self._begun = NOTHING
@@ -67,6 +71,14 @@ class ResponsesWatch:
     def number(self) -> int:
         """The number that the next event should have."""
         return self._number
+
+    @property
+    def response(self) -> bytes:
+        return self._response
+
+    @property
+    def cuts(self) -> list[int]:
+        return self._cuts
 
     @property
     def begun(self) -> bytes:
@@ -85,7 +97,7 @@ class ResponsesWatch:
             return self._fail(event, frame)
         if event.delta is not None:
             self.output_bytes += count_text_bytes(event.delta)
-            self.cuts.append(len(event.delta) if type(event.delta) is str else 0)
+            self._cuts.append(len(event.delta) if type(event.delta) is str else 0)
             self.committed = True
         elif event.type not in _PREAMBLE or (event.item != NOTHING and _speaks(event.item)):
             self.committed = True
@@ -96,12 +108,12 @@ class ResponsesWatch:
             self.committed = self._eager
         return frame
 
-    def admit(self, error: CallError) -> bytes:
+    def fail(self, error: CallError) -> bytes:
         """Return the events that admit a break, numbered on from what came.
 
         A response in the background has not failed because its stream did: its provider goes on with it.
         """
-        if self.ended or (self._told and self.response):
+        if self.ended or (self._told and self._response):
             return b""
         frames = Frames(self._number)
         said = b"" if self._told else error_frame(error, frames)
@@ -110,9 +122,9 @@ class ResponsesWatch:
         if self._eager and problem is None:
             return said
         why = error_of(error) if problem is None else {"code": problem.code, "message": problem.words()}
-        self.response = self.so_far("failed", error=why)
-        failed = {"response": msgspec.Raw(self.response)}
-        return said + (frames.frame("response.failed", failed) if self.response else b"")
+        self._response = self.so_far("failed", error=why)
+        failed = {"response": msgspec.Raw(self._response)}
+        return said + (frames.frame("response.failed", failed) if self._response else b"")
 
     def so_far(self, status: str, **members: Any) -> bytes:
         """Return the response object as it would stand if it ended here, ``b""`` where it never began."""
@@ -125,8 +137,8 @@ class ResponsesWatch:
         return encoded({**response, "status": status, "output": self._items, **members})
 
     def _end(self, event: StreamEvent, frame: bytes) -> bytes:
-        self.response = bytes(event.response)
-        answer = read_answer(self.response)
+        self._response = bytes(event.response)
+        answer = read_answer(self._response)
         self.usage = answer.counted()
         if event.type != "response.failed":
             self.committed = self.ended = True

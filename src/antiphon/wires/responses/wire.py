@@ -75,7 +75,7 @@ class Responses:
         return WholeAnswer(answer.counted(), size)
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> "ResponsesWatch":
-        return ResponsesWatch(eager=envelope.document.get("background") is True)
+        return ResponsesWatch(self, eager=envelope.document.get("background") is True)
 
     def make_splitter(self) -> SSESplitter:
         return SSESplitter()

@@ -33,6 +33,14 @@ class StreamReader(Protocol):
 class StreamWriter(Protocol):
     """Writes one streamed answer; made for one request, because wires repeat parts of it."""
 
+    @property
+    def response(self) -> bytes:
+        """The response object that the stream ends with; ``b""`` on wires that have none."""
+
+    @property
+    def cuts(self) -> Sequence[int]:
+        """The lengths of the text deltas, on wires that can replay a kept answer as a stream."""
+
     def write(self, event: Event) -> bytes:
         """Return the frames for one event, ``b""`` where the wire has none for it.
 
@@ -41,6 +49,14 @@ class StreamWriter(Protocol):
 
     def fail(self, error: CallError) -> bytes:
         """Return the frames that admit a break at this point of the stream."""
+
+
+class PlainStreamWriter:
+    """Base of the writers of wires that have no response object and keep no answers."""
+
+    __slots__ = ()
+    response = b""
+    cuts: Sequence[int] = ()
 
 
 class Codec(Protocol):

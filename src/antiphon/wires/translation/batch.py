@@ -1,0 +1,65 @@
+"""The translator between two wires for operations that never stream: embeddings and counts of tokens.
+
+A target may take less at once than the caller gave. It is then asked several times, and its answers become one.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import structs
+
+from antiphon.types import BUCKETS, Target, Usage
+from antiphon.wires.table import get_caller_codec, get_provider_codec
+from antiphon.wires.translation.translator import EncodedRequest, refuse_large_integer
+from antiphon.wires.wire import Envelope, StreamTranslator, WholeAnswer, Wire, estimate_usage
+
+
+class BatchTranslator:
+    """See :class:`translation.translator.Translator`."""
+
+    __slots__ = (
+        "_caller_codec",
+        "_caller_wire",
+        "_envelope",
+        "_provider_codec",
+        "_request",
+        "operation",
+        "provider_wire",
+    )
+    verbatim = False
+
+    def __init__(self, caller_wire: Wire, provider_wire: Wire, envelope: Envelope, target: Target) -> None:
+        self.provider_wire = provider_wire
+        self.operation = provider_wire.operation
+        self._caller_wire = caller_wire
+        self._caller_codec = get_caller_codec(caller_wire.operation)
+        self._provider_codec = get_provider_codec(provider_wire.operation)
+        self._envelope = envelope
+        try:
+            self._request = self._caller_codec.read_request(envelope.document, target.model)
+        except OverflowError:
+            raise refuse_large_integer() from None
+
+    def encode_request(self, body: bytes, target: Target) -> EncodedRequest:
+        try:
+            written = self._provider_codec.write_request(self._request, target)
+        except OverflowError:
+            raise refuse_large_integer() from None
+        dropped = tuple(dict.fromkeys(name for each in written for name in each.dropped))
+        return EncodedRequest(tuple(each.body for each in written), dropped)
+
+    def decode_whole(self, bodies: Sequence[bytes]) -> tuple[WholeAnswer, bytes]:
+        usage = _add_usages([self.provider_wire.read_whole(body).usage for body in bodies])
+        reply = self._provider_codec.read_reply(bodies, self._request)
+        shown = usage or estimate_usage(self._caller_wire.count_input_bytes(self._envelope), 0)
+        return WholeAnswer(usage, 0), self._caller_codec.write_reply(reply, self._request, shown)
+
+    def start_stream(self, encoded: EncodedRequest) -> StreamTranslator:
+        raise NotImplementedError(f"{self.operation} does not stream")
+
+
+def _add_usages(usages: list[Usage | None]) -> Usage | None:
+    """Return the sum of what all answers counted, or ``None`` where one of them did not count."""
+    known = [usage for usage in usages if usage is not None]
+    if len(known) < len(usages):
+        return None
+    return structs.replace(known[0], **{name: sum(getattr(usage, name) for usage in known) for name in BUCKETS})
