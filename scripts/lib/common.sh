@@ -16,6 +16,17 @@ die() {
   exit 1
 }
 
+find_python() {
+  local candidate path
+  for candidate in python3 python3.14 python3.13 python3.12 python3.11 python; do
+    path=$(command -v "$candidate") || continue
+    "$path" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
+    printf '%s\n' "$path"
+    return 0
+  done
+  return 1
+}
+
 missing_packages() {
   local entry
   for entry in "${system_packages[@]}"; do

@@ -14,7 +14,7 @@ from antiphon.engine.call import Answer, Call
 from antiphon.longtail.environment import Environment, LongtailError, environment, install, roots
 from antiphon.runtime import Runtime
 from antiphon.types import Caller
-from apart import TOOLS, UNREACHABLE
+from environments import TOOLS, UNREACHABLE
 from longtail.far import Far
 
 SHARED = TOOLS / "longtail"

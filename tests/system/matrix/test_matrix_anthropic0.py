@@ -1,16 +1,14 @@
 """Anthropic's client of the generation before, 0.x, with ``x-api-key``, on targets of every wire."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from apart import packages
+from environments import make_environment
 from system.matrix.capabilities import ARGUMENTS, BUCKETS, COSTS
 
 PROGRAM = Path(__file__).with_name("anthropic0.py")
@@ -19,15 +17,9 @@ PROGRAM = Path(__file__).with_name("anthropic0.py")
 class Program:
     """The program on the old client, which stays for the whole session."""
 
-    def __init__(self, folder: Path) -> None:
-        self._process = subprocess.Popen(
-            # Without site packages: those of the tests have the new client.
-            [sys.executable, "-P", "-S", str(PROGRAM)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(folder)},
-        )
+    def __init__(self, python: Path) -> None:
+        command = [str(python), "-I", str(PROGRAM)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.version: str = self._line()
 
     def __call__(self, house: Any, program: str, model: str, text: str, key: str = "") -> Any:
@@ -47,7 +39,7 @@ class Program:
 
 @pytest.fixture(scope="session")
 def old() -> Iterator[Program]:
-    program = Program(packages("anthropic0"))
+    program = Program(make_environment("anthropic0"))
     yield program
     program.close()
 
