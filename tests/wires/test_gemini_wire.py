@@ -72,7 +72,7 @@ def test_wrong_types_name_the_field(body: bytes, param: str) -> None:
 
 @pytest.mark.parametrize("model", ["", "a\nb", "x" * 257])
 def test_the_path_must_name_a_model(model: str) -> None:
-    with pytest.raises(BadRequest, match="path must name a model"):
+    with pytest.raises(BadRequest, match="model in the path must be a name"):
         GENERATE.peek(request(), model, False)
 
 

@@ -11,6 +11,7 @@ from antiphon.wires import body as bodies
 from antiphon.wires.aws.eventstream import EventStreamSplitter, MessageReader
 from antiphon.wires.bedrock import errors, reply, usage
 from antiphon.wires.bedrock.events import Delta, decode
+from antiphon.wires.checks import check_model_name
 from antiphon.wires.translation.foreign_signatures import MARK, unpack
 from antiphon.wires.wire import EncodedBody, Envelope, PassthroughStream, WholeAnswer, Wire, count_text_bytes
 
@@ -132,9 +133,7 @@ class Converse:
 
 def check_model(model: str) -> None:
     """Raise :class:`BadRequest` where what stands in the path is no name of a model."""
-    if not model or len(model) > _MODEL_LIMIT or not model.isprintable():
-        problem = f"The model in the path must be a name of 1 to {_MODEL_LIMIT} printable characters."
-        raise BadRequest(problem, param="modelId")
+    check_model_name(model, _MODEL_LIMIT, place="The model in the path", param="modelId")
 
 
 class ConverseWatch(PassthroughStream):

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from antiphon.errors import BadRequest
 from antiphon.wires.gemini.fields import Content, FunctionCall, FunctionResponse, Part
-from antiphon.wires.gemini.jsontext import dump_text
 from antiphon.wires.gemini.media import read_inline, read_uri
 from antiphon.wires.gemini.signature import WIRE, unseal
+from antiphon.wires.json_text import encode_json_text
 from antiphon.wires.translation.neutral import Audio, File, Image, Message, Text, Thinking, ToolCall, ToolResult
 from antiphon.wires.translation.neutral import Part as NeutralPart
 
@@ -85,7 +85,7 @@ class Contents:
             self._calls += 1
             name = f"call_{self._calls}"
         self._waiting.setdefault(call.name, deque()).append(name)
-        return ToolCall(name, call.name, dump_text(call.args) if call.args else "{}", signature)
+        return ToolCall(name, call.name, encode_json_text(call.args) if call.args else "{}", signature)
 
     def _result(self, result: FunctionResponse, at: str) -> ToolResult:
         for name in _SHOWN:
@@ -115,8 +115,8 @@ def _answered(response: dict[str, Any] | None) -> tuple[str | None, bool]:
         return None, False
     if response.keys() == {"output"} or response.keys() == {"error"}:
         key, value = next(iter(response.items()))
-        return value if type(value) is str else dump_text(value), key == "error"
-    return dump_text(response), False
+        return value if type(value) is str else encode_json_text(value), key == "error"
+    return encode_json_text(response), False
 
 
 def _media(part: Any) -> Image | Audio | File:

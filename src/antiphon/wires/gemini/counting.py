@@ -7,9 +7,10 @@ import msgspec
 from antiphon.errors import BadAnswer, BadRequest
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
+from antiphon.wires.checks import DECODE_ERRORS
 from antiphon.wires.gemini import failure, fields
 from antiphon.wires.gemini.wire import Operation, generate_bytes, renamed
-from antiphon.wires.wire import EncodedBody, Envelope, StreamTranslator, WholeAnswer
+from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer
 
 _WRAPPERS = ("generateContentRequest", "generate_content_request")
 
@@ -58,14 +59,11 @@ class CountTokens(Operation):
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         try:
             counted = _decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except DECODE_ERRORS:
             counted = _Counted()
         if counted.error is not None or counted.total_tokens is None:
             raise BadAnswer(f"The provider did not count: {failure.read_error_message(body)}")
         return WholeAnswer(Usage(), 0)
-
-    def start_stream(self, envelope: Envelope, hides_usage: bool) -> StreamTranslator:
-        raise NotImplementedError("counting does not stream")
 
     def count_input_bytes(self, envelope: Envelope) -> int:
         """See :meth:`antiphon.wires.wire.Wire.count_input_bytes`."""

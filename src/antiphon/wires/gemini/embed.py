@@ -10,11 +10,12 @@ import msgspec
 from antiphon.errors import BadAnswer
 from antiphon.types import Target
 from antiphon.wires import body as bodies
+from antiphon.wires.checks import DECODE_ERRORS
 from antiphon.wires.gemini import failure, fields
 from antiphon.wires.gemini.shape import UNSET
 from antiphon.wires.gemini.usage import read as read_usage
 from antiphon.wires.gemini.wire import Operation, renamed
-from antiphon.wires.wire import EncodedBody, Envelope, StreamTranslator, WholeAnswer, count_text_bytes
+from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_text_bytes
 
 
 class EmbedOne(msgspec.Struct, rename="camel", frozen=True):
@@ -65,14 +66,11 @@ class Embed(Operation):
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         try:
             answer = _decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except DECODE_ERRORS:
             answer = _Answer(error=failure.read_error_message(body))
         if answer.error is not None or getattr(answer, self.holds) is UNSET:
             raise BadAnswer(f"The provider answered without `{self.holds}`: {failure.read_error_message(body)}")
         return WholeAnswer(None if answer.usage_metadata is UNSET else read_usage(bytes(answer.usage_metadata)), 0)
-
-    def start_stream(self, envelope: Envelope, hides_usage: bool) -> StreamTranslator:
-        raise NotImplementedError("embeddings do not stream")
 
     def count_input_bytes(self, envelope: Envelope) -> int:
         """See :meth:`antiphon.wires.wire.Wire.count_input_bytes`."""

@@ -12,9 +12,10 @@ import msgspec
 
 from antiphon.errors import BadAnswer, BadRequest
 from antiphon.types import Target, Usage
+from antiphon.wires.checks import DECODE_ERRORS
 from antiphon.wires.gemini import fields
 from antiphon.wires.gemini.embed import Embed, EmbedBatch, EmbedOne, documents, flat
-from antiphon.wires.gemini.jsontext import dump
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.embedding import MOST_INPUTS, EmbedRequest, Vector, counted, split, task_of
 
@@ -69,13 +70,13 @@ class EmbedCodec:
         return _read(Embed().requests(document), [document], model)
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
-        return [WrittenRequest(dump(each), request.extras) for each in _requests(request, target)]
+        return [WrittenRequest(encode_json(each), request.extras) for each in _requests(request, target)]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         return counted([_decoded(_decode_one, body).embedding.values for body in bodies], len(request.inputs))
 
     def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
-        return dump({"embedding": {"values": reply[0]}, **_usage(usage)})
+        return encode_json({"embedding": {"values": reply[0]}, **_usage(usage)})
 
 
 class EmbedBatchCodec(EmbedCodec):
@@ -87,15 +88,16 @@ class EmbedBatchCodec(EmbedCodec):
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
         named = [{"model": f"models/{request.model}", **each} for each in _requests(request, target)]
         batches = split(named, MOST_TOGETHER)
-        return [WrittenRequest(dump({"requests": batch}), request.extras) for batch in batches]
+        return [WrittenRequest(encode_json({"requests": batch}), request.extras) for batch in batches]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         found = [vector.values for body in bodies for vector in _decoded(_decode_many, body).embeddings]
         return counted(found, len(request.inputs))
 
     def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
-        vectors = b",".join(dump({"values": vector}) for vector in reply)  # each by itself, so that a thread can pause
-        return b'{"embeddings":[%b],%b' % (vectors, dump(_usage(usage))[1:])
+        # Each vector is encoded alone, so that the thread can give way between two of them.
+        vectors = b",".join(encode_json({"values": vector}) for vector in reply)
+        return b'{"embeddings":[%b],%b' % (vectors, encode_json(_usage(usage))[1:])
 
 
 def _read(requests: list[EmbedOne], given: list[dict[str, Any]], model: str) -> EmbedRequest:
@@ -143,7 +145,7 @@ def _requests(request: EmbedRequest, target: Target) -> list[Any]:
 def _decoded(decode: Callable[[bytes], Any], body: bytes) -> Any:
     try:
         return decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except DECODE_ERRORS:
         raise BadAnswer("The provider's answer holds no embeddings of this wire.") from None
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer, CallError
-from antiphon.wires.gemini.shape import excerpt
-from antiphon.wires.sse import frame_of
+from antiphon.wires.checks import DECODE_ERRORS, quote_body
 
 STATUS = {
     400: "INVALID_ARGUMENT",
@@ -56,20 +55,16 @@ def _details(error: CallError) -> list[dict[str, Any]]:
     return details
 
 
-def write_error_frame(error: CallError) -> bytes:
-    return frame_of(write_error_body(error))
-
-
 def read_error_message(body: bytes) -> str:
     """Return the message of a provider's error body, which may stand in a list of one, or an excerpt of the body."""
     try:
         document = _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return excerpt(body)
+    except DECODE_ERRORS:
+        return quote_body(body)
     if type(document) is list and document:
         document = document[0]
     error = document.get("error") if type(document) is dict else None
-    return message_of(error) if error else excerpt(body)
+    return message_of(error) if error else quote_body(body)
 
 
 def reported(error: Any) -> BadAnswer:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from antiphon.errors import BadRequest
+from antiphon.wires.checks import bad_request_from
 
 _OPAQUE = frozenset(
     ("args", "response", "parametersJsonSchema", "responseJsonSchema", "labels", "partMetadata", "default", "example",
@@ -169,21 +170,7 @@ def typed(document: Any, shape: type[Shape], at: str = "") -> Shape:
     try:
         return msgspec.convert(document, shape, strict=False)
     except msgspec.ValidationError as error:
-        raise _wrong(str(error), at) from None
-
-
-def _wrong(problem: str, at: str) -> BadRequest:
-    """Turn msgspec's ``Expected `str`, got `int` - at `$.contents[0].role``` into a message that names the field."""
-    reason, _, path = problem.partition(" - at ")
-    field = at + path.strip("`").removeprefix("$")
-    field = re.sub(r"\[\.\.\.\]", "[]", field).removeprefix(".")
-    if "missing required field" in reason:
-        missing = reason.rpartition("`")[0].rpartition("`")[2]
-        field = f"{field}.{missing}" if field else missing
-        return BadRequest(f"`{field}` is missing; this request needs it.", param=field)
-    if reason.startswith("`"):  # a rule of ours
-        return BadRequest(f"{reason}.", param=reason.split("`")[1])
-    return BadRequest(f"`{field}` has the wrong type: {reason[:1].lower()}{reason[1:]}.", param=field or None)
+        raise bad_request_from(str(error), at) from None
 
 
 def canonical(value: Any) -> Any:

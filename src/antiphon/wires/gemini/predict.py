@@ -9,10 +9,11 @@ import msgspec
 
 from antiphon.errors import BadAnswer
 from antiphon.types import Target, Usage
+from antiphon.wires.checks import DECODE_ERRORS
 from antiphon.wires.gemini import failure
 from antiphon.wires.gemini.embed import Embed
 from antiphon.wires.gemini.embed_codec import TASK_TYPES
-from antiphon.wires.gemini.jsontext import dump
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.embedding import EmbedRequest, Vector, counted, split
 from antiphon.wires.wire import WholeAnswer
@@ -68,7 +69,7 @@ class PredictCodec:
             body["parameters"] = {"outputDimensionality": request.dimensions}
         instances = [{"content": text, **kind} for text in request.texts(target)]
         batches = split(instances, 1 if _ALONE.match(request.model) else MOST_TOGETHER)
-        return [WrittenRequest(dump({"instances": batch, **body}), request.extras) for batch in batches]
+        return [WrittenRequest(encode_json({"instances": batch, **body}), request.extras) for batch in batches]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         return counted(
@@ -79,5 +80,5 @@ class PredictCodec:
 def _read(body: bytes) -> _Answer:
     try:
         return _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except DECODE_ERRORS:
         raise BadAnswer(f"The provider answered without `predictions`: {failure.read_error_message(body)}") from None

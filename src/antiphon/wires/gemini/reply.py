@@ -15,12 +15,12 @@ from antiphon.wires.gemini import failure
 from antiphon.wires.gemini import usage as usages
 from antiphon.wires.gemini.citations import read_citations, write_grounding
 from antiphon.wires.gemini.finish import read_finish, write_finish
-from antiphon.wires.gemini.jsontext import dump
 from antiphon.wires.gemini.logprobs import read_logprobs, write_logprobs
 from antiphon.wires.gemini.media import read_inline, read_uri, write_media
 from antiphon.wires.gemini.shape import Candidate, Part, arguments, blocked, read_answer
 from antiphon.wires.gemini.signature import WIRE, seal, unseal
 from antiphon.wires.gemini.wire import usage_of
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.media import text_of
 from antiphon.wires.translation.neutral import (
     Audio,
@@ -129,7 +129,7 @@ def write_reply(reply: Reply, request: Request) -> bytes:
         document["usageMetadata"] = usages.write(reply.usage)
     document["modelVersion"] = reply.model or request.model
     document["responseId"] = reply.id or new_id("gen")
-    return dump(document)
+    return encode_json(document)
 
 
 def _write_choice(choice: Choice) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from typing import Any
 
 from antiphon.errors import BadRequest
 from antiphon.types import Target
-from antiphon.wires.gemini.jsontext import dump
 from antiphon.wires.gemini.schema import write_schema
 from antiphon.wires.gemini.signature import WIRE
 from antiphon.wires.gemini.turns import Turns
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.dropped_annotations import marks
 from antiphon.wires.translation.neutral import Format, Reasoning, Request, Tool, ToolChoice
@@ -54,7 +54,7 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
     if tier := _TIERS.get(request.service_tier):
         body["serviceTier"] = tier
     _extras(request, body, dropped)
-    return WrittenRequest(dump(body), tuple(dropped))
+    return WrittenRequest(encode_json(body), tuple(dropped))
 
 
 def _unsupported(request: Request) -> dict[str, None]:

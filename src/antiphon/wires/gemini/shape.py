@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer
+from antiphon.wires.checks import DECODE_ERRORS, bad_answer_from
 
 UNSET = msgspec.UNSET
 
@@ -101,8 +102,8 @@ def read_answer(data: bytes) -> Answer:
     """Decode an answer or a chunk; raises :class:`~antiphon.errors.BadAnswer` for anything else."""
     try:
         return _decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise BadAnswer(f"The provider's answer is not valid JSON of this wire: {excerpt(data)}") from None
+    except DECODE_ERRORS:
+        raise bad_answer_from(data) from None
 
 
 def arguments(call: FunctionCall) -> str:
@@ -129,8 +130,3 @@ def blocked(answer: Answer) -> str | None:
     if feedback is None or answer.candidates or feedback.block_reason in (None, "BLOCKED_REASON_UNSPECIFIED"):
         return None
     return feedback.block_reason
-
-
-def excerpt(body: bytes) -> str:
-    text = body[:200].decode("utf-8", "replace")
-    return repr(text) + ("…" if len(body) > 200 else "")

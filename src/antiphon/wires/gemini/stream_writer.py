@@ -15,9 +15,10 @@ from antiphon.wires.gemini import failure
 from antiphon.wires.gemini import usage as usages
 from antiphon.wires.gemini.citations import write_grounding
 from antiphon.wires.gemini.finish import write_finish
-from antiphon.wires.gemini.jsontext import dump
 from antiphon.wires.gemini.logprobs import write_logprobs
 from antiphon.wires.gemini.reply import PAUSED, holds_object, told, write_call, write_shown, write_thinking
+from antiphon.wires.json_text import encode_json
+from antiphon.wires.sse import frame_of
 from antiphon.wires.translation.codec import PlainStreamWriter
 from antiphon.wires.translation.neutral import (
     Annotation,
@@ -84,7 +85,7 @@ class GeminiWriter(PlainStreamWriter):
     def fail(self, error: CallError) -> bytes:
         """See :meth:`translation.codec.StreamWriter.fail`."""
         self._over = True
-        return failure.write_error_frame(error)
+        return frame_of(failure.write_error_body(error))
 
     def _start(self, event: Start) -> bytes:
         self._name, self._model = event.id or new_id("gen"), event.model or self._model
@@ -112,7 +113,7 @@ class GeminiWriter(PlainStreamWriter):
         block.pieces.append(text)
         choice.written += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         if event.logprobs:
-            end = _MIDDLE + b',"logprobsResult":' + dump(write_logprobs(event.logprobs)) + end[len(_MIDDLE) :]
+            end = _MIDDLE + b',"logprobsResult":' + encode_json(write_logprobs(event.logprobs)) + end[len(_MIDDLE) :]
         return b"%b%b}%b" % (_TEXT, _encode(text), end)
 
     def _marked(self, event: Annotation) -> bytes:
@@ -169,7 +170,7 @@ class GeminiWriter(PlainStreamWriter):
         if self._usage is not None:
             document["usageMetadata"] = usages.write(self._usage)
         document |= {"modelVersion": self._model, "responseId": self._name}
-        return b"data: " + dump(document) + b"\n\n"
+        return b"data: " + encode_json(document) + b"\n\n"
 
     def _last(self, index: int, choice: _Choice) -> dict[str, Any]:
         reason = choice.finish.reason if choice.finish else "stop"
@@ -194,11 +195,11 @@ class GeminiWriter(PlainStreamWriter):
         return choice
 
     def _part(self, index: int, part: dict[str, Any]) -> bytes:
-        return _HEAD + dump(part) + (self._ends.get(index) or self._end(index))
+        return _HEAD + encode_json(part) + (self._ends.get(index) or self._end(index))
 
     def _end(self, index: int) -> bytes:
         """What every chunk of a choice ends with, made once."""
-        rest = dump({"modelVersion": self._model, "responseId": self._name})[1:]
+        rest = encode_json({"modelVersion": self._model, "responseId": self._name})[1:]
         end = self._ends[index] = b'%b,"index":%d}],%b\n\n' % (_MIDDLE, index, rest)
         return end
 

@@ -4,15 +4,17 @@ from typing import Any
 
 import msgspec
 
-from antiphon.errors import BadAnswer, BadRequest, CallError
+from antiphon.errors import BadAnswer, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
+from antiphon.wires.base import BaseWire
+from antiphon.wires.checks import check_model_name
 from antiphon.wires.gemini import failure, fields
 from antiphon.wires.gemini import usage as usages
-from antiphon.wires.gemini.jsontext import dump
 from antiphon.wires.gemini.shape import UNSET, Answer, Candidate, Part, blocked, read_answer
 from antiphon.wires.gemini.signature import SEALED, unsealed
-from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.json_text import encode_json
+from antiphon.wires.sse import data_of
 from antiphon.wires.wire import (
     EncodedBody,
     Envelope,
@@ -23,31 +25,21 @@ from antiphon.wires.wire import (
     estimate_usage,
 )
 
-_MODEL_LIMIT = 256
 _UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED")
 
 
-class Operation:
+class Operation(BaseWire):
     """What this wire's operations share; the model stands in the path, so the route hands it to :meth:`peek`."""
 
-    operation: str
     streams = False
-    end_frame = b""
-    stream_type = "text/event-stream"
     heartbeat = b"\n"
     """What fills silence: the official client reads a comment as a broken answer, and an empty line as nothing."""
-    idling: tuple[bytes, ...] = (b":",)
-    forwards: frozenset[bytes] = frozenset()
-    requires: tuple[tuple[bytes, bytes], ...] = ()
-    shows: tuple[bytes, ...] = (b"x-gemini-",)
-    request_id = b"x-request-id"
+    shows = (b"x-gemini-",)
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`; ``model`` and ``stream`` are what the path says."""
         document = bodies.check(body)
-        if not model or len(model) > _MODEL_LIMIT or not model.isprintable():
-            problem = f"The path must name a model with 1 to {_MODEL_LIMIT} printable characters."
-            raise BadRequest(problem, param="model")
+        check_model_name(model, place="The model in the path")
         choices = self.check(body, document)
         return Envelope(model, bool(stream) and self.streams, True, choices, document)
 
@@ -59,17 +51,8 @@ class Operation:
         """See :meth:`antiphon.wires.wire.Wire.encode`: a body may name the model again, which must agree."""
         return EncodedBody(renamed(body, envelope.document, target))
 
-    def make_splitter(self) -> SSESplitter:
-        return SSESplitter()
-
-    def list_error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
-        return []
-
     def write_error_body(self, error: CallError) -> bytes:
         return failure.write_error_body(error)
-
-    def write_error_frame(self, error: CallError) -> bytes:
-        return failure.write_error_frame(error)
 
     def read_error_message(self, body: bytes) -> str:
         return failure.read_error_message(body)
@@ -89,7 +72,7 @@ class Generate(Operation):
         """See :meth:`antiphon.wires.wire.Wire.encode`: what we sealed for another wire does not reach this one's."""
         body = renamed(body, envelope.document, target)
         if SEALED in body:
-            body = bodies.replace(body, "contents", dump(unsealed(envelope.document["contents"])))
+            body = bodies.replace(body, "contents", encode_json(unsealed(envelope.document["contents"])))
         return EncodedBody(body)
 
     def read_whole(self, body: bytes) -> WholeAnswer:
@@ -183,7 +166,7 @@ def generate_bytes(document: dict[str, Any]) -> int:
     total = _contents_bytes(document.get("contents"))
     total += _contents_bytes(document.get("systemInstruction") or document.get("system_instruction"))
     tools = document.get("tools")
-    return total + (len(dump(tools)) if tools else 0)
+    return total + (len(encode_json(tools)) if tools else 0)
 
 
 def _contents_bytes(contents: Any) -> int:
@@ -194,7 +177,7 @@ def _contents_bytes(contents: Any) -> int:
     if "parts" in contents:
         return _contents_bytes(contents["parts"])
     return count_text_bytes(contents.get("text")) + sum(
-        len(dump(value)) for key, value in contents.items() if key.lower().startswith("function")
+        len(encode_json(value)) for key, value in contents.items() if key.lower().startswith("function")
     )
 
 

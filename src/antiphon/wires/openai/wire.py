@@ -10,9 +10,11 @@ import msgspec
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
+from antiphon.wires.base import BaseWire
+from antiphon.wires.checks import DECODE_ERRORS, bad_answer_from, bad_request_from, check_model_name, quote_body
 from antiphon.wires.openai import usage as usages
 from antiphon.wires.openai.own import without_carried
-from antiphon.wires.sse import SSESplitter, comment, data_of, frame_of
+from antiphon.wires.sse import data_of
 from antiphon.wires.wire import (
     EncodedBody,
     Envelope,
@@ -25,7 +27,6 @@ from antiphon.wires.wire import (
 
 _UNSET = msgspec.UNSET
 _NULL_USAGE = b',"usage":null'
-_MODEL_LIMIT = 256
 
 
 class _Message(msgspec.Struct):
@@ -117,23 +118,15 @@ class _Whole(_Answer):
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_whole = msgspec.json.Decoder(_Whole).decode
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-class OpenAI:
+class OpenAI(BaseWire):
     """What the three operations share; a subclass says what its request is and what an answer must hold."""
 
-    operation: str
     request: type[Any]
     holds = "choices"
     end_frame = b"data: [DONE]\n\n"
-    stream_type = "text/event-stream"
-    heartbeat = comment(b"keep-alive")
-    idling: tuple[bytes, ...] = (b":",)
-    forwards: frozenset[bytes] = frozenset()
-    requires: tuple[tuple[bytes, bytes], ...] = ()
     shows: tuple[bytes, ...] = (b"x-request-id", b"x-ratelimit-", b"openai-processing-ms", b"openai-version")
-    request_id = b"x-request-id"
 
     def __init__(self) -> None:
         self._decode = msgspec.json.Decoder(self.request).decode
@@ -144,11 +137,9 @@ class OpenAI:
         try:
             request = self._decode(body)
         except msgspec.ValidationError as error:
-            raise _wrong_type(str(error)) from None
+            raise bad_request_from(str(error)) from None
         model = request.model
-        if not model or len(model) > _MODEL_LIMIT or not model.isprintable():
-            problem = f"`model` must be a name of 1 to {_MODEL_LIMIT} printable characters."
-            raise BadRequest(problem, param="model")
+        check_model_name(model)
         self.check(request)
         streamed, options, choices = self.streaming(request)
         return Envelope(model, streamed, bool(options and options.get("include_usage")), choices, document)
@@ -176,27 +167,15 @@ class OpenAI:
         if (problem := _problem(answer)) is not None:
             raise _reported(problem, answer)
         if getattr(answer, self.holds) is None:
-            raise BadAnswer(f"The provider answered without `{self.holds}`: {_excerpt(body)}")
+            raise BadAnswer(f"The provider answered without `{self.holds}`: {quote_body(body)}")
         output = sum(_output_bytes(choice) for choice in answer.choices or ())
         return WholeAnswer(_usage_of(answer, answer.service_tier), output)
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> "StreamWatch":
         return StreamWatch(self, envelope.choices, hides_usage)
 
-    def make_splitter(self) -> SSESplitter:
-        return SSESplitter()
-
-    def count_input_bytes(self, envelope: Envelope) -> int:
-        raise NotImplementedError
-
-    def list_error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
-        return []
-
     def write_error_body(self, error: CallError) -> bytes:
         return error_object(error)
-
-    def write_error_frame(self, error: CallError) -> bytes:
-        return frame_of(self.write_error_body(error))
 
     def read_error_message(self, body: bytes) -> str:
         """Return the message of a provider's error body, or an excerpt of it."""
@@ -204,7 +183,7 @@ class OpenAI:
             problem = _problem(_read(body))
         except BadAnswer:
             problem = None
-        return problem or _excerpt(body)
+        return problem or quote_body(body)
 
 
 class Chat(OpenAI):
@@ -315,19 +294,15 @@ class StreamWatch(PassthroughStream):
 def _read(data: bytes) -> _Answer:
     try:
         return _decode_answer(data)
-    except _UNREADABLE:
-        raise _unreadable(data) from None
+    except DECODE_ERRORS:
+        raise bad_answer_from(data) from None
 
 
 def _read_whole(data: bytes) -> _Whole:
     try:
         return _decode_whole(data)
-    except _UNREADABLE:
-        raise _unreadable(data) from None
-
-
-def _unreadable(data: bytes) -> BadAnswer:
-    return BadAnswer(f"The provider's answer is not valid JSON of this wire: {_excerpt(data)}")
+    except DECODE_ERRORS:
+        raise bad_answer_from(data) from None
 
 
 def _problem(answer: _Answer) -> str | None:
@@ -388,19 +363,3 @@ def _texts_bytes(value: Any) -> int:
     if type(value) is list:
         return sum(_texts_bytes(item) for item in value)
     return 4 if type(value) is int else count_text_bytes(value)
-
-
-def _wrong_type(problem: str) -> BadRequest:
-    """Turn msgspec's ``Expected `str`, got `int` - at `$.model``` into a message that names the field."""
-    reason, _, path = problem.partition(" - at ")
-    field = path.strip("`").removeprefix("$").removeprefix(".")
-    if "missing required field" in reason:
-        missing = reason.rpartition("`")[0].rpartition("`")[2]
-        field = f"{field}.{missing}" if field else missing
-        return BadRequest(f"`{field}` is missing; this request needs it.", param=field)
-    return BadRequest(f"`{field}` has the wrong type: {reason[:1].lower()}{reason[1:]}.", param=field)
-
-
-def _excerpt(body: bytes) -> str:
-    text = body[:200].decode("utf-8", "replace")
-    return repr(text) + ("…" if len(body) > 200 else "")

@@ -10,6 +10,7 @@ from antiphon.catalog.operations import OPERATIONS, Operation
 from antiphon.errors import BadAnswer, BadRequest
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
+from antiphon.wires.checks import check_model_name
 from antiphon.wires.openai.wire import OpenAI
 from antiphon.wires.operations import usage as usages
 from antiphon.wires.sse import data_of
@@ -65,9 +66,7 @@ class Plain(OpenAI):
         """Return the envelope of a call for ``model``; raises :class:`BadRequest` where that is no name."""
         if not model:
             raise BadRequest(f"`model` is missing; {self.operation} needs it.", param="model")
-        if len(model) > MODEL_LIMIT or not model.isprintable():
-            problem = f"`model` must be a name of 1 to {MODEL_LIMIT} printable characters."
-            raise BadRequest(problem, param="model")
+        check_model_name(model)
         return Envelope(model, stream, False, 1, document or {})
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
@@ -94,9 +93,6 @@ class Plain(OpenAI):
     def asked(self, envelope: Envelope) -> Usage | None:
         """Return what a request alone says will be used, or ``None``."""
         return usages.asked(self._row, envelope.document)
-
-
-MODEL_LIMIT = 256
 
 
 @cache

@@ -1,0 +1,33 @@
+"""The base of every wire: careful defaults for what :class:`antiphon.wires.wire.Wire` declares."""
+
+from antiphon.errors import CallError
+from antiphon.wires.sse import SSESplitter, comment, frame_of
+from antiphon.wires.wire import Envelope, Splitter, StreamTranslator, Wire
+
+
+class BaseWire(Wire):
+    """A wire of server-sent events that forwards no header of a caller, shows none of a provider's and never streams.
+
+    A subclass names its ``operation``, reads and writes bodies, and overrides the defaults that do not hold for it.
+    """
+
+    end_frame = b""
+    stream_type = "text/event-stream"
+    heartbeat = comment(b"keep-alive")
+    idling: tuple[bytes, ...] = (b":",)
+    forwards: frozenset[bytes] = frozenset()
+    requires: tuple[tuple[bytes, bytes], ...] = ()
+    shows: tuple[bytes, ...] = ()
+    request_id = b"x-request-id"
+
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> StreamTranslator:
+        raise NotImplementedError(f"{self.operation} does not stream")
+
+    def make_splitter(self) -> Splitter:
+        return SSESplitter()
+
+    def list_error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
+        return []
+
+    def write_error_frame(self, error: CallError) -> bytes:
+        return frame_of(self.write_error_body(error))
