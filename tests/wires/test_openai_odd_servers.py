@@ -8,7 +8,7 @@ import pytest
 from antiphon.errors import BadAnswer
 from antiphon.wires.openai import Chat
 from antiphon.wires.openai.codec import OpenAICodec
-from antiphon.wires.openai.wire import StreamWatch
+from antiphon.wires.openai.passthrough import ChatStream
 from antiphon.wires.translation.neutral import BlockStart, Delta, Event, Finish, StreamError, Text, Thinking, ToolCall
 
 DONE = b"data: [DONE]\n\n"
@@ -51,7 +51,7 @@ def test_a_finish_reason_that_is_empty_is_none() -> None:
     frames = frame({"content": "Hel"}, ""), frame({"content": "lo"}, ""), frame({}, "stop")
     found = events(*frames, DONE)
     assert (text(found), finishes(found)) == ("Hello", ["stop"])
-    watch = StreamWatch(Chat(), 1, False)
+    watch = ChatStream(Chat(), 1, False)
     for each in frames[:2]:
         watch.feed(each)
     assert not watch.complete
@@ -99,7 +99,7 @@ def test_nulls_everywhere() -> None:
     delta = {"role": "assistant", "content": None, "tool_calls": None, "refusal": None}
     frames = frame(delta, None, None, id=None, model=None, usage=None), frame({"content": "Hello"}, "stop", None), DONE
     assert text(events(*frames)) == "Hello"
-    watch = StreamWatch(Chat(), 1, False)
+    watch = ChatStream(Chat(), 1, False)
     assert [watch.feed(each) for each in frames] == list(frames)
     assert watch.complete
 
@@ -113,7 +113,7 @@ def test_an_end_marker_without_a_finish_reason() -> None:
 def test_an_error_tells_its_status_by_its_code(code: Any, status: int) -> None:
     error = b"data: " + json.dumps({"error": {"message": "No.", "code": code}}).encode() + b"\n\n"
     assert events(error) == [StreamError("No.", status)]
-    watch = StreamWatch(Chat(), 1, False)
+    watch = ChatStream(Chat(), 1, False)
     watch.feed(error)
     assert watch.error is not None
     assert watch.error.status == (status or 502)

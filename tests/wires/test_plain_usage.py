@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
-from antiphon.wires.operations import plain_wire
+from antiphon.wires.operations import get_operation_wire
 
 DRAWN = {
     "input_tokens": 50,
@@ -56,7 +56,7 @@ INVOICES: dict[str, tuple[str, dict[str, Any], Usage | None]] = {
 
 @pytest.mark.parametrize(("operation", "told", "expected"), INVOICES.values(), ids=INVOICES)
 def test_invoices(operation: str, told: dict[str, Any], expected: Usage | None) -> None:
-    assert plain_wire(operation).read_whole(json.dumps(told).encode()).usage == expected
+    assert get_operation_wire(operation).read_whole(json.dumps(told).encode()).usage == expected
 
 
 @pytest.mark.parametrize(
@@ -77,15 +77,17 @@ def test_invoices(operation: str, told: dict[str, Any], expected: Usage | None) 
     ],
 )
 def test_what_cannot_be_is_unknown(operation: str, told: bytes) -> None:
-    assert plain_wire(operation).read_whole(told).usage is None
+    assert get_operation_wire(operation).read_whole(told).usage is None
 
 
 def test_speech_is_counted_by_what_is_read() -> None:
-    wire = plain_wire("speech")
-    assert wire.asked(wire.peek('{"model":"m","input":"grüß 😀"}'.encode())) == Usage(characters=6, estimated=True)
-    assert wire.asked(wire.peek(b'{"model":"m","input":["no text"]}')) is None
-    other = plain_wire("images")
-    assert other.asked(other.peek(b'{"model":"m","prompt":"x","input":"y"}')) is None
+    wire = get_operation_wire("speech")
+    assert wire.estimate_request_usage(wire.peek('{"model":"m","input":"grüß 😀"}'.encode())) == Usage(
+        characters=6, estimated=True
+    )
+    assert wire.estimate_request_usage(wire.peek(b'{"model":"m","input":["no text"]}')) is None
+    other = get_operation_wire("images")
+    assert other.estimate_request_usage(other.peek(b'{"model":"m","prompt":"x","input":"y"}')) is None
 
 
 NUMBERS = st.one_of(st.integers(-5, 10**12), st.floats(allow_nan=False), st.none(), st.text(max_size=3), st.booleans())
@@ -106,7 +108,7 @@ ANSWERS = st.fixed_dictionaries(
 @given(st.sampled_from(["images", "rerank", "speech", "transcriptions", "moderations"]), ANSWERS)
 def test_any_answer_is_used_for_something_possible_or_unknown(operation: str, told: dict[str, Any]) -> None:
     try:
-        used = plain_wire(operation).read_whole(json.dumps(told).encode()).usage
+        used = get_operation_wire(operation).read_whole(json.dumps(told).encode()).usage
     except BadAnswer:
         return
     if used is not None:

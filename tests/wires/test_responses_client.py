@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from antiphon.errors import BadRequest, NotFound, Truncated
 from antiphon.types import Usage
-from antiphon.wires.responses import Responses, ResponsesCodec, Thread, Turn
-from antiphon.wires.responses import thread as threads
+from antiphon.wires.responses import History, Responses, ResponsesCodec, Turn
+from antiphon.wires.responses import history as histories
 from antiphon.wires.translation.neutral import (
     Annotation,
     BlockStart,
@@ -65,14 +65,14 @@ class Gateway(ThreadingHTTPServer):
         self.seen: list[Request] = []
         self.stored: dict[str, bytes] = {}
 
-    def thread(self, response_id: str) -> Thread:
+    def thread(self, response_id: str) -> History:
         turns: list[Turn] = []
         while response_id:
             if response_id not in self.stored:
-                raise threads.unknown_previous(response_id)
+                raise histories.make_previous_not_found(response_id)
             turns.insert(0, Turn.decode(self.stored[response_id]))
             response_id = turns[0].previous
-        return Thread(turns)
+        return History(turns)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -101,8 +101,8 @@ class Handler(BaseHTTPRequestHandler):
         frames = [writer.write(event) for event in cut]
         if len(cut) < len(events):
             frames.append(writer.fail(Truncated("The provider ended its answer early.")))
-        elif threads.stores(document):
-            turn = thread.turn(document, writer.response)
+        elif histories.may_store(document):
+            turn = thread.make_turn(document, writer.response)
             server.stored[turn.id] = turn.encode()
         if envelope.stream:
             self.read_whole(b"".join(frames), 200, "text/event-stream")
@@ -113,19 +113,19 @@ class Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         response_id, _, listing = path.removeprefix("/v1/responses/").partition("/")
         if response_id not in self.server.stored:
-            error: NotFound = threads.unknown(response_id)
+            error: NotFound = histories.make_response_not_found(response_id)
             self.read_whole(WIRE.write_error_body(error), error.status)
         elif listing:
             options: dict[str, Any] = dict(pair.split("=") for pair in query.split("&") if pair)
             options |= {"limit": int(options["limit"])} if "limit" in options else {}
-            self.read_whole(self.server.thread(response_id).page(**options))
+            self.read_whole(self.server.thread(response_id).write_page(**options))
         else:
             self.read_whole(json.dumps(Turn.decode(self.server.stored[response_id]).response).encode())
 
     def do_DELETE(self) -> None:
         response_id = self.path.removeprefix("/v1/responses/")
         del self.server.stored[response_id]
-        self.read_whole(threads.deleted(response_id))
+        self.read_whole(histories.write_deletion(response_id))
 
     def read_whole(self, body: bytes, status: int = 200, kind: str = "application/json") -> None:
         self.send_response(status)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from antiphon.errors import BadAnswer, Truncated
 from antiphon.types import Usage
 from antiphon.wires.responses import ResponsesCodec
-from antiphon.wires.responses.draft import Draft, abandoned
-from antiphon.wires.responses.retold import retold
+from antiphon.wires.responses.background_draft import BackgroundDraft, mark_abandoned
+from antiphon.wires.responses.replay import replay_events
 from antiphon.wires.sse import SSESplitter, data_of
 from antiphon.wires.translation.neutral import (
     BlockStart,
@@ -48,14 +48,14 @@ def decoded(frames: list[bytes]) -> list[dict[str, Any]]:
     return [json.loads(data_of(frame) or b"") for frame in frames]
 
 
-def drafted(frames: list[bytes]) -> Draft:
-    draft = Draft(DOCUMENT, "m")
+def drafted(frames: list[bytes]) -> BackgroundDraft:
+    draft = BackgroundDraft(DOCUMENT, "m")
     for frame in frames:
         draft.take(frame)
     return draft
 
 
-def check(draft: Draft) -> list[dict[str, Any]]:
+def check(draft: BackgroundDraft) -> list[dict[str, Any]]:
     """What holds of any draft that has ended; return its events."""
     assert draft.ended
     events = decoded(draft.frames)
@@ -63,7 +63,7 @@ def check(draft: Draft) -> list[dict[str, Any]]:
     assert {event["response"]["id"] for event in events if "response" in event} == {draft.id}
     assert events[-1]["response"] == json.loads(draft.encode())
     assert all(event["response"]["background"] for event in events if "response" in event)
-    again = decoded(retold(draft.response, draft.cuts, end=draft.end))
+    again = decoded(replay_events(draft.response, draft.cuts, end=draft.end))
     assert again[-1] == events[-1]
     if draft.response["status"] == "failed":
         assert again[-2] == events[-2]
@@ -77,7 +77,7 @@ def test_what_comes_is_told_under_its_own_id(blocks: Any) -> None:
     events = check(draft)
     assert [event["type"] for event in events] == [event["type"] for event in decoded(frames)]
     assert draft.response["status"] == "completed"
-    assert decoded(retold(draft.response, draft.cuts, end=draft.end))[2:] == events[2:]
+    assert decoded(replay_events(draft.response, draft.cuts, end=draft.end))[2:] == events[2:]
 
 
 @given(BLOCKS, st.integers(0, 40), st.booleans())
@@ -101,15 +101,15 @@ def test_it_ends_anywhere(blocks: Any, cut: int, cancelled: bool) -> None:
 @given(BLOCKS)
 def test_a_whole_answer(blocks: Any) -> None:
     answer = decoded(frames_of(blocks))[-1]["response"]
-    draft = Draft(DOCUMENT, "m")
-    draft.whole(json.dumps(answer).encode())
+    draft = BackgroundDraft(DOCUMENT, "m")
+    draft.take_whole(json.dumps(answer).encode())
     assert check(draft)[-1]["response"]["output"] == answer["output"]
 
 
 @given(BLOCKS, st.integers(0, 40), st.integers(-1, 60))
 def test_followers_begin_after_what_they_have(blocks: Any, cut: int, after: int) -> None:
     draft = drafted(frames_of(blocks)[:cut])
-    start = draft.after(after)
+    start = draft.get_index_after(after)
     assert all(number <= after for number in draft.numbers[:start])
     assert all(number > after for number in draft.numbers[start:])
 
@@ -126,7 +126,7 @@ ODD = st.fixed_dictionaries(
 @settings(max_examples=200)
 @given(st.lists(ODD, max_size=6))
 def test_any_events_are_taken_or_refused(events: list[dict[str, Any]]) -> None:
-    draft = Draft(DOCUMENT, "m")
+    draft = BackgroundDraft(DOCUMENT, "m")
     try:
         for event in events:
             draft.take(b"data: %b\n\n" % json.dumps(event).encode())
@@ -134,11 +134,11 @@ def test_any_events_are_taken_or_refused(events: list[dict[str, Any]]) -> None:
         pass
     draft.fail(Truncated("Cut."))
     assert draft.ended
-    assert retold(draft.response, draft.cuts, end=draft.end)
+    assert replay_events(draft.response, draft.cuts, end=draft.end)
     assert json.loads(draft.encode())["id"] == draft.id
 
 
 @pytest.mark.parametrize("status", ["queued", "in_progress"])
 def test_what_nobody_makes_any_more_has_failed(status: str) -> None:
-    told = abandoned({"id": "resp_1", "status": status, "output": []})
+    told = mark_abandoned({"id": "resp_1", "status": status, "output": []})
     assert (told["status"], told["error"]["code"], told["id"]) == ("failed", "server_error", "resp_1")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
 from antiphon.wires.responses import ResponsesCodec
-from antiphon.wires.responses.fields import Fields
-from antiphon.wires.responses.seal import CallMark, seal, seal_mark
+from antiphon.wires.responses.encrypted_content import CallMark, seal, seal_mark
+from antiphon.wires.responses.types import Fields
 from antiphon.wires.translation.neutral import (
     Audio,
     Choice,

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from antiphon.types import Usage
 from antiphon.wires.responses import ResponsesCodec
-from antiphon.wires.responses.retold import retold
+from antiphon.wires.responses.replay import replay_events
 from antiphon.wires.sse import SSESplitter, data_of
 from antiphon.wires.translation.neutral import (
     Annotation,
@@ -70,7 +70,7 @@ def test_it_is_the_stream_that_it_was(blocks: Any, reason: Any, custom: bool) ->
     echo: dict[str, Any] = {"tools": [{"type": "custom", "name": "f"}]} if custom else {}
     writer = CODEC.make_writer(Request(model="m", messages=(), echo=echo))
     first = SSESplitter().feed(b"".join(writer.write(event) for event in events(blocks, reason)))
-    assert decoded(retold(json.loads(writer.response), writer.cuts)) == decoded(first)
+    assert decoded(replay_events(json.loads(writer.response), writer.cuts)) == decoded(first)
 
 
 @given(BLOCKS, st.integers(-1, 30))
@@ -78,11 +78,11 @@ def test_from_anywhere_and_without_cuts(blocks: Any, after: int) -> None:
     writer = CODEC.make_writer(Request(model="m", messages=()))
     for event in events(blocks):
         writer.write(event)
-    whole = decoded(retold(json.loads(writer.response)))
+    whole = decoded(replay_events(json.loads(writer.response)))
     assert [event["sequence_number"] for event in whole] == list(range(len(whole)))
     for event in whole:
         EVENTS.validate_python(event)
-    assert decoded(retold(json.loads(writer.response), after=after)) == whole[after + 1 :]
+    assert decoded(replay_events(json.loads(writer.response), after=after)) == whole[after + 1 :]
     text = "".join(event["delta"] for event in whole if event["type"] == "response.output_text.delta")
     parts = [part for item in whole[-1]["response"]["output"] for part in item.get("content") or ()]
     assert text == "".join(part.get("text") or "" for part in parts)
@@ -100,7 +100,7 @@ def test_from_anywhere_and_without_cuts(blocks: Any, after: int) -> None:
 def test_how_it_ended(status: str, last: list[str]) -> None:
     error = {"code": "server_error", "message": "no"} if status == "failed" else None
     response = {"id": "resp_1", "status": status, "output": [], "error": error, "background": True}
-    told = decoded(retold(response))
+    told = decoded(replay_events(response))
     assert [event["type"] for event in told] == ["response.created", "response.in_progress", *last]
     assert [event["response"]["status"] for event in told[:2]] == ["queued", "in_progress"]
     assert told[-1]["response"] == response
@@ -112,7 +112,7 @@ def test_items_of_other_kinds_and_cuts_of_another_response() -> None:
     text = {"type": "output_text", "text": "Hello", "annotations": []}
     said = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [text]}
     thought = {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm"}]}
-    told = decoded(retold({"id": "resp_1", "status": "completed", "output": [search, thought, said]}, [1, 9, 2]))
+    told = decoded(replay_events({"id": "resp_1", "status": "completed", "output": [search, thought, said]}, [1, 9, 2]))
     assert [event["delta"] for event in told if "delta" in event] == ["H", "m", "Hello"]
     assert [event["item"]["type"] for event in told if event["type"] == "response.output_item.done"] == [
         "web_search_call",

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from antiphon.errors import BadRequest
-from antiphon.wires.responses import ResponsesCodec, Thread, Turn
-from antiphon.wires.responses.thread import deleted, stores, unknown
+from antiphon.wires.responses import History, ResponsesCodec, Turn
+from antiphon.wires.responses.history import make_response_not_found, may_store, write_deletion
 
 CODEC = ResponsesCodec()
 
@@ -22,10 +22,10 @@ def said(item_id: str, text: str) -> dict[str, Any]:
 
 
 def conversation() -> list[Turn]:
-    first = Thread().turn({"input": "One"}, answer("resp_1", said("msg_a", "Uno")))
+    first = History().make_turn({"input": "One"}, answer("resp_1", said("msg_a", "Uno")))
     call = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}"}
     document = {"input": [{"role": "assistant", "content": "x"}], "previous_response_id": "resp_1"}
-    second = Thread([first]).turn(document, answer("resp_2", call))
+    second = History([first]).make_turn(document, answer("resp_2", call))
     return [first, second]
 
 
@@ -44,7 +44,7 @@ def test_stored_items_have_a_type_an_id_and_listed_content() -> None:
     assert item == {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "One"}]}
     assert second.input[0]["content"] == [{"type": "output_text", "text": "x"}]
     result = {"type": "function_call_output", "call_id": "c1", "output": "y", "big": 2**70}
-    third = Thread(conversation()).turn({"input": [result]}, answer("resp_3"))
+    third = History(conversation()).make_turn({"input": [result]}, answer("resp_3"))
     assert third.input[0]["id"].startswith("fco_")
     assert Turn.decode(third.encode()).input[0]["big"] == 2**70
 
@@ -56,41 +56,41 @@ def test_join() -> None:
         "previous_response_id": "resp_2",
         "instructions": "New.",
     }
-    joined = Thread(conversation()).join(document)
+    joined = History(conversation()).join(document)
     assert document["previous_response_id"] == "resp_2"
     assert "previous_response_id" not in joined
     request = CODEC.read_request(joined, "m", False)
     assert [message.role for message in request.messages] == ["user", "assistant", "user"]
     assert request.echo["previous_response_id"] == "resp_2"
     assert request.system[0].text == "New."
-    assert Thread().join({"model": "m", "input": "Hi"})["input"] == [
+    assert History().join({"model": "m", "input": "Hi"})["input"] == [
         {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
     ]
 
 
 def test_references() -> None:
-    thread = Thread(conversation())
+    thread = History(conversation())
     reference = {"type": "item_reference", "id": "msg_a"}
     assert thread.join({"input": [reference]})["input"][-1] == said("msg_a", "Uno")
     assert thread.join({"input": [{"id": "msg_a"}]})["input"][-1] == said("msg_a", "Uno")
-    assert thread.turn({"input": [reference]}, answer("resp_3")).input == [said("msg_a", "Uno")]
+    assert thread.make_turn({"input": [reference]}, answer("resp_3")).input == [said("msg_a", "Uno")]
     with pytest.raises(BadRequest) as caught:
         thread.join({"input": [{"type": "item_reference", "id": "msg_z"}]})
     assert (caught.value.code, caught.value.param) == ("item_not_found", "input[0]")
 
 
 def test_pages() -> None:
-    thread = Thread(conversation())
-    whole = json.loads(thread.page(order="asc"))
+    thread = History(conversation())
+    whole = json.loads(thread.write_page(order="asc"))
     texts = [item["content"][0]["text"] for item in whole["data"]]
     assert texts == ["One", "Uno", "x"]  # what the last answer had before it, not the answer itself
     assert (whole["first_id"], whole["last_id"]) == (whole["data"][0]["id"], whole["data"][-1]["id"])
     assert not whole["has_more"]
-    newest = json.loads(thread.page(limit=1))
+    newest = json.loads(thread.write_page(limit=1))
     assert (newest["data"], newest["has_more"]) == (whole["data"][-1:], True)
-    rest = json.loads(thread.page(after=newest["last_id"]))
+    rest = json.loads(thread.write_page(after=newest["last_id"]))
     assert (rest["data"], rest["has_more"]) == (whole["data"][1::-1], False)
-    empty = json.loads(thread.page(after=whole["first_id"]))
+    empty = json.loads(thread.write_page(after=whole["first_id"]))
     assert (empty["data"], empty["first_id"], empty["last_id"]) == ([], None, None)
 
 
@@ -100,13 +100,13 @@ def test_pages() -> None:
 )
 def test_pages_that_are_none(options: dict[str, Any], param: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        Thread(conversation()).page(**options)
+        History(conversation()).write_page(**options)
     assert caught.value.param == param
 
 
 def test_storing_and_its_words() -> None:
-    assert stores({})
-    assert stores({"store": None})
-    assert not stores({"store": False})
-    assert json.loads(deleted("resp_1")) == {"id": "resp_1", "object": "response", "deleted": True}
-    assert unknown("resp_1").status == 404
+    assert may_store({})
+    assert may_store({"store": None})
+    assert not may_store({"store": False})
+    assert json.loads(write_deletion("resp_1")) == {"id": "resp_1", "object": "response", "deleted": True}
+    assert make_response_not_found("resp_1").status == 404

@@ -25,7 +25,7 @@ from antiphon.errors import (
 from antiphon.types import Origin, Price, Target, Usage
 from antiphon.wires.responses import Responses
 from antiphon.wires.responses import usage as usages
-from antiphon.wires.responses.seal import seal
+from antiphon.wires.responses.encrypted_content import seal
 from antiphon.wires.sse import SSESplitter, data_of
 from antiphon.wires.translation.neutral import Thinking
 

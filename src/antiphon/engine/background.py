@@ -19,8 +19,8 @@ from antiphon.errors import BadAnswer, CallError, Truncated, Unavailable
 from antiphon.transport import Headers
 from antiphon.types import Model
 from antiphon.wires import Envelope, Wire
-from antiphon.wires.responses.draft import Draft
-from antiphon.wires.responses.fields import encoded
+from antiphon.wires.responses.background_draft import BackgroundDraft
+from antiphon.wires.responses.types import encode_json
 from antiphon.wires.sse import SSESplitter
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Work:
         self, run: "Runtime", call: Call, wire: Wire, envelope: Envelope, model: Model, conversation: "Conversation"
     ) -> None:
         self.key_id = call.caller.key_id
-        self.draft = Draft(envelope.document, envelope.model)
+        self.draft = BackgroundDraft(envelope.document, envelope.model)
         self.over = False
         """It has ended, and is kept."""
         # Once more as a request that waits for its answer, which is kept by whoever asks, not by whoever answers.
@@ -63,7 +63,7 @@ class Work:
         self._waiting: set[asyncio.Future[None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
-        call.body = encoded(document)
+        call.body = encode_json(document)
 
     async def begin(self) -> tuple[str, ...]:
         """Accept the response and return what of the request is dropped; raises where it cannot be taken or kept."""
@@ -101,7 +101,7 @@ class Work:
 
     def follow(self, after: int = -1) -> "Follower":
         """Return the events that are numbered above ``after``, those to come too."""
-        return Follower(self, self.draft.after(after))
+        return Follower(self, self.draft.get_index_after(after))
 
     def frames(self, start: int) -> list[bytes]:
         """Return the frames from an index on that may be shown."""
@@ -125,7 +125,7 @@ class Work:
         try:
             answer = await pipeline.ask(self._run, self._call)
             if answer.stream is None:
-                self.draft.whole(answer.body or b"")
+                self.draft.take_whole(answer.body or b"")
             else:
                 await self._follow(answer.stream)
         except CallError as error:
@@ -163,7 +163,7 @@ class Work:
         lost = await self._conversation.stand(draft.encode(), draft.cuts, draft.end, again=True)
         if lost:
             log.warning("The response %s could not be kept: %s", draft.id, lost)
-            draft.lose(f"The response could not be kept: {lost}.")
+            draft.mark_lost(f"The response could not be kept: {lost}.")
             await self._conversation.stand(draft.encode(), again=True)
 
     def _show(self) -> None:

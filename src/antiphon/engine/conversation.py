@@ -18,10 +18,18 @@ from antiphon.responses.store import Kept
 from antiphon.routing import narrowed
 from antiphon.types import Model, Target
 from antiphon.wires import Envelope
-from antiphon.wires.responses.fields import encoded
-from antiphon.wires.responses.request import PLACES
-from antiphon.wires.responses.retold import unfinished
-from antiphon.wires.responses.thread import Elsewhere, Thread, Turn, keeps, not_to_follow, stores, unknown_previous
+from antiphon.wires.responses.history import (
+    PROVIDER_STATE_FIELDS,
+    History,
+    ProviderStored,
+    Turn,
+    can_store_responses,
+    make_previous_not_completed,
+    make_previous_not_found,
+    may_store,
+)
+from antiphon.wires.responses.replay import is_unfinished
+from antiphon.wires.responses.types import encode_json
 
 if TYPE_CHECKING:
     from antiphon.responses.store import Conversations
@@ -40,7 +48,7 @@ class Conversation:
     __slots__ = ("_background", "_document", "_key_id", "_noted", "_place", "_store", "_thread", "here")
 
     def __init__(
-        self, store: "Conversations", key_id: str, thread: Thread, document: dict[str, Any], *, here: bool
+        self, store: "Conversations", key_id: str, thread: History, document: dict[str, Any], *, here: bool
     ) -> None:
         self.here = here
         """The response is to be made in the background, and no target does that itself."""
@@ -91,11 +99,11 @@ class Conversation:
         return await asyncio.wrap_future(put)
 
     def _kept(self, response: bytes, cuts: Iterable[int] = (), end: int = 0, *, again: bool = False) -> Kept:
-        turn = self._thread.turn(self._document, response, cuts, end)
+        turn = self._thread.make_turn(self._document, response, cuts, end)
         output = turn.response.get("output")
         if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
             raise BadAnswer("The response has no list of items as its output.")
-        items = tuple(item["id"] for item in turn.items() if isinstance(item.get("id"), str))
+        items = tuple(item["id"] for item in turn.list_items() if isinstance(item.get("id"), str))
         return Kept(turn.id, turn.previous, turn.encode(), again, items)
 
 
@@ -104,7 +112,7 @@ class _Past(msgspec.Struct):
 
     turns: list[Turn] = []
     missing: str = ""
-    place: Elsewhere | None = None
+    place: ProviderStored | None = None
     foreign: bool = False
 
 
@@ -122,14 +130,14 @@ async def joined(
     keeping = narrowed(model, _keeps)
     if keeping is None:
         _refuse(document, background, store)
-    elif background or any(document.get(name) for name in PLACES):
+    elif background or any(document.get(name) for name in PROVIDER_STATE_FIELDS):
         model = keeping  # who has them
     thread, model, joins = await _before(store, call.caller.key_id, document, model, keeping)
     if joins:
         envelope = structs.replace(envelope, document=thread.join(document))
         if any(call.operation in target.urls for target in model.targets):  # they get the caller's bytes
-            call.body = encoded(envelope.document)
-    if store is None or call.operation not in KEPT or not stores(document):
+            call.body = encode_json(envelope.document)
+    if store is None or call.operation not in KEPT or not may_store(document):
         return envelope, model, None
     here = background and keeping is None
     return envelope, model, Conversation(store, call.caller.key_id, thread, document, here=here)
@@ -137,10 +145,10 @@ async def joined(
 
 def _refuse(document: dict[str, Any], background: bool, store: "Conversations | None") -> None:
     """Raise for what a request asks of a provider's store, where no target has one."""
-    for name, why in PLACES.items():
+    for name, why in PROVIDER_STATE_FIELDS.items():
         if document.get(name):
             raise BadRequest(f"`{name}` cannot be used with this model: {why}.", param=name)
-    if background and not stores(document):
+    if background and not may_store(document):
         raise BadRequest("`background` needs `store`: the answer has to be kept until it is asked for.", param="store")
     if background and store is None:
         raise BadRequest(
@@ -151,19 +159,19 @@ def _refuse(document: dict[str, Any], background: bool, store: "Conversations | 
 
 async def _before(
     store: "Conversations | None", key_id: str, document: dict[str, Any], model: Model, keeping: Model | None
-) -> tuple[Thread, Model, bool]:
+) -> tuple[History, Model, bool]:
     """Return the turns and items that a request goes on from, who can answer it, and whether it must be joined."""
     past = _Past()
     if previous := document.get("previous_response_id"):
         past = await _past(store, key_id, previous)
         if not past.turns:
-            return Thread(), _knowing(past, previous, keeping), False
-    thread = Thread(past.turns)
-    missing = thread.missing(document)
+            return History(), _knowing(past, previous, keeping), False
+    thread = History(past.turns)
+    missing = thread.list_missing(document)
     if not missing:
         return thread, model, bool(past.turns)
-    thread = Thread(past.turns, await _read(lambda: _holding(store, key_id, missing)))
-    if keeping is not None and not past.turns and thread.missing(document):
+    thread = History(past.turns, await _read(lambda: _holding(store, key_id, missing)))
+    if keeping is not None and not past.turns and thread.list_missing(document):
         return thread, keeping, False  # the items may be theirs
     return thread, model, True
 
@@ -174,7 +182,7 @@ def _knowing(past: _Past, previous: str, keeping: Model | None) -> Model:
         provider = past.place.target.partition("/")[0]
         keeping = narrowed(keeping, lambda target: target.provider == provider)
     if keeping is None or past.foreign:
-        raise unknown_previous(past.missing or previous)
+        raise make_previous_not_found(past.missing or previous)
     return keeping
 
 
@@ -186,16 +194,16 @@ async def _past(store: "Conversations | None", key_id: str, response_id: str) ->
         found, missing = store.turns(key_id, response_id)
         if not found:
             return _Past(missing=response_id, foreign=store.holder(response_id) is not None)
-        if (place := Elsewhere.of(found[-1])) is not None:
+        if (place := ProviderStored.try_decode(found[-1])) is not None:
             return _Past(place=place)
         return _Past([Turn.decode(data) for data in found], missing)
 
     past = await _read(read)
     if past.turns and past.missing:
-        raise unknown_previous(past.missing)
+        raise make_previous_not_found(past.missing)
     status = past.turns[-1].response.get("status") if past.turns else None
     if status not in _FOLLOWED:
-        raise not_to_follow(response_id, str(status))
+        raise make_previous_not_completed(response_id, str(status))
     return past
 
 
@@ -216,7 +224,7 @@ async def _read(what: Callable[[], Read]) -> Read:
 
 
 def _keeps(target: Target) -> bool:
-    return keeps(target.urls, target.quirks)
+    return can_store_responses(target.urls, target.quirks)
 
 
 class _Named(msgspec.Struct):
@@ -233,5 +241,5 @@ def _place(target: Target, response: bytes, background: bool) -> Kept | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     # What goes on without its caller says what it used once it is asked for.
-    settled = not background or not unfinished({"status": named.status})
-    return Kept(named.id, "", Elsewhere(target.name, settled).encode())
+    settled = not background or not is_unfinished({"status": named.status})
+    return Kept(named.id, "", ProviderStored(target.name, settled).encode())

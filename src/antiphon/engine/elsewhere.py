@@ -11,15 +11,15 @@ from antiphon.engine.call import Answer
 from antiphon.engine.relay import Leg, Relayed, carried
 from antiphon.errors import ModelNotFound
 from antiphon.types import Caller, Usage
-from antiphon.wires.responses.looked import Looked
-from antiphon.wires.responses.thread import Elsewhere, unknown
+from antiphon.wires.responses.history import ProviderStored, make_response_not_found
+from antiphon.wires.responses.retrieval import RetrieveWire
 from antiphon.wires.wire import Envelope
 
 if TYPE_CHECKING:
     from antiphon.runtime import Runtime
 
 _ROW = Operation("responses", "/v1/responses", "any", model=False, free=True)
-_WIRE = Looked()
+_WIRE = RetrieveWire()
 
 
 class Look(Relayed):
@@ -27,7 +27,7 @@ class Look(Relayed):
 
     __slots__ = ("name", "place")
 
-    def __init__(self, caller: Caller, method: str, name: str, place: Elsewhere, below: str, query: str) -> None:
+    def __init__(self, caller: Caller, method: str, name: str, place: ProviderStored, below: str, query: str) -> None:
         super().__init__(_ROW, caller, method=method, below=f"/{quote(name, safe='')}{below}", query=query)
         self.name = name
         self.place = place
@@ -38,7 +38,7 @@ async def ask(run: "Runtime", call: Look) -> Answer:
     try:
         target = run.catalog.resolve(call.place.target).targets[0]
     except ModelNotFound:
-        raise unknown(call.name) from None
+        raise make_response_not_found(call.name) from None
     envelope = Envelope(target.model, False, False, 1, {})
     return await carried(run, call, _WIRE, envelope, (target,), _Leg)
 

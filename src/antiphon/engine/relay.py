@@ -22,7 +22,7 @@ from antiphon.errors import BadRequest, CallError, Forbidden, ModelNotFound, Slo
 from antiphon.runtime import head_of
 from antiphon.transport import Request, Response
 from antiphon.types import Caller, Outcome, Record, Target, Usage
-from antiphon.wires.operations import Plain, plain_wire, spoken_at
+from antiphon.wires.operations import OperationWire, get_generation_wire, get_operation_wire
 from antiphon.wires.wire import Envelope, Wire
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Relayed(Call):
 
 async def ask(run: "Runtime", call: Relayed) -> Answer:
     """Pass a call through; raises :class:`~antiphon.errors.CallError` where no target answered."""
-    wire = plain_wire(call.operation)
+    wire = get_operation_wire(call.operation)
     if call.row.model:
         envelope, plan = await _by_model(run, call, wire)
     else:
@@ -95,9 +95,9 @@ async def carried(
     return Answer(leg.status, headers_of(book, leg), leg.body, record=book.record)
 
 
-async def _by_model(run: "Runtime", call: Relayed, wire: Plain) -> tuple[Envelope, tuple[Target, ...]]:
+async def _by_model(run: "Runtime", call: Relayed, wire: OperationWire) -> tuple[Envelope, tuple[Target, ...]]:
     upload = call.upload
-    envelope = wire.peek(call.body) if upload is None else wire.envelope(await _named(run, upload))
+    envelope = wire.peek(call.body) if upload is None else wire.make_envelope(await _named(run, upload))
     if upload is None and envelope.document.get("model") is None:
         envelope = structs.replace(envelope, model=_default(run, call.operation, envelope.model))
     model = admit(run, call, envelope)
@@ -145,8 +145,8 @@ def _by_provider(run: "Runtime", call: Relayed) -> Target:
             what = "does not offer it" if call.provider in run.catalog.providers else "is not configured"
             raise BadRequest(f"The provider {call.provider[:100]!r} {what}: {listed}.", param="provider")
         name = call.provider
-    elif len(near := [each for each, target in offering.items() if spoken_at(target).operation == call.client]) == 1:
-        (name,) = near
+    elif len(same := [name for name in offering if get_generation_wire(offering[name]).operation == call.client]) == 1:
+        (name,) = same
     else:
         raise BadRequest(f"Which provider is meant is not clear: {listed}; {how}.", param="provider")
     return structs.replace(offering[name], name=name)
@@ -259,7 +259,7 @@ class Leg(Attempt):
         path, _, query = target.urls[call.operation].partition("?")
         query = "&".join(part for part in (query, call.query) if part)
         path = f"{path}{call.below}?{query}" if query else path + call.below
-        own = spoken_at(target)
+        own = get_generation_wire(target)
         forwarded = tuple(pair for pair in call.headers if pair[0] in own.forwards)
         head = head_of(call.method, path, target, own, forwarded, content_type=call.content_type)
         if upload is not None:
@@ -276,7 +276,7 @@ class _Book(Book):
 
     def counted(self, output_bytes: int) -> Usage:
         wire = self.wire
-        asked = wire.asked(self.envelope) if isinstance(wire, Plain) else None
+        asked = wire.estimate_request_usage(self.envelope) if isinstance(wire, OperationWire) else None
         return asked or _UNKNOWN
 
     def _record(self, outcome: Outcome, target: Target | None, usage: Usage | None, status: int, error: str) -> Record:

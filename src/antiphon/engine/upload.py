@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 
 from antiphon.errors import BadRequest
-from antiphon.wires.operations.form import CLOSE, MODEL, Form, Piece
+from antiphon.wires.operations.form import CLOSE, MODEL, FormReader, Piece
 
 HELD = 1024 * 1024
 """Bytes of a form that are held while its model is looked for."""
@@ -20,7 +20,7 @@ class Upload:
     __slots__ = ("_form", "_held", "_length", "_named", "_pieces", "_written", "moved", "sent")
 
     def __init__(
-        self, pieces: AsyncIterator[bytes], length: int | None, form: Form | None = None, named: str = ""
+        self, pieces: AsyncIterator[bytes], length: int | None, form: FormReader | None = None, named: str = ""
     ) -> None:
         self.sent = False
         """A first piece was asked for: the body cannot be given again."""
@@ -39,14 +39,14 @@ class Upload:
         if self._named or form is None:
             return self._named
         held = 0
-        while not form.seen:
+        while not form.model_seen:
             data = await anext(self._pieces, None)
             if data is None:
                 form.end()
                 raise BadRequest("`model` is missing; the form needs a part of that name.", param="model")
             held += len(data)
             self._held += form.feed(data)
-            if held > HELD and not form.seen:
+            if held > HELD and not form.model_seen:
                 raise BadRequest(
                     "The form's first MiB does not hold the part `model`, and a form is not held whole: send `model`"
                     " before the file, or name the model in the header x-antiphon-model.",
@@ -88,8 +88,8 @@ class Upload:
         assert form is not None
         out = []
         for kind, data in pieces:
-            if kind == CLOSE and not form.seen:
-                out.append(form.part(b"model", self._written))
+            if kind == CLOSE and not form.model_seen:
+                out.append(form.write_part(b"model", self._written))
             out.append(self._written if kind == MODEL else data)
         return b"".join(out)
 

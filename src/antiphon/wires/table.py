@@ -20,7 +20,7 @@ WIRES = {
     "gemini_embed": "antiphon.wires.gemini:Embed",
     "gemini_embed_batch": "antiphon.wires.gemini:EmbedBatch",
     "converse": "antiphon.wires.bedrock:Converse",
-    "input_tokens": "antiphon.wires.responses.counting:InputTokens",
+    "input_tokens": "antiphon.wires.responses.token_count:InputTokens",
     "vertex_predict": "antiphon.wires.gemini.predict:Predict",
     "titan_embed": "antiphon.wires.bedrock.embed:InvokeTitan",
     "nova_embed": "antiphon.wires.bedrock.embed:InvokeNova",
@@ -50,7 +50,7 @@ EMBEDDERS = {
 """Operations that ask for embeddings, likewise; the last four are spoken to targets only."""
 
 COUNTERS = {
-    "input_tokens": "antiphon.wires.responses.counting:InputTokensCodec",
+    "input_tokens": "antiphon.wires.responses.token_count:InputTokensCodec",
     "count_tokens": "antiphon.wires.anthropic.counting:CountTokensCodec",
     "gemini_count_tokens": "antiphon.wires.gemini.counting_codec:CountTokensCodec",
     "bedrock_count_tokens": "antiphon.wires.bedrock.counting:CountTokensCodec",

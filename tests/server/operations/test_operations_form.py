@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from antiphon.engine.upload import Upload
 from antiphon.errors import BadRequest, UnsupportedMedia
-from antiphon.wires.operations.form import CLOSE, HEAD_LIMIT, MODEL, Form, boundary_of
+from antiphon.wires.operations.form import CLOSE, HEAD_LIMIT, MODEL, FormReader, read_boundary
 
 HEAD = b'Content-Disposition: form-data; name="%b"'
 
@@ -20,7 +20,7 @@ def part(name: bytes, value: bytes, more: bytes = b"") -> bytes:
 
 def run(body: bytes, cuts: list[int] | None = None) -> tuple[bytes, list[bytes], int]:
     """Return all bytes that went by, the models, and where the form was closed."""
-    form, out, models, closed = Form(b"b"), b"", [], -1
+    form, out, models, closed = FormReader(b"b"), b"", [], -1
     edges = sorted({min(cut, len(body)) for cut in cuts or []} | {0, len(body)})
     for start, end in zip(edges, [*edges[1:], len(body)], strict=True):
         for kind, data in form.feed(body[start:end]):
@@ -126,7 +126,7 @@ def test_a_file_may_be_called_anything() -> None:
 
 
 def test_little_is_held_back() -> None:
-    form = Form(b"b")
+    form = FormReader(b"b")
     form.feed(b"--b\r\n" + HEAD % b"file" + b"\r\n\r\n")
     for _ in range(100):
         passed = sum(len(data) for _, data in form.feed(b"\r\n--" * 1000))
@@ -142,7 +142,7 @@ def test_little_is_held_back() -> None:
     ],
 )
 def test_boundaries(kind: bytes, boundary: bytes) -> None:
-    assert boundary_of(kind) == boundary
+    assert read_boundary(kind) == boundary
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_boundaries(kind: bytes, boundary: bytes) -> None:
 )
 def test_wrong_types(kind: bytes, status: int) -> None:
     with pytest.raises((UnsupportedMedia, BadRequest)) as refusal:
-        boundary_of(kind)
+        read_boundary(kind)
     assert refusal.value.status == status
 
 
@@ -170,7 +170,7 @@ async def pieces(body: bytes, step: int) -> AsyncIterator[bytes]:
 
 
 async def uploaded(body: bytes, step: int, length: int | None, named: str, model: str) -> tuple[str, int | None, bytes]:
-    upload = Upload(pieces(body, step), length, Form(b"b"), named)
+    upload = Upload(pieces(body, step), length, FormReader(b"b"), named)
     found = await upload.model()
     upload.bound(model)
     announced = upload.length

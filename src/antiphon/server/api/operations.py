@@ -11,7 +11,7 @@ from antiphon.engine.relay import Relayed
 from antiphon.engine.upload import Upload
 from antiphon.errors import BadRequest, CallError, NotFound, UnsupportedMedia
 from antiphon.server.wire_detection import detect_client
-from antiphon.wires.operations.form import Form, boundary_of
+from antiphon.wires.operations.form import FormReader, read_boundary
 
 if TYPE_CHECKING:
     from antiphon.server.routes import Request
@@ -49,7 +49,7 @@ def _json(row: Operation) -> _Handler:
 def _form(row: Operation) -> _Handler:
     async def handler(request: "Request") -> None:
         kind = _header(request, b"content-type")
-        form = Form(boundary_of(kind))
+        form = FormReader(read_boundary(kind))
         upload = _upload(request, form, _stated(request, b"x-antiphon-model"))
         await _relay(request, Relayed(row, request.caller, upload=upload, content_type=kind))
 
@@ -100,7 +100,7 @@ async def _relay(request: "Request", call: Relayed) -> None:
         raise asyncio.CancelledError from error
 
 
-def _upload(request: "Request", form: Form | None = None, named: str = "") -> Upload:
+def _upload(request: "Request", form: FormReader | None = None, named: str = "") -> Upload:
     request.check_coding()
     length = _header(request, b"content-length")
     return Upload(request.pieces(), int(length) if length else None, form, named)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from antiphon.engine.background import Work
     from antiphon.responses.store import Conversations
     from antiphon.server.routes import Request
-    from antiphon.wires.responses.thread import Turn
+    from antiphon.wires.responses.history import Turn
 
 Found = TypeVar("Found")
 
@@ -47,9 +47,9 @@ async def show(request: "Request") -> None:
     if held.work is not None:
         await request.stream(200, _EVENTS, held.work.follow(after))
         return
-    from antiphon.wires.responses.retold import retold
+    from antiphon.wires.responses.replay import replay_events
 
-    frames = retold(held.response, held.cuts, after=after, end=held.end)
+    frames = replay_events(held.response, held.cuts, after=after, end=held.end)
     await request.answer(200, _EVENTS, b"".join(frames))
 
 
@@ -74,7 +74,7 @@ async def act(request: "Request") -> None:
 
 async def delete(request: "Request") -> None:
     """DELETE /v1/responses/{id}; one that is being made is cancelled."""
-    from antiphon.wires.responses.thread import deleted
+    from antiphon.wires.responses.history import write_deletion
 
     name, what = _split(request)
     if what:
@@ -88,7 +88,7 @@ async def delete(request: "Request") -> None:
         return
     if not there:
         raise _unknown(name)
-    await request.answer(200, _JSON, deleted(name))
+    await request.answer(200, _JSON, write_deletion(name))
 
 
 class _Held:
@@ -103,19 +103,19 @@ class _Held:
     @property
     def response(self) -> dict[str, Any]:
         """The object as it stands; what is kept unfinished, and not in the making, was ended by a stop or a crash."""
-        from antiphon.wires.responses.draft import abandoned
-        from antiphon.wires.responses.retold import unfinished
+        from antiphon.wires.responses.background_draft import mark_abandoned
+        from antiphon.wires.responses.replay import is_unfinished
 
         if self.work is not None:
             return self.work.draft.response
         assert self._turn is not None
         response = self._turn.response
-        return abandoned(response) if unfinished(response) else response
+        return mark_abandoned(response) if is_unfinished(response) else response
 
     def encode(self) -> bytes:
-        from antiphon.wires.responses.fields import encoded
+        from antiphon.wires.responses.types import encode_json
 
-        return encoded(self.response)
+        return encode_json(self.response)
 
 
 async def _held(request: "Request", name: str, what: str) -> _Held | Answer:
@@ -123,7 +123,7 @@ async def _held(request: "Request", name: str, what: str) -> _Held | Answer:
 
     Raises :class:`~antiphon.errors.NotFound`. What is in the making is looked for first: it is kept before it leaves.
     """
-    from antiphon.wires.responses.thread import Elsewhere, Turn
+    from antiphon.wires.responses.history import ProviderStored, Turn
 
     work = request.gateway.runtime.works.get(name)
     if work is not None and work.key_id == request.caller.key_id:
@@ -131,7 +131,7 @@ async def _held(request: "Request", name: str, what: str) -> _Held | Answer:
     data = await _look(request, name, lambda store: store.find(request.caller.key_id, name))
     if data is None:
         raise _unknown(name)
-    if (place := Elsewhere.of(data)) is None:
+    if (place := ProviderStored.try_decode(data)) is None:
         return _Held(None, Turn.decode(data))
     from antiphon.engine import elsewhere
 
@@ -143,7 +143,7 @@ async def _held(request: "Request", name: str, what: str) -> _Held | Answer:
 
 
 async def _items(request: "Request", name: str) -> None:
-    from antiphon.wires.responses.thread import PAGE_DEFAULT, Thread, Turn
+    from antiphon.wires.responses.history import PAGE_DEFAULT, History, Turn
 
     query = query_of(request)
     after, order = one(query, "after") or "", one(query, "order") or "desc"
@@ -154,7 +154,7 @@ async def _items(request: "Request", name: str) -> None:
         if found and missing:
             raise NotFound(f"The response {missing!r}, which {name!r} goes on from, was deleted or has expired.")
         turns = [Turn.decode(data) for data in found]
-        return Thread(turns).page(after=after, limit=limit, order=order) if turns else None
+        return History(turns).write_page(after=after, limit=limit, order=order) if turns else None
 
     page = await _look(request, name, read)
     if page is None:
@@ -186,6 +186,6 @@ async def _look(request: "Request", name: str, ask: "Callable[[Conversations], F
 
 
 def _unknown(name: str) -> NotFound:
-    from antiphon.wires.responses.thread import unknown
+    from antiphon.wires.responses.history import make_response_not_found
 
-    return unknown(name)
+    return make_response_not_found(name)

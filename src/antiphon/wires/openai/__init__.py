@@ -4,6 +4,6 @@ What belongs here: reading, checking, changing and writing OpenAI's JSON and fra
 which is another format of the same company, and anything of a provider that merely speaks this wire.
 """
 
-from antiphon.wires.openai.wire import Chat, Completions, Embeddings
+from antiphon.wires.openai.passthrough import Chat, Completions, Embeddings
 
 __all__ = ["Chat", "Completions", "Embeddings"]

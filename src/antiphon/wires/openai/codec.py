@@ -4,9 +4,9 @@ from typing import Any
 
 from antiphon.clock import now_us
 from antiphon.types import Target
-from antiphon.wires.openai import read_request, reply, write_request
-from antiphon.wires.openai.read_events import Reader
-from antiphon.wires.openai.write_events import Writer
+from antiphon.wires.openai import reply, request_reader, request_writer
+from antiphon.wires.openai.stream_reader import Reader
+from antiphon.wires.openai.stream_writer import Writer
 from antiphon.wires.sse import SSESplitter
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.field_names import Spellings
@@ -31,10 +31,10 @@ class OpenAICodec:
     spellings = _SPELLINGS
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
-        return read_request.request(document, model, stream)
+        return request_reader.read_request(document, model, stream)
 
     def write_request(self, request: Request, target: Target) -> WrittenRequest:
-        return write_request.request(request, target)
+        return request_writer.write_request(request, target)
 
     def read_reply(self, body: bytes) -> Reply:
         return reply.read(body)

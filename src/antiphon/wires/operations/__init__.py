@@ -4,6 +4,6 @@ What belongs here: finding the model in a JSON body or a form, and usage and err
 other field, which is between the caller and the provider.
 """
 
-from antiphon.wires.operations.wire import Plain, plain_wire, spoken_at
+from antiphon.wires.operations.passthrough import OperationWire, get_generation_wire, get_operation_wire
 
-__all__ = ["Plain", "plain_wire", "spoken_at"]
+__all__ = ["OperationWire", "get_generation_wire", "get_operation_wire"]

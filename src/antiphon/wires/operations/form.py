@@ -27,7 +27,7 @@ _DISPOSITION = re.compile(rb"form-data[ \t]*((?:" + _PARAMETER.pattern + rb")*)"
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 
 
-def boundary_of(content_type: bytes) -> bytes:
+def read_boundary(content_type: bytes) -> bytes:
     """Return the boundary; raises :class:`UnsupportedMedia` for any other type, :class:`BadRequest` without one."""
     match = _TYPE.fullmatch(content_type.strip(b" \t"))
     if match is None:
@@ -39,18 +39,18 @@ def boundary_of(content_type: bytes) -> bytes:
     return found[0]
 
 
-class Form:
+class FormReader:
     """Reads one form; give it every piece of the body, then call :meth:`end`."""
 
-    __slots__ = ("_delimiter", "_parts", "_rest", "_step", "seen")
+    __slots__ = ("_delimiter", "_parts", "_rest", "_step", "model_seen")
 
     def __init__(self, boundary: bytes) -> None:
-        self.seen = False
+        self.model_seen = False
         """The part ``model`` has gone by."""
         self._delimiter = b"\r\n--" + boundary
         self._rest = b""
         self._parts = 0
-        self._step: Callable[[Form, list[Piece]], bool] = Form._opening
+        self._step: Callable[[FormReader, list[Piece]], bool] = FormReader._opening
 
     def feed(self, data: bytes) -> list[Piece]:
         """Return what may go on; raises :class:`BadRequest` where the form is not valid, or has two models."""
@@ -62,10 +62,10 @@ class Form:
 
     def end(self) -> None:
         """Check that the form is complete; raises :class:`BadRequest` otherwise."""
-        if self._rest or self._step not in (Form._epilogue, Form._over):
+        if self._rest or self._step not in (FormReader._epilogue, FormReader._over):
             raise _malformed("it ends before its last delimiter")
 
-    def part(self, name: bytes, value: bytes) -> bytes:
+    def write_part(self, name: bytes, value: bytes) -> bytes:
         """Return a part to be put where a form is about to be closed."""
         return b'\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b%b' % (name, value, self._delimiter)
 
@@ -78,7 +78,7 @@ class Form:
         if len(self._rest) < len(first):
             return False
         self._pass(pieces, len(first))
-        self._step = Form._delimited
+        self._step = FormReader._delimited
         return True
 
     def _delimited(self, pieces: list[Piece]) -> bool:
@@ -87,9 +87,9 @@ class Form:
             return False
         if follows == b"--":
             pieces.append((CLOSE, b""))
-            self._step = Form._epilogue
+            self._step = FormReader._epilogue
         elif follows == b"\r\n":
-            self._step = Form._head
+            self._step = FormReader._head
         else:
             raise _malformed("a delimiter is followed by something else than a line end or `--`")
         self._pass(pieces, 2)
@@ -105,10 +105,10 @@ class Form:
         if self._parts > PART_LIMIT:
             raise _malformed(f"it has more than {PART_LIMIT} parts")
         is_model = _is_model(self._rest[:end])
-        if is_model and self.seen:
+        if is_model and self.model_seen:
             raise BadRequest("The form has two parts named `model`; send one.", param="model")
         self._pass(pieces, end + 4)
-        self._step = Form._value if is_model else Form._data
+        self._step = FormReader._value if is_model else FormReader._data
         return True
 
     def _value(self, pieces: list[Piece]) -> bool:
@@ -117,18 +117,18 @@ class Form:
             raise BadRequest("The part `model` is longer than any name.", param="model")
         if end < 0:
             return False
-        self.seen = True
+        self.model_seen = True
         pieces.append((MODEL, self._rest[:end]))
         self._rest = self._rest[end:]
         self._pass(pieces, len(self._delimiter))
-        self._step = Form._delimited
+        self._step = FormReader._delimited
         return True
 
     def _data(self, pieces: list[Piece]) -> bool:
         end = self._rest.find(self._delimiter)
         if end >= 0:
             self._pass(pieces, end + len(self._delimiter))
-            self._step = Form._delimited
+            self._step = FormReader._delimited
             return True
         size = len(self._rest) - len(self._delimiter) + 1
         if size > 0:
@@ -141,7 +141,7 @@ class Form:
         if len(self._rest) < 2:
             return False
         self._pass(pieces, 2)
-        self._step = Form._over
+        self._step = FormReader._over
         return True
 
     def _over(self, pieces: list[Piece]) -> bool:

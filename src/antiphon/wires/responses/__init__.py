@@ -6,7 +6,7 @@ conversations, OpenAI's chat wire, and anything of a provider that merely speaks
 """
 
 from antiphon.wires.responses.codec import ResponsesCodec
-from antiphon.wires.responses.thread import Thread, Turn
-from antiphon.wires.responses.wire import Responses
+from antiphon.wires.responses.history import History, Turn
+from antiphon.wires.responses.passthrough import Responses
 
-__all__ = ["Responses", "ResponsesCodec", "Thread", "Turn"]
+__all__ = ["History", "Responses", "ResponsesCodec", "Turn"]

@@ -3,11 +3,12 @@
 from typing import Any
 
 from antiphon.types import Target
-from antiphon.wires.responses.answer import read_reply
-from antiphon.wires.responses.reader import ResponsesReader
-from antiphon.wires.responses.request import read_request, write_request
-from antiphon.wires.responses.seal import WIRE
-from antiphon.wires.responses.writer import ResponsesWriter, write_reply
+from antiphon.wires.responses.encrypted_content import WIRE
+from antiphon.wires.responses.reply import read_reply
+from antiphon.wires.responses.request_reader import read_request
+from antiphon.wires.responses.request_writer import write_request
+from antiphon.wires.responses.stream_reader import ResponsesReader
+from antiphon.wires.responses.stream_writer import ResponsesWriter, write_reply
 from antiphon.wires.sse import SSESplitter
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.field_names import Spellings
@@ -33,7 +34,7 @@ class ResponsesCodec:
     """See :class:`translation.codec.Codec`.
 
     A request whose conversation goes on from a stored response must have been joined with it
-    (:mod:`antiphon.wires.responses.thread`) before it is read.
+    (:mod:`antiphon.wires.responses.history`) before it is read.
     """
 
     wire = WIRE

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer
-from antiphon.wires.responses.answer import excerpt
+from antiphon.wires.responses.reply import excerpt
 from antiphon.wires.sse import data_of
 
 _DATA = b"\ndata: "

@@ -17,8 +17,8 @@ from antiphon.wires.responses.content import (
     read_contents,
     write_content,
 )
-from antiphon.wires.responses.fields import typed
-from antiphon.wires.responses.seal import WIRE, CallMark, unseal
+from antiphon.wires.responses.encrypted_content import WIRE, CallMark, unseal
+from antiphon.wires.responses.types import typed
 from antiphon.wires.translation.media import image_type, moved, read_text
 from antiphon.wires.translation.neutral import (
     Audio,

@@ -6,6 +6,7 @@ import msgspec
 
 from antiphon.errors import BadAnswer
 from antiphon.wires.responses.content import OutputText, RefusalText
+from antiphon.wires.responses.encrypted_content import CallMark
 from antiphon.wires.responses.items import (
     CallItem,
     CustomCallItem,
@@ -14,7 +15,6 @@ from antiphon.wires.responses.items import (
     custom_arguments,
     read_reasoning,
 )
-from antiphon.wires.responses.seal import CallMark
 from antiphon.wires.translation.media import image_type
 from antiphon.wires.translation.neutral import Image, Part, Refusal, Text, Thinking, ToolCall
 

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadRequest
-from antiphon.wires.responses.fields import typed
-from antiphon.wires.responses.seal import WIRE
+from antiphon.wires.responses.encrypted_content import WIRE
+from antiphon.wires.responses.types import typed
 from antiphon.wires.translation.neutral import Tool, ToolChoice
 
 _FREE_TEXT: dict[str, Any] = {

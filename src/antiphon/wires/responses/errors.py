@@ -7,7 +7,7 @@ the flat form of the reference, and not ``response.failed``.
 from typing import Any
 
 from antiphon.errors import CallError
-from antiphon.wires.responses.growth import Frames
+from antiphon.wires.responses.item_builders import Frames
 
 _CODES = {429: "rate_limit_exceeded", 400: "invalid_prompt"}
 

@@ -43,7 +43,7 @@ _TYPES: dict[str, tuple[Any, str]] = {
 _MODALITIES = ("text", "image", "audio")
 
 
-def request(document: dict[str, Any], model: str, stream: bool) -> Request:
+def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
     """Read a body that the wire's ``peek`` has checked; raises :class:`BadRequest` naming the field."""
     for old, new in (("functions", "tools"), ("function_call", "tool_choice")):
         if document.get(old) is not None:

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer, CallError
-from antiphon.wires.responses.answer import Skeleton
-from antiphon.wires.responses.failure import error_of
-from antiphon.wires.responses.fields import encoded
+from antiphon.wires.responses.errors import error_of
 from antiphon.wires.responses.frame import NOTHING, StreamEvent, data_in, read_frame
-from antiphon.wires.responses.growth import Frames
-from antiphon.wires.responses.request import echoed
-from antiphon.wires.responses.retold import begins, ends, retold, unfinished
-from antiphon.wires.responses.watch import TERMINAL
+from antiphon.wires.responses.item_builders import Frames
+from antiphon.wires.responses.passthrough_stream import TERMINAL
+from antiphon.wires.responses.replay import is_unfinished, replay_events, write_first_frame, write_last_frames
+from antiphon.wires.responses.reply import Skeleton
+from antiphon.wires.responses.request_reader import echoed
+from antiphon.wires.responses.types import encode_json
 from antiphon.wires.translation.neutral import Request
 
 _OWN = ("id", "created_at", "background", "store", "previous_response_id")
@@ -24,7 +24,7 @@ _OWN = ("id", "created_at", "background", "store", "previous_response_id")
 _STOPPED = "The gateway stopped before the response had ended."
 
 
-class Draft:
+class BackgroundDraft:
     """One response in the making: ``response`` is the object as it stands, ``frames`` is its stream so far.
 
     ``numbers`` runs beside ``frames``; ``size`` is what they hold in bytes.
@@ -35,7 +35,7 @@ class Draft:
         self.id = skeleton.id
         self.response: dict[str, Any] = msgspec.json.decode(skeleton.write("queued", []))
         self._own = {name: self.response[name] for name in _OWN}
-        self.frames = [begins(self.response)]
+        self.frames = [write_first_frame(self.response)]
         self.numbers = [0]
         self.size = 0
         self.cuts: list[int] = []
@@ -45,11 +45,11 @@ class Draft:
 
     @property
     def ended(self) -> bool:
-        return not unfinished(self.response)
+        return not is_unfinished(self.response)
 
     def encode(self) -> bytes:
         """Return the object as JSON."""
-        return encoded(self.response)
+        return encode_json(self.response)
 
     def take(self, frame: bytes) -> None:
         """Take a frame of whoever answers; raises :class:`BadAnswer` for what is none of this wire."""
@@ -67,10 +67,10 @@ class Draft:
             self.end = number
         self._tell(frame, number)
 
-    def whole(self, body: bytes) -> None:
+    def take_whole(self, body: bytes) -> None:
         """Take a whole answer."""
         self.response = {**msgspec.json.decode(body), **self._own}
-        self._tell_all(retold(self.response)[1:])
+        self._tell_all(replay_events(self.response)[1:])
 
     def fail(self, error: CallError) -> None:
         """End here, because of an error."""
@@ -80,7 +80,7 @@ class Draft:
         """End here, as the caller wants it."""
         self._stop({"status": "cancelled"})
 
-    def lose(self, reason: str) -> None:
+    def mark_lost(self, reason: str) -> None:
         """Be what can be told later of a response that could not be kept."""
         self.response = {
             **self.response,
@@ -89,7 +89,7 @@ class Draft:
             "error": {"code": "server_error", "message": reason},
         }
 
-    def after(self, number: int) -> int:
+    def get_index_after(self, number: int) -> int:
         """Return the index of the first frame above a number."""
         return next((i for i, each in enumerate(self.numbers) if each > number), len(self.numbers))
 
@@ -98,18 +98,18 @@ class Draft:
             return
         self.response = {**self.response, "output": self._items, **members}
         if len(self.frames) == 1:
-            self._tell_all(retold(self.response)[1:])
+            self._tell_all(replay_events(self.response)[1:])
             return
         self.end = self.end or self.numbers[-1] + 1
-        self._tell_all(ends(self.response, Frames(self.numbers[-1] + 1)))
+        self._tell_all(write_last_frames(self.response, Frames(self.numbers[-1] + 1)))
 
     def _stands(self, event: StreamEvent, frame: bytes) -> bytes:
         stands = {**_object(event.response), **self._own}
-        if event.type in TERMINAL or unfinished(stands):
+        if event.type in TERMINAL or is_unfinished(stands):
             self.response = stands
         return b"event: %b\ndata: %b\n\n" % (
             event.type.encode(),
-            encoded({**_object(data_in(frame) or b""), "response": stands}),
+            encode_json({**_object(data_in(frame) or b""), "response": stands}),
         )
 
     def _tell_all(self, frames: Iterable[bytes]) -> None:
@@ -132,6 +132,6 @@ def _object(raw: msgspec.Raw | bytes) -> dict[str, Any]:
     return found
 
 
-def abandoned(response: dict[str, Any]) -> dict[str, Any]:
+def mark_abandoned(response: dict[str, Any]) -> dict[str, Any]:
     """Return a response as it is told whose work ended with the gateway that did it."""
     return {**response, "status": "failed", "error": {"code": "server_error", "message": _STOPPED}}

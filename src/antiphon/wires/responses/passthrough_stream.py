@@ -10,12 +10,12 @@ import msgspec
 
 from antiphon.errors import CallError
 from antiphon.types import Usage
-from antiphon.wires.responses.answer import Reported, read_answer, reported
-from antiphon.wires.responses.failure import error_frame, error_of, raised
-from antiphon.wires.responses.fields import encoded
+from antiphon.wires.responses.errors import error_frame, error_of, raised
 from antiphon.wires.responses.frame import NOTHING, StreamEvent, data_in, read_frame
-from antiphon.wires.responses.growth import Frames
+from antiphon.wires.responses.item_builders import Frames
 from antiphon.wires.responses.output import head
+from antiphon.wires.responses.reply import Reported, read_answer, reported
+from antiphon.wires.responses.types import encode_json
 from antiphon.wires.wire import PassthroughStream, Wire, count_text_bytes
 
 TERMINAL = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
@@ -34,7 +34,7 @@ _PREAMBLE = frozenset(
 _SILENT_ITEMS = frozenset(("message", "reasoning"))
 
 
-class ResponsesWatch(PassthroughStream):
+class ResponsesStream(PassthroughStream):
     """See ``StreamTranslator``. ``response`` is the response object of the terminal event, ``cuts`` are
     the lengths of the texts of the deltas. ``eager`` takes any event for output: a response in the background is
     answered as soon as it is accepted."""
@@ -122,11 +122,11 @@ class ResponsesWatch(PassthroughStream):
         if self._eager and problem is None:
             return said
         why = error_of(error) if problem is None else {"code": problem.code, "message": problem.words()}
-        self._response = self.so_far("failed", error=why)
+        self._response = self.write_response("failed", error=why)
         failed = {"response": msgspec.Raw(self._response)}
         return said + (frames.frame("response.failed", failed) if self._response else b"")
 
-    def so_far(self, status: str, **members: Any) -> bytes:
+    def write_response(self, status: str, **members: Any) -> bytes:
         """Return the response object as it would stand if it ended here, ``b""`` where it never began."""
         try:
             response = msgspec.json.decode(self._begun)
@@ -134,7 +134,7 @@ class ResponsesWatch(PassthroughStream):
             return b""
         if type(response) is not dict:
             return b""
-        return encoded({**response, "status": status, "output": self._items, **members})
+        return encode_json({**response, "status": status, "output": self._items, **members})
 
     def _end(self, event: StreamEvent, frame: bytes) -> bytes:
         self._response = bytes(event.response)

@@ -11,7 +11,7 @@ from antiphon.errors import BadAnswer, BadRequest
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.checks import check_model_name
-from antiphon.wires.openai.wire import OpenAI
+from antiphon.wires.openai.passthrough import OpenAI
 from antiphon.wires.operations import usage as usages
 from antiphon.wires.sse import data_of
 from antiphon.wires.table import get_wire
@@ -37,7 +37,7 @@ class _Answer(usages.Told):
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 
 
-class Plain(OpenAI):
+class OperationWire(OpenAI):
     """An operation whose body is JSON, or is not looked into."""
 
     request = _Request
@@ -60,9 +60,9 @@ class Plain(OpenAI):
             named = self._row.default
         if type(named) is not str:
             raise BadRequest("`model` must be a string.", param="model")
-        return self.envelope(named, bool(document.get("stream")), document)
+        return self.make_envelope(named, bool(document.get("stream")), document)
 
-    def envelope(self, model: str, stream: bool = False, document: dict[str, Any] | None = None) -> Envelope:
+    def make_envelope(self, model: str, stream: bool = False, document: dict[str, Any] | None = None) -> Envelope:
         """Return the envelope of a call for ``model``; raises :class:`BadRequest` where that is no name."""
         if not model:
             raise BadRequest(f"`model` is missing; {self.operation} needs it.", param="model")
@@ -84,29 +84,29 @@ class Plain(OpenAI):
             raise _reported(answer)
         return WholeAnswer(usages.of(self._row, answer), 0)
 
-    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "EventWatch":  # type: ignore[override]
-        return EventWatch(self, self._row)
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "OperationStream":  # type: ignore[override]
+        return OperationStream(self, self._row)
 
     def count_input_bytes(self, envelope: Envelope) -> int:
         return 0
 
-    def asked(self, envelope: Envelope) -> Usage | None:
+    def estimate_request_usage(self, envelope: Envelope) -> Usage | None:
         """Return what a request alone says will be used, or ``None``."""
         return usages.asked(self._row, envelope.document)
 
 
 @cache
-def plain_wire(operation: str) -> Plain:
+def get_operation_wire(operation: str) -> OperationWire:
     """Return the wire of an operation of the table; raises ``KeyError`` for any other."""
-    return Plain(OPERATIONS[operation])
+    return OperationWire(OPERATIONS[operation])
 
 
-def spoken_at(target: Target) -> Wire:
+def get_generation_wire(target: Target) -> Wire:
     """Return the wire by which a target generates: what it asks of every request's head, it asks of these too."""
     return get_wire(WIRES[target.wire])
 
 
-class EventWatch(PassthroughStream):
+class OperationStream(PassthroughStream):
     """Watches events with a ``type``, as images, speech and transcriptions stream them."""
 
     __slots__ = ("_images", "_row", "complete", "usage")

@@ -10,8 +10,8 @@ from antiphon.errors import CallError
 from antiphon.types import Usage
 from antiphon.wires.openai.citations import write_citation
 from antiphon.wires.openai.media import STREAMED, is_shown, write_audio, write_images
+from antiphon.wires.openai.passthrough import error_object
 from antiphon.wires.openai.reply import answer_id, carrying, thinking_block, usage_object, written_reason
-from antiphon.wires.openai.wire import error_object
 from antiphon.wires.sse import frame_of
 from antiphon.wires.translation.codec import PlainStreamWriter
 from antiphon.wires.translation.media import text_of

@@ -52,8 +52,8 @@ _PLAIN = (
 )
 
 
-def request(request: Request, target: Target) -> WrittenRequest:
-    """See :meth:`translation.codec.Codec.write_request`."""
+def write_request(request: Request, target: Target) -> WrittenRequest:
+    """See :meth:`translation.codec.Codec.request`."""
     dropped: list[str] = list(request.extras)
     body: dict[str, Any] = {"model": target.model, "messages": _messages(request, dropped)}
     if "thought_signatures" in target.quirks:

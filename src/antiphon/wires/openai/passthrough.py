@@ -171,8 +171,8 @@ class OpenAI(BaseWire):
         output = sum(_output_bytes(choice) for choice in answer.choices or ())
         return WholeAnswer(_usage_of(answer, answer.service_tier), output)
 
-    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "StreamWatch":
-        return StreamWatch(self, envelope.choices, hides_usage)
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "ChatStream":
+        return ChatStream(self, envelope.choices, hides_usage)
 
     def write_error_body(self, error: CallError) -> bytes:
         return error_object(error)
@@ -240,7 +240,7 @@ def error_object(error: CallError) -> bytes:
     )
 
 
-class StreamWatch(PassthroughStream):
+class ChatStream(PassthroughStream):
     """Watches chat and completion chunks; see ``StreamTranslator``."""
 
     __slots__ = ("_choices", "_finished", "_hides_usage", "usage")

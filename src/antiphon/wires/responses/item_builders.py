@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from antiphon.wires.responses.content import OutputText, RefusalText, is_native, write_citation
-from antiphon.wires.responses.fields import encoded
+from antiphon.wires.responses.encrypted_content import CallMark, seal, seal_mark
 from antiphon.wires.responses.items import SummaryText, custom_input
-from antiphon.wires.responses.seal import CallMark, seal, seal_mark
+from antiphon.wires.responses.types import encode_json
 from antiphon.wires.translation.neutral import Annotation, BlockStart, Delta, Image, Thinking
 
 _encode = msgspec.json.Encoder().encode
@@ -29,7 +29,7 @@ class Frames:
 
     def frame(self, kind: str, members: dict[str, Any]) -> bytes:
         """Return an event of ``kind``."""
-        data = encoded({"type": kind, **members, "sequence_number": self.number})
+        data = encode_json({"type": kind, **members, "sequence_number": self.number})
         self.number += 1
         return b"event: %b\ndata: %b\n\n" % (kind.encode(), data)
 
@@ -157,7 +157,7 @@ class MessageItem(Item):
         if not event.logprobs:
             return self.frames.delta(self.head, event.text, TEXT_TAIL)
         self._logprobs += event.logprobs
-        tail = b',"logprobs":%b%b' % (encoded(event.logprobs), TAIL)
+        tail = b',"logprobs":%b%b' % (encode_json(event.logprobs), TAIL)
         return self.frames.delta(self.head, event.text, tail)
 
     def mark(self, event: Annotation) -> bytes:

@@ -1,9 +1,10 @@
 """Conversations by ``previous_response_id``, for targets that keep none: what to store, and what to send.
 
-What belongs here: the pure part. What does not: the store. It keeps one row for each answered request that may be
-stored (:func:`stores`): the bytes of its :class:`Turn` under the response's id and the id of the key that asked, with
-``previous`` beside it, and finds the rows from one turn back to the first, oldest first. A request then goes
-``thread.join(document)`` before it is read or sent, and ``thread.turn(document, response)`` after it is answered.
+What belongs here: the pure part. What does not: the store. The store keeps one row for each answered request that may
+be stored (:func:`may_store`): the bytes of its :class:`Turn` under the response's id and the id of the key that asked,
+with ``previous`` beside it. It finds the rows from one turn back to the first, oldest first. Call
+``history.join(document)`` before a request is read or sent, and ``history.make_turn(document, response)`` after it is
+answered.
 """
 
 from collections.abc import Container, Iterable
@@ -13,10 +14,15 @@ import msgspec
 
 from antiphon.clock import new_id
 from antiphon.errors import BadRequest, NotFound
-from antiphon.wires.responses.fields import encoded
+from antiphon.wires.responses.types import encode_json
 
 PAGE_DEFAULT = 20
 PAGE_LIMIT = 100
+PROVIDER_STATE_FIELDS = {
+    "conversation": "conversations are kept by OpenAI only; use previous_response_id",
+    "prompt": "prompt templates are kept by OpenAI only; send the text itself",
+}
+"""Fields that name something in a provider's store, and what to do where there is none."""
 _PREFIXES = {
     "message": "msg",
     "reasoning": "rs",
@@ -27,7 +33,7 @@ _PREFIXES = {
 }
 
 
-class Joined(list[dict[str, Any]]):
+class JoinedInput(list[dict[str, Any]]):
     """Input items that hold every earlier turn; ``previous`` is the response they follow."""
 
     def __init__(self, items: Iterable[dict[str, Any]], previous: str) -> None:
@@ -38,7 +44,8 @@ class Joined(list[dict[str, Any]]):
 class Turn(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     """One answered request: the items it added, and the response object as it was answered.
 
-    ``cuts`` and ``end`` tell how its stream was, where it had one (:func:`antiphon.wires.responses.retold.retold`).
+    ``cuts`` and ``end`` describe its stream, if it had one
+    (:func:`antiphon.wires.responses.replay.replay_events`).
     """
 
     id: str
@@ -55,9 +62,9 @@ class Turn(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
 
     def encode(self) -> bytes:
         """Return the bytes to store."""
-        return encoded(self)
+        return encode_json(self)
 
-    def items(self) -> list[dict[str, Any]]:
+    def list_items(self) -> list[dict[str, Any]]:
         """Return what came in, then what was answered."""
         return [*self.input, *self.response["output"]]
 
@@ -65,7 +72,7 @@ class Turn(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
 _decode = msgspec.json.Decoder(Turn).decode
 
 
-class Elsewhere(msgspec.Struct, frozen=True, tag_field="kept", tag="elsewhere"):
+class ProviderStored(msgspec.Struct, frozen=True, tag_field="kept", tag="elsewhere"):
     """Stands for a response that its provider keeps: ``target`` is who answered it, by its name.
 
     ``settled`` says that what was used for it is in the ledger, which is so once it has ended.
@@ -75,7 +82,7 @@ class Elsewhere(msgspec.Struct, frozen=True, tag_field="kept", tag="elsewhere"):
     settled: bool = True
 
     @classmethod
-    def of(cls, data: bytes) -> "Elsewhere | None":
+    def try_decode(cls, data: bytes) -> "ProviderStored | None":
         """Return what :meth:`encode` gave, ``None`` for a turn."""
         return _decode_place(data) if data.startswith(_PLACE) else None
 
@@ -85,32 +92,33 @@ class Elsewhere(msgspec.Struct, frozen=True, tag_field="kept", tag="elsewhere"):
 
 
 _PLACE = b'{"kept":"elsewhere"'
-_decode_place = msgspec.json.Decoder(Elsewhere).decode
+_decode_place = msgspec.json.Decoder(ProviderStored).decode
 
 
-def stores(document: dict[str, Any]) -> bool:
+def may_store(document: dict[str, Any]) -> bool:
     """Whether a caller lets its answer be stored, which is so unless it says otherwise."""
     return document.get("store") is not False
 
 
-def keeps(operations: Container[str], quirks: Container[str]) -> bool:
-    """Whether a target keeps the responses that it gives, by what it offers and what it does otherwise."""
+def can_store_responses(operations: Container[str], quirks: Container[str]) -> bool:
+    """Return whether a target stores the responses that it gives."""
     return "responses" in operations and "keeps_no_responses" not in quirks
 
 
-class Thread:
+class History:
     """Earlier turns of one conversation, oldest first."""
 
     def __init__(self, turns: Iterable[Turn] = (), others: Iterable[Turn] = ()) -> None:
         self._turns = tuple(turns)
         # Turns of other conversations, whose items can be referred to.
-        self._known = {item["id"]: item for turn in (*others, *self._turns) for item in turn.items() if "id" in item}
+        turns = (*others, *self._turns)
+        self._known = {item["id"]: item for turn in turns for item in turn.list_items() if "id" in item}
 
-    def items(self) -> list[dict[str, Any]]:
+    def list_items(self) -> list[dict[str, Any]]:
         """Return every item that was said: for each turn what came in, then what was answered."""
-        return [item for turn in self._turns for item in turn.items()]
+        return [item for turn in self._turns for item in turn.list_items()]
 
-    def missing(self, document: dict[str, Any]) -> list[str]:
+    def list_missing(self, document: dict[str, Any]) -> list[str]:
         """Return the ids that a request's input refers to and that are of no item here."""
         given = document.get("input")
         items = given if isinstance(given, list) else ()
@@ -122,10 +130,10 @@ class Thread:
 
         Raises :class:`BadRequest` for a reference to an item that is not among them.
         """
-        joined = Joined(self.items() + self._given(document), document.get("previous_response_id") or "")
+        joined = JoinedInput(self.list_items() + self._given(document), document.get("previous_response_id") or "")
         return {**{name: value for name, value in document.items() if name != "previous_response_id"}, "input": joined}
 
-    def turn(self, document: dict[str, Any], response: bytes, cuts: Iterable[int] = (), end: int = 0) -> Turn:
+    def make_turn(self, document: dict[str, Any], response: bytes, cuts: Iterable[int] = (), end: int = 0) -> Turn:
         """Return what to store of a caller's request, as it was before it was joined, and of its response object.
 
         Its items are as they will be listed: each with a type and an id.
@@ -137,7 +145,7 @@ class Thread:
     def _given(self, document: dict[str, Any]) -> list[dict[str, Any]]:
         return [_resolved(item, self._known, f"input[{i}]") for i, item in enumerate(_plain(document.get("input")))]
 
-    def page(self, *, after: str = "", limit: int = PAGE_DEFAULT, order: str = "desc") -> bytes:
+    def write_page(self, *, after: str = "", limit: int = PAGE_DEFAULT, order: str = "desc") -> bytes:
         """Return a page of what the last turn had as input (GET /v1/responses/{id}/input_items).
 
         Raises :class:`BadRequest` for an order, a limit or an ``after`` that is none.
@@ -146,7 +154,7 @@ class Thread:
             raise BadRequest("`order` must be asc or desc.", param="order")
         if not 1 <= limit <= PAGE_LIMIT:
             raise BadRequest(f"`limit` must be from 1 to {PAGE_LIMIT}.", param="limit")
-        items = Thread(self._turns[:-1]).items() + (self._turns[-1].input if self._turns else [])
+        items = History(self._turns[:-1]).list_items() + (self._turns[-1].input if self._turns else [])
         if order == "desc":
             items.reverse()
         start = _after(items, after) if after else 0
@@ -158,7 +166,7 @@ class Thread:
             "last_id": shown[-1]["id"] if shown else None,
             "has_more": start + limit < len(items),
         }
-        return encoded(page)
+        return encode_json(page)
 
 
 def _after(items: list[dict[str, Any]], after: str) -> int:
@@ -199,7 +207,7 @@ def _resolved(item: dict[str, Any], known: dict[str, dict[str, Any]], at: str) -
     return found
 
 
-def unknown_previous(response_id: str) -> BadRequest:
+def make_previous_not_found(response_id: str) -> BadRequest:
     """Return the error for a ``previous_response_id`` that is not stored for this caller."""
     return BadRequest(
         f"Previous response with id {response_id!r} not found.",
@@ -208,7 +216,7 @@ def unknown_previous(response_id: str) -> BadRequest:
     )
 
 
-def not_to_follow(response_id: str, status: str) -> BadRequest:
+def make_previous_not_completed(response_id: str, status: str) -> BadRequest:
     """Return the error for a ``previous_response_id`` that came to no answer that could be followed."""
     return BadRequest(
         f"The response {response_id!r} is {status}; go on from one that is completed or incomplete.",
@@ -217,11 +225,11 @@ def not_to_follow(response_id: str, status: str) -> BadRequest:
     )
 
 
-def unknown(response_id: str) -> NotFound:
+def make_response_not_found(response_id: str) -> NotFound:
     """Return the error for a response that is not stored for this caller."""
     return NotFound(f"Response with id {response_id!r} not found.")
 
 
-def deleted(response_id: str) -> bytes:
+def write_deletion(response_id: str) -> bytes:
     """Return what answers DELETE /v1/responses/{id}."""
     return msgspec.json.encode({"id": response_id, "object": "response", "deleted": True})

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer
-from antiphon.wires.responses.answer import Answer, Reported, finish_reason, read_answer
+from antiphon.wires.responses.encrypted_content import CallMark
 from antiphon.wires.responses.frame import NOTHING, StreamEvent, read_frame
 from antiphon.wires.responses.items import custom_arguments
 from antiphon.wires.responses.output import head, read_content, read_item
-from antiphon.wires.responses.seal import CallMark
+from antiphon.wires.responses.reply import Answer, Reported, finish_reason, read_answer
 from antiphon.wires.translation.neutral import (
     Annotation,
     BlockStart,

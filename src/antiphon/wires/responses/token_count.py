@@ -5,7 +5,7 @@ from typing import Any
 from antiphon.errors import BadRequest
 from antiphon.types import Usage
 from antiphon.wires.responses.codec import ResponsesCodec
-from antiphon.wires.responses.wire import Responses
+from antiphon.wires.responses.passthrough import Responses
 from antiphon.wires.translation.token_counts import Counter, counted
 from antiphon.wires.wire import Envelope, WholeAnswer
 

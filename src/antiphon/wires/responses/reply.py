@@ -8,8 +8,8 @@ from antiphon.clock import new_id, now_us
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
 from antiphon.wires.responses import usage as usages
-from antiphon.wires.responses.fields import encoded
 from antiphon.wires.responses.output import Log, read_item, signed
+from antiphon.wires.responses.types import encode_json
 from antiphon.wires.translation.neutral import Choice, Finish, FinishReason, Part, Refusal, Reply, Request, ToolCall
 
 _PREFIX = "resp_"
@@ -167,7 +167,7 @@ class Skeleton:
         rest = {**_DEFAULTS, **echo, "model": model or request.model}
         for name in ("reasoning", "text"):
             rest[name] = {**_DEFAULTS[name], **echo.get(name, {})}
-        self._rest = encoded(rest)
+        self._rest = encode_json(rest)
 
     def item_id(self, prefix: str, index: int) -> str:
         """Return an id for the output item at ``index`` that no other response has."""

@@ -7,8 +7,8 @@ time: ``cuts``, the lengths of the texts of the deltas then, are all that has to
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from antiphon.wires.responses.failure import raised
-from antiphon.wires.responses.growth import TAIL, TEXT_TAIL, Frames, delta_head
+from antiphon.wires.responses.errors import raised
+from antiphon.wires.responses.item_builders import TAIL, TEXT_TAIL, Frames, delta_head
 
 _EVENTS = {
     "completed": "response.completed",
@@ -27,7 +27,7 @@ _NOT_YET: dict[str, Any] = {
 }
 
 
-def retold(response: dict[str, Any], cuts: Iterable[int] = (), *, after: int = -1, end: int = 0) -> list[bytes]:
+def replay_events(response: dict[str, Any], cuts: Iterable[int] = (), *, after: int = -1, end: int = 0) -> list[bytes]:
     """Return the frames of a response that has ended, beginning with the first whose number is above ``after``.
 
     ``end`` is the number that its end had the first time, where more was told then than is kept.
@@ -35,16 +35,16 @@ def retold(response: dict[str, Any], cuts: Iterable[int] = (), *, after: int = -
     told = list(_Telling(cuts).frames(response))
     frames = Frames(max(len(told), end))
     first = frames.number
-    last = list(ends(response, frames))
+    last = list(write_last_frames(response, frames))
     return told[after + 1 :] + last[max(0, after + 1 - first) :]
 
 
-def begins(response: dict[str, Any]) -> bytes:
+def write_first_frame(response: dict[str, Any]) -> bytes:
     """Return the first frame of a response's stream, numbered 0."""
     return _created(response, Frames())
 
 
-def ends(response: dict[str, Any], frames: Frames) -> Iterator[bytes]:
+def write_last_frames(response: dict[str, Any], frames: Frames) -> Iterator[bytes]:
     """Yield what ends a response's stream; a failed one says so in a way that clients raise."""
     if response.get("status") == "failed":
         error = response.get("error")
@@ -53,7 +53,7 @@ def ends(response: dict[str, Any], frames: Frames) -> Iterator[bytes]:
     yield frames.frame(_EVENTS.get(_text(response.get("status")), "response.completed"), {"response": response})
 
 
-def unfinished(response: dict[str, Any]) -> bool:
+def is_unfinished(response: dict[str, Any]) -> bool:
     """Whether a response has not ended yet."""
     return _text(response.get("status")) in _UNFINISHED
 

@@ -8,8 +8,8 @@ from antiphon.clock import new_id
 from antiphon.errors import BadAnswer
 from antiphon.wires.openai import usage as usages
 from antiphon.wires.openai.media import read_audio, read_images
+from antiphon.wires.openai.passthrough import told_status
 from antiphon.wires.openai.reply import FINISH_REASONS, WIRE, signature_of, thinking_in
-from antiphon.wires.openai.wire import told_status
 from antiphon.wires.sse import data_of
 from antiphon.wires.translation.media import PCM
 from antiphon.wires.translation.neutral import (

@@ -74,7 +74,7 @@ class Fields(msgspec.Struct, kw_only=True):
 _encode = msgspec.json.Encoder().encode
 
 
-def encoded(value: Any) -> bytes:
+def encode_json(value: Any) -> bytes:
     """Return JSON; the quick encoder cannot write integers beyond 64 bits, which callers may send."""
     try:
         return _encode(value)

@@ -10,11 +10,11 @@ import msgspec
 
 from antiphon.errors import CallError, UpstreamError
 from antiphon.types import Usage
-from antiphon.wires.responses.answer import Skeleton, outcome
-from antiphon.wires.responses.failure import error_frame, error_of
-from antiphon.wires.responses.fields import encoded
-from antiphon.wires.responses.growth import ITEMS, CustomCallItem, Frames, ImageItem, Item, MarkItem, MessageItem
+from antiphon.wires.responses.errors import error_frame, error_of
+from antiphon.wires.responses.item_builders import ITEMS, CustomCallItem, Frames, ImageItem, Item, MarkItem, MessageItem
+from antiphon.wires.responses.reply import Skeleton, outcome
 from antiphon.wires.responses.tools import custom_names
+from antiphon.wires.responses.types import encode_json
 from antiphon.wires.translation.media import joined, playable, text_of
 from antiphon.wires.translation.neutral import (
     Annotation,
@@ -88,7 +88,7 @@ class ResponsesWriter:
         frames = error_frame(error, self._frames)
         if self._started:
             if self._item is not None:
-                self._output.append(encoded(self._item.result("incomplete")))
+                self._output.append(encode_json(self._item.result("incomplete")))
             self.response = self._skeleton.write("failed", self._output, self._usage, error=error_of(error))
             frames += self._frames.frame("response.failed", {"response": msgspec.Raw(self.response)})
         return frames
@@ -185,7 +185,7 @@ class ResponsesWriter:
         return frames
 
     def _done(self, item: Item, status: str) -> bytes:
-        data = encoded(item.result(status))
+        data = encode_json(item.result(status))
         self._output.append(data)
         members = {"output_index": self._index, "item": msgspec.Raw(data)}
         self._index += 1

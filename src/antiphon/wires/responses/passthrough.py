@@ -7,13 +7,13 @@ import msgspec
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
-from antiphon.wires.responses.answer import excerpt, read_answer, read_whole
-from antiphon.wires.responses.failure import error_frame
-from antiphon.wires.responses.fields import Fields, encoded, wrong_type
-from antiphon.wires.responses.growth import Frames
-from antiphon.wires.responses.retold import unfinished
-from antiphon.wires.responses.seal import TAG
-from antiphon.wires.responses.watch import ResponsesWatch
+from antiphon.wires.responses.encrypted_content import TAG
+from antiphon.wires.responses.errors import error_frame
+from antiphon.wires.responses.item_builders import Frames
+from antiphon.wires.responses.passthrough_stream import ResponsesStream
+from antiphon.wires.responses.replay import is_unfinished
+from antiphon.wires.responses.reply import excerpt, read_answer, read_whole
+from antiphon.wires.responses.types import Fields, encode_json, wrong_type
 from antiphon.wires.sse import SSESplitter, comment
 from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_text_bytes
 
@@ -61,7 +61,7 @@ class Responses:
         if _SEALED in body and isinstance(given, list):
             kept = [item for item in given if not _is_sealed(item)]
             if len(kept) < len(given):
-                body = encoded({**envelope.document, "input": kept})
+                body = encode_json({**envelope.document, "input": kept})
         if target.model != envelope.model:
             body = bodies.replace(body, "model", msgspec.json.encode(target.model))
         return EncodedBody(body)
@@ -69,13 +69,13 @@ class Responses:
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`; an answer in the background may have no output yet."""
         answer = read_whole(body)
-        if unfinished({"status": answer.status}):
+        if is_unfinished({"status": answer.status}):
             return WholeAnswer(Usage(), 0)
         size = sum(_item_bytes(bytes(raw)) for raw in answer.output or ())
         return WholeAnswer(answer.counted(), size)
 
-    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "ResponsesWatch":
-        return ResponsesWatch(self, eager=envelope.document.get("background") is True)
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "ResponsesStream":
+        return ResponsesStream(self, eager=envelope.document.get("background") is True)
 
     def make_splitter(self) -> SSESplitter:
         return SSESplitter()
@@ -85,7 +85,7 @@ class Responses:
         document = envelope.document
         tools = document.get("tools")
         total = count_text_bytes(document.get("instructions")) + _texts_bytes(document.get("input"))
-        return total + (len(encoded(tools)) if tools else 0)
+        return total + (len(encode_json(tools)) if tools else 0)
 
     def list_error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
         return []
