@@ -19,8 +19,8 @@ from antiphon.errors import BadAnswer, CallError, Truncated, Unavailable
 from antiphon.transport import Headers
 from antiphon.types import Model
 from antiphon.wires import Envelope, Wire
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.responses.background_draft import BackgroundDraft
-from antiphon.wires.responses.types import encode_json
 from antiphon.wires.sse import SSESplitter
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from antiphon.responses.store import Kept
 from antiphon.routing import narrowed
 from antiphon.types import Model, Target
 from antiphon.wires import Envelope
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.responses.history import (
     PROVIDER_STATE_FIELDS,
     History,
@@ -29,7 +30,6 @@ from antiphon.wires.responses.history import (
     may_store,
 )
 from antiphon.wires.responses.replay import is_unfinished
-from antiphon.wires.responses.types import encode_json
 
 if TYPE_CHECKING:
     from antiphon.responses.store import Conversations

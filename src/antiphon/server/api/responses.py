@@ -113,7 +113,7 @@ class _Held:
         return mark_abandoned(response) if is_unfinished(response) else response
 
     def encode(self) -> bytes:
-        from antiphon.wires.responses.types import encode_json
+        from antiphon.wires.json_text import encode_json
 
         return encode_json(self.response)
 

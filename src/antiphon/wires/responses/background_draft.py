@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer, CallError
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.responses.errors import error_of
 from antiphon.wires.responses.frame import NOTHING, StreamEvent, data_in, read_frame
 from antiphon.wires.responses.item_builders import Frames
@@ -16,7 +17,6 @@ from antiphon.wires.responses.passthrough_stream import TERMINAL
 from antiphon.wires.responses.replay import is_unfinished, replay_events, write_first_frame, write_last_frames
 from antiphon.wires.responses.reply import Skeleton
 from antiphon.wires.responses.request_reader import echoed
-from antiphon.wires.responses.types import encode_json
 from antiphon.wires.translation.neutral import Request
 
 _OWN = ("id", "created_at", "background", "store", "previous_response_id")

@@ -14,7 +14,7 @@ import msgspec
 
 from antiphon.clock import new_id
 from antiphon.errors import BadRequest, NotFound
-from antiphon.wires.responses.types import encode_json
+from antiphon.wires.json_text import encode_json
 
 PAGE_DEFAULT = 20
 PAGE_LIMIT = 100

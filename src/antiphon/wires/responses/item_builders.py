@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.responses.content import OutputText, RefusalText, is_native, write_citation
 from antiphon.wires.responses.encrypted_content import CallMark, seal, seal_mark
 from antiphon.wires.responses.items import SummaryText, custom_input
-from antiphon.wires.responses.types import encode_json
 from antiphon.wires.translation.neutral import Annotation, BlockStart, Delta, Image, Thinking
 
 _encode = msgspec.json.Encoder().encode

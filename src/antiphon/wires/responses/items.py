@@ -18,7 +18,7 @@ from antiphon.wires.responses.content import (
     write_content,
 )
 from antiphon.wires.responses.encrypted_content import WIRE, CallMark, unseal
-from antiphon.wires.responses.types import typed
+from antiphon.wires.responses.types import convert_field
 from antiphon.wires.translation.media import image_type, moved, read_text
 from antiphon.wires.translation.neutral import (
     Audio,
@@ -94,7 +94,7 @@ _ROLES: dict[str, Literal["system", "user", "assistant"]] = {
 def read_items(items: list[dict[str, Any]]) -> tuple[Message, ...]:
     """Return the turns of a request's ``input`` list; raises :class:`BadRequest`."""
     turns = _Turns()
-    read = typed([_tagged(item, f"input[{i}]") for i, item in enumerate(items)], list[Item], "input")
+    read = convert_field([_tagged(item, f"input[{i}]") for i, item in enumerate(items)], list[Item], "input")
     for i, item in enumerate(read):
         turns.add(item, f"input[{i}]")
     return turns.messages()

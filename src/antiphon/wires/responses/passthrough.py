@@ -7,17 +7,18 @@ import msgspec
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
+from antiphon.wires.checks import bad_request_from, check_model_name
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.responses.encrypted_content import TAG
 from antiphon.wires.responses.errors import error_frame
 from antiphon.wires.responses.item_builders import Frames
 from antiphon.wires.responses.passthrough_stream import ResponsesStream
 from antiphon.wires.responses.replay import is_unfinished
 from antiphon.wires.responses.reply import excerpt, read_answer, read_whole
-from antiphon.wires.responses.types import Fields, encode_json, wrong_type
+from antiphon.wires.responses.types import Fields
 from antiphon.wires.sse import SSESplitter, comment
 from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_text_bytes
 
-_MODEL_LIMIT = 256
 _SOURCES = ("previous_response_id", "conversation", "prompt")
 _SEALED = TAG.encode()
 _decode = msgspec.json.Decoder(Fields).decode
@@ -43,11 +44,9 @@ class Responses:
         try:
             fields = _decode(body)
         except msgspec.ValidationError as error:
-            raise wrong_type(str(error)) from None
+            raise bad_request_from(str(error)) from None
         name = fields.model
-        if not name or len(name) > _MODEL_LIMIT or not name.isprintable():
-            problem = f"`model` must be a name of 1 to {_MODEL_LIMIT} printable characters."
-            raise BadRequest(problem, param="model")
+        check_model_name(name)
         if not fields.input and not any(getattr(fields, source) for source in _SOURCES):
             raise BadRequest("`input` must hold a text or at least one item.", param="input")
         return Envelope(name, bool(fields.stream), True, 1, document)

@@ -10,12 +10,12 @@ import msgspec
 
 from antiphon.errors import CallError
 from antiphon.types import Usage
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.responses.errors import error_frame, error_of, raised
 from antiphon.wires.responses.frame import NOTHING, StreamEvent, data_in, read_frame
 from antiphon.wires.responses.item_builders import Frames
 from antiphon.wires.responses.output import head
 from antiphon.wires.responses.reply import Reported, read_answer, reported
-from antiphon.wires.responses.types import encode_json
 from antiphon.wires.wire import PassthroughStream, Wire, count_text_bytes
 
 TERMINAL = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))

@@ -7,9 +7,9 @@ import msgspec
 from antiphon.clock import new_id, now_us
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.responses import usage as usages
 from antiphon.wires.responses.output import Log, read_item, signed
-from antiphon.wires.responses.types import encode_json
 from antiphon.wires.translation.neutral import Choice, Finish, FinishReason, Part, Refusal, Reply, Request, ToolCall
 
 _PREFIX = "resp_"

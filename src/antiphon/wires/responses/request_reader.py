@@ -11,7 +11,7 @@ from antiphon.wires.responses.tools import (
     read_choice,
     read_tools,
 )
-from antiphon.wires.responses.types import Fields, FormatField, ReasoningField, typed
+from antiphon.wires.responses.types import Fields, FormatField, ReasoningField, convert_field
 from antiphon.wires.translation.neutral import Format, Message, Reasoning, Request, Text
 
 ENCRYPTED = "reasoning.encrypted_content"
@@ -28,7 +28,7 @@ _KEPT = ("max_tool_calls", "safety_identifier", "prompt_cache_key", "background"
 
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
     """See :meth:`translation.codec.Codec.read_request`; ``previous_response_id`` must have been joined before."""
-    fields = typed(document, Fields, "")
+    fields = convert_field(document, Fields, "")
     _refuse_absent_state(fields)
     images, given = images_of(fields.tools or [])
     tools = read_tools(given)

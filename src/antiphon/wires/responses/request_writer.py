@@ -4,12 +4,12 @@ from typing import Any
 
 from antiphon.errors import BadRequest
 from antiphon.types import Target
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.responses.content import is_native
 from antiphon.wires.responses.encrypted_content import WIRE
 from antiphon.wires.responses.items import write_items
 from antiphon.wires.responses.request_reader import ENCRYPTED, LOGPROBS
 from antiphon.wires.responses.tools import IMAGES, write_choice, write_tools
-from antiphon.wires.responses.types import encode_json
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.dropped_annotations import marks
 from antiphon.wires.translation.neutral import Request, Thinking

@@ -10,11 +10,11 @@ import msgspec
 
 from antiphon.errors import CallError, UpstreamError
 from antiphon.types import Usage
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.responses.errors import error_frame, error_of
 from antiphon.wires.responses.item_builders import ITEMS, CustomCallItem, Frames, ImageItem, Item, MarkItem, MessageItem
 from antiphon.wires.responses.reply import Skeleton, outcome
 from antiphon.wires.responses.tools import custom_names
-from antiphon.wires.responses.types import encode_json
 from antiphon.wires.translation.media import joined, playable, text_of
 from antiphon.wires.translation.neutral import (
     Annotation,

@@ -11,7 +11,7 @@ import msgspec
 
 from antiphon.errors import BadRequest
 from antiphon.wires.responses.encrypted_content import WIRE
-from antiphon.wires.responses.types import typed
+from antiphon.wires.responses.types import convert_field
 from antiphon.wires.translation.neutral import Tool, ToolChoice
 
 _FREE_TEXT: dict[str, Any] = {
@@ -82,12 +82,12 @@ def _reader(tool: dict[str, Any]) -> Callable[[dict[str, Any], str], Tool]:
 
 
 def _read_function(tool: dict[str, Any], at: str) -> Tool:
-    function = typed(tool, _Function, at)
+    function = convert_field(tool, _Function, at)
     return Tool(function.name, function.description or "", function.parameters, function.strict)
 
 
 def _read_custom(tool: dict[str, Any], at: str) -> Tool:
-    custom = typed(tool, _Custom, at)
+    custom = convert_field(tool, _Custom, at)
     words = custom.description or ""
     if custom.format is not None and custom.format.definition:
         rule = f"`input` must match this {custom.format.syntax or ''} grammar:\n{custom.format.definition}"
@@ -96,7 +96,7 @@ def _read_custom(tool: dict[str, Any], at: str) -> Tool:
 
 
 def _read_builtin(tool: dict[str, Any], at: str) -> Tool:
-    return Tool(_name(typed(tool, _Builtin, at)), builtin=tool, wire=WIRE)
+    return Tool(_name(convert_field(tool, _Builtin, at)), builtin=tool, wire=WIRE)
 
 
 _READERS = {"function": _read_function, "custom": _read_custom}
@@ -121,8 +121,8 @@ def read_choice(choice: str | dict[str, Any], tools: tuple[Tool, ...]) -> tuple[
             raise _wrong(f"{choice!r} is none of none, auto, required")
         return _MODES[choice], tools
     if choice.get("type") != "allowed_tools":
-        return ToolChoice("tool", (_name(typed(choice, _Builtin, "tool_choice")),)), tools
-    allowed = typed(choice, _Allowed, "tool_choice")
+        return ToolChoice("tool", (_name(convert_field(choice, _Builtin, "tool_choice")),)), tools
+    allowed = convert_field(choice, _Allowed, "tool_choice")
     names = tuple(_name(tool) for tool in allowed.tools)
     if allowed.mode == "required":
         return ToolChoice("required", names), tools

@@ -4,12 +4,11 @@ where a type is wrong.
 Only what the gateway must know is typed deeply; tools and input items pass unread where wire and target agree.
 """
 
-import json
 from typing import Any, TypeVar
 
 import msgspec
 
-from antiphon.errors import BadRequest
+from antiphon.wires.checks import bad_request_from
 
 T = TypeVar("T")
 
@@ -71,31 +70,9 @@ class Fields(msgspec.Struct, kw_only=True):
     service_tier: str | None = None
 
 
-_encode = msgspec.json.Encoder().encode
-
-
-def encode_json(value: Any) -> bytes:
-    """Return JSON; the quick encoder cannot write integers beyond 64 bits, which callers may send."""
-    try:
-        return _encode(value)
-    except OverflowError:
-        return json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def typed(value: Any, kind: type[T], at: str) -> T:
+def convert_field(value: Any, kind: type[T], at: str) -> T:
     """Return decoded JSON as ``kind``; raises :class:`BadRequest` that names the field below ``at``."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise wrong_type(str(error), at) from None
-
-
-def wrong_type(problem: str, at: str = "") -> BadRequest:
-    """Turn msgspec's ``Expected `str`, got `int` - at `$.model``` into an error that names the field."""
-    reason, _, path = problem.partition(" - at ")
-    field = (at + path.strip("`").removeprefix("$")).removeprefix(".")
-    if "missing required field" in reason:
-        missing = reason.rpartition("`")[0].rpartition("`")[2]
-        field = f"{field}.{missing}" if field else missing
-        return BadRequest(f"`{field}` is missing; this request needs it.", param=field)
-    return BadRequest(f"`{field}` is not what it must be: {reason[:1].lower()}{reason[1:]}.", param=field)
+        raise bad_request_from(str(error), at) from None
