@@ -5,7 +5,7 @@ a socket, a file or a database, and anything that knows one wire.
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -226,6 +226,45 @@ class Signing(msgspec.Struct, frozen=True, eq=False):
         return f"Signing({self.scheme}, {self.params})"
 
 
+class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a model accepts, whichever provider hosts it; ``catalog.profiles`` finds it by the model's name.
+
+    The defaults hold for a model that no row describes. ``None`` is *unknown*: each wire then takes its safest form.
+    """
+
+    max_tokens: int | None = None
+    """Output tokens to ask for if the caller sets no limit and the wire requires one."""
+    thinking: Literal["none", "effort", "budget", "adaptive"] | None = None
+    """How a request says how much to think: not at all, by an effort, by a number of tokens, or by the model's own
+    judgment, which an effort guides."""
+    thinking_off: Literal["omit", "disabled", "between_tools", "never"] = "omit"
+    """How thinking is turned off: by leaving it out, by a type of thinking, or not at all."""
+    efforts: tuple[str, ...] = ()
+    """The efforts that the model knows, lowest first."""
+    signature_wires: frozenset[str] = frozenset()
+    """Other wires whose thinking signatures the model accepts: Claude's are the same on every platform."""
+    sampling: bool = True
+    """Accepts ``temperature``, ``top_p`` and ``top_k``."""
+    temperature_with_top_p: bool = True
+    """Accepts ``temperature`` and ``top_p`` in one request."""
+    structured: bool = False
+    """Enforces a JSON Schema of the answer and of strict tools."""
+    system_turns: bool = False
+    """Accepts ``system`` messages after a message of the user."""
+    tool_result_media: bool = True
+    """Accepts images and files in a tool's result, on wires that have a place for them there."""
+    top_k_path: str = ""
+    """Where ``top_k`` stands in a Converse request, as names joined by dots; ``""``: it cannot be sent."""
+    effort_path: str = ""
+    """Where the effort stands in a Converse request; ``""``: it cannot be sent."""
+    effort_extras: dict[str, str] = {}
+    """Path to value: what a Converse request must hold beside an effort."""
+    embedding_task: Literal["field", "text"] = "text"
+    """Where the task of an embedding is stated: in a field of the request, or in front of the text."""
+    embedding_batch: int | None = None
+    """Texts that one embedding request may hold, where the model takes fewer than its wire."""
+
+
 class Target(msgspec.Struct, frozen=True, eq=False):
     """One upstream model at one provider: everything an attempt needs, computed once when the configuration loads."""
 
@@ -252,6 +291,7 @@ class Target(msgspec.Struct, frozen=True, eq=False):
     price: Price | None = None
     quirks: frozenset[str] = frozenset()
     timeouts: Timeouts = Timeouts()
+    profile: Profile = Profile()
 
     def __repr__(self) -> str:
         # Header values may be credentials too.

@@ -56,7 +56,7 @@ def test_a_page_has_all_of_its_row(kind: str):
 
 
 def test_a_page_of_no_kind_is_noticed_and_removed(tmp_path: Path):
-    for part in ("docs", "scripts", "src/antiphon/catalog/kinds"):
+    for part in ("docs", "scripts", "src/antiphon/catalog/kinds", "src/antiphon/catalog/profiles"):
         shutil.copytree(ROOT / part, tmp_path / part)
     script, extra = tmp_path / "scripts/docs-catalog", tmp_path / "docs/providers/bygone.md"
     extra.write_text("# Bygone\n")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antiphon.catalog.profiles import get_profile
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
 from antiphon.wires.bedrock import BedrockCodec, Converse
@@ -44,7 +45,15 @@ PNG = base64.b64encode(b"\x89PNG").decode()
 
 def target(model=CLAUDE, quirks=()):
     return Target(
-        f"aws/{model}", "aws", model, "bedrock", "bedrock", Origin("https", "h", 443), {}, quirks=frozenset(quirks)
+        f"aws/{model}",
+        "aws",
+        model,
+        "bedrock",
+        "bedrock",
+        Origin("https", "h", 443),
+        {},
+        quirks=frozenset(quirks),
+        profile=get_profile(model),
     )
 
 

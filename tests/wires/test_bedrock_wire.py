@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antiphon.catalog.profiles import get_profile
 from antiphon.errors import (
     BadAnswer,
     BadRequest,
@@ -32,7 +33,17 @@ HELLO = b'{"messages":[{"role":"user","content":[{"text":"Hello"}]}],"newMember"
 
 
 def target(model=MODEL, **more):
-    return Target(f"aws/{model}", "aws", model, "bedrock", "bedrock", Origin("https", "h", 443), {}, **more)
+    return Target(
+        f"aws/{model}",
+        "aws",
+        model,
+        "bedrock",
+        "bedrock",
+        Origin("https", "h", 443),
+        {},
+        profile=get_profile(model),
+        **more,
+    )
 
 
 def event(block, payload):

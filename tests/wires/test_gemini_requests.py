@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from antiphon.catalog.profiles import get_profile
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
 from antiphon.wires.gemini import Gemini
@@ -36,7 +37,7 @@ USER = Message("user", (Text("Hi"),))
 
 
 def target(model: str = "gemini-3-flash") -> Target:
-    return Target("p/" + model, "p", model, "kind", "gemini", Origin("http", "h", 80), {})
+    return Target("p/" + model, "p", model, "kind", "gemini", Origin("http", "h", 80), {}, profile=get_profile(model))
 
 
 def read(contents: Any = None, **fields: Any) -> Request:

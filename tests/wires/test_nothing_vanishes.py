@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from antiphon.catalog.profiles import get_profile
 from antiphon.engine.bridge import bridge
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
@@ -234,7 +235,7 @@ def translated(near: str, far: str, document: dict[str, Any]) -> tuple[str, tupl
     body = json.dumps(document).encode()
     envelope = get_wire(near).peek(body, "" if inside else "m", None if inside else False)
     model = MODELS[far]
-    target = Target(f"p/{model}", "p", model, "k", far, Origin("http", "x", 1), {far: "/"})
+    target = Target(f"p/{model}", "p", model, "k", far, Origin("http", "x", 1), {far: "/"}, profile=get_profile(model))
     way = bridge(get_wire(near), envelope, target)
     return json.dumps(json.loads(way.encode(body, target)), ensure_ascii=False), way.dropped
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antiphon.catalog.profiles import get_profile
 from antiphon.engine.bridge import bridge
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
@@ -54,7 +55,8 @@ ASKED: dict[str, Any] = {
 def translated(near: str, far: str, document: dict[str, Any]) -> Any:
     body = json.dumps(document).encode()
     envelope = get_wire(near).peek(body, "m" if near == "generate" else "", False)
-    target = Target("p/m", "p", MODELS.get(far, "m"), "k", far, Origin("http", "x", 1), {far: "/"})
+    model = MODELS.get(far, "m")
+    target = Target("p/m", "p", model, "k", far, Origin("http", "x", 1), {far: "/"}, profile=get_profile(model))
     way = bridge(get_wire(near), envelope, target)
     written = json.loads(way.encode(body, target))
     assert way.dropped == ()
@@ -85,7 +87,9 @@ def test_where_models_only_write_it_is_refused(near: str, far: str, name: str) -
 def test_the_options_of_the_image_tool_are_told_of() -> None:
     document = ASKING["responses"] | {"tools": [{"type": "image_generation", "size": "1024x1024"}]}
     body = json.dumps(document).encode()
-    target = Target("p/m", "p", "gemini-3-pro-image", "k", "gemini", Origin("http", "x", 1), {"generate": "/"})
+    model = "gemini-3-pro-image"
+    profile = get_profile(model)
+    target = Target("p/m", "p", model, "k", "gemini", Origin("http", "x", 1), {"generate": "/"}, profile=profile)
     way = bridge(get_wire("responses"), get_wire("responses").peek(body), target)
     way.encode(body, target)
     assert way.dropped == ("tools.image_generation.size",)

@@ -7,6 +7,7 @@ from antiphon.catalog.address import Address
 from antiphon.catalog.kinds import Kind
 from antiphon.catalog.longtail import Tail
 from antiphon.catalog.models import ModelFacts, load_facts
+from antiphon.catalog.profiles import get_profile
 from antiphon.types import Price, Secret, Signing, Target, Timeouts
 
 
@@ -85,6 +86,7 @@ class Provider(msgspec.Struct, frozen=True, eq=False):
             price=price,
             quirks=self.kind.quirks,
             timeouts=self.timeouts,
+            profile=get_profile(model),
         )
 
     def _headers(self, model: str) -> tuple[tuple[str, str], ...]:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from antiphon.catalog.profiles import get_profile
 from antiphon.engine.bridge import Bridge, bridge
 from antiphon.errors import BadAnswer
 from antiphon.types import Origin, Target
@@ -26,7 +27,9 @@ KEYED = FAR_ONLY | {
 
 
 def target(far: str) -> Target:
-    return Target("p/m", "p", MODELS.get(far, "m"), "kind", far, Origin("http", "h", 80), {far: "/x"})
+    model = MODELS.get(far, "m")
+    origin = Origin("http", "h", 80)
+    return Target("p/m", "p", model, "kind", far, origin, {far: "/x"}, profile=get_profile(model))
 
 
 def crossing(near: str, far: str, body: bytes, stream: bool) -> tuple[Bridge, bytes]:

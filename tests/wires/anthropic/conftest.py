@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from antiphon.catalog.profiles import get_profile
 from antiphon.types import Origin, Target
 from antiphon.wires.anthropic import AnthropicCodec
 from antiphon.wires.sse import SSESplitter
@@ -22,7 +23,7 @@ def target() -> Callable[..., Target]:
     def make(model: str = "claude-opus-5-5") -> Target:
         origin = Origin("https", "api.example", 443)
         urls = {"messages": "/v1/messages", "count_tokens": "/v1/messages/count_tokens"}
-        return Target(f"acct/{model}", "acct", model, "kind", "anthropic", origin, urls)
+        return Target(f"acct/{model}", "acct", model, "kind", "anthropic", origin, urls, profile=get_profile(model))
 
     return make
 

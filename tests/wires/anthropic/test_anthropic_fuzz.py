@@ -6,6 +6,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from antiphon.catalog.profiles import get_profile
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Origin, Target
 from antiphon.wires.anthropic import AnthropicCodec, CountTokens, Messages
@@ -15,7 +16,16 @@ from antiphon.wires.translation.neutral import Request
 
 CODEC, MESSAGES, COUNT = AnthropicCodec(), Messages(), CountTokens()
 TARGETS = [
-    Target("acct/m", "acct", model, "kind", "anthropic", Origin("https", "api.example", 443), {})
+    Target(
+        "acct/m",
+        "acct",
+        model,
+        "kind",
+        "anthropic",
+        Origin("https", "api.example", 443),
+        {},
+        profile=get_profile(model),
+    )
     for model in ("claude-opus-5-5", "claude-sonnet-4-5", "m")
 ]
 

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import msgspec
 
 from antiphon.errors import BadRequest
+from antiphon.types import Profile
 from antiphon.wires.anthropic import citations
 from antiphon.wires.anthropic.read_content import WIRE
-from antiphon.wires.claude.generations import Generation
 from antiphon.wires.translation.neutral import (
     Audio,
     File,
@@ -39,10 +39,10 @@ _DATA_URL = re.compile(r"data:([^;,]*)(?:;[^;,]*)*;base64,", re.IGNORECASE)
 class Turns:
     """Gathers messages: neighbours of one role become one, results of tools come first in theirs."""
 
-    __slots__ = ("_generation", "dropped", "messages", "system")
+    __slots__ = ("_profile", "dropped", "messages", "system")
 
-    def __init__(self, generation: Generation, system: tuple[Text, ...], dropped: Dropped) -> None:
-        self._generation = generation
+    def __init__(self, profile: Profile, system: tuple[Text, ...], dropped: Dropped) -> None:
+        self._profile = profile
         self.dropped = dropped
         self.messages: list[dict[str, Any]] = []
         self.system = [block for text in system for block in _text(text, "", dropped)]
@@ -65,7 +65,7 @@ class Turns:
         if any(block["type"] != "text" for block in blocks):
             raise BadRequest(f"`{path}` is a system message with more than text; say the rest as the user.", param=path)
         last = self.messages[-1]["role"] if self.messages else ""
-        if blocks and self._generation.system_turns and last == "user":
+        if blocks and self._profile.system_turns and last == "user":
             self.messages.append({"role": "system", "content": blocks})
         else:
             self.system += blocks

@@ -1,6 +1,6 @@
 """A neutral request, to the body for a target of this wire.
 
-Rules for what this wire, or a generation of its models, does not take. Left out and reported, under the neutral name:
+Rules for what this wire, or a model by its profile, does not take. Left out and reported, under the neutral name:
 ``seed``, penalties, ``logprobs``, ``metadata``, an image's ``detail``, a speaker's ``name``, a blank ``stop``, sampling
 where a model refuses it or while it thinks, a ``service_tier`` without counterpart, ``reasoning`` where a forced tool
 call or a model stands against it, members of other wires. Brought down and reported: a ``temperature`` above 1. Told to
@@ -14,12 +14,11 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadRequest
-from antiphon.types import Target
+from antiphon.types import Profile, Target
 from antiphon.wires.anthropic.hosted import MODEL_IN_PATH, hosted
 from antiphon.wires.anthropic.write_content import Dropped, Turns
 from antiphon.wires.anthropic.write_thinking import write_thinking
 from antiphon.wires.anthropic.write_tools import write_tools
-from antiphon.wires.claude.generations import Generation, generation_of
 from antiphon.wires.claude.schema import fit
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.media import moved
@@ -34,6 +33,8 @@ _OWN = frozenset(
     ("cache_control", "container", "context_management", "diagnostics", "fallbacks", "inference_geo", "speed", "betas")
 )
 """Top-level members that only this wire has, and that a request may carry through the neutral form."""
+_MAX_TOKENS = 8192
+"""Asked for if neither the caller nor the model's profile gives a number, because this wire requires one."""
 _TIERS = {"auto": "auto", "default": "standard_only", "priority": "auto"}
 _ONLY_JSON = (
     "Answer with one JSON object and nothing else: no explanation before or after it, and no Markdown fence around it."
@@ -49,27 +50,33 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
         raise BadRequest(
             f"`modalities` asks for {wanted}; the model's provider answers in text only.", param="modalities"
         )
-    generation = generation_of(target.model)
+    profile = target.profile
     dropped: Dropped = {}
-    turns = Turns(generation, request.system, dropped)
+    turns = Turns(profile, request.system, dropped)
     for place, message in enumerate(moved(request.messages)):
         turns.add(message, f"messages[{place}].content")
     if not turns.messages:
         raise BadRequest("`messages` holds nothing that could be sent.", param="messages")
     body: dict[str, Any] = {
         "model": target.model,
-        "max_tokens": generation.max_tokens if request.max_tokens is None else request.max_tokens,
+        "max_tokens": _choose_max_tokens(request, profile),
         "messages": _short(turns.messages),
     }
-    body |= write_tools(request, generation, dropped)
-    write_thinking(body, request, turns.messages, generation, dropped)
+    body |= write_tools(request, profile, dropped)
+    write_thinking(body, request, turns.messages, profile, dropped)
     if request.format is not None:
-        _write_format(body, turns, request.format, generation, dropped)
+        _write_format(body, turns, request.format, profile, dropped)
     if turns.system:
         body["system"] = _short_content(turns.system)
-    _write_sampling(body, request, generation, dropped)
+    _write_sampling(body, request, profile, dropped)
     _write_rest(body, request, dropped)
     return WrittenRequest(_encode(hosted(body) if MODEL_IN_PATH in target.quirks else body), tuple(dropped))
+
+
+def _choose_max_tokens(request: Request, profile: Profile) -> int:
+    if request.max_tokens is not None:
+        return request.max_tokens
+    return _MAX_TOKENS if profile.max_tokens is None else profile.max_tokens
 
 
 def _short(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -84,11 +91,11 @@ def _short_content(blocks: list[dict[str, Any]]) -> list[dict[str, Any]] | str:
     return blocks
 
 
-def _write_format(body: dict[str, Any], turns: Turns, form: Format, generation: Generation, dropped: Dropped) -> None:
+def _write_format(body: dict[str, Any], turns: Turns, form: Format, profile: Profile, dropped: Dropped) -> None:
     schema = form.schema if form.kind == "schema" else None
     if schema is not None and form.description:
         schema = {"description": form.description, **schema}
-    fitted = fit(schema) if schema is not None and generation.structured else None
+    fitted = fit(schema) if schema is not None and profile.structured else None
     if fitted is not None:
         body.setdefault("output_config", {})["format"] = {"type": "json_schema", "schema": fitted.schema}
         dropped.update((f"format.{keyword}", None) for keyword in fitted.told)
@@ -100,9 +107,9 @@ def _write_format(body: dict[str, Any], turns: Turns, form: Format, generation: 
     dropped["format"] = None
 
 
-def _write_sampling(body: dict[str, Any], request: Request, generation: Generation, dropped: Dropped) -> None:
+def _write_sampling(body: dict[str, Any], request: Request, profile: Profile, dropped: Dropped) -> None:
     thinks = body.get("thinking", {}).get("type") in ("enabled", "adaptive")
-    free = generation.sampling and not thinks
+    free = profile.sampling and not thinks
     temperature = request.temperature
     if temperature is not None:
         # Of the three, a model that takes none still takes the default temperature.
@@ -111,7 +118,9 @@ def _write_sampling(body: dict[str, Any], request: Request, generation: Generati
         if free:
             body["temperature"] = min(temperature, 1.0)
     if request.top_p is not None:
-        if (free or (generation.sampling and request.top_p >= 0.95)) and (generation.both or temperature is None):
+        if (free or (profile.sampling and request.top_p >= 0.95)) and (
+            profile.temperature_with_top_p or temperature is None
+        ):
             body["top_p"] = request.top_p
         elif request.top_p != 1:
             dropped["top_p"] = None

@@ -1,9 +1,10 @@
-"""How much to think, in the form that a generation of models takes (guides "Thinking", "Effort")."""
+"""How much to think, in the form that the model takes (guides "Thinking", "Effort")."""
 
 from typing import Any
 
+from antiphon.types import Profile
 from antiphon.wires.anthropic.write_content import Dropped
-from antiphon.wires.claude.generations import LEAST_BUDGET, Generation, budget_of, effort_for, effort_of
+from antiphon.wires.translation.effort import LEAST_BUDGET, choose_effort, estimate_budget, estimate_effort
 from antiphon.wires.translation.neutral import Reasoning, Request
 
 _FORCED = ("any", "tool")
@@ -18,36 +19,39 @@ def write_thinking(
     body: dict[str, Any],
     request: Request,
     messages: list[dict[str, Any]],
-    generation: Generation,
+    profile: Profile,
     dropped: Dropped,
 ) -> None:
-    """Add ``thinking`` and ``output_config.effort`` to a body that has its tools already."""
+    """Add ``thinking`` and ``output_config.effort`` to a body that has its tools already.
+
+    A model of unknown form gets a budget, which every compatible server knows.
+    """
     reasoning = request.reasoning
     if reasoning is None:
         return
-    if generation.thinking == "none":
+    if profile.thinking == "none":
         if reasoning.effort != "none":
             dropped["reasoning"] = None
     elif reasoning.effort == "none":
-        _write_off(body, generation, dropped)
-    elif generation.thinking == "adaptive":
-        _write_adaptive(body, reasoning, generation, dropped)
+        _write_off(body, profile, dropped)
+    elif profile.thinking == "adaptive":
+        _write_adaptive(body, reasoning, profile, dropped)
     else:
         _write_budget(body, reasoning, messages, dropped)
 
 
-def _write_off(body: dict[str, Any], generation: Generation, dropped: Dropped) -> None:
-    if generation.off == "never":
+def _write_off(body: dict[str, Any], profile: Profile, dropped: Dropped) -> None:
+    if profile.thinking_off == "never":
         body["output_config"] = {"effort": "low"}
         dropped["reasoning"] = None
-    elif (off := _OFF[generation.off]) is not None:
+    elif (off := _OFF[profile.thinking_off]) is not None:
         body["thinking"] = off
 
 
-def _write_adaptive(body: dict[str, Any], reasoning: Reasoning, generation: Generation, dropped: Dropped) -> None:
-    effort = reasoning.effort or (effort_for(reasoning.budget) if reasoning.budget is not None else "")
+def _write_adaptive(body: dict[str, Any], reasoning: Reasoning, profile: Profile, dropped: Dropped) -> None:
+    effort = reasoning.effort or (estimate_effort(reasoning.budget) if reasoning.budget is not None else "")
     if effort:
-        if known := effort_of(effort, generation):
+        if known := choose_effort(effort, profile):
             body["output_config"] = {"effort": known}
         else:
             dropped["reasoning"] = None
@@ -61,7 +65,7 @@ def _write_adaptive(body: dict[str, Any], reasoning: Reasoning, generation: Gene
 
 
 def _write_budget(body: dict[str, Any], reasoning: Reasoning, messages: list[dict[str, Any]], dropped: Dropped) -> None:
-    budget = reasoning.budget if reasoning.budget is not None else budget_of(reasoning.effort)
+    budget = reasoning.budget if reasoning.budget is not None else estimate_budget(reasoning.effort)
     budget = max(budget, LEAST_BUDGET)
     most = body["max_tokens"]
     if budget >= most:

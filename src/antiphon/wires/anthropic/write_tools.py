@@ -3,9 +3,9 @@
 from typing import Any
 
 from antiphon.errors import BadRequest
+from antiphon.types import Profile
 from antiphon.wires.anthropic.read_content import WIRE
 from antiphon.wires.anthropic.write_content import Dropped, check_name
-from antiphon.wires.claude.generations import Generation
 from antiphon.wires.claude.schema import fit
 from antiphon.wires.translation.neutral import Message, Request, Tool, ToolCall
 
@@ -14,7 +14,7 @@ _NOT_AT_TOP = ("anyOf", "oneOf", "allOf")
 _MODES = {"auto": "auto", "none": "none", "required": "any", "tool": "tool"}
 
 
-def write_tools(request: Request, generation: Generation, dropped: Dropped) -> dict[str, Any]:
+def write_tools(request: Request, profile: Profile, dropped: Dropped) -> dict[str, Any]:
     """Return the members ``tools``, ``mcp_servers`` and ``tool_choice``, those that are needed."""
     choice = request.tool_choice
     # A choice that names several tools is the same as having only those.
@@ -25,7 +25,7 @@ def write_tools(request: Request, generation: Generation, dropped: Dropped) -> d
         if tool.builtin is not None:
             _builtin(tool, f"tools[{place}]", tools, servers)
         elif not only or tool.name in only:
-            tools.append(_tool(tool, f"tools[{place}]", generation, dropped))
+            tools.append(_tool(tool, f"tools[{place}]", profile, dropped))
     members: dict[str, Any] = {"mcp_servers": servers} if servers else {}
     if tools:
         return {**members, "tools": tools, **_choice(request)}
@@ -45,14 +45,14 @@ def _builtin(tool: Tool, path: str, tools: list[dict[str, Any]], servers: list[d
     (servers if known.get("type") == "url" else tools).append(known)
 
 
-def _tool(tool: Tool, path: str, generation: Generation, dropped: Dropped) -> dict[str, Any]:
+def _tool(tool: Tool, path: str, profile: Profile, dropped: Dropped) -> dict[str, Any]:
     check_name(tool.name, path)
     schema = _schema(tool, path)
     written: dict[str, Any] = {"name": tool.name}
     if tool.description:
         written["description"] = tool.description
     if tool.strict:
-        fitted = fit(schema) if generation.structured else None
+        fitted = fit(schema) if profile.structured else None
         if fitted is None or fitted.told:
             dropped["strict"] = None
         else:

@@ -5,7 +5,7 @@ from typing import Any
 from antiphon.types import Target
 from antiphon.wires.aws.eventstream import EventStreamSplitter
 from antiphon.wires.bedrock import reply, request_in, request_out
-from antiphon.wires.bedrock.families import MORE
+from antiphon.wires.bedrock.draft import MORE
 from antiphon.wires.bedrock.stream_in import ConverseReader
 from antiphon.wires.bedrock.stream_out import ConverseWriter
 from antiphon.wires.translation.codec import WrittenRequest

@@ -2,16 +2,19 @@
 
 from typing import Any
 
-from antiphon.wires.bedrock.families import Family, Path
+from antiphon.types import Profile
+
+MORE = "additionalModelRequestFields"
+"""Converse passes this object to the model as it is."""
 
 
 class Draft:
-    """One body for a model of one family; ``dropped`` has each name once, in order."""
+    """One body for a model of one profile; ``dropped`` has each name once, in order."""
 
-    __slots__ = ("dropped", "family", "out")
+    __slots__ = ("dropped", "out", "profile")
 
-    def __init__(self, family: Family) -> None:
-        self.family = family
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
         self.out: dict[str, Any] = {}
         self.dropped: dict[str, None] = {}
 
@@ -19,13 +22,17 @@ class Draft:
         """Note that a field was left out."""
         self.dropped[name] = None
 
-    def put(self, path: Path, value: Any) -> None:
-        """Set a value deep in the body; objects on the way are made, or copied, because they may be the caller's."""
+    def put(self, path: str, value: Any) -> None:
+        """Set a value deep in the body, at names joined by dots.
+
+        Objects on the way are made, or copied, because they may be the caller's.
+        """
         place = self.out
-        for name in path[:-1]:
+        *parents, last = path.split(".")
+        for name in parents:
             inner = place.get(name)
             place[name] = place = dict(inner) if type(inner) is dict else {}
-        place[path[-1]] = value
+        place[last] = value
 
     def say(self, text: str) -> None:
         """Add a text to the system prompt."""

@@ -1,9 +1,9 @@
 """Messages and parts of the neutral form as Converse has them.
 
 Converse wants roles that alternate and content that is not empty: messages of one role in a row become one, and blank
-texts are left out. Results of tools come first in theirs. Reasoning is sent only to models that can check its signature
-(see ``families``). System messages in the middle of a conversation keep their place where the model knows such, and
-join the system prompt elsewhere.
+texts are left out. Results of tools come first in theirs. Reasoning is sent only to models that can check its
+signature. System messages in the middle of a conversation keep their place where the model knows such, and join the
+system prompt elsewhere.
 """
 
 import hashlib
@@ -57,9 +57,8 @@ class Turns:
             self._add_turn(message.role, blocks)
 
     def _add_system(self, blocks: list[Block]) -> None:
-        claude = self._draft.family.claude
         last = self.messages[-1]["role"] if self.messages else ""
-        if blocks and claude is not None and claude.system_turns and last == "user":
+        if blocks and self._draft.profile.system_turns and last == "user":
             self.messages.append({"role": "system", "content": blocks})
         else:
             self.system += blocks
@@ -102,7 +101,7 @@ class Turns:
     def thinking(self, part: Thinking, where: str) -> Block | None:
         if part.redacted:
             return {"reasoningContent": {"redactedContent": part.redacted}} if part.wire == WIRE else None
-        if part.wire not in self._draft.family.signed_by or not (part.signature or part.wire == WIRE):
+        if part.wire != WIRE and not (part.signature and part.wire in self._draft.profile.signature_wires):
             return None
         # A block may come with a signature alone; it must go back with its text, which is then empty.
         return thought(part.text, part.signature) if part.text or part.signature else None

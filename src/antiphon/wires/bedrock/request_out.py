@@ -1,7 +1,7 @@
 """A request of the neutral form written for Converse (API reference, "Converse": Request Body).
 
-What Converse has no field for goes where ``families`` says for the model, or is left out and named in ``dropped``.
-Structured output is ``outputConfig.textFormat``; any JSON object, and any form that the model's family does not
+What Converse has no field for goes where the model's profile says, or is left out and named in ``dropped``.
+Structured output is ``outputConfig.textFormat``; any JSON object, and any form that the model does not
 enforce, is asked for in words and named in ``dropped``. The quirk ``no_structured_output`` says that a target enforces
 none.
 """
@@ -12,8 +12,7 @@ from typing import Any
 from antiphon.errors import BadRequest
 from antiphon.types import Target
 from antiphon.wires.bedrock import schema, thinking_out, tools_out
-from antiphon.wires.bedrock.draft import Draft
-from antiphon.wires.bedrock.families import MORE, family_of
+from antiphon.wires.bedrock.draft import MORE, Draft
 from antiphon.wires.bedrock.jsontext import encode, json_text
 from antiphon.wires.bedrock.messages_out import Turns, cache_point
 from antiphon.wires.claude.schema import fit
@@ -44,7 +43,7 @@ def write(request: Request, target: Target) -> WrittenRequest:
     if request.modalities:
         wanted = ", ".join(request.modalities)
         raise BadRequest(f"`modalities` asks for {wanted}, which Converse has no field for.", param="modalities")
-    draft = Draft(family_of(target.model))
+    draft = Draft(target.profile)
     _messages(draft, request)
     tools_out.write(draft, request)
     _format(draft, request, "no_structured_output" not in target.quirks)
@@ -81,11 +80,11 @@ def _format(draft: Draft, request: Request, enforced: bool) -> None:
     wanted = request.format
     if wanted is None:
         return
-    fitted = fit(wanted.schema) if wanted.schema is not None and enforced and draft.family.structured else None
+    fitted = fit(wanted.schema) if wanted.schema is not None and enforced and draft.profile.structured else None
     if fitted is not None:
         told = {"schema": json_text(fitted.schema), "name": wanted.name, "description": wanted.description}
         structure = {"jsonSchema": {name: value for name, value in told.items() if value}}
-        draft.put(("outputConfig", "textFormat"), {"type": "json_schema", "structure": structure})
+        draft.put("outputConfig.textFormat", {"type": "json_schema", "structure": structure})
         for keyword in fitted.told:
             draft.drop(f"format.{keyword}")
         return
@@ -102,8 +101,8 @@ def _extras(draft: Draft, request: Request) -> None:
 
 
 def _inference(draft: Draft, request: Request, thinks: bool) -> None:
-    claude = draft.family.claude
-    free = not thinks and (claude is None or claude.sampling)
+    profile = draft.profile
+    free = not thinks and profile.sampling
     config: dict[str, Any] = {}
     if request.max_tokens is not None:
         config["maxTokens"] = request.max_tokens
@@ -114,13 +113,13 @@ def _inference(draft: Draft, request: Request, thinks: bool) -> None:
         if free:
             config["temperature"] = min(temperature, 1.0)
     if top_p is not None:
-        if free and (claude is None or claude.both or temperature is None):
+        if free and (profile.temperature_with_top_p or temperature is None):
             config["topP"] = top_p
         elif top_p != 1:
             draft.drop("top_p")
     if request.top_k is not None:
-        if free and draft.family.top_k:
-            draft.put(draft.family.top_k, request.top_k)
+        if free and profile.top_k_path:
+            draft.put(profile.top_k_path, request.top_k)
         else:
             draft.drop("top_k")
     if stop := [text for text in request.stop if text]:

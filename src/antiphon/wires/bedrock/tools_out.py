@@ -69,7 +69,7 @@ def _tool(draft: Draft, tool: Tool, where: str) -> dict[str, Any]:
         spec["description"] = tool.description
     schema = _schema(tool, where)
     if tool.strict:
-        fitted = fit(schema) if draft.family.structured else None
+        fitted = fit(schema) if draft.profile.structured else None
         if fitted is None or fitted.told:
             draft.drop("strict")
         else:

@@ -4,7 +4,6 @@ Models after the first generation take no ``taskType``: the text itself says wha
 ("Embeddings", task types) gives.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,8 +31,6 @@ TASK_TYPES = {
     "fact": "FACT_VERIFICATION",
     "code": "CODE_RETRIEVAL_QUERY",
 }
-_BY_TYPE = re.compile(r"(?:gemini-)?(?:text-)?(?:multilingual-)?embedding-(?:0|exp)")
-"""Models that take ``taskType``."""
 _INSTRUCTIONS = {
     "query": "task: search result | query: {}",
     "document": "title: none | text: {}",
@@ -134,7 +131,7 @@ def _text(content: fields.Content) -> str:
 
 def _requests(request: EmbedRequest, target: Target) -> list[Any]:
     kind, form = {}, "{}"
-    if request.task and _BY_TYPE.match(request.model):
+    if request.task and target.profile.embedding_task == "field":
         kind = {"taskType": TASK_TYPES[request.task]}
     elif request.task:
         form = _INSTRUCTIONS[request.task]

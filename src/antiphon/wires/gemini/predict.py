@@ -1,7 +1,6 @@
 """Embeddings by Vertex AI's ``predict``, which its models before ``gemini-embedding-2`` are asked by (Vertex AI
 reference, "Text embeddings API")."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,8 +19,6 @@ from antiphon.wires.wire import WholeAnswer
 
 MOST_TOGETHER = 8
 """Texts in one request: so many of the longest, 2,048 tokens each, stay within the 20,000 that a request may have."""
-_ALONE = re.compile("gemini-")
-"""Models that take one text at a time."""
 
 
 class _Statistics(msgspec.Struct):
@@ -68,7 +65,7 @@ class PredictCodec:
         if request.dimensions is not None:
             body["parameters"] = {"outputDimensionality": request.dimensions}
         instances = [{"content": text, **kind} for text in request.texts(target)]
-        batches = split(instances, 1 if _ALONE.match(request.model) else MOST_TOGETHER)
+        batches = split(instances, target.profile.embedding_batch or MOST_TOGETHER)
         return [WrittenRequest(encode_json({"instances": batch, **body}), request.extras) for batch in batches]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:

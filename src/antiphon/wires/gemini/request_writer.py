@@ -6,11 +6,10 @@ for models from Gemini 3 on and of the user's next turn for earlier ones; though
 that no model of this wire made carries the documented stand-in for a signature.
 """
 
-import re
 from typing import Any
 
 from antiphon.errors import BadRequest
-from antiphon.types import Target
+from antiphon.types import Profile, Target
 from antiphon.wires.gemini.schema import write_schema
 from antiphon.wires.gemini.signature import WIRE
 from antiphon.wires.gemini.turns import Turns
@@ -24,10 +23,6 @@ _CONFIG = "generationConfig."
 _TIERS = {"default": "standard", "flex": "flex", "priority": "priority"}
 _SEED_LIMIT = 2**31
 _TOP_LOGPROBS_LIMIT = 20
-_BY_BUDGET = re.compile(r"gemini-(?:1|2)\.|gemini-robotics-er-1\.5")
-"""Models that take a budget and no level ("Thinking", table of models), and no media in a function's response
-("Function calling", multimodal function responses); every later one takes both."""
-_NO_MINIMAL = re.compile(r"-pro\b")
 _BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576, "max": 24576}
 """Effort to tokens ("OpenAI compatibility", reasoning)."""
 _LEVELS = {"none": "minimal", "minimal": "minimal", "low": "low", "medium": "medium"}
@@ -35,7 +30,7 @@ _LEVELS = {"none": "minimal", "minimal": "minimal", "low": "low", "medium": "med
 
 def write_request(request: Request, target: Target) -> WrittenRequest:
     """See :meth:`translation.codec.Codec.write_request`."""
-    turns = Turns(results_hold_media=_BY_BUDGET.search(target.model) is None)
+    turns = Turns(results_hold_media=target.profile.tool_result_media)
     contents = turns.write(request.messages)
     system = [{"text": part.text} for part in (*request.system, *turns.system) if part.text]
     dropped = turns.dropped | _unsupported(request)
@@ -49,7 +44,7 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
         body["tools"] = tools
     if config := _tool_config(request):
         body["toolConfig"] = config
-    if config := _config(request, target.model, dropped):
+    if config := _config(request, target.profile, dropped):
         body["generationConfig"] = config
     if tier := _TIERS.get(request.service_tier):
         body["serviceTier"] = tier
@@ -110,7 +105,7 @@ def _tool_config(request: Request) -> dict[str, Any]:
     return {"functionCallingConfig": calling}
 
 
-def _config(request: Request, model: str, dropped: dict[str, None]) -> dict[str, Any]:
+def _config(request: Request, profile: Profile, dropped: dict[str, None]) -> dict[str, Any]:
     seed = request.seed
     if seed is not None and not -_SEED_LIMIT <= seed < _SEED_LIMIT:
         dropped["seed"] = seed = None
@@ -125,7 +120,7 @@ def _config(request: Request, model: str, dropped: dict[str, None]) -> dict[str,
         "presencePenalty": request.presence_penalty,
         "frequencyPenalty": request.frequency_penalty,
         "responseModalities": [modality.upper() for modality in request.modalities] or None,
-        "thinkingConfig": _thinking(request.reasoning, model, dropped),
+        "thinkingConfig": _thinking(request.reasoning, profile, dropped),
     }
     if request.logprobs:
         values["responseLogprobs"] = True
@@ -144,11 +139,11 @@ def _format(wanted: Format) -> dict[str, Any]:
     return config
 
 
-def _thinking(reasoning: Reasoning | None, model: str, dropped: dict[str, None]) -> dict[str, Any] | None:
+def _thinking(reasoning: Reasoning | None, profile: Profile, dropped: dict[str, None]) -> dict[str, Any] | None:
     if reasoning is None:
         return None
     config: dict[str, Any] = {}
-    by_budget, effort = _BY_BUDGET.search(model) is not None, reasoning.effort
+    by_budget, effort = profile.thinking == "budget", reasoning.effort
     if reasoning.budget is not None:
         config["thinkingBudget"] = reasoning.budget
     elif by_budget and effort in _BUDGETS:
@@ -157,7 +152,9 @@ def _thinking(reasoning: Reasoning | None, model: str, dropped: dict[str, None])
         config["thinkingBudget"] = -1
     elif effort:
         level = _LEVELS.get(effort, "high")
-        config["thinkingLevel"] = "low" if level == "minimal" and _NO_MINIMAL.search(model) else level
+        if level == "minimal" and profile.efforts and level not in profile.efforts:
+            level = "low"
+        config["thinkingLevel"] = level
         if effort == "none":  # these models always think a little
             dropped["reasoning"] = None
     if reasoning.summary or reasoning.adaptive or reasoning.budget:
