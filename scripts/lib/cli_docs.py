@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from antiphon import cli
-from antiphon.cli import plain, typed
+from antiphon.cli import argparse_runner, typer_runner
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 WIDTH = 100
@@ -37,9 +37,9 @@ def helps() -> Iterator[tuple[str, str]]:
     for name, entry in cli.COMMANDS.items():
         target, path = cli.load(entry.where), f"antiphon {name}"
         if entry.runner == cli.PLAIN:
-            yield path, plain.build(target, path).format_help()
+            yield path, argparse_runner.build(target, path).format_help()
         else:
-            yield from typer_helps(typed.build(target), path)
+            yield from typer_helps(typer_runner.build(target), path)
 
 
 def page() -> str:

@@ -31,7 +31,7 @@ def test_generated_pages_are_up_to_date():
 @pytest.mark.parametrize(("page", "example"), EXAMPLES)
 def test_an_example_of_the_documentation_loads(files, page: str, example: str):
     environ = {name: "https://host.example" if name in ADDRESSES else "x1" for name in VARIABLE.findall(example)}
-    assert files.load(example, environ).models(), page
+    assert files.load(example, environ).list_models(), page
 
 
 def test_every_kind_has_a_page_and_is_in_the_index_with_every_quirk():
@@ -47,7 +47,7 @@ def test_a_page_has_all_of_its_row(kind: str):
     text = (PROVIDERS / f"{kind}.md").read_text("utf-8")
     shown = row.env if row.key != "none" else ()
     shown += tuple(name for param in row.params.values() for name in param.env) + tuple(row.params) + row.features
-    shown += row.base_url_env + tuple(row.offered()) + tuple(row.offered().values()) + tuple(row.quirks)
+    shown += row.base_url_env + tuple(row.list_operations()) + tuple(row.list_operations().values()) + tuple(row.quirks)
     for word in shown:
         assert f"`{word}`" in text
     for note in row.notes:

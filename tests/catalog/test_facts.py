@@ -11,7 +11,7 @@ import pytest
 
 from antiphon.catalog.kinds import load_kinds
 from antiphon.catalog.models import ModelFacts, load_facts
-from antiphon.catalog.prices import dollars, filled, per_million
+from antiphon.catalog.prices import format_per_million, make_price, parse_dollars
 from antiphon.config import load_config
 from antiphon.types import COUNTS, UNITS, Price, Usage
 
@@ -82,7 +82,9 @@ SERVED = {
 
 @pytest.mark.parametrize("kind", RAW["models"])
 def test_a_known_model_can_be_called_by_some_operation_of_its_kind(kind: str):
-    offered = {operation for row in load_kinds().values() if row.known_as == kind for operation in row.offered()}
+    offered = {
+        operation for row in load_kinds().values() if row.facts_kind == kind for operation in row.list_operations()
+    }
     for name, row in RAW["models"][kind].items():
         assert SERVED[row.get("op", "chat")] & offered, name
 
@@ -95,7 +97,7 @@ def test_every_kind_borrows_its_facts_from_one_that_has_some():
 
 def test_a_row_names_a_model_of_its_kind():
     for kind in load_kinds().values():
-        known = set(load_facts().names(kind.known_as)) if kind.listed else set()
+        known = set(load_facts().list_names(kind.facts_kind)) if kind.listed else set()
         assert kind.sample in known if known else kind.sample or kind.models, kind.name
 
 
@@ -125,35 +127,35 @@ def test_every_row_decodes():
     facts = load_facts()
     for kind, rows in RAW["models"].items():
         for name in rows:
-            assert isinstance(facts.get(kind, name), ModelFacts)
+            assert isinstance(facts.find(kind, name), ModelFacts)
 
 
 def test_well_known_models():
     facts = load_facts()
-    mini = facts.get("openai", "gpt-4o-mini")
+    mini = facts.find("openai", "gpt-4o-mini")
     assert mini is not None
     assert mini.price is not None
-    assert msgspec.structs.replace(mini.price, tiers=None) == filled(
+    assert msgspec.structs.replace(mini.price, tiers=None) == make_price(
         {"input": 150_000, "cache_read": 75_000, "output": 600_000, "searches": 25 * 10**9}, "litellm-1.109.1"
     )
     assert (mini.context, mini.max_output, mini.operation, mini.tier) == (128_000, 16_384, "chat", "low")
     assert mini.capabilities is not None
     assert {"vision", "tools", "json", "streaming"} <= mini.capabilities
-    small = facts.get("openai", "text-embedding-3-small")
+    small = facts.find("openai", "text-embedding-3-small")
     assert small is not None
     assert (small.operation, small.price and small.price.input) == ("embeddings", 20_000)
-    claude = facts.get("anthropic", "claude-haiku-4-5")
+    claude = facts.find("anthropic", "claude-haiku-4-5")
     assert claude is not None
     assert claude.price is not None
     written = {"cache_read": 100_000, "cache_write": 1_250_000, "cache_write_long": 2_000_000}
-    assert msgspec.structs.replace(claude.price, tiers=None) == filled(
+    assert msgspec.structs.replace(claude.price, tiers=None) == make_price(
         {"input": 1_000_000, **written, "output": 5_000_000, "searches": 10**10}, "litellm-1.109.1"
     )
-    codex = facts.get("openai", "gpt-5-codex")
+    codex = facts.find("openai", "gpt-5-codex")
     assert codex is not None
     assert codex.operation == "responses"
-    assert facts.get("openai", "no-such-model") is None
-    assert facts.get("no-such-kind", "gpt-4o") is None
+    assert facts.find("openai", "no-such-model") is None
+    assert facts.find("no-such-kind", "gpt-4o") is None
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,7 @@ def test_well_known_models():
 def test_what_is_no_plain_token_is_priced_where_the_list_does(
     kind: str, model: str, used: Usage, cost: int | None
 ) -> None:
-    facts = load_facts().get(kind, model)
+    facts = load_facts().find(kind, model)
     assert facts is not None
     assert facts.price is not None
     assert facts.price.cost(used) == cost
@@ -201,15 +203,15 @@ def test_withdrawn_models_are_priced_and_not_shown():
     ]
     assert withdrawn
     for kind, name in withdrawn:
-        assert facts.knows(kind, name)
-        assert name not in set(facts.names(kind))
+        assert facts.has(kind, name)
+        assert name not in set(facts.list_names(kind))
 
 
 def test_long_contexts_have_their_own_price():
     long = [(k, n) for k, rows in RAW["models"].items() for n, row in rows.items() if "long" in row]
     assert long
     for kind, name in long:
-        facts = load_facts().get(kind, name)
+        facts = load_facts().find(kind, name)
         assert facts is not None
         price = facts.price
         assert price is not None
@@ -227,13 +229,13 @@ def test_long_contexts_have_their_own_price():
     [("0", 0), ("2.5", 2_500_000), ("0.15", 150_000), ("0.000001", 1), ("1e-6", 1), ("75", 75_000_000), ("1E2", 10**8)],
 )
 def test_dollars_become_picodollars_exactly(text: str, amount: int):
-    assert dollars(text) == amount
+    assert parse_dollars(text) == amount
 
 
 @pytest.mark.parametrize("text", ["-1", "nan", "inf", "1e-7", "0.1234567", "free", "", "1e99"])
 def test_what_is_no_price_is_refused(text: str):
     with pytest.raises(ValueError, match="is "):
-        dollars(text)
+        parse_dollars(text)
 
 
 @pytest.mark.parametrize(
@@ -241,18 +243,18 @@ def test_what_is_no_price_is_refused(text: str):
     [(None, "unknown"), (0, "$0.00"), (150_000, "$0.15"), (1, "$0.000001"), (10**7, "$10.00"), (2_500_000, "$2.50")],
 )
 def test_picodollars_are_shown_exactly(amount: int | None, text: str):
-    assert per_million(amount) == text
+    assert format_per_million(amount) == text
 
 
 def test_buckets_fall_back_and_unknown_stays_unknown():
-    price = filled({"input": 10, "output": 20}, "v")
+    price = make_price({"input": 10, "output": 20}, "v")
     fallbacks = {"cache_read": 10, "cache_write": 10, "audio_cache_read": 10, "image_input": 10, "reasoning": 20}
     assert price == Price("v", input=10, output=20, **fallbacks)
     assert price.cost(Usage(input=1, cache_read=1, cache_write=1, image_input=1, output=1, reasoning=1)) == 80
     for name in ("cache_write_long", "audio_input", "audio_output", "image_output", *UNITS):
         assert price.cost(Usage(input=1, **{name: 1})) is None, name
-    assert filled({"output": 5}, "v").cost(Usage(input=1)) is None
-    assert filled({"output": 5}, "v").cost(Usage(output=2)) == 10
+    assert make_price({"output": 5}, "v").cost(Usage(input=1)) is None
+    assert make_price({"output": 5}, "v").cost(Usage(output=2)) == 10
 
 
 @pytest.mark.parametrize(
@@ -271,7 +273,7 @@ def test_buckets_fall_back_and_unknown_stays_unknown():
     ],
 )
 def test_tiers(price: dict[str, int] | None, tier: str | None):
-    assert ModelFacts(price=filled(price, "v") if price is not None else None).tier == tier
+    assert ModelFacts(price=make_price(price, "v") if price is not None else None).tier == tier
 
 
 def test_local_servers_cost_nothing_and_that_is_known():
@@ -279,7 +281,7 @@ def test_local_servers_cost_nothing_and_that_is_known():
     price = catalog.resolve("ollama/anything").targets[0].price
     assert price is not None
     assert price.cost(Usage(**dict.fromkeys(COUNTS, 5), service_tier="whatever")) == 0
-    facts = catalog.facts("ollama/anything")
+    facts = catalog.find_facts("ollama/anything")
     assert facts is not None
     assert facts.tier == "free"
 
@@ -293,4 +295,4 @@ def test_simulated_models_have_a_small_price():
 def test_nothing_known_is_no_price():
     catalog = load_config(environ={"OPENAI_API_KEY": "k"}, probes={})
     assert catalog.resolve("openai/brand-new").targets[0].price is None
-    assert catalog.facts("openai/brand-new") is None
+    assert catalog.find_facts("openai/brand-new") is None

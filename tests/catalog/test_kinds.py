@@ -11,18 +11,18 @@ import pytest
 from antiphon import credentials as identity
 from antiphon.catalog import Catalog
 from antiphon.catalog.kinds import (
+    CREDENTIAL_SOURCES,
     FEATURES,
     OPERATIONS,
     PARAMS,
     QUIRKS,
     SECRETS,
     SETTINGS,
-    SOURCES,
     Kind,
     load_kinds,
 )
 from antiphon.catalog.kinds.rows import parse_kinds
-from antiphon.catalog.kinds.words import WIRES as GENERATES
+from antiphon.catalog.kinds.vocabulary import WIRES as GENERATES
 from antiphon.config import load_config
 from antiphon.config.schema import ProviderBlock
 from antiphon.runtime import Runtime
@@ -93,7 +93,7 @@ def signing(target: Target) -> dict[str, Any]:
 def test_every_operation_and_every_address_of_a_row_is_in_its_fixture(kind: str):
     row = load_kinds()[kind]
     cases = [case for name, case in CASES.values() if name == kind]
-    assert {operation for case in cases for operation in case["calls"]} == set(row.offered())
+    assert {operation for case in cases for operation in case["calls"]} == set(row.list_operations())
     urls = {case["calls"][next(iter(case["calls"]))][0].partition(" ")[2] for case in cases}
     hosts = {other.split("/")[2] for addresses in row.base_urls.values() for other in addresses.values()}
     assert hosts <= {url.split("/")[2] for url in urls}
@@ -110,17 +110,23 @@ def test_rows_are_whole(kind: str):
     assert len(set(row.features)) == len(row.features)
     assert all(name.isupper() for name in (*row.env, *row.base_url_env))
     assert all(note.endswith(".") for note in row.notes)
-    for operation in {"embeddings", "rerank", "images", "speech"} & row.offered().keys() if row.features else ():
+    for operation in (
+        {"embeddings", "rerank", "images", "speech"} & row.list_operations().keys() if row.features else ()
+    ):
         assert operation in row.features
 
 
 def test_every_word_is_used_and_can_be_said():
     rows = load_kinds().values()
     assert {feature for row in rows for feature in row.features} == set(FEATURES)
-    assert {operation for row in rows for operation in row.offered()} == set(OPERATIONS)
+    assert {operation for row in rows for operation in row.list_operations()} == set(OPERATIONS)
     assert {param for row in rows for param in row.params} == set(PARAMS)
-    assert {row.identity.source for row in rows if row.identity is not None} == set(SOURCES) == set(identity.SOURCES)
-    assert {setting for source in SOURCES.values() for setting in source.settings} == set(SETTINGS)
+    assert (
+        {row.identity.source for row in rows if row.identity is not None}
+        == set(CREDENTIAL_SOURCES)
+        == set(identity.SOURCES)
+    )
+    assert {setting for source in CREDENTIAL_SOURCES.values() for setting in source.settings} == set(SETTINGS)
     assert PARAMS.keys() | SECRETS.keys() | SETTINGS.keys() <= ProviderBlock.model_fields.keys()
 
 
@@ -142,7 +148,7 @@ def test_a_variable_makes_one_provider_only():
 
 
 def test_other_names_are_nobodys_own():
-    others = [other for kind in load_kinds().values() for other in kind.also]
+    others = [other for kind in load_kinds().values() for other in kind.aliases]
     assert len(set(others)) == len(others)
     assert not set(others) & set(load_kinds())
 
@@ -189,7 +195,7 @@ operations = { chat = "/chat" }
         ('chat = "/chat"', "", "no operation"),
         ('chat = "/chat"', 'chat = "/chat", talk = "/talk"', "talk"),
         ('chat = "/chat"', 'messages = "/messages"', "does not offer chat"),
-        ('chat = "/chat"', 'chat = "/chat", "generate.stream" = "/g"', "alone"),
+        ('chat = "/chat"', 'chat = "/chat", "generate.stream" = "/g"', "without its main operation"),
         ('"/chat"', '"chat"', "slash"),
         ('"/chat"', '"/chat?v={api_version}"', "api_version"),
         ('checked = "2026-11-20"', 'checked = "2026-11-20"\nquirks = ["odd"]', "odd"),
@@ -197,9 +203,9 @@ operations = { chat = "/chat" }
         ('checked = "2026-11-20"', 'checked = "2026-11-20"\nwire = "telegraph"', "telegraph"),
         ('checked = "2026-11-20"', 'checked = "2026-11-20"\ncertainty = "hoped"', "hoped"),
         ('checked = "2026-11-20"', 'checked = "2026-11-20"\nparams.colour = {}', "colour"),
-        ('checked = "2026-11-20"', 'checked = "2026-11-20"\nparams.region = {}', "fills in nowhere"),
-        ('checked = "2026-11-20"', 'checked = "2026-11-20"\nbase_urls.region = { eu = "https://x" }', "no parameter"),
-        ('checked = "2026-11-20"', 'checked = "2026-11-20"\nrooted = { chat = "/c" }', "twice"),
+        ('checked = "2026-11-20"', 'checked = "2026-11-20"\nparams.region = {}', "does not use"),
+        ('checked = "2026-11-20"', 'checked = "2026-11-20"\nbase_urls.region = { eu = "https://x" }', "not one of its"),
+        ('checked = "2026-11-20"', 'checked = "2026-11-20"\nroot_operations = { chat = "/c" }', "twice"),
         ('checked = "2026-11-20"', 'checked = "2026-11-20"\nauth = ["X-Key", ""]', "lower case"),
         ('base_url = "https://x.example/v1"', "", "base_url and prefix"),
         ('base_url = "https://x.example/v1"', 'base_url = "https://x.example/{model}"', "the model in its address"),
@@ -207,16 +213,16 @@ operations = { chat = "/chat" }
         (
             'key = "required"',
             'key = "optional"\nsigning = { scheme = "s", params = {}, secrets = {} }',
-            "could do without",
+            "key is not required",
         ),
-        ('key = "required"', 'key = "optional"\nidentity = { source = "google" }', "could do without"),
+        ('key = "required"', 'key = "optional"\nidentity = { source = "google" }', "key is not required"),
         ('key = "required"', 'key = "required"\nidentity = { source = "nowhere" }', "nowhere"),
         ('key = "required"', 'key = "required"\nidentity = { source = "aws", params = { x = "{region}" } }', "region"),
         (
             'operations = { chat = "/chat" }',
             'operations = { chat = "/chat", translations = "/t" }\n'
             'signing = { scheme = "s", params = {}, secrets = {} }',
-            "made of the whole body",
+            "needs the whole body",
         ),
     ],
 )
@@ -232,24 +238,24 @@ def kind_at(text: str) -> Kind:
 
 def test_a_parameter_is_percent_encoded_in_a_path_and_plain_in_a_host():
     kind = kind_at('"https://{region}.x.example/p/{project}"\nparams = { region = {}, project = {} }')
-    address = kind.address({"region": "eu-1", "project": "a b/c"})
+    address = kind.find_address({"region": "eu-1", "project": "a b/c"})
     assert str(address) == "https://eu-1.x.example/p/a%20b%2Fc"
-    assert kind.address({"region": "eu-1"}) is None
-    assert kind.problem("region", "eu-1") == ""
+    assert kind.find_address({"region": "eu-1"}) is None
+    assert kind.find_problem("region", "eu-1") == ""
     for value in ("eu/1", "eu@evil.example", "eu:1", "-eu", "eu ", ""):
-        assert "host" in kind.problem("region", value)
+        assert "host" in kind.find_problem("region", value)
     for value in ("..", ".", "a\nb", "ä"):
-        assert kind.problem("project", value)
+        assert kind.find_problem("project", value)
 
 
 def test_a_value_with_an_address_of_another_form():
     kind = kind_at(
         '"https://x.example/v1"\nparams.region = { default = "intl" }\nbase_urls.region = { cn = "https://x.cn/a" }'
     )
-    assert str(kind.address({"region": "intl"})) == "https://x.example/v1"
-    assert str(kind.address({"region": "cn"})) == "https://x.cn/a"
-    assert kind.problem("region", "cn") == ""
-    assert "intl, cn" in kind.problem("region", "mars")
+    assert str(kind.find_address({"region": "intl"})) == "https://x.example/v1"
+    assert str(kind.find_address({"region": "cn"})) == "https://x.cn/a"
+    assert kind.find_problem("region", "cn") == ""
+    assert "intl, cn" in kind.find_problem("region", "mars")
 
 
 def test_the_row_and_the_fixture_that_contributors_are_shown_fit():
@@ -257,9 +263,9 @@ def test_the_row_and_the_fixture_that_contributors_are_shown_fit():
     row, fixture = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     kind = parse_kinds(row)["acme"]
     (case,) = tomllib.loads(fixture)["cases"]
-    address = kind.address()
+    address = kind.find_address()
     assert address is not None
-    paths = kind.paths(case["model"], {}, address.prefix)
+    paths = kind.build_paths(case["model"], {}, address.prefix)
     host = str(address.origin).removesuffix(":443")
     assert {name: f"POST {host}{path}" for name, path in paths.items()} == {n: c[0] for n, c in case["calls"].items()}
     assert set(case["environ"]) <= set(kind.env)

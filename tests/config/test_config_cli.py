@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.config.schema import json_schema
+from antiphon.config.schema import make_json_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -147,11 +147,11 @@ def test_providers_shows_the_state_of_keys_and_no_key(antiphon):
 
 def test_the_schema_is_the_published_one(antiphon):
     printed = json.loads(antiphon("config", "schema").stdout)
-    assert printed == json_schema() == json.loads((ROOT / "docs/antiphon.schema.json").read_text("utf-8"))
+    assert printed == make_json_schema() == json.loads((ROOT / "docs/antiphon.schema.json").read_text("utf-8"))
 
 
 def test_the_schema_knows_the_short_forms_and_no_null():
-    schema = json_schema()
+    schema = make_json_schema()
     assert schema["properties"]["models"]["additionalProperties"]["anyOf"][0] == {"type": "string"}
     assert schema["$defs"]["ModelBlock"]["properties"]["targets"]["items"]["anyOf"][0] == {"type": "string"}
     assert schema["additionalProperties"] is False

@@ -6,7 +6,7 @@ import pytest
 
 from antiphon.catalog.kinds import load_kinds
 from antiphon.config import load_config
-from antiphon.config.detect import default_probes, listening
+from antiphon.config.detect import find_listening, list_probes
 from antiphon.errors import ConfigError
 
 
@@ -122,13 +122,13 @@ def test_an_address_in_the_environment_goes_before_a_probe(detected, open_port: 
 
 
 def test_all_ports_are_tried_at_once(open_port: int, closed_port: int):
-    assert listening({"a": open_port, "b": closed_port, "c": open_port}) == {"a", "c"}
-    assert listening({}) == frozenset()
+    assert find_listening({"a": open_port, "b": closed_port, "c": open_port}) == {"a", "c"}
+    assert find_listening({}) == frozenset()
 
 
 def test_the_usual_ports():
     usual = "ollama=11434 lmstudio=1234 vllm=8000 llamacpp=8080 sglang=30000 jan=1337 docker=12434 xinference=9997"
-    assert [f"{kind}={port}" for kind, port in default_probes().items()] == usual.split()
+    assert [f"{kind}={port}" for kind, port in list_probes().items()] == usual.split()
 
 
 AWS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}

@@ -101,7 +101,7 @@ FAULTS = {
         "providers: {openai: {api_key: 123}}\n",
         1,
         "providers.openai.api_key",
-        "a key made of digits needs quotes",
+        "put a key that consists of digits in quotes",
         "",
     ),
     "missing key": (
@@ -115,7 +115,7 @@ FAULTS = {
         "providers:\n  openai: {base_url: https://proxy.example}\n",
         2,
         "providers.openai",
-        "not sent to an address of your own",
+        "sent to a custom `base_url` only if you say so",
         "${OPENAI_API_KEY}",
     ),
     "key for a kind without": (
@@ -237,7 +237,7 @@ FAULTS = {
         "providers:\n  openai:\n    headers: {Authorization: x}\n",
         3,
         "providers.openai.headers.Authorization",
-        "where the key goes",
+        "is the header of the key",
         "`api_key`",
     ),
     "version for a kind without": (
@@ -251,7 +251,7 @@ FAULTS = {
         "server:\n  host: 0.0.0.0\n  auth: open\n",
         3,
         "server.auth",
-        "a loopback address only, and host is 0.0.0.0",
+        "the host must be a loopback address, but it is 0.0.0.0",
         "`auth: keys`",
     ),
     "metrics for whom": (
@@ -286,14 +286,14 @@ FAULTS = {
         "providers: {openai: {}}\nmodels: {a: gpt-4o}\n",
         2,
         "models.a",
-        "not of the form `provider/model`",
+        "does not have the form `provider/model`",
         "`openai/gpt-4o`",
     ),
     "model for a target": (
         "models:\n  a: sim/echo\n  b: {targets: [a]}\n",
         3,
         "models.b.targets[0]",
-        "not of the form",
+        "does not have the form",
         "`fallbacks`",
     ),
     "simulator switched off": (
@@ -309,7 +309,7 @@ FAULTS = {
         "models:\n  a:\n    targets: [sim/echo, sim/echo]\n",
         3,
         "models.a.targets[1]",
-        "never reached",
+        "never be used",
         "remove",
     ),
     "negative weight": (
@@ -473,21 +473,21 @@ FAULTS = {
         "providers:\n  cloudflare:\n    api_key: k\n    account_id: ..\n",
         4,
         "providers.cloudflare.account_id",
-        "would change the path",
+        "is part of a path, which it would change",
         "",
     ),
     "half a signing key": (
         "providers:\n  bedrock:\n    access_key: AKID\n    region: eu-west-1\n",
         2,
         "providers.bedrock",
-        "needs a `secret_key` beside its `access_key`",
+        "needs a `secret_key` with its `access_key`",
         "add it",
     ),
     "a key and a signature": (
         "providers:\n  bedrock:\n    api_key: k\n    access_key: a\n    secret_key: b\n    region: eu-west-1\n",
         3,
         "providers.bedrock.api_key",
-        "requests carry a key or are signed",
+        "a request carries a key or is signed, not both",
         "remove one",
     ),
     "neither a key nor a signature": (
@@ -509,7 +509,7 @@ FAULTS = {
         "providers:\n  watsonx:\n    via: litellm\n    region: eu\n",
         4,
         "providers.watsonx.region",
-        "under the name it has there",
+        "under LiteLLM's own name for it",
         "`params`",
     ),
     "a kind by another of its names": (
@@ -565,14 +565,14 @@ FAULTS = {
         "providers:\n  bedrock:\n    via: litellm\n    params:\n      api_key: x\n",
         5,
         "providers.bedrock.params.api_key",
-        "is not a parameter to give here",
-        "use `api_key`",
+        "cannot be set here",
+        "use the provider's `api_key`",
     ),
     "parameters without via": (
         "providers:\n  openai: {params: {a: 1}}\n",
         2,
         "providers.openai.params",
-        "parameters go with `via: litellm` only",
+        "`params` needs `via: litellm`",
         "",
     ),
     "strategy of a later version": (
@@ -605,7 +605,7 @@ FAULTS = {
     "two documents": ("version: 1\n---\nversion: 1\n", 2, "(file)", "is not YAML", ""),
     "key that is a list": ("? [a]\n: b\n", 1, "(file)", "a key must be text", ""),
     "alias of itself": ("models: &a\n  x: *a\n", 2, "models.x", "refers to itself", ""),
-    "merge of a text": ("server: {<<: x}\n", 1, "server", "wants a mapping", ""),
+    "merge of a text": ("server: {<<: x}\n", 1, "server", "needs a mapping", ""),
 }
 
 
@@ -663,7 +663,7 @@ def test_a_fault_never_repeats_a_secret(files):
 def test_an_alias_bomb_is_a_fault_and_not_a_long_wait(files):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
-    assert "more than a configuration can hold" in files.fault("\n".join(lines)).problem
+    assert "too large for a configuration" in files.fault("\n".join(lines)).problem
 
 
 def test_deep_nesting_is_a_fault(files):

@@ -61,7 +61,7 @@ def attempt(folder: Path, data: bytes) -> None:
             assert fault.line is None or 1 <= fault.line <= data.count(b"\n") + data.count(b"\r") + 2
             assert str(fault).startswith(str(path))
     else:
-        catalog.models()
+        catalog.list_models()
         assert list_settings(catalog)
         for name in catalog.routes:
             assert catalog.resolve(name).targets

@@ -35,7 +35,7 @@ SIX: dict[str, dict[str, Any]] = {
     },
     "ollama": {"type": "litellm", "base_url": "http://localhost:11434", "litellm_model": "ollama/llama2", "timeout": 5},
 }
-CALLS = {  # the model that a caller names: what LiteLLM is told of it
+CALLS = {  # the model that a caller names: the model and parameters that LiteLLM receives
     "gpt-4o-mini@bare": ("openai/gpt-4o-mini", {}),
     "claude-3-opus-20240229": ("anthropic/claude-3-opus-20240229", {}),
     "my-deployment-name": (
@@ -65,7 +65,7 @@ def write(folder: Path, value: Any) -> Path:
     return path
 
 
-def told(target: Any) -> tuple[str, dict[str, Any]]:
+def read_envelope(target: Any) -> tuple[str, dict[str, Any]]:
     (header,) = (value for name, value in target.headers if name == "x-longtail-call")
     envelope = json.loads(base64.b64decode(header))
     return envelope["model"], envelope["params"]
@@ -90,7 +90,7 @@ def test_six_endpoints_call_what_they_called(tmp_path: Path, keep: bool) -> None
     assert plain.credential.reveal() == "sk-plain-secret"
     for name, expected in CALLS.items():
         target = catalog.resolve(name).targets[0]
-        assert told(target) == expected, name
+        assert read_envelope(target) == expected, name
         assert target.timeouts.total == (5 if name == "llama2" else 60)
     azure = catalog.resolve("my-deployment-name").targets[0]
     assert azure.credential is not None
@@ -131,7 +131,7 @@ def test_a_file_is_one_endpoint_or_several(tmp_path: Path, value: Any) -> None:
         ("a: text", ["a: expected an endpoint", "found text"]),
         ("{}", ["has no endpoint"]),
         ("type: [", ["is not YAML"]),
-        ("type: litellm\nlitellm_model: x/y\nbase_url: nowhere", ["what came of", "base_url"]),
+        ("type: litellm\nlitellm_model: x/y\nbase_url: nowhere", ["the import of", "base_url"]),
     ],
 )
 def test_bad_endpoints_are_named(tmp_path: Path, text: str, said: list[str]) -> None:

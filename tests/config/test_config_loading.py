@@ -115,7 +115,7 @@ def test_metrics_need_an_admin_key_unless_the_file_opens_them(files):
     catalog = files.load("server: {metrics: open}\n")
     assert catalog.settings.metrics == "open"
     (setting,) = (each for each in list_settings(catalog) if each.path == ("server", "metrics"))
-    assert (setting.value, setting.source) == ("open", catalog.source("server.metrics"))
+    assert (setting.value, setting.source) == ("open", catalog.get_source("server.metrics"))
     assert setting.source.endswith(":1")
 
 
@@ -237,8 +237,8 @@ def test_the_file_in_the_working_directory_is_taken(files, tmp_path):
     files.load("server: {port: 1234}\n")
     catalog = load_config(environ={})
     assert (catalog.settings.port, catalog.file) == (1234, "antiphon.yaml")
-    assert catalog.source("server.port") == "antiphon.yaml:1"
-    assert catalog.source("server.host") == "default"
+    assert catalog.get_source("server.port") == "antiphon.yaml:1"
+    assert catalog.get_source("server.host") == "default"
 
 
 def test_the_command_line_goes_before_the_file(files):
@@ -246,7 +246,7 @@ def test_the_command_line_goes_before_the_file(files):
     catalog = load_config(environ={}, data="there").override(host="::1", port=0, auth="open")
     settings = catalog.settings
     assert (settings.data, settings.host, settings.port, settings.auth) == ("there", "::1", 0, "open")
-    assert catalog.source("data") == catalog.source("server.port") == "command line"
+    assert catalog.get_source("data") == catalog.get_source("server.port") == "command line"
     with pytest.raises(ConfigError, match="loopback"):
         catalog.override(host="0.0.0.0")
     with pytest.raises(ConfigError, match="65535"):
@@ -278,7 +278,7 @@ def test_nothing_hidden_can_be_seen(files):
     )
     shown = list_settings(catalog)
     models = [catalog.resolve(name) for name in ("a", "groq/x")]
-    for value in (shown, catalog.models()):
+    for value in (shown, catalog.list_models()):
         assert "hunter2" not in msgspec.json.encode(value).decode()
     for value in (shown, models, catalog.providers, catalog.routes, catalog.settings, catalog.sources, vars(catalog)):
         assert "hunter2" not in repr(value)

@@ -320,11 +320,11 @@ class AwsRoles:
         if request.method == "GET":
             assert request.path == "/container"
             assert request.headers["authorization"] == "container-token"
-            return self._lend_key()
+            return self._issue_key()
         assert is_signed_by(request, self.base, "sts")
         assert request.form["Action"] == "AssumeRole"
         assert request.form["RoleArn"] == "arn:aws:iam::123456789012:role/models"
-        lent = self._lend_key()
+        lent = self._issue_key()
         members = {**lent, "SessionToken": lent.pop("Token")}
         text = "".join(f"<{name}>{value}</{name}>" for name, value in members.items() if name != "Token")
         return {"content-type": "text/xml"}, (
@@ -333,7 +333,7 @@ class AwsRoles:
             "<AssumedRoleId>AROA:x</AssumedRoleId></AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>"
         ).encode()
 
-    def _lend_key(self) -> dict[str, str]:
+    def _issue_key(self) -> dict[str, str]:
         self.lent += 1
         self.current = AwsKey(f"ASIA{self.lent}", f"secret-{self.lent}-{'k' * 30}", f"session-{self.lent}-{'s' * 60}")
         ends = datetime.now(UTC) + timedelta(seconds=self.seconds)

@@ -18,12 +18,12 @@ VERTEX = {"project": "my-project"}
 AZURE = {"base_url": "https://x.openai.azure.com"}
 
 FAULTS = {
-    "a key as well": ("vertex", VERTEX | {"credentials": "default", "api_key": "k"}, "api_key", "goes without"),
+    "a key as well": ("vertex", VERTEX | {"credentials": "default", "api_key": "k"}, "api_key", "excludes"),
     "a signing key as well": (
         "bedrock",
         BEDROCK | {"profile": "p", "access_key": "a", "secret_key": "b"},
         "access_key",
-        "goes without `profile`",
+        "excludes `profile`",
     ),
     "another word": ("vertex", VERTEX | {"credentials": "usual"}, "credentials", "expected default, found `usual`"),
     "another cloud's word": ("vertex", VERTEX | {"profile": "p"}, "profile", "kind `vertex` has no `profile`"),
@@ -37,20 +37,20 @@ FAULTS = {
         "azure",
         AZURE | {"credentials": "default", "headers": {"Authorization": "Bearer x"}},
         "headers.Authorization",
-        "is where the key goes",
+        "is the header of the key",
     ),
     "through LiteLLM": (
         "bedrock",
         {"via": "litellm", "profile": "p"},
         "profile",
-        "is told to LiteLLM under the name it has there",
+        "is passed to LiteLLM under LiteLLM's own name for it",
     ),
     "nothing at all": ("vertex", VERTEX, "", "needs an `api_key` (or `credentials: default`)"),
     "a key of the environment for an address of one's own": (
         "azure",
         AZURE,
         "",
-        "a key from the environment is not sent to an address of your own by itself",
+        "a key from the environment is sent to a custom `base_url` only if you say so",
     ),
 }
 

@@ -14,7 +14,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from antiphon.catalog.local import headers_of
+from antiphon.catalog.local import encode_models
 from antiphon.local.transport import LocalTransport
 from antiphon.transport.head import build_head
 from antiphon.transport.seam import Request
@@ -181,7 +181,7 @@ async def send(
     method: str = "POST",
 ) -> Answer:
     origin = Origin("local", provider, 0)
-    head = build_head(method, path, headers_of(transport.models.get(provider, {})), origin)
+    head = build_head(method, path, encode_models(transport.models.get(provider, {})), origin)
     response = await transport.send(Request(origin, head, body, origin), 5)
     answer = await response.read(2**30)
     response.close()

@@ -203,7 +203,7 @@ def test_nothing_in_the_package_imports_the_worker_or_what_it_loads():
     ("provider", "path", "problem"),
     [
         ("{models: {mini: /no/such/folder}}", "providers.local.models.mini", "there is no folder /no/such/folder"),
-        ("{models: {mini: bge-small}}", "providers.local.models.mini", "a name of the hub is like org/name"),
+        ("{models: {mini: bge-small}}", "providers.local.models.mini", "a name at the hub has the form org/name"),
         ("{models: {hash-9: org/name}}", "providers.local.models.hash-9", "hashing embedder"),
         ("{models: [mini]}", "providers.local.models", "a mapping of names to folders"),
         ("{models: {mini: 3}}", "providers.local.models.mini", "expected text"),

@@ -109,7 +109,7 @@ def test_no_view_of_a_configuration_shows_a_parameter(tmp_path: Path):
     shown = {".".join(setting.path): setting.value for setting in list_settings(found)}
     assert shown["providers.bedrock.via"] == "litellm"
     assert shown["providers.bedrock.params.aws_secret_access_key"] == "(hidden)"
-    text = f"{shown} {found.providers} {found.providers['bedrock'].tail!r} {found.resolve('bedrock/x').targets!r}"
+    text = f"{shown} {found.providers} {found.providers['bedrock'].longtail!r} {found.resolve('bedrock/x').targets!r}"
     for secret in ENVIRON.values():
         assert secret not in text
 
@@ -124,7 +124,7 @@ def test_the_examples_of_the_page_load(tmp_path: Path):
     for example in examples:
         path.write_text(example, "utf-8")
         found = load_config(str(path), environ)
-        assert all(found.providers[name].tail for name in found.providers if name not in ("sim", "local"))
+        assert all(found.providers[name].longtail for name in found.providers if name not in ("sim", "local"))
     model = found.resolve("my-azure/azure/my-deployment-name").targets[0]
     assert told(model)["params"]["api_base"] == "https://myazure.openai.azure.com/"
 

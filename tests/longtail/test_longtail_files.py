@@ -57,9 +57,9 @@ def test_the_names_of_providers_are_those_of_the_pinned_litellm(installed: Envir
     )
     command = [str(installed.python), "-I", "-c", program]
     printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
-    assert rows.known().litellm == PINS["litellm"] == installed.version
-    assert rows.known().providers == frozenset(printed.split())
-    assert set(rows.known().bare.values()) <= rows.known().providers
+    assert rows.load_names().litellm == PINS["litellm"] == installed.version
+    assert rows.load_names().providers == frozenset(printed.split())
+    assert set(rows.load_names().model_prefixes.values()) <= rows.load_names().providers
 
 
 FETCH = """
@@ -196,10 +196,10 @@ def test_pauses_grow_and_end():
 
 UNUSED = """
 import asyncio, json, sys
-from antiphon.config import load
+from antiphon.config import load_config
 from antiphon.runtime import Runtime
 async def main():
-    runtime = Runtime(load(sys.argv[1]), data=sys.argv[2])
+    runtime = Runtime(load_config(sys.argv[1]), data=sys.argv[2])
     await runtime.start()
     runtime.catalog.resolve("watsonx/x")
     loaded = [name for name in sys.modules if name.startswith(("antiphon.longtail", "litellm", "aiohttp"))]

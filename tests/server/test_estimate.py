@@ -93,8 +93,8 @@ async def test_a_long_call_is_priced_as_one(gateway: Gateway) -> None:
     catalog = load_config(str(gateway.config), environ={})
     long = next(
         (entry["id"], price)
-        for entry in catalog.models()
-        if (facts := catalog.facts(entry["id"])) and (price := facts.price) and price.long and price.long.output
+        for entry in catalog.list_models()
+        if (facts := catalog.find_facts(entry["id"])) and (price := facts.price) and price.long and price.long.output
     )
     name, price = long
     assert price.long_from is not None

@@ -1,7 +1,7 @@
-"""The catalog: whom to call, under which name, at which address, for which price.
+"""The catalog: which providers and models can be called, under which names, at which addresses and prices.
 
-What belongs here: provider kinds (rows of ``kinds``), what is known of models (``facts.json``), and resolving a name
-to targets. What does not: reading a configuration file (``config``), how to speak to a provider (``wires``), sockets
+What belongs here: provider kinds (rows of ``kinds``), known facts about models (``facts.json``), and resolving a name
+to targets. What does not: reading a configuration file (``config``), the providers' protocols (``wires``), sockets
 (``transport``), choosing among targets (``routing``), and any comparison with a provider's name.
 """
 

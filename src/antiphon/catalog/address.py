@@ -1,4 +1,4 @@
-"""Base URLs: where a provider is, and under which path prefix."""
+"""Base URLs: the address of a provider, and the path prefix of its API."""
 
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
@@ -8,11 +8,11 @@ import msgspec
 from antiphon.types import Origin
 
 SCHEMES: Mapping[str, int] = {"http": 80, "https": 443}
-"""Schemes a configuration may name, with their default ports; ``unix`` is spoken as http over a socket file."""
+"""Schemes that a configuration may use, with their default ports; ``unix`` is HTTP over a socket file."""
 
 
 class Address(msgspec.Struct, frozen=True):
-    """An origin and the path prefix of its API (``""`` or ``/…`` without a slash at the end)."""
+    """An origin and the path prefix of its API (``""`` or ``/…`` without a trailing slash)."""
 
     origin: Origin
     prefix: str = ""
@@ -26,10 +26,10 @@ class Address(msgspec.Struct, frozen=True):
 
 
 def parse_address(text: str, schemes: Mapping[str, int] | None = SCHEMES) -> Address:
-    """Return the address ``text`` names; raises ``ValueError`` with what is wrong, never repeating a credential.
+    """Return the address in ``text``; raises ``ValueError`` with the problem, which never repeats a credential.
 
     ``unix:///run/x.sock`` is a socket file, ``unix:///run/x.sock:/v1`` one with a path prefix. ``schemes`` ``None``
-    allows any scheme, for rows of the catalog itself.
+    allows any scheme, for the catalog's own rows.
     """
     if not text:
         raise ValueError("is empty")
@@ -43,7 +43,7 @@ def parse_address(text: str, schemes: Mapping[str, int] | None = SCHEMES) -> Add
     except ValueError as error:
         raise ValueError(f"is not a URL ({error})") from None
     if url.scheme == "unix" and schemes is not None:
-        return _socket(url)
+        return _parse_socket(url)
     if schemes is not None and url.scheme not in schemes:
         raise ValueError("must start with http://, https:// or unix://")
     if url.username is not None or url.password is not None:
@@ -58,7 +58,7 @@ def parse_address(text: str, schemes: Mapping[str, int] | None = SCHEMES) -> Add
     return Address(Origin(url.scheme, url.hostname, port or default), url.path.rstrip("/"))
 
 
-def _socket(url: SplitResult) -> Address:
+def _parse_socket(url: SplitResult) -> Address:
     if url.netloc or not url.path.startswith("/"):
         raise ValueError("must have the form unix:///path/to.sock, with three slashes")
     if url.query or url.fragment:
@@ -70,7 +70,7 @@ def _socket(url: SplitResult) -> Address:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a server bound to ``host`` can be reached from this machine only."""
+    """Say whether a server bound to ``host`` can only be reached from this machine."""
     return host.lower() == "localhost" or host == "::1" or _is_loopback_v4(host)
 
 

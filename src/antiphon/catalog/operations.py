@@ -1,6 +1,6 @@
-"""The operations that go through unread: where callers find each, what its body is, where it names its model.
+"""The relayed operations, whose bodies are not translated: path, body format, and how each names its model.
 
-A row is all that one of them needs. Which provider has it, and at which path there, is in the providers' rows.
+One row is all that an operation needs. The providers' rows say who offers it and at which path.
 """
 
 from collections.abc import Mapping
@@ -10,26 +10,26 @@ import msgspec
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """One row. ``path`` is where callers find it, below the address of the gateway."""
+    """One row. ``path`` is the operation's path at the gateway."""
 
     name: str
     path: str
     body: Literal["json", "form", "any"]
-    """``form``: multipart/form-data, streamed up. ``any``: whatever the provider takes."""
+    """``form``: multipart/form-data, streamed to the provider. ``any``: whatever the provider accepts."""
     model: bool = True
-    """The body names a model; otherwise the operation is of an account, and the caller names a provider."""
+    """Whether the body names a model; otherwise the operation is about an account, and the caller names a provider."""
     default: str = ""
-    """The model where a JSON body names none, as the operation's documentation has it."""
+    """The model if a JSON body names none, as documented for the operation."""
     needs: tuple[str, ...] = ()
-    """Members without which no provider can do anything."""
+    """Members that every provider requires."""
     bytes: bool = False
-    """Its answer may be something else than JSON or events: audio, subtitles, the content of a file."""
+    """Whether the answer may be something other than JSON or events: audio, subtitles, the content of a file."""
     unit: str = ""
-    """What most providers bill by, where their answers do not count tokens."""
+    """The unit that most providers bill if their answers do not count tokens."""
     output: str = "output"
-    """The bucket of the tokens that come out."""
+    """The bucket of the output tokens."""
     free: bool = False
-    """Nothing is billed for it."""
+    """Whether the operation is free of charge."""
 
 
 _ROWS = (
@@ -54,4 +54,4 @@ _ROWS = (
 )
 
 OPERATIONS: Mapping[str, Operation] = {row.name: row for row in _ROWS}
-"""Each by its name."""
+"""The operations by name."""

@@ -1,4 +1,4 @@
-"""Prices: from what people and lists write to exact integers, complete for every bucket."""
+"""Prices: parses the numbers in files and lists to exact integers, and completes them for every bucket."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,80 +18,79 @@ FALLBACKS = {
     "image_input": "input",
     "reasoning": "output",
 }
-"""The bucket whose price applies where a list has none.
+"""The bucket whose price applies if a list has none.
 
-Everything else has no such rule and stays unknown: audio and images that are made cost more than text, and so does
-writing to a cache for long.
+Every other bucket stays unknown: generated audio and images cost more than text, and so do long-lived cache writes.
 """
 
 LIMIT = 10**6
-"""The highest price that is believed, in dollars per million tokens and in dollars for a unit."""
+"""The highest plausible price, in dollars per million tokens and in dollars per unit."""
 
 
-def dollars(text: str) -> int:
-    """Return dollars per million tokens as picodollars per token; raises ``ValueError`` with what is wrong."""
-    return _exactly(text, PER_MILLION, "dollars per million tokens", "per token (six decimal places)")
+def parse_dollars(text: str) -> int:
+    """Return dollars per million tokens as picodollars per token; raises ``ValueError`` with the problem."""
+    return _parse_exact(text, PER_MILLION, "dollars per million tokens", "per token (six decimal places)")
 
 
-def dollars_each(text: str) -> int:
-    """Return dollars for one unit as picodollars; raises ``ValueError`` with what is wrong."""
-    return _exactly(text, PICO, "dollars", "(twelve decimal places)")
+def parse_unit_dollars(text: str) -> int:
+    """Return dollars for one unit as picodollars; raises ``ValueError`` with the problem."""
+    return _parse_exact(text, PICO, "dollars", "(twelve decimal places)")
 
 
-def _exactly(text: str, scale: int, what: str, finest: str) -> int:
+def _parse_exact(text: str, scale: int, unit: str, precision: str) -> int:
     try:
         amount = Decimal(text)
     except InvalidOperation:
-        raise ValueError(f"is not a number of {what}") from None
+        raise ValueError(f"is not a number of {unit}") from None
     if not amount.is_finite():
-        raise ValueError(f"is not a finite number of {what}")
+        raise ValueError(f"is not a finite number of {unit}")
     if amount < 0:
         raise ValueError("is negative")
     if amount > LIMIT:
-        raise ValueError(f"is more than {LIMIT} {what}")
+        raise ValueError(f"is more than {LIMIT} {unit}")
     exact = amount * scale
     if exact != exact.to_integral_value():
-        raise ValueError(f"is finer than a picodollar {finest}")
+        raise ValueError(f"is finer than a picodollar {precision}")
     return int(exact)
 
 
-def filled(
+def make_price(
     prices: Mapping[str, int],
     version: str,
     long_from: int | None = None,
     long: Price | None = None,
     tiers: dict[str, Price] | None = None,
 ) -> Price:
-    """Return a complete price: buckets without one take their fallback's, and stay ``None`` where that is unknown."""
-    whole: dict[str, int | None] = {name: prices.get(name) for name in COUNTS}
+    """Return a complete price: a bucket without one gets its fallback's price, or ``None`` if that is unknown."""
+    amounts: dict[str, int | None] = {name: prices.get(name) for name in COUNTS}
     for bucket, other in FALLBACKS.items():
-        if whole[bucket] is None:
-            whole[bucket] = whole[other]
-    return Price(version=version, **whole, long_from=long_from, long=long, tiers=tiers)
+        if amounts[bucket] is None:
+            amounts[bucket] = amounts[other]
+    return Price(version=version, **amounts, long_from=long_from, long=long, tiers=tiers)
 
 
-def nothing(version: str) -> Price:
-    """Return the price of what costs nothing, whatever is counted."""
-    return filled(dict.fromkeys(COUNTS, 0), version)
+def make_zero_price(version: str) -> Price:
+    """Return a price of zero for every bucket and unit."""
+    return make_price(dict.fromkeys(COUNTS, 0), version)
 
 
-def config_version(prices: Mapping[str, int]) -> str:
-    """Return the version of a price that a configuration states, which changes when any number does."""
+def compute_version(prices: Mapping[str, int]) -> str:
+    """Return the version of a configured price, which changes with any of its numbers."""
     block = msgspec.json.encode(sorted(prices.items()))
     return f"config:{hashlib.sha256(block).hexdigest()[:8]}"
 
 
-def per_million(amount: int | None) -> str:
-    """Return picodollars per token as dollars per million tokens, exactly; ``unknown`` is its own word."""
-    return _shown(amount, PER_MILLION)
+def format_per_million(amount: int | None) -> str:
+    """Return picodollars per token as exact dollars per million tokens; ``None`` as ``unknown``."""
+    return _format_dollars(amount, PER_MILLION)
 
 
-def per_unit(amount: int | None) -> str:
-    """Return picodollars for a unit as dollars, exactly; ``unknown`` is its own word."""
-    return _shown(amount, PICO)
+def format_per_unit(amount: int | None) -> str:
+    """Return picodollars per unit as exact dollars; ``None`` as ``unknown``."""
+    return _format_dollars(amount, PICO)
 
 
-def _shown(amount: int | None, scale: int) -> str:
+def _format_dollars(amount: int | None, scale: int) -> str:
     if amount is None:
         return "unknown"
     value = (Decimal(amount) / scale).normalize()

@@ -1,4 +1,4 @@
-"""A route: a name that callers use, and what serves it, as a configuration says it."""
+"""A route: a model name for callers, and the targets that serve it, as configured."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from antiphon.types import Price, Strategy
 
 
 class Route(msgspec.Struct, frozen=True, eq=False):
-    """A model of the configuration. ``targets`` are provider, model and weight; ``fallbacks`` names of any kind."""
+    """A configured model. ``targets`` are provider, model and weight; ``fallbacks`` are names of any kind."""
 
     name: str
     targets: tuple[tuple[str, str, int], ...]
@@ -17,21 +17,21 @@ class Route(msgspec.Struct, frozen=True, eq=False):
 
 
 def split_target(text: str) -> tuple[str, str] | None:
-    """Return provider and model of ``provider/model``, parted at the first slash, or ``None`` for any other text."""
+    """Return provider and model of ``provider/model``, split at the first slash, or ``None`` for any other text."""
     provider, slash, model = text.partition("/")
     return (provider, model) if slash and provider and model else None
 
 
-def loop(name: str, edges: dict[str, list[str]]) -> list[str] | None:
-    """Return the way from ``name`` back to itself along ``edges``, or ``None``."""
+def find_cycle(name: str, edges: dict[str, list[str]]) -> list[str] | None:
+    """Return the path from ``name`` back to itself along ``edges``, or ``None``."""
     stack = [[name]]
     seen = set()
     while stack:
-        way = stack.pop()
-        for other in edges.get(way[-1], ()):
+        path = stack.pop()
+        for other in edges.get(path[-1], ()):
             if other == name:
-                return [*way, name]
+                return [*path, name]
             if other not in seen:
                 seen.add(other)
-                stack.append([*way, other])
+                stack.append([*path, other])
     return None

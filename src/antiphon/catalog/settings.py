@@ -1,4 +1,4 @@
-"""What the gateway itself is told: where it listens, where it keeps records, how long it waits."""
+"""The settings of the gateway itself: where it listens, where it stores records, how long it waits."""
 
 from typing import Literal
 
@@ -12,10 +12,9 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 class Settings(msgspec.Struct, frozen=True):
     """Everything in a configuration that is not a provider or a model.
 
-    Under each of ``prefixes`` the whole API is found once more. ``body_limit`` and ``journal_cap`` are bytes,
-    ``heartbeat`` and ``drain`` seconds. ``ca_file`` names a PEM file of authorities that are trusted beside the
-    system's. LiteLLM runs in ``longtail_workers`` processes, each of which is given at most ``longtail_in_flight``
-    calls at once.
+    The whole API is also served under each of ``prefixes``. ``body_limit`` and ``journal_cap`` are bytes,
+    ``heartbeat`` and ``drain`` are seconds. ``ca_file`` names a PEM file of authorities to trust in addition to the
+    system's. LiteLLM runs in ``longtail_workers`` processes, each with at most ``longtail_in_flight`` calls at once.
     """
 
     host: str = "127.0.0.1"
@@ -36,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True):
     longtail_in_flight: int = 64
 
 
-SHOWN_AT = {
+PATHS = {
     "host": "server.host",
     "port": "server.port",
     "auth": "server.auth",
@@ -53,4 +52,4 @@ SHOWN_AT = {
     "longtail_workers": "longtail.workers",
     "longtail_in_flight": "longtail.in_flight",
 }
-"""Each setting but the timeouts, and where a file gives it."""
+"""Every setting except the timeouts, and its path in a file."""

@@ -28,8 +28,8 @@ class Entry(NamedTuple):
 
 # A process that serves for weeks must not carry a command-line framework: Typer with the pydantic adapters it builds
 # costs a quarter of a second and 27 MB (docs/decisions/0001-the-house.md). Everything else may.
-PLAIN = "antiphon.cli.plain:run"
-TYPER = "antiphon.cli.typed:run"
+PLAIN = "antiphon.cli.argparse_runner:run"
+TYPER = "antiphon.cli.typer_runner:run"
 
 COMMANDS: dict[str, Entry] = {
     "serve": Entry("antiphon.cli.serve:command", PLAIN, "Run the gateway."),

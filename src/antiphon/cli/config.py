@@ -64,7 +64,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> int:
 
 def _hint_at_litellm(catalog: "Catalog") -> None:
     """Say where a provider goes through LiteLLM, which is not here yet: no fault, for it may be installed later."""
-    through = [provider.name for provider in catalog.providers.values() if provider.tail is not None]
+    through = [provider.name for provider in catalog.providers.values() if provider.longtail is not None]
     if not through:
         return
     from antiphon.longtail.environment import environment, roots
@@ -77,9 +77,9 @@ def _hint_at_litellm(catalog: "Catalog") -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of antiphon.yaml."""
-    from antiphon.config.schema import json_schema
+    from antiphon.config.schema import make_json_schema
 
-    print_json(json_schema())
+    print_json(make_json_schema())
 
 
 @app.command("import")

@@ -21,7 +21,7 @@ def command(
     catalog = load_config(config)
     if provider is not None and provider not in catalog.providers:
         fail(f"no provider `{provider}` here; there are: {', '.join(catalog.providers)}", 2)
-    models = [entry for entry in catalog.models() if provider in (None, entry["owned_by"])]
+    models = [entry for entry in catalog.list_models() if provider in (None, entry["owned_by"])]
     if as_json:
         print_json(models)
         return
@@ -30,11 +30,13 @@ def command(
 
 
 def _row(entry: dict[str, Any]) -> tuple[Any, ...]:
-    from antiphon.catalog.prices import per_million, per_unit
+    from antiphon.catalog.prices import format_per_million, format_per_unit
 
     price = entry.get("price") or {}
-    units = [f"{per_unit(price[unit])}/{word}" for unit, word in UNITS.items() if unit in price]
+    units = [f"{format_per_unit(price[unit])}/{word}" for unit, word in UNITS.items() if unit in price]
     # What is billed by a unit has no price of tokens that could be unknown.
-    tokens = (None, None) if units else (per_million(price.get("input")), per_million(price.get("output")))
+    tokens = (
+        (None, None) if units else (format_per_million(price.get("input")), format_per_million(price.get("output")))
+    )
     unit, tier = ", ".join(units) or None, entry.get("tier") or "unknown"
     return (entry["id"], entry["owned_by"], entry.get("context"), *tokens, unit, tier)

@@ -39,7 +39,7 @@ class Local:
 
     def __init__(self, config: str | None, data: str | None) -> None:
         self._catalog = load_config(config, data=data)
-        stated = self._catalog.source("data") != "default"
+        stated = self._catalog.get_source("data") != "default"
         self._runtime = Runtime(self._catalog, data=self._catalog.settings.data if stated else None)
         # Streams under way; a caller may forget one, and its record must be written before the ledger closes.
         self._streams: weakref.WeakSet[LocalFrames] = weakref.WeakSet()
@@ -65,4 +65,4 @@ class Local:
         return frames
 
     async def models(self) -> list[dict[str, Any]]:
-        return self._catalog.models()
+        return self._catalog.list_models()

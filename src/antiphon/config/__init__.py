@@ -1,8 +1,8 @@
-"""The configuration: from ``antiphon.yaml``, or from what this machine offers, to a catalog and settings.
+"""The configuration: turns ``antiphon.yaml``, or what is detected on this machine, into a catalog and settings.
 
-What belongs here: the file's shape, every check of it, detection without a file, the effective configuration with the
-source of each value, and imports of other programs' files. What does not: what a provider or model is (catalog), and
-anything that a call needs while it runs.
+What belongs here: the format of the file, every check of it, detection without a file, the effective settings with
+their sources, and imports of other programs' files. What does not: the definition of providers and models
+(``catalog``), and anything that a running call needs. Only the command line, the client and the runtime use this room.
 """
 
 from antiphon.config.load import load_config

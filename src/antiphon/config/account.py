@@ -1,29 +1,34 @@
-"""What an account consists of beside its address: parameters and credentials, as stated or from the usual variables."""
+"""The parameters and credentials of an account, from its configuration or from the usual environment variables."""
 
 from collections.abc import Mapping
 
 import msgspec
 
 from antiphon.catalog.kinds import Kind
-from antiphon.config.identity import file_problems, identity_of, lacking, variables_of
+from antiphon.config.identity import (
+    find_file_problems,
+    find_identity_variables,
+    find_missing_extra,
+    make_identity,
+)
 from antiphon.errors import Fault
 from antiphon.types import Identity, Secret, Signing
 
 ENVIRONMENT = "environment"
-"""What stands in a fault where the name of a file would be."""
-IN_HEADERS = "headers"
-"""The scheme of signing where the credential is a token: it is a header, and what it is changes."""
+"""Takes the place of the file's name in a fault about a variable."""
+HEADERS_SCHEME = "headers"
+"""The signing scheme of tokens, which are sent as a header that changes with each renewal."""
 
 
 class Params(msgspec.Struct, frozen=True):
-    """The parameters of an account, and where each was found."""
+    """The parameters of an account, and the source of each that the configuration does not state."""
 
     values: dict[str, str]
     sources: dict[str, str]
 
 
 class Credentials(msgspec.Struct, frozen=True, eq=False):
-    """A key, or the secrets that sign requests, or where credentials that expire are had, or nothing.
+    """A key, or the secrets that sign requests, or the source of credentials that expire, or nothing.
 
     ``source`` says where it was found.
     """
@@ -34,11 +39,11 @@ class Credentials(msgspec.Struct, frozen=True, eq=False):
     source: str = ""
 
 
-def params_of(kind: Kind, stated: Mapping[str, str], environ: Mapping[str, str]) -> Params:
-    """Return the parameters of an account: what is stated, else the usual variables, else the row's default."""
+def find_params(kind: Kind, stated: Mapping[str, str], environ: Mapping[str, str]) -> Params:
+    """Return the parameters of an account: the stated ones, else the usual variables, else the row's defaults."""
     values, sources = {}, {}
     for name, param in kind.params.items():
-        variable = first(environ, param.env)
+        variable = find_variable(environ, param.env)
         if name in stated:
             values[name] = stated[name]
         elif variable is not None:
@@ -48,64 +53,63 @@ def params_of(kind: Kind, stated: Mapping[str, str], environ: Mapping[str, str])
     return Params(values, sources)
 
 
-def found_credentials(
+def find_credentials(
     kind: Kind, params: Mapping[str, str], environ: Mapping[str, str], faults: list[Fault]
 ) -> Credentials:
-    """Return what the kind's usual variables hold, what stays before what expires; a broken one is a fault."""
-    variable = first(environ, kind.env)
+    """Return the credentials in the kind's usual variables, preferring fixed ones; adds a fault for a broken one."""
+    variable = find_variable(environ, kind.env)
     if variable is not None:
-        return Credentials(key=_secret(variable, environ, faults), source=f"environment variable {variable}")
-    names = _secret_variables(kind, environ)
-    if names:
-        secrets = {name: _secret(each, environ, faults) for name, each in names.items()}
-        return Credentials(secrets=secrets, source=_variables(*names.values()))
-    if (variables := variables_of(kind, environ)) and not lacking(kind):
-        for name, problem in file_problems(kind, environ, variables).items():
+        return Credentials(key=_read_secret(variable, environ, faults), source=f"environment variable {variable}")
+    if variables := _find_secret_variables(kind, environ):
+        secrets = {name: _read_secret(variable, environ, faults) for name, variable in variables.items()}
+        return Credentials(secrets=secrets, source=_describe_variables(*variables.values()))
+    if (names := find_identity_variables(kind, environ)) and not find_missing_extra(kind):
+        for name, problem in find_file_problems(kind, environ, names).items():
             faults.append(Fault(ENVIRONMENT, None, name, problem, "correct it or unset it"))
-        return Credentials(identity=identity_of(kind, params, {}), source=_variables(*variables))
+        return Credentials(identity=make_identity(kind, params, {}), source=_describe_variables(*names))
     return Credentials()
 
 
 def has_credentials(kind: Kind, environ: Mapping[str, str]) -> bool:
-    """Say whether the kind's usual variables hold what its requests need."""
-    if first(environ, kind.env) is not None or _secret_variables(kind, environ):
+    """Say whether the kind's usual variables hold the credentials that its requests need."""
+    if find_variable(environ, kind.env) is not None or _find_secret_variables(kind, environ):
         return True
-    return bool(variables_of(kind, environ)) and not lacking(kind)
+    return bool(find_identity_variables(kind, environ)) and not find_missing_extra(kind)
 
 
-def signing_of(kind: Kind, params: Mapping[str, str], credentials: Credentials) -> Signing | None:
-    """Return how requests are signed with ``credentials``, or ``None`` where they are not."""
+def make_signing(kind: Kind, params: Mapping[str, str], credentials: Credentials) -> Signing | None:
+    """Return how requests are signed with ``credentials``, or ``None`` if they are not signed."""
     secrets, identity = credentials.secrets, credentials.identity
     if not secrets and identity is None:
         return None
     if kind.signing is None:
-        return Signing(IN_HEADERS, {}, {}, identity)
-    filled = {name: text.format_map(params) for name, text in kind.signing.params.items()}
-    return Signing(kind.signing.scheme, filled, dict(secrets), identity)
+        return Signing(HEADERS_SCHEME, {}, {}, identity)
+    signing_params = {name: text.format_map(params) for name, text in kind.signing.params.items()}
+    return Signing(kind.signing.scheme, signing_params, dict(secrets), identity)
 
 
-def first(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+def find_variable(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     """Return the first of ``names`` that is set and not empty."""
     return next((name for name in names if environ.get(name)), None)
 
 
-def _variables(*names: str) -> str:
+def _describe_variables(*names: str) -> str:
     return f"environment variable{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
-def _secret_variables(kind: Kind, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return secret to variable, all of one place or none: half a credential is another account's."""
+def _find_secret_variables(kind: Kind, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return secret to variable, or none if a required one is missing: the others may belong to another account."""
     if kind.signing is None:
         return {}
-    found = {name: first(environ, variables) for name, variables in kind.signing.secrets.items()}
-    if any(found[name] is None for name in kind.signing.required):
+    variables = {name: find_variable(environ, names) for name, names in kind.signing.secrets.items()}
+    if any(variables[name] is None for name in kind.signing.required):
         return {}
-    return {name: variable for name, variable in found.items() if variable is not None}
+    return {name: variable for name, variable in variables.items() if variable is not None}
 
 
-def _secret(variable: str, environ: Mapping[str, str], faults: list[Fault]) -> Secret:
+def _read_secret(variable: str, environ: Mapping[str, str], faults: list[Fault]) -> Secret:
     value = environ[variable]
     if value != value.strip() or not value.isascii() or not value.isprintable():
-        problem = "the secret has spaces or line breaks around it, or characters that no header can carry"
+        problem = "the secret has spaces or line breaks around it, or characters that are not allowed in a header"
         faults.append(Fault(ENVIRONMENT, None, variable, problem))
     return Secret(value)

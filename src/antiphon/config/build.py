@@ -1,4 +1,4 @@
-"""From a checked file to settings, providers and routes. Imported only where a file is read."""
+"""Builds settings, providers and routes from a checked file. Imported only when a file is read."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -9,23 +9,24 @@ import msgspec
 
 from antiphon.catalog.address import parse_address
 from antiphon.catalog.kinds import Kind, load_kinds
-from antiphon.catalog.local import address_of, placed
-from antiphon.catalog.longtail import Tail, row, tail
-from antiphon.catalog.prices import config_version, filled
+from antiphon.catalog.local import make_address, resolve_folders
+from antiphon.catalog.longtail import LongtailAccount, find_kind, make_account
+from antiphon.catalog.prices import compute_version, make_price
 from antiphon.catalog.provider import Provider
 from antiphon.catalog.routes import Route, split_target
 from antiphon.catalog.settings import Settings
-from antiphon.config.account import Credentials, found_credentials, params_of, signing_of
+from antiphon.config.account import Credentials, find_credentials, find_params, make_signing
 from antiphon.config.checks import check
-from antiphon.config.document import Document, dotted, parse
-from antiphon.config.identity import identity_of, settings_of
+from antiphon.config.document import Document, format_path
+from antiphon.config.identity import list_identity_settings, make_identity
 from antiphon.config.schema import ModelBlock, PriceBlock, ProviderBlock, SettingsBlock, TimeoutsBlock
+from antiphon.config.yaml_reader import parse_yaml
 from antiphon.errors import ConfigError, Fault
 from antiphon.types import Price, Secret, Strategy, Timeouts
 
 
-class Built(msgspec.Struct, frozen=True):
-    """What a file says, ready for a catalog; ``sources`` gives the place of each value that is not a default."""
+class Configuration(msgspec.Struct, frozen=True):
+    """The content of a file, ready for a catalog; ``sources`` gives the place of each value that is not a default."""
 
     settings: Settings
     providers: dict[str, Provider]
@@ -33,30 +34,31 @@ class Built(msgspec.Struct, frozen=True):
     sources: dict[str, str]
 
 
-def build(file: str, environ: Mapping[str, str]) -> Built:
-    """Return what ``file`` says; raises :class:`~antiphon.errors.ConfigError` with every fault in it."""
-    document = parse(_text(file), file, environ)
+def build(file: str, environ: Mapping[str, str]) -> Configuration:
+    """Return the configuration in ``file``; raises :class:`~antiphon.errors.ConfigError` with every fault in it."""
+    document = parse_yaml(_read_file(file), file, environ)
     faults = document.faults
     if not faults or document.values:
         checked = check(document, environ)
     if faults:
         raise ConfigError(sorted(faults, key=lambda fault: fault.line or 0))
     assert checked.settings is not None
-    settings = _settings(checked.settings)
+    settings = _build_settings(checked.settings)
     providers = {
-        name: _provider(name, block, settings.timeouts, document, environ) for name, block in checked.providers.items()
+        name: _build_provider(name, block, settings.timeouts, document, environ)
+        for name, block in checked.providers.items()
     }
     for kind in load_kinds().values():
-        on = kind.always and (not kind.switch or getattr(checked.settings, kind.switch))
-        if on and (address := kind.address()) is not None:
+        enabled = kind.always and (not kind.switch or getattr(checked.settings, kind.switch))
+        if enabled and (address := kind.find_address()) is not None:
             providers.setdefault(kind.name, Provider(kind.name, kind, address, "built in", timeouts=settings.timeouts))
     if faults:
         raise ConfigError(faults)
-    routes = {name: _route(name, block) for name, block in checked.models.items()}
-    return Built(settings, providers, routes, _sources(document))
+    routes = {name: _build_route(name, block) for name, block in checked.models.items()}
+    return Configuration(settings, providers, routes, _locate_values(document))
 
 
-def _text(file: str) -> str:
+def _read_file(file: str) -> str:
     try:
         with Path(file).open("rb") as handle:
             return handle.read(2 * 1024 * 1024).decode("utf-8-sig")
@@ -69,54 +71,56 @@ def _text(file: str) -> str:
     raise ConfigError([Fault(file, None, "(file)", problem, "name another with --config")])
 
 
-def _settings(block: SettingsBlock) -> Settings:
+def _build_settings(block: SettingsBlock) -> Settings:
     return Settings(
         **{**block.server.model_dump(), "prefixes": tuple(block.server.prefixes)},
         data=block.data,
         durability=block.durability,
         journal_cap=block.journal_cap,
         on_journal_full=block.on_journal_full,
-        timeouts=_timeouts(block.timeouts, Timeouts()),
+        timeouts=_build_timeouts(block.timeouts, Timeouts()),
         ca_file=block.tls.ca_file,
         longtail_workers=block.longtail.workers,
         longtail_in_flight=block.longtail.in_flight,
     )
 
 
-def _timeouts(block: TimeoutsBlock, base: Timeouts) -> Timeouts:
+def _build_timeouts(block: TimeoutsBlock, base: Timeouts) -> Timeouts:
     return msgspec.structs.replace(base, **block.model_dump(exclude_none=True))
 
 
-def _provider(
+def _build_provider(
     name: str, block: ProviderBlock, timeouts: Timeouts, document: Document, environ: Mapping[str, str]
 ) -> Provider:
     path = ("providers", name)
-    named = block.kind or name
-    through = row(block.via, named)
-    kind = through or load_kinds()[named]
-    params = params_of(kind, _stated(block, kind.params), environ)
-    address = parse_address(block.base_url) if block.base_url and not through else kind.address(params.values)
+    kind_name = block.kind or name
+    longtail_kind = find_kind(block.via, kind_name)
+    kind = longtail_kind or load_kinds()[kind_name]
+    params = find_params(kind, _collect_stated(block, kind.params), environ)
+    own_address = parse_address(block.base_url) if block.base_url and not longtail_kind else None
+    address = own_address or kind.find_address(params.values)
     assert address is not None
-    credentials = _credentials(block, path, kind, params.values, document, environ)
+    credentials = _choose_credentials(block, path, kind, params.values, document, environ)
+    prefixed = kind.add_prefix(address, params.values)
     return Provider(
         name=name,
         kind=kind,
-        address=address_of(name, kind.at(address)) if kind.files else kind.at(address, params.values),
-        source=_place(document, path),
+        address=make_address(name, prefixed) if kind.local_models else prefixed,
+        source=_locate(document, path),
         credential=credentials.key,
-        signing=signing_of(kind, params.values, credentials),
+        signing=make_signing(kind, params.values, credentials),
         key_source=credentials.source,
         params=params.values,
         param_sources=params.sources,
         headers=tuple((header.lower(), value) for header, value in block.headers.items()),
-        timeouts=_timeouts(block.timeouts, timeouts),
+        timeouts=_build_timeouts(block.timeouts, timeouts),
         models=tuple(block.models),
-        places=placed(block.models) if isinstance(block.models, dict) else {},
-        tail=_tail(through, block),
+        model_sources=resolve_folders(block.models) if isinstance(block.models, dict) else {},
+        longtail=_build_longtail(longtail_kind, block),
     )
 
 
-def _credentials(
+def _choose_credentials(
     block: ProviderBlock,
     path: tuple[str, str],
     kind: Kind,
@@ -125,30 +129,30 @@ def _credentials(
     environ: Mapping[str, str],
 ) -> Credentials:
     if block.api_key is not None:
-        return Credentials(key=block.api_key, source=_place(document, (*path, "api_key")))
-    secrets: dict[str, Secret] = _stated(block, kind.signing.secrets) if kind.signing else {}
+        return Credentials(key=block.api_key, source=_locate(document, (*path, "api_key")))
+    secrets: dict[str, Secret] = _collect_stated(block, kind.signing.secrets) if kind.signing else {}
     if secrets:
-        return Credentials(secrets=secrets, source=_place(document, (*path, next(iter(secrets)))))
-    if stated := _stated(block, settings_of(kind)):
-        identity = identity_of(kind, params, stated)
-        return Credentials(identity=identity, source=_place(document, (*path, next(iter(stated)))))
-    # A key is bound to the address it was made for: one from the environment goes to the kind's own only.
+        return Credentials(secrets=secrets, source=_locate(document, (*path, next(iter(secrets)))))
+    if stated := _collect_stated(block, list_identity_settings(kind)):
+        identity = make_identity(kind, params, stated)
+        return Credentials(identity=identity, source=_locate(document, (*path, next(iter(stated)))))
+    # A key belongs to the address it was issued for: one from the environment is sent only to the kind's own address.
     if block.base_url is not None:
         return Credentials()
-    return found_credentials(kind, params, environ, document.faults)
+    return find_credentials(kind, params, environ, document.faults)
 
 
-def _stated(block: ProviderBlock, names: Iterable[str]) -> dict[str, Any]:
+def _collect_stated(block: ProviderBlock, names: Iterable[str]) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(block, name)) is not None}
 
 
-def _tail(kind: Kind | None, block: ProviderBlock) -> Tail | None:
+def _build_longtail(kind: Kind | None, block: ProviderBlock) -> LongtailAccount | None:
     if kind is None:
         return None
-    return tail(kind, block.via, block.base_url, block.api_version, block.headers, block.params)
+    return make_account(kind, block.via, block.base_url, block.api_version, block.headers, block.params)
 
 
-def _route(name: str, block: ModelBlock) -> Route:
+def _build_route(name: str, block: ModelBlock) -> Route:
     weighted = block.strategy == "weighted" or any(target.weight is not None for target in block.targets)
     targets = []
     for target in block.targets:
@@ -161,23 +165,24 @@ def _route(name: str, block: ModelBlock) -> Route:
         aliases=tuple(block.aliases),
         strategy=Strategy.WEIGHTED if weighted else Strategy.ORDER,
         fallbacks=tuple(block.fallbacks),
-        price=_price(block.price),
+        price=_build_price(block.price),
     )
 
 
-def _price(block: PriceBlock | None) -> Price | None:
+def _build_price(block: PriceBlock | None) -> Price | None:
     if block is None:
         return None
     stated = block.model_dump(exclude_none=True)
-    return filled(stated, config_version(stated))
+    return make_price(stated, compute_version(stated))
 
 
-def _place(document: Document, path: tuple[Any, ...]) -> str:
-    place = f"{document.file}:{document.line(path)}"
+def _locate(document: Document, path: tuple[Any, ...]) -> str:
+    """Return ``file:line`` of the value at ``path``, with the environment variables in it."""
+    place = f"{document.file}:{document.find_line(path)}"
     if names := document.variables.get(path):
         place += f" (environment variable {', '.join(names)})"
     return place
 
 
-def _sources(document: Document) -> dict[str, str]:
-    return {dotted(path): _place(document, path) for path in document.lines if path}
+def _locate_values(document: Document) -> dict[str, str]:
+    return {format_path(path): _locate(document, path) for path in document.lines if path}

@@ -1,4 +1,4 @@
-"""The configuration in force, value by value, each with its source. What it shows holds no secret."""
+"""The effective configuration, value by value, each with its source and without secrets."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,17 +7,17 @@ import msgspec
 
 from antiphon.catalog import Catalog
 from antiphon.catalog.kinds import SETTINGS
-from antiphon.catalog.prices import per_million, per_unit
+from antiphon.catalog.prices import format_per_million, format_per_unit
 from antiphon.catalog.provider import Provider
 from antiphon.catalog.routes import Route
-from antiphon.catalog.settings import SHOWN_AT
+from antiphon.catalog.settings import PATHS
 from antiphon.types import BUCKETS, UNITS, Identity, Timeouts
 
 HIDDEN = "(hidden)"
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One value; ``path`` is its keys, ``source`` is ``default``, ``file:line`` or what else set it."""
+    """One value; ``path`` is its keys, ``source`` is ``default``, ``file:line``, or whatever else set it."""
 
     path: tuple[str, ...]
     value: Any
@@ -25,85 +25,82 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 def list_settings(catalog: Catalog) -> list[Setting]:
-    """Return every value in force with its source; a secret is shown as the variable it came from."""
-    settings, source = catalog.settings, catalog.source
-    found = [Setting(tuple(at.split(".")), getattr(settings, key), source(at)) for key, at in SHOWN_AT.items()]
-    deadlines = msgspec.structs.asdict(settings.timeouts)
-    found += [Setting(("timeouts", key), value, source(f"timeouts.{key}")) for key, value in deadlines.items()]
+    """Return every effective value with its source; a secret is replaced by :data:`HIDDEN`."""
+    settings, get_source = catalog.settings, catalog.get_source
+    listed = [Setting(tuple(path.split(".")), getattr(settings, key), get_source(path)) for key, path in PATHS.items()]
+    timeouts = msgspec.structs.asdict(settings.timeouts)
+    listed += [Setting(("timeouts", key), value, get_source(f"timeouts.{key}")) for key, value in timeouts.items()]
     for provider in catalog.providers.values():
-        found += _provider(provider, source)
+        listed += _list_provider(provider, get_source)
     for route in catalog.routes.values():
-        found += _route(route, source)
-    return found
+        listed += _list_route(route, get_source)
+    return listed
 
 
-def _provider(provider: Provider, source: Callable[[str], str]) -> Iterator[Setting]:
-    above = ("providers", provider.name)
-    at = f"providers.{provider.name}"
+def _list_provider(provider: Provider, get_source: Callable[[str], str]) -> Iterator[Setting]:
+    path = ("providers", provider.name)
+    prefix = f"providers.{provider.name}"
 
-    def setting(key: str, value: Any) -> Setting:
-        origin = source(f"{at}.{key}")
-        return Setting((*above, key), value, provider.source if origin == "default" else origin)
+    def make_setting(key: str, value: Any) -> Setting:
+        return Setting((*path, key), value, _choose_source(get_source(f"{prefix}.{key}"), provider.source))
 
-    yield setting("kind", provider.kind.name)
-    yield setting("base_url", provider.base_url)
+    yield make_setting("kind", provider.kind.name)
+    yield make_setting("base_url", provider.base_url)
     if provider.credential is not None:
-        yield Setting((*above, "api_key"), HIDDEN, provider.key_source)
+        yield Setting((*path, "api_key"), HIDDEN, provider.key_source)
     for name in provider.signing.secrets if provider.signing else ():
-        yield Setting((*above, name), HIDDEN, provider.key_source)
+        yield Setting((*path, name), HIDDEN, provider.key_source)
     if provider.signing is not None and (identity := provider.signing.identity) is not None:
-        yield from _identity(provider, identity, source)
+        yield from _list_identity(provider, identity, get_source)
     for name, value in provider.params.items():
-        origin = source(f"{at}.{name}")
-        yield Setting((*above, name), value, _or(origin, provider.param_sources.get(name, provider.source)))
+        default = provider.param_sources.get(name, provider.source)
+        yield Setting((*path, name), value, _choose_source(get_source(f"{prefix}.{name}"), default))
     for name, _ in provider.headers:
-        yield Setting((*above, "headers", name), HIDDEN, source(f"{at}.headers"))
-    if (tail := provider.tail) is not None:
-        yield setting("via", tail.via)
-        for name in sorted(tail.params):
-            if (origin := source(f"{at}.params.{name}")) != "default":
-                yield Setting((*above, "params", name), HIDDEN, origin)
+        yield Setting((*path, "headers", name), HIDDEN, get_source(f"{prefix}.headers"))
+    if (longtail := provider.longtail) is not None:
+        yield make_setting("via", longtail.via)
+        for name in sorted(longtail.params):
+            if (source := get_source(f"{prefix}.params.{name}")) != "default":
+                yield Setting((*path, "params", name), HIDDEN, source)
     if provider.models:
-        yield setting("models", provider.places or list(provider.models))
+        yield make_setting("models", provider.model_sources or list(provider.models))
     for key in Timeouts.__struct_fields__:
-        if (origin := source(f"{at}.timeouts.{key}")) != "default":
-            yield Setting((*above, "timeouts", key), getattr(provider.timeouts, key), origin)
+        if (source := get_source(f"{prefix}.timeouts.{key}")) != "default":
+            yield Setting((*path, "timeouts", key), getattr(provider.timeouts, key), source)
 
 
-def _identity(provider: Provider, identity: Identity, source: Callable[[str], str]) -> Iterator[Setting]:
-    """Yield what says where credentials that expire come from; what only the row says is not an account's setting."""
-    above = ("providers", provider.name)
-    at = f"providers.{provider.name}"
-    yield Setting((*above, "credentials"), "default", _or(source(f"{at}.credentials"), provider.key_source))
+def _list_identity(provider: Provider, identity: Identity, get_source: Callable[[str], str]) -> Iterator[Setting]:
+    """Yield the settings of credentials that expire, without values that only the row states."""
+    path = ("providers", provider.name)
+    prefix = f"providers.{provider.name}"
+    source = _choose_source(get_source(f"{prefix}.credentials"), provider.key_source)
+    yield Setting((*path, "credentials"), "default", source)
     for name in (*identity.params, *identity.secrets):
-        if name in SETTINGS and (origin := source(f"{at}.{name}")) != "default":
-            yield Setting((*above, name), HIDDEN if name in identity.secrets else identity.params[name], origin)
+        if name in SETTINGS and (source := get_source(f"{prefix}.{name}")) != "default":
+            yield Setting((*path, name), HIDDEN if name in identity.secrets else identity.params[name], source)
 
 
-def _route(route: Route, source: Callable[[str], str]) -> Iterator[Setting]:
-    above = ("models", route.name)
-    at = f"models.{route.name}"
-    whole = source(at)
+def _list_route(route: Route, get_source: Callable[[str], str]) -> Iterator[Setting]:
+    path = ("models", route.name)
+    prefix = f"models.{route.name}"
 
-    def setting(key: str, value: Any) -> Setting:
-        origin = source(f"{at}.{key}")
-        return Setting(
-            (*above, key), value, "default" if origin == "default" and key in _OPTIONAL else _or(origin, whole)
-        )
+    def make_setting(key: str, value: Any) -> Setting:
+        source = get_source(f"{prefix}.{key}")
+        return Setting((*path, key), value, source if key in _OPTIONAL else _choose_source(source, get_source(prefix)))
 
     targets = [{"model": f"{provider}/{model}", "weight": weight} for provider, model, weight in route.targets]
-    yield setting("targets", targets)
-    yield setting("strategy", route.strategy.value)
-    yield setting("aliases", list(route.aliases))
-    yield setting("fallbacks", list(route.fallbacks))
+    yield make_setting("targets", targets)
+    yield make_setting("strategy", route.strategy.value)
+    yield make_setting("aliases", list(route.aliases))
+    yield make_setting("fallbacks", list(route.fallbacks))
     if route.price is not None:
-        shown = {name: per_million(getattr(route.price, name)) for name in BUCKETS}
-        shown |= {name: per_unit(getattr(route.price, name)) for name in UNITS}
-        yield setting("price", shown)
+        prices = {name: format_per_million(getattr(route.price, name)) for name in BUCKETS}
+        prices |= {name: format_per_unit(getattr(route.price, name)) for name in UNITS}
+        yield make_setting("price", prices)
 
 
 _OPTIONAL = frozenset(("strategy", "aliases", "fallbacks"))
 
 
-def _or(origin: str, other: str) -> str:
-    return other if origin == "default" else origin
+def _choose_source(source: str, default: str) -> str:
+    return default if source == "default" else source

@@ -1,8 +1,8 @@
-"""Endpoint blocks of programs that call models themselves, as providers and models of ours.
+"""Converts endpoint blocks of programs that call models themselves into providers and models.
 
-A block names one model behind one endpoint: ``type: openai`` is a server with OpenAI's wire, ``type: litellm`` whatever
-LiteLLM's own model string means. What is written of them is an ``antiphon.yaml``, and beside it what a person should
-know of it. Secrets do not leave the block unasked: a variable takes the place of each.
+A block names one model behind one endpoint: ``type: openai`` is a server with OpenAI's wire, ``type: litellm`` is given
+by LiteLLM's model string. The result is an ``antiphon.yaml``, with notes for the person who imports it. Unless
+requested otherwise, a variable replaces each secret.
 """
 
 import re
@@ -13,45 +13,48 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError
 
 from antiphon.catalog.kinds import load_kinds
-from antiphon.catalog.longtail import known, plain
-from antiphon.config.document import Document, Path, dotted, parse
-from antiphon.config.explain import explain, found
+from antiphon.catalog.longtail import load_names, to_builtins
+from antiphon.config.document import Document, Path, format_path
+from antiphon.config.messages import explain_error, name_type
 from antiphon.config.schema import Block, Name, Seconds, Text
+from antiphon.config.yaml_reader import parse_yaml
 from antiphon.errors import ConfigError
 
 _SECRET = re.compile(r"key|secret|token|password|credential", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}")
 COMPATIBLE = "openai-compatible"
-"""The kind of a server with OpenAI's wire that is none of those we know."""
+"""The kind of a server with OpenAI's wire that has no row of its own."""
 _Account: TypeAlias = tuple[str, str, dict[str, Any]]
-"""A name for the provider, the model there, and what the configuration says of the provider."""
-_TAIL_ONLY = ("litellm_model", "api_version", "extra_params", "socket_path")
+"""A name for the provider, the model's name there, and the provider's block in the configuration."""
+_LITELLM_FIELDS = ("litellm_model", "api_version", "extra_params", "socket_path")
 
 
 class EndpointBlock(Block):
-    """One endpoint, as such a program writes it."""
+    """One endpoint in the format of such a program."""
 
     type: Literal["openai", "litellm"] = Field(description="Who calls the model: an OpenAI client, or LiteLLM.")
-    base_url: Text | None = Field(default=None, description="Where it is; absent: at the provider's own address.")
-    model: Name | None = Field(default=None, description="The model's name, and how callers name it.")
+    base_url: Text | None = Field(default=None, description="The address. Default: the provider's own.")
+    model: Name | None = Field(default=None, description="The model's name, for the provider and for callers.")
     api_key: Text | None = Field(default=None, description="The credential.")
-    litellm_model: Name | None = Field(default=None, description="LiteLLM's full model string, `azure/gpt-4`.")
+    litellm_model: Name | None = Field(default=None, description="LiteLLM's full model string, such as `azure/gpt-4`.")
     api_version: Name | None = Field(default=None, description="A dated version of the API.")
-    extra_params: dict[str, Any] = Field(default={}, description="LiteLLM's further parameters, verbatim.")
-    num_parallel_tasks: int = Field(default=10, ge=1, description="How many calls the program makes at once.")
-    socket_path: Text | None = Field(default=None, description="Where LiteLLM's process would listen.")
+    extra_params: dict[str, Any] = Field(
+        default={}, description="Additional parameters for LiteLLM, passed on unchanged."
+    )
+    num_parallel_tasks: int = Field(default=10, ge=1, description="Concurrent calls of the program.")
+    socket_path: Text | None = Field(default=None, description="The socket on which LiteLLM's process would listen.")
     timeout: Seconds = Field(default=60, description="Seconds for one call.")
 
 
 class Imported(NamedTuple):
-    """What came of a file: the document to write, and what to tell of it."""
+    """The document to write, and notes for the person who imports the file."""
 
     document: dict[str, Any]
     notes: tuple[str, ...]
 
 
-class Standing(Mapping[str, str]):
-    """An environment that has every variable: ``value`` with its name in the place of ``{}``."""
+class PlaceholderEnviron(Mapping[str, str]):
+    """An environment in which every variable is set, to ``value`` with its name in place of ``{}``."""
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -70,31 +73,33 @@ class Standing(Mapping[str, str]):
 
 
 def read_endpoints(text: str, file: str, *, keep_secrets: bool) -> Imported:
-    """Return the endpoint blocks of a YAML or JSON file as a configuration of ours.
+    """Return a configuration for the endpoint blocks in a YAML or JSON file.
 
-    The file is one block, a mapping of names to blocks, or has either or a list of blocks under ``endpoints``. With
-    ``keep_secrets`` they stay written out. Raises :class:`~antiphon.errors.ConfigError` with every fault found.
+    The file is one block, or a mapping of names to blocks, or has one of these or a list of blocks under ``endpoints``.
+    ``keep_secrets`` keeps secrets in the text. Raises :class:`~antiphon.errors.ConfigError` with every fault found.
     """
-    document = parse(text, file, Standing("${{}}"))  # references stay references
+    document = parse_yaml(text, file, PlaceholderEnviron("${{}}"))  # references stay references
     blocks = [
-        (name, path, block) for name, path, value in _blocks(document) if (block := _block(document, path, value))
+        (name, path, block)
+        for name, path, value in _find_blocks(document)
+        if (block := _read_block(document, path, value))
     ]
     if not document.faults and not blocks:
-        document.fault((), "has no endpoint", "expected a mapping with `type: openai` or `type: litellm`")
+        document.add_fault((), "has no endpoint", "expected a mapping with `type: openai` or `type: litellm`")
     if document.faults:
         raise ConfigError(document.faults)
     writer = _Writer(keep_secrets)
     for name, path, block in blocks:
-        writer.add(name, dotted(path) if path else file, block)
-    if direct := writer.direct():
+        writer.add(name, format_path(path) if path else file, block)
+    if direct := writer.list_direct():
         writer.notes.append(
-            f"{', '.join(direct)}: spoken to without LiteLLM too, which is faster; see docs/providers.md"
+            f"{', '.join(direct)}: Antiphon also supports this without LiteLLM, which is faster; see docs/providers.md"
         )
     return Imported({"version": 1, "providers": writer.providers, "models": writer.models}, tuple(writer.notes))
 
 
-def _blocks(document: Document) -> Iterator[tuple[str, Path, Any]]:
-    """Yield the name (perhaps empty), the place and the value of each block."""
+def _find_blocks(document: Document) -> Iterator[tuple[str, Path, Any]]:
+    """Yield the name (possibly empty), the path and the value of each block."""
     root: Any = document.values
     path: Path = ()
     for key in ("endpoints", "endpoint"):
@@ -109,34 +114,34 @@ def _blocks(document: Document) -> Iterator[tuple[str, Path, Any]]:
         for name, value in root.items():
             yield name, (*path, name), value
     else:
-        document.fault(path, f"expected endpoints, found {found(root)}")
+        document.add_fault(path, f"expected endpoints, name_type {name_type(root)}")
 
 
-def _block(document: Document, path: Path, value: Any) -> EndpointBlock | None:
+def _read_block(document: Document, path: Path, value: Any) -> EndpointBlock | None:
     if not isinstance(value, dict):
-        document.fault(path, f"expected an endpoint, a mapping with a `type`, found {found(value)}")
+        document.add_fault(path, f"expected an endpoint, a mapping with a `type`, found {name_type(value)}")
         return None
     try:
-        block = EndpointBlock.model_validate({key: each for key, each in value.items() if each is not None})
-    except ValidationError as error:
-        for each in error.errors(include_url=False):
-            document.fault((*path, *each["loc"]), *explain(each, EndpointBlock))
+        block = EndpointBlock.model_validate({key: field for key, field in value.items() if field is not None})
+    except ValidationError as validation:
+        for error in validation.errors(include_url=False):
+            document.add_fault((*path, *error["loc"]), *explain_error(error, EndpointBlock))
         return None
     _check(document, path, block)
     return block
 
 
 def _check(document: Document, path: Path, block: EndpointBlock) -> None:
-    form = _FORMS[block.type]
-    for key in _TAIL_ONLY:
-        if key in block.model_fields_set and key not in form.takes:
-            document.fault((*path, key), f"is not for `type: {block.type}`", "remove it, or change the type")
-    if not any(getattr(block, key) for key in form.named_by):
-        document.fault(path, f"has no `{form.named_by[0]}`", form.example)
+    expected = _FORMATS[block.type]
+    for key in _LITELLM_FIELDS:
+        if key in block.model_fields_set and key not in expected.takes:
+            document.add_fault((*path, key), f"is not for `type: {block.type}`", "remove it, or change the type")
+    if not any(getattr(block, key) for key in expected.named_by):
+        document.add_fault(path, f"has no `{expected.named_by[0]}`", expected.example)
 
 
 class _Writer:
-    """Writes block after block; names that are taken get a number."""
+    """Converts block after block; a name that is already taken gets a number."""
 
     def __init__(self, keep_secrets: bool) -> None:
         self.providers: dict[str, Any] = {}
@@ -144,104 +149,110 @@ class _Writer:
         self.notes: list[str] = []
         self._keep_secrets = keep_secrets
 
-    def add(self, name: str, where: str, block: EndpointBlock) -> None:
-        kind, model, provider = _FORMS[block.type].write(block)
-        name = self._free(name or kind)
+    def add(self, name: str, place: str, block: EndpointBlock) -> None:
+        kind, model, provider = _FORMATS[block.type].write(block)
+        name = self._choose_name(name or kind)
         if name == provider.get("kind"):
             del provider["kind"]
-        self.providers[name] = self._hidden(provider, name, where)
-        alias = self._alias(block.model or model.rpartition("/")[2], name)
+        self.providers[name] = self._hide_secrets(provider, name, place)
+        alias = self._choose_alias(block.model or model.rpartition("/")[2], name)
         self.models[alias] = f"{name}/{model}"
-        self._note(where, block, name)
+        self._add_notes(place, block)
 
-    def _free(self, name: str) -> str:
+    def _choose_name(self, name: str) -> str:
         name, number = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "endpoint", 1
-        taken = name
-        while taken in self.providers:
+        candidate = name
+        while candidate in self.providers:
             number += 1
-            taken = f"{name}-{number}"
-        return taken
+            candidate = f"{name}-{number}"
+        return candidate
 
-    def _alias(self, alias: str, name: str) -> str:
+    def _choose_alias(self, alias: str, name: str) -> str:
         return alias if alias not in self.models else f"{alias}@{name}"
 
-    def _hidden(self, value: Any, name: str, where: str, secret: bool = False) -> Any:
-        """Return a value with a variable in the place of every secret that is written out."""
+    def _hide_secrets(self, value: Any, name: str, place: str, secret: bool = False) -> Any:
+        """Return ``value`` with a variable in place of every literal secret."""
         if isinstance(value, dict):
             return {
-                key: self._hidden(each, f"{name}_{key}", where, secret or bool(_SECRET.search(key)))
-                for key, each in value.items()
+                key: self._hide_secrets(item, f"{name}_{key}", place, secret or bool(_SECRET.search(key)))
+                for key, item in value.items()
             }
         if isinstance(value, list):
-            return [self._hidden(each, f"{name}_{number}", where, secret) for number, each in enumerate(value)]
+            return [self._hide_secrets(item, f"{name}_{number}", place, secret) for number, item in enumerate(value)]
         if not isinstance(value, str) or _REFERENCE.fullmatch(value):
             return value
         if not secret or self._keep_secrets:
-            return value.replace("$$", "$$$$")  # two are one to whoever reads the file
+            return value.replace("$$", "$$$$")  # a reader of the file turns `$$` into one dollar sign
         variable = re.sub(r"[^A-Za-z0-9]+", "_", name.replace("_params_", "_")).upper()
-        self.notes.append(f"{where}: a secret is written out; export it as {variable}")
+        self.notes.append(f"{place}: contains a secret; export it as {variable}")
         return f"${{{variable}}}"
 
-    def _note(self, where: str, block: EndpointBlock, name: str) -> None:
+    def _add_notes(self, place: str, block: EndpointBlock) -> None:
         if block.socket_path is not None:
-            self.notes.append(f"{where}: socket_path is left out; the gateway makes a socket of its own for LiteLLM")
+            self.notes.append(f"{place}: socket_path is omitted; the gateway creates its own socket for LiteLLM")
         if "num_parallel_tasks" in block.model_fields_set:
             count = block.num_parallel_tasks
-            self.notes.append(f"{where}: num_parallel_tasks ({count}) stays with the program that calls the gateway")
+            self.notes.append(
+                f"{place}: num_parallel_tasks ({count}) is omitted; set it in the program that calls the gateway"
+            )
 
-    def direct(self) -> tuple[str, ...]:
-        """Return the kinds that are reached through LiteLLM here and need not be."""
+    def list_direct(self) -> tuple[str, ...]:
+        """Return the kinds behind LiteLLM that Antiphon can also reach directly."""
         kinds = load_kinds()
-        tails = {provider.get("kind", name) for name, provider in self.providers.items() if "via" in provider}
-        return tuple(sorted(tails & kinds.keys()))
+        longtail = {provider.get("kind", name) for name, provider in self.providers.items() if "via" in provider}
+        return tuple(sorted(longtail & kinds.keys()))
 
 
-def _direct(block: EndpointBlock) -> _Account:
-    told = _common(block)
+def _write_direct(block: EndpointBlock) -> _Account:
+    settings = _write_settings(block)
     model = block.model or ""
     if block.base_url is None:
-        return block.type, model, {"kind": block.type, **told}
+        return block.type, model, {"kind": block.type, **settings}
     host = urlsplit(block.base_url).hostname or ""
     kind = next((kind for kind in load_kinds().values() if urlsplit(kind.base_url).hostname == host), None)
     if kind is None or kind.params:
-        return host, model, {"kind": COMPATIBLE, **told}
+        return host, model, {"kind": COMPATIBLE, **settings}
     if kind.base_url.rstrip("/") == block.base_url.rstrip("/"):
-        del told["base_url"]
-    return kind.name, model, {"kind": kind.name, **told}
+        del settings["base_url"]
+    return kind.name, model, {"kind": kind.name, **settings}
 
 
-def _tail(block: EndpointBlock) -> _Account:
+def _write_longtail(block: EndpointBlock) -> _Account:
     full = block.litellm_model or block.model or ""
-    prefix, _, rest = full.partition("/")
-    if not rest or prefix not in known().providers:
-        prefix, rest = next((owner for start, owner in known().bare.items() if full.startswith(start)), ""), full
-    provider: dict[str, Any] = {"kind": prefix or "litellm", **({"via": "litellm"} if prefix else {}), **_common(block)}
+    name, _, model = full.partition("/")
+    if not model or name not in load_names().providers:
+        prefixes = load_names().model_prefixes.items()
+        name, model = next((provider for start, provider in prefixes if full.startswith(start)), ""), full
+    kind = {"kind": name, "via": "litellm"} if name else {"kind": "litellm"}
+    provider: dict[str, Any] = {**kind, **_write_settings(block)}
     if block.api_version is not None:
         provider["api_version"] = block.api_version
     if block.extra_params:
-        provider["params"] = plain(block.extra_params)
-    return provider["kind"], rest, provider
+        provider["params"] = to_builtins(block.extra_params)
+    return provider["kind"], model, provider
 
 
-def _common(block: EndpointBlock) -> dict[str, Any]:
-    told: dict[str, Any] = {"base_url": block.base_url, "api_key": block.api_key}
-    told = {key: str(value) for key, value in told.items() if value is not None}
+def _write_settings(block: EndpointBlock) -> dict[str, Any]:
+    stated = {"base_url": block.base_url, "api_key": block.api_key}
+    settings = {key: str(value) for key, value in stated.items() if value is not None}
     seconds = float(block.timeout)
-    return {**told, "timeouts": {"total": int(seconds) if seconds.is_integer() else seconds}}
+    return {**settings, "timeouts": {"total": int(seconds) if seconds.is_integer() else seconds}}
 
 
-class _Form(NamedTuple):
-    """How blocks of one type are checked and written."""
+class _Format(NamedTuple):
+    """How blocks of one type are checked and converted."""
 
     write: Callable[[EndpointBlock], _Account]
     takes: tuple[str, ...]
-    """Which of the fields that are not every type's it has."""
+    """The LiteLLM fields that it may have."""
     named_by: tuple[str, ...]
-    """The fields of which one must name the model."""
+    """The fields that may name the model; one of them must."""
     example: str
 
 
-_FORMS = {
-    "openai": _Form(_direct, (), ("model",), "name the model that the endpoint calls"),
-    "litellm": _Form(_tail, _TAIL_ONLY, ("litellm_model", "model"), "give LiteLLM's model string, such as azure/gpt-4"),
+_FORMATS = {
+    "openai": _Format(_write_direct, (), ("model",), "name the model that the endpoint calls"),
+    "litellm": _Format(
+        _write_longtail, _LITELLM_FIELDS, ("litellm_model", "model"), "give LiteLLM's model string, such as azure/gpt-4"
+    ),
 }

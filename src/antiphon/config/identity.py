@@ -1,63 +1,63 @@
-"""Who an account is at a cloud whose credentials expire: as a configuration says it, or as the usual variables do."""
+"""The identity of an account at a cloud whose credentials expire, from the configuration or the usual variables."""
 
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from antiphon.catalog.kinds import SOURCES, Kind, missing
+from antiphon.catalog.kinds import CREDENTIAL_SOURCES, Kind, find_install_command
 from antiphon.types import Identity, Secret
 
 
-def settings_of(kind: Kind) -> tuple[str, ...]:
-    """Return the keys of an account by which a kind's credentials are said to be renewed; none where none can."""
-    return SOURCES[kind.identity.source].settings if kind.identity is not None else ()
+def list_identity_settings(kind: Kind) -> tuple[str, ...]:
+    """Return the keys of an account that select credentials that expire; none if the kind has no such credentials."""
+    return CREDENTIAL_SOURCES[kind.identity.source].settings if kind.identity is not None else ()
 
 
-def variables_of(kind: Kind, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the variables that say where the kind's credentials come from, or none where they do not."""
+def find_identity_variables(kind: Kind, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the variables in ``environ`` that select the source of the kind's credentials, or none."""
     if kind.identity is None:
         return ()
-    groups = SOURCES[kind.identity.source].env
+    groups = CREDENTIAL_SOURCES[kind.identity.source].env
     return next((group for group in groups if all(environ.get(name) for name in group)), ())
 
 
-def lacking(kind: Kind) -> str:
-    """Return the command that installs what a kind's source needs, or nothing where it is there or not needed."""
-    return missing(SOURCES[kind.identity.source]) if kind.identity is not None else ""
+def find_missing_extra(kind: Kind) -> str:
+    """Return the command that installs the library of the kind's source, or ``""`` if nothing is missing."""
+    return find_install_command(CREDENTIAL_SOURCES[kind.identity.source]) if kind.identity is not None else ""
 
 
-def identity_of(kind: Kind, params: Mapping[str, str], stated: Mapping[str, Any]) -> Identity:
-    """Return the identity of an account: what its row says, with what the account states instead or beside it.
+def make_identity(kind: Kind, params: Mapping[str, str], settings: Mapping[str, Any]) -> Identity:
+    """Return the identity of an account: the parameters of its row, overridden and extended by ``settings``.
 
-    A file is taken as it is found from the working directory of now.
+    The path of a file becomes absolute, from the current working directory.
     """
     row = kind.identity
     assert row is not None
-    source = SOURCES[row.source]
-    filled = {name: text.format_map(params) for name, text in row.params.items()}
-    secrets = {name: value for name, value in stated.items() if isinstance(value, Secret)}
-    told = {name: str(value) for name, value in stated.items() if name not in secrets and name != "credentials"}
-    told |= {name: str(Path(told[name]).expanduser().resolve()) for name in source.files if name in told}
-    return Identity(row.source, filled | told, secrets, source.advice)
+    source = CREDENTIAL_SOURCES[row.source]
+    defaults = {name: text.format_map(params) for name, text in row.params.items()}
+    secrets = {name: value for name, value in settings.items() if isinstance(value, Secret)}
+    texts = {name: str(value) for name, value in settings.items() if name not in secrets and name != "credentials"}
+    texts |= {name: str(Path(texts[name]).expanduser().resolve()) for name in source.files if name in texts}
+    return Identity(row.source, defaults | texts, secrets, source.advice)
 
 
-def file_problems(kind: Kind, named: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
-    """Return what is wrong with the files of credentials among ``names``, by the setting or variable that names one."""
+def find_file_problems(kind: Kind, values: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+    """Return the problems of the credential files in ``values``, by setting or variable; only of those in ``names``."""
     if kind.identity is None:
         return {}
-    files = SOURCES[kind.identity.source].files
-    wanted = [name for name in names if name in files or name in files.values()]
-    found = {name: _file_problem(named[name]) for name in wanted if isinstance(named[name], str)}
-    return {name: problem for name, problem in found.items() if problem}
+    files = CREDENTIAL_SOURCES[kind.identity.source].files
+    file_names = [name for name in names if name in files or name in files.values()]
+    problems = {name: _check_file(values[name]) for name in file_names if isinstance(values[name], str)}
+    return {name: problem for name, problem in problems.items() if problem}
 
 
-def _file_problem(file: str) -> str:
+def _check_file(file: str) -> str:
     try:
         document = json.loads(Path(file).expanduser().read_bytes())
     except OSError:
         return f"there is no file {file} that can be read"
     except ValueError:
         return f"{file} is not JSON"
-    typed = isinstance(document, dict) and isinstance(document.get("type"), str)
-    return "" if typed else f"{file} has no `type`, so it is no file of credentials"
+    has_type = isinstance(document, dict) and isinstance(document.get("type"), str)
+    return "" if has_type else f"{file} has no `type`, so it is not a credentials file"

@@ -1,4 +1,4 @@
-"""Loading a catalog: from a file, or from what this machine and its environment offer."""
+"""Loads a catalog from a file, or from what is detected on this machine and in its environment."""
 
 import os
 from collections.abc import Mapping
@@ -20,16 +20,16 @@ def load_config(
     *,
     probes: Mapping[str, int] | None = None,
 ) -> Catalog:
-    """Return the catalog of the file ``path``, or of ``antiphon.yaml`` where there is one, or of what is detected.
+    """Return the catalog of the file ``path``, of ``antiphon.yaml`` if there is one, or of what is detected.
 
-    Detection takes the usual environment variables and asks the ports of ``probes`` (kind to port on 127.0.0.1;
-    default: those of the rows, ``{}`` none) for at most 50 ms. ``data`` replaces the data directory. Raises
+    Detection reads the usual environment variables and tries the ports in ``probes`` (kind to port on 127.0.0.1;
+    default: those of the rows, ``{}`` for none) for at most 50 ms. ``data`` replaces the data directory. Raises
     :class:`~antiphon.errors.ConfigError` with every fault found.
     """
     environ = os.environ if environ is None else environ
     if path is None and Path(DEFAULT_FILE).is_file():
         path = DEFAULT_FILE
-    catalog = _detected(environ, probes) if path is None else _from_file(path, environ)
+    catalog = _detect_providers(environ, probes) if path is None else _load_file(path, environ)
     if data is None:
         return catalog
     if not data:
@@ -39,19 +39,25 @@ def load_config(
     return Catalog(settings, catalog.providers, catalog.routes, sources=sources, file=catalog.file)
 
 
-def _from_file(path: str, environ: Mapping[str, str]) -> Catalog:
-    # pydantic and PyYAML are needed for a file only.
+def _load_file(path: str, environ: Mapping[str, str]) -> Catalog:
+    # Only a file needs pydantic and PyYAML.
     from antiphon.config.build import build
 
-    built = build(path, environ)
-    return Catalog(built.settings, built.providers, built.routes, sources=built.sources, file=path)
+    configuration = build(path, environ)
+    return Catalog(
+        configuration.settings,
+        configuration.providers,
+        configuration.routes,
+        sources=configuration.sources,
+        file=path,
+    )
 
 
-def _detected(environ: Mapping[str, str], probes: Mapping[str, int] | None) -> Catalog:
-    from antiphon.config.detect import default_probes, detect
+def _detect_providers(environ: Mapping[str, str], probes: Mapping[str, int] | None) -> Catalog:
+    from antiphon.config.detect import detect, list_probes
 
     faults: list[Fault] = []
-    providers = detect(environ, default_probes() if probes is None else probes, faults)
+    providers = detect(environ, list_probes() if probes is None else probes, faults)
     if faults:
         raise ConfigError(faults)
     return Catalog(Settings(), providers)

@@ -1,16 +1,21 @@
-"""What can be wrong with an account beyond its shape: kind, address, credentials, and what else its kind needs."""
+"""Checks providers beyond their shape: kind, address, credentials, and whatever else the kind needs."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from antiphon.catalog.address import Address, parse_address
-from antiphon.catalog.kinds import PARAMS, SECRETS, SETTINGS, SOURCES, Kind, load_kinds, other_names
-from antiphon.catalog.local import problems
-from antiphon.catalog.longtail import OWN_PARAMS, VIAS, check_base_url, known, row
-from antiphon.config.account import has_credentials, params_of
-from antiphon.config.document import Document, Path, nearest
-from antiphon.config.explain import found
-from antiphon.config.identity import file_problems, lacking, settings_of, variables_of
+from antiphon.catalog.kinds import CREDENTIAL_SOURCES, PARAMS, SECRETS, SETTINGS, Kind, load_aliases, load_kinds
+from antiphon.catalog.local import find_problems
+from antiphon.catalog.longtail import OWN_PARAMS, VIAS, check_base_url, find_kind, load_names
+from antiphon.config.account import find_params, has_credentials
+from antiphon.config.document import Document, Path, hint_at_nearest
+from antiphon.config.identity import (
+    find_file_problems,
+    find_identity_variables,
+    find_missing_extra,
+    list_identity_settings,
+)
+from antiphon.config.messages import name_type
 from antiphon.config.schema import ProviderBlock
 
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -20,196 +25,206 @@ _OWN_HEADERS = frozenset(
 )
 
 
-class ProviderCheck:
-    """Notes the faults of one provider after another in ``document``."""
+class ProviderChecker:
+    """Adds the faults of one provider after another to ``document``."""
 
     def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
         self._document = document
         self._environ = environ
         self._kinds = load_kinds()
-        self._fault = document.fault
+        self._add_fault = document.add_fault
 
     def check(self, name: str, value: Any, block: ProviderBlock | None) -> bool:
-        """Return whether the provider can be used; notes what a shape cannot say."""
+        """Return whether the provider can be used; adds faults that the schema cannot express."""
         path = ("providers", name)
         if self._document.is_faulty(path):
             return False
         before = len(self._document.faults)
         if not set(name) <= _PROVIDER_NAME or not name[0].isalnum():
-            self._fault(path, "a provider's name has letters, digits, `.`, `_` and `-` only, and no `/`")
+            self._add_fault(path, "a provider's name may contain only letters, digits, `.`, `_` and `-`, and no `/`")
         raw = value if isinstance(value, dict) else {}
-        kind = self._kind(path, name, raw)
-        if kind is not None and row(raw.get("via"), kind.name) is not None:
-            self._through(path, raw, kind)
+        kind = self._find_kind(path, name, raw)
+        if kind is not None and find_kind(raw.get("via"), kind.name) is not None:
+            self._check_longtail(path, raw, kind)
         elif kind is not None:
             if "params" in raw:
-                self._fault((*path, "params"), "parameters go with `via: litellm` only", "remove them, or add it")
-            self._address(path, raw, kind)
-            self._params(path, raw, kind)
-            self._key(path, raw, kind)
-            self._headers(path, raw, kind)
+                self._add_fault((*path, "params"), "`params` needs `via: litellm`", "remove one or add the other")
+            self._check_address(path, raw, kind)
+            self._check_params(path, raw, kind)
+            self._check_key(path, raw, kind)
+            self._check_headers(path, raw, kind)
         if kind is not None:
-            self._models(path, raw, kind)
+            self._check_models(path, raw, kind)
         return block is not None and len(self._document.faults) == before
 
-    def _kind(self, path: Path, name: str, raw: dict[str, Any]) -> Kind | None:
+    def _find_kind(self, path: Path, name: str, raw: dict[str, Any]) -> Kind | None:
         if self._document.is_faulty((*path, "kind")) or self._document.is_faulty((*path, "via")):
             return None
-        given = raw.get("kind")
-        if given is not None and not isinstance(given, str):
+        stated = raw.get("kind")
+        if stated is not None and not isinstance(stated, str):
             return None
-        wanted = given or name
-        through = row(raw.get("via"), wanted)
-        if through is not None and through.name not in known().providers | VIAS.keys():
-            hint = nearest(wanted, known().providers) or "docs/longtail.md says where to find its names"
-            self._fault((*path, "kind") if given else path, f"LiteLLM has no provider `{wanted}`", hint)
+        wanted = stated or name
+        kind_path = (*path, "kind") if stated else path
+        longtail_kind = find_kind(raw.get("via"), wanted)
+        if longtail_kind is not None and longtail_kind.name not in load_names().providers | VIAS.keys():
+            hint = hint_at_nearest(wanted, load_names().providers) or "docs/longtail.md says where to find the names"
+            self._add_fault(kind_path, f"LiteLLM has no provider `{wanted}`", hint)
             return None
-        if (kind := through or self._kinds.get(wanted)) is not None:
+        if (kind := longtail_kind or self._kinds.get(wanted)) is not None:
             return kind
-        where = (*path, "kind") if given else path
-        same = self._same(wanted)
-        if given:
-            self._fault(where, f"unknown kind `{wanted}`", same or "see docs/providers.md")
+        suggestion = self._hint_at_kind(wanted)
+        if stated:
+            self._add_fault(kind_path, f"unknown kind `{wanted}`", suggestion or "see docs/providers.md")
         else:
-            hint = same or "add `kind: openai-compatible` and a `base_url`"
-            self._fault(where, f"`{wanted}` is not a kind, so the provider needs a `kind`", hint)
+            hint = suggestion or "add `kind: openai-compatible` and a `base_url`"
+            self._add_fault(kind_path, f"`{wanted}` is not a kind, so the provider needs a `kind`", hint)
         return None
 
-    def _same(self, wanted: str) -> str:
-        """Return the kind that was probably meant, or the way to one that only LiteLLM has."""
-        if (other := other_names().get(wanted)) is not None:
-            return f"did you mean `{other}`?"
-        return "LiteLLM has it: add `via: litellm`" if wanted in known().providers else nearest(wanted, self._kinds)
+    def _hint_at_kind(self, wanted: str) -> str:
+        """Return a hint at the kind that was probably meant, or at LiteLLM if only LiteLLM has it."""
+        if (name := load_aliases().get(wanted)) is not None:
+            return f"did you mean `{name}`?"
+        if wanted in load_names().providers:
+            return "LiteLLM has it: add `via: litellm`"
+        return hint_at_nearest(wanted, self._kinds)
 
-    def _through(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
-        """Check what LiteLLM will be told; whether its provider needs a key or an address, only it knows."""
+    def _check_longtail(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
+        """Check what LiteLLM will receive; only LiteLLM knows whether its provider needs a key or an address."""
         base_url, params = raw.get("base_url"), raw.get("params")
         if isinstance(base_url, str) and base_url and not self._document.is_faulty((*path, "base_url")):
             try:
                 check_base_url(base_url)
             except ValueError as error:
-                self._fault((*path, "base_url"), f"the address {error}")
+                self._add_fault((*path, "base_url"), f"the address {error}")
         for name in params if isinstance(params, dict) else ():
             if (hint := OWN_PARAMS.get(str(name))) is not None:
-                self._fault((*path, "params", name), "is not a parameter to give here", hint)
+                self._add_fault((*path, "params", name), "cannot be set here", hint)
         for name in (PARAMS.keys() | SECRETS.keys() | SETTINGS.keys()) - {"api_version"}:
             if name in raw and not self._document.is_faulty((*path, name)):
-                self._fault((*path, name), "is told to LiteLLM under the name it has there", "move it to `params`")
-        self._headers(path, raw, kind)
+                problem = "is passed to LiteLLM under LiteLLM's own name for it"
+                self._add_fault((*path, name), problem, "move it to `params`")
+        self._check_headers(path, raw, kind)
 
-    def _address(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
-        where = (*path, "base_url")
-        given = raw.get("base_url")
-        if given is None and not kind.base_url and not self._document.is_faulty(where):
+    def _check_address(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
+        address_path = (*path, "base_url")
+        stated = raw.get("base_url")
+        if stated is None and not kind.base_url and not self._document.is_faulty(address_path):
             variable = f", such as ${{{kind.base_url_env[0]}}}" if kind.base_url_env else ""
-            self._fault(path, f"kind `{kind.name}` needs a `base_url`", f"give the address of your account{variable}")
-        if isinstance(given, str) and given and not self._document.is_faulty(where):
+            hint = f"give the address of your account{variable}"
+            self._add_fault(path, f"kind `{kind.name}` needs a `base_url`", hint)
+        if isinstance(stated, str) and stated and not self._document.is_faulty(address_path):
             try:
-                parse_address(given)
+                parse_address(stated)
             except ValueError as error:
-                self._fault(where, f"the address {error}")
+                self._add_fault(address_path, f"the address {error}")
 
-    def _models(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
+    def _check_models(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
         models = raw.get("models")
-        where = (*path, "models")
-        if kind.files and "base_url" in raw:
-            self._fault((*path, "base_url"), f"kind `{kind.name}` has no address", "remove it")
-        if models and isinstance(models, dict) != kind.files:
-            shape = "a mapping of names to folders" if kind.files else "a list of names"
-            self._fault(where, f"kind `{kind.name}` takes {shape} here, found {found(models)}")
+        models_path = (*path, "models")
+        if kind.local_models and "base_url" in raw:
+            self._add_fault((*path, "base_url"), f"kind `{kind.name}` has no address", "remove it")
+        if models and isinstance(models, dict) != kind.local_models:
+            expected = "a mapping of names to folders" if kind.local_models else "a list of names"
+            self._add_fault(models_path, f"kind `{kind.name}` takes {expected} here, found {name_type(models)}")
         elif isinstance(models, dict):
-            stated = {name: source for name, source in models.items() if isinstance(source, str)}
-            for name, problem in problems(stated).items():
-                self._fault((*where, name), problem, "docs/local.md says what goes here")
+            sources = {name: source for name, source in models.items() if isinstance(source, str)}
+            for name, problem in find_problems(sources).items():
+                self._add_fault((*models_path, name), problem, "docs/local.md says what goes here")
 
-    def _params(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
-        """Check what the account says beside its key: only what its kind has, and all that its kind needs."""
-        known = {*kind.params, *(kind.signing.secrets if kind.signing else ()), *settings_of(kind)}
-        given = [
+    def _check_params(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
+        """Check the parameters besides the key: all that the kind needs, and only those that it has."""
+        known = {*kind.params, *(kind.signing.secrets if kind.signing else ()), *list_identity_settings(kind)}
+        names = [
             name
             for name in (*PARAMS, *SECRETS, *SETTINGS)
             if name in raw and not self._document.is_faulty((*path, name))
         ]
-        for name in given:
+        for name in names:
             if name not in known:
-                self._fault((*path, name), f"kind `{kind.name}` has no `{name}`", "remove it")
-        stated = {name: raw[name] for name in given if isinstance(raw[name], str)}
-        values = params_of(kind, stated, self._environ).values
+                self._add_fault((*path, name), f"kind `{kind.name}` has no `{name}`", "remove it")
+        stated = {name: raw[name] for name in names if isinstance(raw[name], str)}
+        values = find_params(kind, stated, self._environ).values
         for name, value in values.items():
-            if problem := kind.problem(name, value):
-                self._fault((*path, name) if name in stated else path, f"the `{name}` {problem}")
-        missing = kind.needs(self._stated_address(raw)) - values.keys()
+            if problem := kind.find_problem(name, value):
+                self._add_fault((*path, name) if name in stated else path, f"the `{name}` {problem}")
+        missing = kind.list_required_params(self._read_address(raw)) - values.keys()
         for name in sorted(name for name in missing if not self._document.is_faulty((*path, name))):
             variables = kind.params[name].env
             hint = f", or export {variables[0]}" if variables else ""
-            self._fault(path, f"kind `{kind.name}` needs a `{name}`", f"add it{hint}")
+            self._add_fault(path, f"kind `{kind.name}` needs a `{name}`", f"add it{hint}")
 
-    def _stated_address(self, raw: dict[str, Any]) -> Address | None:
+    def _read_address(self, raw: dict[str, Any]) -> Address | None:
         try:
             return parse_address(raw["base_url"]) if isinstance(raw.get("base_url"), str) else None
         except ValueError:
             return None
 
-    def _key(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
-        where = (*path, "api_key")
+    def _check_key(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
+        key_path = (*path, "api_key")
         signing = [name for name in (kind.signing.secrets if kind.signing else ()) if name in raw]
-        renewed = [name for name in settings_of(kind) if name in raw]
+        renewed = [name for name in list_identity_settings(kind) if name in raw]
         if any(self._document.is_faulty((*path, name)) for name in ("api_key", *SECRETS, *SETTINGS)):
             return
         if renewed:
-            self._identity(path, raw, kind, renewed)
+            self._check_identity(path, raw, kind, renewed)
         elif "api_key" in raw:
             if kind.key == "none":
-                self._fault(where, f"kind `{kind.name}` takes no key", "remove it")
+                self._add_fault(key_path, f"kind `{kind.name}` takes no key", "remove it")
             elif signing:
-                self._fault(where, f"goes without `{signing[0]}`: requests carry a key or are signed", "remove one")
+                problem = f"excludes `{signing[0]}`: a request carries a key or is signed, not both"
+                self._add_fault(key_path, problem, "remove one")
         elif signing:
             for name in kind.signing.required if kind.signing else ():
                 if name not in raw:
-                    self._fault(path, f"needs a `{name}` beside its `{signing[0]}`", "add it")
+                    self._add_fault(path, f"needs a `{name}` with its `{signing[0]}`", "add it")
         elif kind.key == "required":
-            self._key_from_elsewhere(path, raw, kind)
+            self._check_environment_key(path, raw, kind)
 
-    def _identity(self, path: Path, raw: dict[str, Any], kind: Kind, stated: list[str]) -> None:
-        """Check what an account says of credentials that are renewed; whether there are any, a call will find out."""
+    def _check_identity(self, path: Path, raw: dict[str, Any], kind: Kind, stated: list[str]) -> None:
+        """Check the settings of credentials that are renewed; the first call finds out whether there are any."""
         assert kind.identity is not None
+        source = CREDENTIAL_SOURCES[kind.identity.source]
         for name in ("api_key", *(kind.signing.secrets if kind.signing else ())):
             if name in raw:
-                problem = f"goes without `{stated[0]}`: a credential is given here, or had and renewed"
-                self._fault((*path, name), problem, "remove one")
+                problem = f"excludes `{stated[0]}`: a credential is either given here or fetched and renewed"
+                self._add_fault((*path, name), problem, "remove one")
         for name in stated:
-            for other in SOURCES[kind.identity.source].needs.get(name, ()):
+            for other in source.needs.get(name, ()):
                 if other not in raw:
-                    self._fault(path, f"needs a `{other}` beside its `{name}`", "add it")
-        for name, problem in file_problems(kind, raw, stated).items():
-            self._fault((*path, name), problem, "paths are relative to the working directory")
-        if command := lacking(kind):
-            title = SOURCES[kind.identity.source].title
-            self._fault((*path, stated[0]), f"{title} cannot be read: its library is not installed", command)
+                    self._add_fault(path, f"needs a `{other}` with its `{name}`", "add it")
+        for name, problem in find_file_problems(kind, raw, stated).items():
+            self._add_fault((*path, name), problem, "paths are relative to the working directory")
+        if command := find_missing_extra(kind):
+            problem = f"{source.title} cannot be read: its library is not installed"
+            self._add_fault((*path, stated[0]), problem, command)
 
-    def _key_from_elsewhere(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
-        instead = [" and ".join(f"`{name}`" for name in kind.signing.required)] if kind.signing else []
-        instead += ["`credentials: default`"] if kind.identity else []
-        wanted = f"an `api_key` (or {', or '.join(instead)})" if instead else "an `api_key`"
+    def _check_environment_key(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
+        """Check an account that states no credential, so that it needs one from the environment."""
+        alternatives = [" and ".join(f"`{name}`" for name in kind.signing.required)] if kind.signing else []
+        alternatives += ["`credentials: default`"] if kind.identity else []
+        needed = f"an `api_key` (or {', or '.join(alternatives)})" if alternatives else "an `api_key`"
         if "base_url" in raw:
-            problem = f"needs {wanted}: a key from the environment is not sent to an address of your own by itself"
-            self._fault(path, problem, f"write `api_key: ${{{kind.env[0]}}}`")
+            problem = f"needs {needed}: a key from the environment is sent to a custom `base_url` only if you say so"
+            self._add_fault(path, problem, f"write `api_key: ${{{kind.env[0]}}}`")
         elif not has_credentials(kind, self._environ):
-            if (names := variables_of(kind, self._environ)) and (command := lacking(kind)):
-                self._fault(path, f"what {names[0]} names cannot be read: its library is not installed", command)
+            if (names := find_identity_variables(kind, self._environ)) and (command := find_missing_extra(kind)):
+                problem = f"the credentials named by {names[0]} cannot be read: the library is not installed"
+                self._add_fault(path, problem, command)
             else:
-                self._fault(path, f"needs {wanted}; {kind.env[0]} is not set either", f"export {kind.env[0]}")
+                problem = f"needs {needed}; {kind.env[0]} is not set either"
+                self._add_fault(path, problem, f"export {kind.env[0]}")
 
-    def _headers(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
+    def _check_headers(self, path: Path, raw: dict[str, Any], kind: Kind) -> None:
         headers = raw.get("headers")
-        own = {"authorization" if any(name in raw for name in settings_of(kind)) else kind.auth[0]}
+        renewed = any(name in raw for name in list_identity_settings(kind))
+        key_header = "authorization" if renewed else kind.auth[0]
         for name, value in headers.items() if isinstance(headers, dict) else ():
-            where = (*path, "headers", name)
+            header_path = (*path, "headers", name)
             if not set(name) <= _TOKEN:
-                self._fault(where, "is not a header name")
+                self._add_fault(header_path, "is not a header name")
             elif name.lower() in _OWN_HEADERS:
-                self._fault(where, "is set by the gateway itself", "remove it")
-            elif name.lower() in own and ("api_key" in raw or kind.key == "required"):
-                self._fault(where, "is where the key goes", "use `api_key`")
+                self._add_fault(header_path, "is set by the gateway itself", "remove it")
+            elif name.lower() == key_header and ("api_key" in raw or kind.key == "required"):
+                self._add_fault(header_path, "is the header of the key", "use `api_key`")
             elif isinstance(value, str) and not value.isascii():
-                self._fault(where, "has characters that no header can carry")
+                self._add_fault(header_path, "has characters that are not allowed in a header")

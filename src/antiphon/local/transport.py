@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sys import byteorder
 from typing import Any
 
-from antiphon.catalog.local import HASH_CONTEXT, MODELS_HEADER, hash_size, models_in
+from antiphon.catalog.local import HASH_CONTEXT, MODELS_HEADER, decode_models, parse_hash_size
 from antiphon.local.answer import LocalResponse, written
 from antiphon.local.group import Embedded, Group
 from antiphon.local.hashing import HashEmbedder, unit, words
@@ -41,7 +41,7 @@ class LocalTransport:
                 problem = f"Local models answer POST {_PATH.decode()} only."
                 raise Refused(404, "not_found", problem)
             provider, asked = request.origin.host, read(request.body)
-            if (size := hash_size(asked.model)) is not None:
+            if (size := parse_hash_size(asked.model)) is not None:
                 body = await self._hashed(asked, size)
             else:
                 body = await self._embedded(provider, asked, self._models(fields))
@@ -72,7 +72,7 @@ class LocalTransport:
         if models is None:
             if len(self._sources) >= _PROVIDERS_KNOWN:
                 self._sources.clear()
-            models = self._sources[value] = models_in(value)
+            models = self._sources[value] = decode_models(value)
         return models
 
     async def _embedded(self, provider: str, asked: Asked, models: dict[str, str]) -> bytes:

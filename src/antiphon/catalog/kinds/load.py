@@ -1,4 +1,4 @@
-"""The rows, from ``rows.json``, which ``scripts/docs-catalog`` makes of the TOML files: those take 20 times as long."""
+"""Loads the rows from ``rows.json``, which ``scripts/docs-catalog`` writes: the TOML files take 20 times as long."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -18,6 +18,6 @@ def load_kinds() -> Mapping[str, Kind]:
 
 
 @cache
-def other_names() -> Mapping[str, str]:
-    """Return what else kinds are called, with their names here."""
-    return {other: kind.name for kind in load_kinds().values() for other in kind.also}
+def load_aliases() -> Mapping[str, str]:
+    """Return other names of kinds, each with the name used here."""
+    return {alias: kind.name for kind in load_kinds().values() for alias in kind.aliases}

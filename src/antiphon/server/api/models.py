@@ -45,7 +45,7 @@ async def gemini_model(request: "Request") -> None:
 
 async def _list(request: "Request", client: str) -> None:
     catalog, caller, query = request.gateway.runtime.catalog, request.caller, query_of(request)
-    entries = [entry for entry in catalog.models() if caller.may_use(entry["id"])]
+    entries = [entry for entry in catalog.list_models() if caller.may_use(entry["id"])]
     if (provider := one(query, "provider")) is not None:
         if provider not in _providers_for(catalog, caller):
             raise BadRequest(f"There is no provider {provider!r} here; GET /v1/providers names them.", param="provider")
@@ -59,7 +59,7 @@ async def _show(request: "Request", client: str) -> None:
         raise MethodNotAllowed("A model is called with POST.", allowed=("POST",))
     name = unquote_to_bytes(request.argument).decode("utf-8", "replace")
     catalog = request.gateway.runtime.catalog
-    entry = catalog.entry(name)
+    entry = catalog.describe_model(name)
     if not request.caller.may_use(name):
         raise Forbidden("This key may not use that model.", code="model_not_allowed", param="model")
     await request.answer(200, _JSON, msgspec.json.encode(_SHAPES[client].one(entry)))

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.catalog.kinds.words import WIRES
+from antiphon.catalog.kinds.vocabulary import WIRES
 from antiphon.catalog.operations import OPERATIONS, Operation
 from antiphon.errors import BadAnswer, BadRequest
 from antiphon.types import Target, Usage

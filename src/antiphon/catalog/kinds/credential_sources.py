@@ -1,6 +1,6 @@
-"""Where credentials that expire come from: what each source needs, may be told and is recognised by.
+"""Sources of credentials that expire: what each needs, which settings it takes, and how it is recognized.
 
-A row names one (``identity``); ``antiphon.credentials`` asks it. Everything here can be said without its library.
+A row names one (``identity``), and ``antiphon.credentials`` fetches from it. Nothing here needs the source's library.
 """
 
 from collections.abc import Mapping
@@ -9,29 +9,29 @@ from importlib.util import find_spec
 import msgspec
 
 
-class Source(msgspec.Struct, frozen=True):
-    """One source; a setting is a key of an account, a word of ``kinds/words.py``."""
+class CredentialSource(msgspec.Struct, frozen=True):
+    """One source; a setting is a key of an account, from ``kinds/vocabulary.py``."""
 
     title: str
-    """What it is, for pages and messages."""
+    """Its name in pages and messages."""
     extra: str
-    """What installs its library: ``pip install 'antiphon[<extra>]'``."""
+    """The extra that installs its library: ``pip install 'antiphon[<extra>]'``."""
     modules: tuple[str, ...]
-    """What is then there."""
+    """The modules of that library."""
     env: tuple[tuple[str, ...], ...]
-    """Variables that mean it, each group of which is enough."""
+    """Groups of environment variables; each group on its own selects this source."""
     settings: tuple[str, ...]
-    """What an account may say; any of them means this source."""
+    """The settings of an account that select this source."""
     needs: Mapping[str, tuple[str, ...]]
-    """What a setting does not go without."""
+    """Setting to the other settings that it requires."""
     files: Mapping[str, str]
-    """Settings that name a file of credentials (JSON with a ``type``), each with the variable that does."""
+    """Settings that name a file of credentials (JSON with a ``type``), each with the variable that does the same."""
     advice: str
-    """What to do where it gives none."""
+    """What to do if the source has no credentials."""
 
 
-SOURCES: Mapping[str, Source] = {
-    "google": Source(
+CREDENTIAL_SOURCES: Mapping[str, CredentialSource] = {
+    "google": CredentialSource(
         title="Google's application default credentials",
         extra="google",
         modules=("google.auth", "requests"),
@@ -42,7 +42,7 @@ SOURCES: Mapping[str, Source] = {
         advice="Name a service account's file with `credentials_file` or GOOGLE_APPLICATION_CREDENTIALS, or log in with"
         " `gcloud auth application-default login`.",
     ),
-    "azure": Source(
+    "azure": CredentialSource(
         title="Microsoft Entra ID",
         extra="azure",
         modules=("azure.identity",),
@@ -53,11 +53,11 @@ SOURCES: Mapping[str, Source] = {
         settings=("credentials", "tenant_id", "client_id", "client_secret", "scope"),
         needs={"client_secret": ("tenant_id", "client_id")},
         files={},
-        advice="Give the machine an identity, export AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or log"
-        " in with `az login`.",
+        advice="Assign a managed identity to the machine, export AZURE_TENANT_ID, AZURE_CLIENT_ID and"
+        " AZURE_CLIENT_SECRET, or log in with `az login`.",
     ),
-    "aws": Source(
-        title="AWS's chain of credentials",
+    "aws": CredentialSource(
+        title="AWS's credential chain",
         extra="aws",
         modules=("botocore",),
         env=(
@@ -74,13 +74,13 @@ SOURCES: Mapping[str, Source] = {
 }
 
 
-def missing(source: Source) -> str:
-    """Return the command that installs what ``source`` needs, or nothing where it is there; imports nothing of it."""
-    return "" if all(map(_present, source.modules)) else f"pip install 'antiphon[{source.extra}]'"
+def find_install_command(source: CredentialSource) -> str:
+    """Return the command that installs the library of ``source``, or ``""`` if it is installed; imports none of it."""
+    return "" if all(map(_is_importable, source.modules)) else f"pip install 'antiphon[{source.extra}]'"
 
 
-def _present(module: str) -> bool:
+def _is_importable(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # not even the package it is in
+    except ModuleNotFoundError:  # the package that would contain it is missing too
         return False
