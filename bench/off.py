@@ -13,10 +13,11 @@ import uvloop
 
 from antiphon.config import load_config
 from antiphon.runtime import Runtime
-from antiphon.server.app import Gateway, Phase
+from antiphon.server.app import Gateway
 from antiphon.server.http.connection import Edge
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.listener import Listener, listen
+from antiphon.server.phase import Phase
 
 
 async def serve(config: str) -> None:

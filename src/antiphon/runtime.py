@@ -1,28 +1,33 @@
-"""Where services are wired, and the only place: catalog, transports, journal, ledger, keys, telemetry."""
+"""Where services are wired, and the only place: catalog, transports, journal, ledger, keys, telemetry, responses."""
 
 import asyncio
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from antiphon.catalog import Catalog
+from msgspec import structs
+
+from antiphon.catalog import Catalog, Settings
+from antiphon.clock import monotonic, new_id, now_us
 from antiphon.engine import pipeline
 from antiphon.engine.call import Answer, Call
+from antiphon.engine.generation import Generation
+from antiphon.engine.operation_call import OperationCall, OperationRequest, read_envelope
+from antiphon.engine.request_head import ForwardedHeaders, RequestHeads
+from antiphon.engine.services import Services
 from antiphon.engine.signing import Signers
 from antiphon.telemetry import Telemetry
 from antiphon.transport import Supervisor, Transport
-from antiphon.transport.head import build_head
-from antiphon.types import Target
-from antiphon.wires.wire import Wire
+from antiphon.types import Caller
+from antiphon.wires.operations import get_operation_wire
+from antiphon.wires.table import get_wire
 
 if TYPE_CHECKING:
     from antiphon.callers.keys import Keys
     from antiphon.database.database import Database
-    from antiphon.engine.background import Work
-    from antiphon.engine.relay import Relayed
-    from antiphon.ledger.journal import Journal
     from antiphon.ledger.shipper import Shipper
-    from antiphon.responses.store import Conversations
+    from antiphon.responses.service import ResponsesService
+    from antiphon.responses.store import ResponseStore
 
 TRANSPORTS = {
     "http": "antiphon.transport.http:HttpTransport",
@@ -32,16 +37,50 @@ TRANSPORTS = {
     "local": "antiphon.local.transport:LocalTransport",
 }
 """Origin scheme to the transport that goes there; schemes with the same entry share one."""
-OPTIONS: dict[str, tuple[str, ...]] = {
+TRANSPORT_SETTINGS: dict[str, tuple[str, ...]] = {
     "http": ("ca_file",),
     "https": ("ca_file",),
     "longtail": ("data", "ca_file", "longtail_workers", "longtail_in_flight"),
 }
 """Origin scheme to the settings that its transport is made with."""
+CONTINUING = frozenset(("responses", "input_tokens"))
+"""Operations whose requests may continue an answer that is kept; they get the hooks of the responses room."""
 
-Forwarded: TypeAlias = tuple[tuple[bytes, bytes], ...]
-USER_AGENT = "antiphon"
-_HEADS_LIMIT = 4096
+GENERATION = Generation()
+
+
+class TransportTable:
+    """The transports by scheme, each made on first use; see :class:`antiphon.engine.services.Transports`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._made: dict[str, Transport] = {}
+
+    def get(self, scheme: str) -> Transport:
+        """Return the transport for an origin's scheme."""
+        where = TRANSPORTS[scheme]
+        transport = self._made.get(where)
+        if transport is None:
+            module, _, name = where.partition(":")
+            options = {name: getattr(self._settings, name) for name in TRANSPORT_SETTINGS.get(scheme, ())}
+            transport = self._made[where] = getattr(import_module(module), name)(**options)
+        return transport
+
+    def can_serve(self, settings: Settings) -> bool:
+        """Say whether these transports are what the settings ask for."""
+        names = {name for names in TRANSPORT_SETTINGS.values() for name in names}
+        return all(getattr(settings, name) == getattr(self._settings, name) for name in names)
+
+    def read_health(self) -> dict[str, Any]:
+        """Return what transports say that look after processes; empty while none of them is in use."""
+        found: dict[str, object] = {scheme: self._made.get(where) for scheme, where in TRANSPORTS.items()}
+        return {scheme: each.health() for scheme, each in found.items() if isinstance(each, Supervisor)}
+
+    async def close(self) -> None:
+        """Close every transport."""
+        for transport in self._made.values():
+            await transport.close()
+        self._made.clear()
 
 
 class Runtime:
@@ -51,138 +90,139 @@ class Runtime:
     """
 
     def __init__(self, catalog: Catalog, *, data: str | None = None) -> None:
-        self.catalog = catalog
-        self.telemetry = Telemetry()
-        self.signers = Signers()
-        self.journal: Journal | None = None
+        transports = TransportTable(catalog.settings)
+        self.services = Services(catalog, catalog.settings, transports, RequestHeads(), Signers(), Telemetry())
+        """The snapshot for the next call."""
         self.keys: Keys | None = None
-        self.conversations: Conversations | None = None
-        self.works: dict[str, Work] = {}
-        """Responses that are being made in the background, by id."""
+        self._transports = [transports]
+        """Those in use, the newest last; older ones may still serve running calls."""
         self._data = Path(data) if data is not None else None
         self._database: Database | None = None
         self._shipper: Shipper | None = None
-        self._transports: dict[str, Transport] = {}
-        self._heads: dict[tuple[Target, str, Forwarded], bytes] = {}
+        self._store: ResponseStore | None = None
+        self._responses: ResponsesService | None = None
 
     @property
-    def refuses_records(self) -> bool:
-        """Whether calls must be refused because they could not be recorded."""
-        journal = self.journal
-        return journal is not None and not journal.healthy and self.catalog.settings.on_journal_full == "refuse"
+    def catalog(self) -> Catalog:
+        """The catalog for the next call."""
+        return self.services.catalog
+
+    @property
+    def responses(self) -> "ResponsesService":
+        """The kept and background responses; made on first use."""
+        if self._responses is None:
+            from antiphon.responses.service import ResponsesService
+
+            self._responses = ResponsesService(self._store)
+        return self._responses
 
     async def start(self) -> None:
         """Open journal, ledger and keys; raises :class:`~antiphon.errors.LedgerError` where they cannot be opened."""
         if self._data is not None:
             await asyncio.to_thread(self._open_ledger, self._data)
 
-    def _open_ledger(self, data: Path) -> None:
-        from antiphon.callers.keys import Keys
-        from antiphon.database.database import Database
-        from antiphon.ledger.journal import Journal
-        from antiphon.ledger.shipper import Shipper
-        from antiphon.responses.store import Conversations
+    def replace_catalog(self, catalog: Catalog) -> None:
+        """Let later calls use another configuration; running calls keep theirs.
 
-        settings = self.catalog.settings
-        data.mkdir(parents=True, exist_ok=True)
-        self._database = Database(f"sqlite:///{data / 'antiphon.db'}")
-        self._database.prepare()
-        self.keys = Keys(self._database)
-        self.keys.refresh()
-        self.journal = Journal(data / "journal", settings.durability, settings.journal_cap)
-        self.conversations = Conversations(self._database)
-        ticks = [self.keys.refresh, self.conversations.sweep]
-        self._shipper = Shipper(data / "journal", self._database, journal=self.journal, ticks=ticks)
-        self._shipper.start()
+        The data directory and its journal stay what they were at the start.
+        """
+        transports = self._transports[-1]
+        if not transports.can_serve(catalog.settings):
+            transports = TransportTable(catalog.settings)
+            self._transports.append(transports)
+        self.services = structs.replace(
+            self.services,
+            catalog=catalog,
+            settings=catalog.settings,
+            transports=transports,
+            heads=RequestHeads(),
+            signers=Signers(),
+        )
 
-    async def ask(self, call: Call) -> Answer:
-        """Answer a call; see :func:`antiphon.engine.pipeline.ask`."""
-        return await pipeline.ask(self, call)
+    async def ask(
+        self,
+        operation: str,
+        body: bytes,
+        caller: Caller,
+        headers: ForwardedHeaders = (),
+        *,
+        model: str = "",
+        stream: bool | None = None,
+    ) -> Answer:
+        """Answer a request whose body is read; ``model`` and ``stream`` are given where they stand in the path.
 
-    async def relay(self, call: "Relayed") -> Answer:
-        """Pass a call of the operations table through; see :func:`antiphon.engine.relay.ask`."""
-        from antiphon.engine import relay
+        Raises :class:`~antiphon.errors.CallError`.
+        """
+        started, time_us = monotonic(), now_us()
+        wire = get_wire(operation)
+        envelope = wire.peek(body, model, stream)
+        services = self.services
+        call = Call(
+            new_id("call"), time_us, started, operation, wire, envelope, body, caller, services, GENERATION, headers,
+            services.hooks,
+        )  # fmt: skip
+        if operation in CONTINUING:
+            call = self.responses.add_hooks(call)
+        return await pipeline.run(call)
 
-        return await relay.ask(self, call)
+    async def ask_operation(self, request: OperationRequest, caller: Caller) -> Answer:
+        """Answer a request of the operations table, whose body passes unread; raises as :meth:`ask`."""
+        started, time_us = monotonic(), now_us()
+        services, operation = self.services, request.row.name
+        wire = get_operation_wire(operation)
+        envelope = await read_envelope(services, request, wire)
+        call = Call(
+            new_id("call"), time_us, started, operation, wire, envelope, request.body, caller, services,
+            OperationCall(request, wire), (), services.hooks,
+        )  # fmt: skip
+        return await pipeline.run(call)
 
-    def transport(self, scheme: str) -> Transport:
-        """Return the transport for an origin's scheme, made on first use."""
-        where = TRANSPORTS[scheme]
-        transport = self._transports.get(where)
-        if transport is None:
-            module, _, name = where.partition(":")
-            options = {name: getattr(self.catalog.settings, name) for name in OPTIONS.get(scheme, ())}
-            transport = self._transports[where] = getattr(import_module(module), name)(**options)
-        return transport
+    def read_health(self) -> dict[str, Any]:
+        """Return what transports say that look after processes; empty while none of them is in use."""
+        return self._transports[-1].read_health()
 
-    def health(self) -> dict[str, Any]:
-        """Return what transports that look after processes of their own say of them; empty while none is in use."""
-        found: dict[str, object] = {scheme: self._transports.get(where) for scheme, where in TRANSPORTS.items()}
-        return {scheme: each.health() for scheme, each in found.items() if isinstance(each, Supervisor)}
-
-    def head(self, target: Target, operation: str, wire: Wire, forwarded: Forwarded) -> bytes:
-        """Return the request head for an operation that a target offers, with the caller's headers that go on."""
-        key = (target, operation, forwarded)
-        head = self._heads.get(key)
-        if head is None:
-            if len(self._heads) >= _HEADS_LIMIT:
-                self._heads.clear()
-            head = self._heads[key] = _head(target, operation, wire, forwarded)
-        return head
-
-    async def rest(self, seconds: float) -> None:
-        """Let responses in the background end by themselves for some seconds, then stop them."""
-        if self.works:
-            from antiphon.engine.background import rest
-
-            await rest(self, seconds)
+    async def drain(self, seconds: float) -> None:
+        """Let background responses end by themselves for some seconds, then stop them."""
+        if self._responses is not None:
+            await self._responses.drain(seconds)
 
     async def close(self) -> None:
-        """Stop what runs in the background, close connections, then ship and close the ledger."""
-        await self.rest(0)
-        for transport in self._transports.values():
-            await transport.close()
-        self._transports.clear()
+        """Stop background responses, close connections, then ship and close the ledger."""
+        await self.drain(0)
+        for transports in self._transports:
+            await transports.close()
         if self._data is not None:
             try:
                 await asyncio.to_thread(self._close_ledger)
             except RuntimeError:  # the interpreter is leaving, and its thread pools take no work any more
                 self._close_ledger()
 
+    def _open_ledger(self, data: Path) -> None:
+        from antiphon.callers.keys import Keys
+        from antiphon.database.database import Database
+        from antiphon.ledger.journal import Journal
+        from antiphon.ledger.shipper import Shipper
+        from antiphon.responses.store import ResponseStore
+
+        settings = self.services.settings
+        data.mkdir(parents=True, exist_ok=True)
+        self._database = Database(f"sqlite:///{data / 'antiphon.db'}")
+        self._database.prepare()
+        self.keys = Keys(self._database)
+        self.keys.refresh()
+        journal = Journal(data / "journal", settings.durability, settings.journal_cap)
+        self.services = structs.replace(self.services, journal=journal)
+        self._store = ResponseStore(self._database)
+        ticks = [self.keys.refresh, self._store.sweep]
+        self._shipper = Shipper(data / "journal", self._database, journal=journal, ticks=ticks)
+        self._shipper.start()
+
     def _close_ledger(self) -> None:
-        if self.journal is not None:
-            self.journal.close()
+        if self.services.journal is not None:
+            self.services.journal.close()
         if self._shipper is not None:
             self._shipper.stop()
-        if self.conversations is not None:
-            self.conversations.close()
+        if self._store is not None:
+            self._store.close()
         if self._database is not None:
             self._database.close()
-
-
-def _head(target: Target, operation: str, wire: Wire, forwarded: Forwarded) -> bytes:
-    return head_of("POST", target.urls[operation], target, wire, forwarded)
-
-
-def head_of(
-    method: str,
-    path: str,
-    target: Target,
-    wire: Wire,
-    forwarded: Forwarded = (),
-    content_type: str | bytes = "application/json",
-) -> bytes:
-    """Return the head of a request for ``path`` at a target's origin, with its credential."""
-    given = {name for name, _ in forwarded} | {name.lower().encode() for name, _ in target.headers}
-    headers: list[tuple[str | bytes, str | bytes]] = [
-        *((("content-type", content_type),) if content_type else ()),
-        ("user-agent", USER_AGENT),
-        ("accept-encoding", "identity"),
-        *target.headers,
-        *forwarded,
-        *(pair for pair in wire.requires if pair[0] not in given),
-    ]
-    if target.auth is not None and target.credential:
-        name, prefix = target.auth
-        headers.append((name, prefix + target.credential.reveal()))
-    return build_head(method, path, headers, target.origin)

@@ -305,13 +305,26 @@ class Strategy(StrEnum):
     WEIGHTED = "weighted"
 
 
-class Model(msgspec.Struct, frozen=True, eq=False):
-    """A name a caller uses, resolved to targets; ``weights`` runs beside ``targets``."""
+class Tier(msgspec.Struct, frozen=True, eq=False):
+    """Targets that a strategy chooses among; ``weights`` runs beside ``targets``."""
 
-    name: str
     targets: tuple[Target, ...]
     weights: tuple[int, ...] = ()
     strategy: Strategy = Strategy.ORDER
+
+
+class Model(msgspec.Struct, frozen=True, eq=False):
+    """A name that callers use, resolved to tiers of targets; a later tier is for when the earlier ones have failed."""
+
+    name: str
+    tiers: tuple[Tier, ...]
+    targets: tuple[Target, ...] = ()
+    """Every target, tier after tier; derived from ``tiers``."""
+
+    def __post_init__(self) -> None:
+        tiers = self.tiers
+        targets = tiers[0].targets if len(tiers) == 1 else tuple(target for tier in tiers for target in tier.targets)
+        msgspec.structs.force_setattr(self, "targets", targets)
 
 
 class Caller(msgspec.Struct, frozen=True):

@@ -70,7 +70,7 @@ def calls(catalog: Catalog, target: Target) -> dict[str, list[str]]:
     for operation in target.urls:
         base = operation.partition(".")[0]
         wire = get_wire(base if base in WIRES else GENERATES[target.wire])
-        first, *lines = runtime.head(target, operation, wire, ()).decode().strip().split("\r\n")
+        first, *lines = runtime.services.heads.get(target, operation, wire, ()).decode().strip().split("\r\n")
         method, path, _ = first.split(" ")
         headers = dict(line.split(": ", 1) for line in lines)
         url = f"{target.origin.scheme}://{headers.pop('host')}{path}"

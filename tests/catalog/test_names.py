@@ -31,7 +31,7 @@ def test_a_name_resolves(catalog, name: str, provider: str, model: str):
     resolved = catalog.resolve(name)
     (target,) = resolved.targets
     assert (resolved.name, target.provider, target.model, target.name) == (name, provider, model, f"{provider}/{model}")
-    assert resolved.weights == (1,)
+    assert [tier.targets for tier in resolved.tiers] == [resolved.targets]
 
 
 @pytest.mark.parametrize(

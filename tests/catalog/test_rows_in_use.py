@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from antiphon.errors import CallError
-from antiphon.runtime import Call, Runtime
+from antiphon.runtime import Runtime
 from antiphon.types import Caller
 
 REFUSAL = b'{"message": "no", "error": {"message": "no"}}'
@@ -74,7 +74,7 @@ async def test_a_chat_call_arrives_as_the_row_says(files: Any, kind: str):
     try:
         await runtime.start()
         with pytest.raises(CallError, match="400"):
-            await runtime.ask(Call("chat", json.dumps(body).encode(), Caller("key")))
+            await runtime.ask("chat", json.dumps(body).encode(), Caller("key"))
     finally:
         await runtime.close()
         server.close()

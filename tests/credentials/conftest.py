@@ -11,7 +11,6 @@ import pytest
 
 from antiphon.config import load_config
 from antiphon.credentials import cache
-from antiphon.engine.call import Call
 from antiphon.runtime import Runtime
 from antiphon.types import Caller
 from credentials.servers import Answer, FakeServer, GoogleAccounts
@@ -81,7 +80,7 @@ class LocalGateway:
     async def ask(self, model: str, text: str = "Hello") -> str:
         """Return the text of the answer to ``text``."""
         body = {"model": model, "messages": [{"role": "user", "content": text}], "max_tokens": 9}
-        answer = await self.runtime.ask(Call("chat", json.dumps(body).encode(), Caller("key")))
+        answer = await self.runtime.ask("chat", json.dumps(body).encode(), Caller("key"))
         content: str = json.loads(answer.body)["choices"][0]["message"]["content"]
         return content
 

@@ -7,7 +7,7 @@ import pytest
 import trustme
 from openai import AsyncOpenAI
 
-from antiphon.engine.relay import Relayed
+from antiphon.engine.operation_call import OperationRequest
 from antiphon.errors import UpstreamStatus
 from antiphon.types import Caller
 from credentials.servers import Rejection, answer_chat
@@ -120,16 +120,15 @@ async def test_relayed_operations_carry_the_token_too(make_gateway, openai, auth
 
     gateway = make_gateway({"azure": {"base_url": openai.url, **APPLICATION}})
 
-    def make_call():
-        body = json.dumps({"model": "azure/pictures", "prompt": "x"}).encode()
-        return Relayed(OPERATIONS["images"], Caller("key"), body=body, content_type=b"application/json")
+    body = json.dumps({"model": "azure/pictures", "prompt": "x"}).encode()
+    request = OperationRequest(OPERATIONS["images"], body=body, content_type=b"application/json")
 
-    answer = await gateway.runtime.relay(make_call())
+    answer = await gateway.runtime.ask_operation(request, Caller("key"))
     assert json.loads(answer.body)["data"] == [{"b64_json": "aGk="}]
     entra.valid.clear()
     with pytest.raises(UpstreamStatus):
-        await gateway.runtime.relay(make_call())
-    answer = await gateway.runtime.relay(make_call())
+        await gateway.runtime.ask_operation(request, Caller("key"))
+    answer = await gateway.runtime.ask_operation(request, Caller("key"))
     assert answer.status == 200
     assert len(entra.issued) == 2
 

@@ -8,7 +8,6 @@ import time
 import pytest
 
 from antiphon.config.effective import list_settings
-from antiphon.engine.call import Call
 from antiphon.errors import BadAnswer, NoCredential, UpstreamStatus
 from antiphon.types import Caller
 from credentials.servers import Rejection, answer_chat, make_metadata_server, make_vertex
@@ -152,7 +151,7 @@ async def test_a_stream_carries_a_token_and_its_rejection_replaces_it(google, ac
     await google.ask("vertex/gemini-3.5-flash")
     accounts.valid.clear()
     with pytest.raises(UpstreamStatus, match="no such token"):
-        await google.runtime.ask(Call("chat", json.dumps(body).encode(), Caller("key")))
+        await google.runtime.ask("chat", json.dumps(body).encode(), Caller("key"))
     assert vertex.requests[-1].path.endswith(":streamGenerateContent?alt=sse")
     assert vertex.requests[-1].bearer == accounts.issued[0]
     assert await google.ask("vertex/gemini-3.5-flash") == "as 2"
@@ -246,7 +245,7 @@ async def test_a_token_is_shown_nowhere(google, accounts, caplog):
     await google.ask("vertex/gemini-3.5-flash")
     target = google.catalog.resolve("vertex/gemini-3.5-flash").targets[0]
     shown = [repr(each) for each in (target, target.signing, target.signing.identity)]
-    shown += [repr(vars(google.runtime.signers)), repr(list_settings(google.catalog)), caplog.text]
+    shown += [repr(vars(google.runtime.services.signers)), repr(list_settings(google.catalog)), caplog.text]
     assert accounts.issued[0] not in "".join(shown)
     assert "PRIVATE KEY" not in "".join(shown)
     assert "valid for 3" in caplog.text

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from antiphon.config import load_config
-from antiphon.engine.call import Answer, Call
+from antiphon.engine.call import Answer
 from antiphon.longtail.environment import Environment, LongtailError, environment, install, roots
 from antiphon.runtime import Runtime
 from antiphon.types import Caller
@@ -50,7 +50,7 @@ class Asker:
 
     async def answer(self, operation: str, model: str, **fields: Any) -> Answer:
         body = json.dumps({"model": model, **fields}).encode()
-        return await self.runtime.ask(Call(operation, body, CALLER))
+        return await self.runtime.ask(operation, body, CALLER)
 
     async def ask(self, operation: str, model: str, **fields: Any) -> Any:
         answer = await self.answer(operation, model, **fields)

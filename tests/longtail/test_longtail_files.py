@@ -203,7 +203,7 @@ async def main():
     await runtime.start()
     runtime.catalog.resolve("watsonx/x")
     loaded = [name for name in sys.modules if name.startswith(("antiphon.longtail", "litellm", "aiohttp"))]
-    print(json.dumps([loaded, runtime.health(), len(asyncio.all_tasks())]))
+    print(json.dumps([loaded, runtime.read_health(), len(asyncio.all_tasks())]))
     await runtime.close()
 asyncio.run(main())
 """

@@ -59,7 +59,7 @@ async def asking(
     transport = LongtailTransport(
         data=str(data or folder / "data"), longtail_workers=workers, longtail_in_flight=in_flight, pace=QUICK
     )
-    runtime._transports[TRANSPORTS["longtail"]] = transport
+    runtime.services.transports._made[TRANSPORTS["longtail"]] = transport
     await runtime.start()
     try:
         yield Asker(runtime), transport
@@ -156,7 +156,7 @@ async def test_a_hang_ends_in_time_and_others_go_on(installed: Environment, fres
         fresh.answers = lambda _: reply(ANSWER)
         await asker.chat("openai/m")
         (pid,) = set(workers(installed)) - before
-        asker.runtime.catalog = configured(
+        impatient = configured(
             tmp_path,
             {
                 "providers": {
@@ -165,7 +165,8 @@ async def test_a_hang_ends_in_time_and_others_go_on(installed: Environment, fres
                 },
                 "timeouts": {"first_output": 0.5},
             },
-        ).catalog
+        )
+        asker.runtime.replace_catalog(impatient.catalog)
         os.kill(pid, signal.SIGSTOP)
         started = time.monotonic()
         hanging = asyncio.ensure_future(asker.chat("openai/m"))
@@ -176,9 +177,10 @@ async def test_a_hang_ends_in_time_and_others_go_on(installed: Environment, fres
         assert caught.value.phase == "first_output"
         assert 0.4 < time.monotonic() - started < 2.0
         # A call that is given more time keeps it asked for its health; silence ends it.
-        asker.runtime.catalog = configured(
+        patient = configured(
             tmp_path, {"providers": {"openai": {"via": "litellm", "base_url": f"{fresh.url}/v1", "api_key": "k" * 20}}}
-        ).catalog
+        )
+        asker.runtime.replace_catalog(patient.catalog)
         with pytest.raises(Disconnected):
             await asker.chat("openai/m")
         assert gone(pid)

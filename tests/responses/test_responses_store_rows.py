@@ -16,8 +16,8 @@ from antiphon.responses.store import (
     RESPONSE_LIMIT,
     RETENTION_DAYS,
     TURNS_LIMIT,
-    Conversations,
-    Kept,
+    KeptResponse,
+    ResponseStore,
 )
 
 DAY = 24 * 3600 * 1_000_000
@@ -32,14 +32,14 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def store(database: Database) -> Iterator[Conversations]:
-    made = Conversations(database)
+def store(database: Database) -> Iterator[ResponseStore]:
+    made = ResponseStore(database)
     yield made
     made.close()
 
 
-def put(store: Conversations, key: str, name: str, previous: str = "", data: bytes = b"x") -> str:
-    return store.put(key, lambda: Kept(name, previous, data)).result(5)
+def put(store: ResponseStore, key: str, name: str, previous: str = "", data: bytes = b"x") -> str:
+    return store.put(key, lambda: KeptResponse(name, previous, data)).result(5)
 
 
 def rows(database: Database) -> dict[str, int]:
@@ -53,44 +53,44 @@ def age(database: Database, name: str, days: float) -> None:
         transaction.execute("UPDATE responses SET expires = expires - ? WHERE id = ?", (int(days * DAY), name))
 
 
-def test_turns_come_oldest_first_and_only_to_their_key(store: Conversations) -> None:
+def test_turns_come_oldest_first_and_only_to_their_key(store: ResponseStore) -> None:
     for name, previous in (("a", ""), ("b", "a"), ("c", "b"), ("other", "a")):
         assert put(store, "k1", name, previous, name.encode()) == ""
-    assert store.turns("k1", "c") == ([b"a", b"b", b"c"], "")
-    assert store.turns("k1", "a") == ([b"a"], "")
-    assert store.turns("k2", "c") == ([], "c")
-    assert store.find("k1", "b") == b"b"
+    assert store.list_turns("k1", "c") == ([b"a", b"b", b"c"], "")
+    assert store.list_turns("k1", "a") == ([b"a"], "")
+    assert store.list_turns("k2", "c") == ([], "c")
+    assert store.find("k1", "b").data == b"b"
     assert store.find("k2", "b") is None
     assert not store.delete("k2", "b")
     assert store.delete("k1", "b")
-    assert store.turns("k1", "c") == ([b"c"], "b")
+    assert store.list_turns("k1", "c") == ([b"c"], "b")
 
 
-def test_a_turn_of_another_key_is_no_link(store: Conversations) -> None:
+def test_a_turn_of_another_key_is_no_link(store: ResponseStore) -> None:
     put(store, "k1", "a", data=b"secret")
     put(store, "k2", "b", "a")
-    assert store.turns("k2", "b") == ([b"x"], "a")
+    assert store.list_turns("k2", "b") == ([b"x"], "a")
 
 
-def test_an_id_is_taken_once(store: Conversations) -> None:
+def test_an_id_is_taken_once(store: ResponseStore) -> None:
     assert put(store, "k1", "a", data=b"first") == ""
     for key in ("k1", "k2"):
         assert put(store, key, "a", data=b"second") == "its id is taken"
-    assert store.find("k1", "a") == b"first"
+    assert store.find("k1", "a").data == b"first"
     assert store.find("k2", "a") is None
 
 
-def test_what_expired_is_gone_before_it_is_swept(store: Conversations, database: Database) -> None:
+def test_what_expired_is_gone_before_it_is_swept(store: ResponseStore, database: Database) -> None:
     put(store, "k", "a")
     assert abs(rows(database)["a"] - now_us() - RETENTION_DAYS * DAY) < DAY
     age(database, "a", RETENTION_DAYS + 0.01)
     assert store.find("k", "a") is None
-    assert store.turns("k", "a") == ([], "a")
+    assert store.list_turns("k", "a") == ([], "a")
     assert not store.delete("k", "a")
     assert set(rows(database)) == {"a"}
 
 
-def test_going_on_keeps_the_beginning(store: Conversations, database: Database) -> None:
+def test_going_on_keeps_the_beginning(store: ResponseStore, database: Database) -> None:
     for name, previous in (("a", ""), ("b", "a"), ("side", "a"), ("other", "")):
         put(store, "k", name, previous)
     for name in ("a", "b", "side", "other"):
@@ -105,7 +105,7 @@ def test_going_on_keeps_the_beginning(store: Conversations, database: Database) 
 
 
 def test_sweeping_takes_a_little_at_a_time(
-    store: Conversations, database: Database, monkeypatch: pytest.MonkeyPatch
+    store: ResponseStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conversations, "_SWEEP_ROWS", 10)
     now = now_us()
@@ -122,7 +122,7 @@ def test_sweeping_takes_a_little_at_a_time(
     assert set(rows(database)) == {"new"}  # an hour later
 
 
-def test_sizes_are_bounded(store: Conversations, database: Database) -> None:
+def test_sizes_are_bounded(store: ResponseStore, database: Database) -> None:
     assert put(store, "k", "exact", data=bytes(RESPONSE_LIMIT)) == ""
     assert put(store, "k", "more", data=bytes(RESPONSE_LIMIT + 1)) == "larger than 4 MiB"
     assert set(rows(database)) == {"exact"}
@@ -130,48 +130,51 @@ def test_sizes_are_bounded(store: Conversations, database: Database) -> None:
     for number in range(CONVERSATION_LIMIT // RESPONSE_LIMIT - 1):
         put(store, "k", f"n{number}", last, bytes(RESPONSE_LIMIT))
         last = f"n{number}"
-    assert len(store.turns("k", last)[0]) == 8
+    assert len(store.list_turns("k", last)[0]) == 8
     put(store, "k", "over", last)
     with pytest.raises(BadRequest, match="32 MiB") as caught:
-        store.turns("k", "over")
+        store.list_turns("k", "over")
     assert (caught.value.code, caught.value.param) == ("conversation_too_long", "previous_response_id")
 
 
-def test_a_conversation_of_many_turns_ends(store: Conversations, database: Database) -> None:
+def test_a_conversation_of_many_turns_ends(store: ResponseStore, database: Database) -> None:
     expires = now_us() + DAY
     chain = [(f"r{n}", "k", f"r{n - 1}" if n else "", 1, expires, b"") for n in range(TURNS_LIMIT)]
     with database.begin() as transaction:
         transaction.executemany(insert("responses", RESPONSES), [*chain, ("ring", "k", "ring", 1, expires, b"")])
-    assert len(store.turns("k", f"r{TURNS_LIMIT - 2}")[0]) == TURNS_LIMIT - 1
+    assert len(store.list_turns("k", f"r{TURNS_LIMIT - 2}")[0]) == TURNS_LIMIT - 1
     for name in (f"r{TURNS_LIMIT - 1}", "ring"):
         with pytest.raises(BadRequest, match="go on from"):
-            store.turns("k", name)
+            store.list_turns("k", name)
 
 
-def test_one_that_cannot_be_made_harms_no_other(store: Conversations, caplog: pytest.LogCaptureFixture) -> None:
-    def broken() -> Kept:
+def test_one_that_cannot_be_made_harms_no_other(store: ResponseStore, caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> KeptResponse:
         raise ValueError("broken")
 
-    made = [store.put("k", broken) if n == 3 else store.put("k", lambda n=n: Kept(str(n), "", b"x")) for n in range(6)]
+    made = [
+        store.put("k", broken) if n == 3 else store.put("k", lambda n=n: KeptResponse(str(n), "", b"x"))
+        for n in range(6)
+    ]
     wait(made, 5)
     assert [each.result() for each in made] == ["", "", "", "it cannot be read", "", ""]
     assert "broken" in caplog.text
 
 
-def test_who_leaves_stops_nothing(store: Conversations, database: Database) -> None:
-    made = [store.put("k", lambda n=n: Kept(str(n), "", b"x")) for n in range(20)]
+def test_who_leaves_stops_nothing(store: ResponseStore, database: Database) -> None:
+    made = [store.put("k", lambda n=n: KeptResponse(str(n), "", b"x")) for n in range(20)]
     assert not any(each.cancel() for each in made)
     store.close()
     assert len(rows(database)) == 20
 
 
-def test_a_database_that_is_gone_is_said(store: Conversations, database: Database, tmp_path: Path) -> None:
+def test_a_database_that_is_gone_is_said(store: ResponseStore, database: Database, tmp_path: Path) -> None:
     put(store, "k", "a")
     store.close()
     database.close()
     for file in tmp_path.iterdir():
         file.unlink()
-    again = Conversations(database)
+    again = ResponseStore(database)
     assert put(again, "k", "b") == "the database does not take it"
     with pytest.raises(LedgerError):
         again.find("k", "a")

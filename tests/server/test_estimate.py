@@ -87,7 +87,7 @@ async def test_unknown_is_not_zero(gateway: Gateway) -> None:
 async def test_a_long_call_is_priced_as_one(gateway: Gateway) -> None:
     """Where a list has another price for long contexts, it holds for the whole call, as in the ledger."""
     from antiphon.config import load_config
-    from antiphon.engine.heading import dollars
+    from antiphon.engine.response_headers import format_dollars
     from antiphon.types import Usage
 
     catalog = load_config(str(gateway.config), environ={})
@@ -102,7 +102,7 @@ async def test_a_long_call_is_priced_as_one(gateway: Gateway) -> None:
         answer = (await ask(gateway, model=name, input_tokens=tokens, output_tokens=1000)).json
         cost = price.cost(Usage(input=tokens, output=1000))
         assert cost is not None
-        assert answer["cost"] == dollars(cost)
+        assert answer["cost"] == format_dollars(cost)
         assert answer["price_version"] == price.version
 
 

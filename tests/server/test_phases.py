@@ -6,9 +6,10 @@ import json
 
 from antiphon.config import load_config
 from antiphon.runtime import Runtime
-from antiphon.server.app import Gateway, Phase
+from antiphon.server.app import Gateway
 from antiphon.server.http.connection import Edge
 from antiphon.server.http.listener import Listener, listen
+from antiphon.server.phase import Phase
 
 
 def _ask(port: int, method: str, path: str, token: str | None = None) -> tuple[int, dict[str, str], bytes]:

@@ -13,7 +13,7 @@ from antiphon.config import load_config
 from antiphon.config.schema import _OWN_PATHS
 from antiphon.errors import ConfigError
 from antiphon.server.prefixes import Prefixes
-from antiphon.server.routes import ROUTES, find
+from antiphon.server.routes import ROUTES, find_route
 from living import Gateway
 
 PREFIXES = ["/api/v1/litellm", "/llm"]
@@ -68,9 +68,9 @@ def test_every_route_is_found_with_what_it_needs(route) -> None:
     forms = [path] + ([path.removeprefix(b"/v1")] if path.startswith(b"/v1/") else [])
     for prefix in PREFIXES:
         for form in forms:
-            assert paths.find(route.method, prefix.encode() + form) == find(route.method, path)
+            assert paths.find(route.method, prefix.encode() + form) == find_route(route.method, path)
             assert paths.plain(prefix.encode() + form) == path
-    assert paths.find(route.method, path) == find(route.method, path)
+    assert paths.find(route.method, path) == find_route(route.method, path)
     assert paths.plain(path) == path
 
 

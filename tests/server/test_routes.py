@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from antiphon.catalog.operations import OPERATIONS
-from antiphon.server.routes import ROUTES, Needs
+from antiphon.server.policy import Needs
+from antiphon.server.routes import ROUTES
 from antiphon.server.wire_detection import detect_wire
 
 FORMS = {row.path.encode() for row in OPERATIONS.values() if row.body == "form"}

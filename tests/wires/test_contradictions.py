@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from antiphon.engine.bridge import bridge
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
 from antiphon.wires.table import get_wire
+from antiphon.wires.translation.choice import choose_translator
 
 WIRES = ("chat", "responses", "messages", "generate", "converse")
 IN_PATH = ("generate", "converse")
@@ -49,8 +49,9 @@ def translated(near: str, far: str, document: dict[str, Any]) -> tuple[bytes, tu
     body = json.dumps(document).encode()
     envelope = get_wire(near).peek(body, "" if inside else "m", None if inside else False)
     target = Target("p/m", "p", "m", "k", far, Origin("http", "x", 1), {far: "/"})
-    way = bridge(get_wire(near), envelope, target)
-    return way.encode(body, target), way.dropped
+    translator = choose_translator(get_wire(near), envelope, target)
+    encoded = translator.encode_request(body, target)
+    return encoded.bodies[0], encoded.dropped
 
 
 @pytest.mark.parametrize("more", [CALLING, EFFORT, LIMIT], ids=["a call of no tool", "an unknown effort", "no tokens"])

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from antiphon.catalog.profiles import get_profile
-from antiphon.engine.bridge import bridge
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
 from antiphon.wires.table import get_wire
+from antiphon.wires.translation.choice import choose_translator
 
 WIRES = ("chat", "responses", "messages", "generate", "converse")
 PAIRS = [(near, far) for near in WIRES for far in WIRES if near != far]
@@ -236,8 +236,9 @@ def translated(near: str, far: str, document: dict[str, Any]) -> tuple[str, tupl
     envelope = get_wire(near).peek(body, "" if inside else "m", None if inside else False)
     model = MODELS[far]
     target = Target(f"p/{model}", "p", model, "k", far, Origin("http", "x", 1), {far: "/"}, profile=get_profile(model))
-    way = bridge(get_wire(near), envelope, target)
-    return json.dumps(json.loads(way.encode(body, target)), ensure_ascii=False), way.dropped
+    translator = choose_translator(get_wire(near), envelope, target)
+    encoded = translator.encode_request(body, target)
+    return json.dumps(json.loads(encoded.bodies[0]), ensure_ascii=False), encoded.dropped
 
 
 def marks(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:

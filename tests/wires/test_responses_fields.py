@@ -10,10 +10,10 @@ from openai.types.responses.response_create_params import (
     ResponseCreateParamsStreaming,
 )
 
-from antiphon.engine.bridge import bridge
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
 from antiphon.wires import get_wire
+from antiphon.wires.translation.choice import choose_translator
 
 FIELDS = {**get_type_hints(ResponseCreateParamsNonStreaming), **get_type_hints(ResponseCreateParamsStreaming)}
 TOOL = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}, "strict": False}
@@ -67,8 +67,9 @@ def sent(operation: str, **fields: Any) -> tuple[Any, tuple[str, ...]]:
     """What a target gets of a request with these fields, and what is said to be dropped."""
     wire, up = get_wire("responses"), target(operation)
     body = json.dumps({"model": "m", "input": "Hi", "tools": [TOOL], **fields}).encode()
-    way = bridge(wire, wire.peek(body), up)
-    return json.loads(way.encode(body, up)), way.dropped
+    translator = choose_translator(wire, wire.peek(body), up)
+    encoded = translator.encode_request(body, up)
+    return json.loads(encoded.bodies[0]), encoded.dropped
 
 
 def test_every_field_is_looked_at() -> None:

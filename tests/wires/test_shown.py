@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.catalog.profiles import get_profile
-from antiphon.engine.bridge import bridge
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
 from antiphon.wires.table import get_codec, get_wire
+from antiphon.wires.translation.choice import choose_translator
 from antiphon.wires.translation.media import PCM, playable, read_text, text_of
 from antiphon.wires.translation.neutral import (
     Audio,
@@ -57,9 +57,10 @@ def translated(near: str, far: str, document: dict[str, Any]) -> Any:
     envelope = get_wire(near).peek(body, "m" if near == "generate" else "", False)
     model = MODELS.get(far, "m")
     target = Target("p/m", "p", model, "k", far, Origin("http", "x", 1), {far: "/"}, profile=get_profile(model))
-    way = bridge(get_wire(near), envelope, target)
-    written = json.loads(way.encode(body, target))
-    assert way.dropped == ()
+    translator = choose_translator(get_wire(near), envelope, target)
+    encoded = translator.encode_request(body, target)
+    written = json.loads(encoded.bodies[0])
+    assert encoded.dropped == ()
     return written
 
 
@@ -90,9 +91,9 @@ def test_the_options_of_the_image_tool_are_told_of() -> None:
     model = "gemini-3-pro-image"
     profile = get_profile(model)
     target = Target("p/m", "p", model, "k", "gemini", Origin("http", "x", 1), {"generate": "/"}, profile=profile)
-    way = bridge(get_wire("responses"), get_wire("responses").peek(body), target)
-    way.encode(body, target)
-    assert way.dropped == ("tools.image_generation.size",)
+    translator = choose_translator(get_wire("responses"), get_wire("responses").peek(body), target)
+    encoded = translator.encode_request(body, target)
+    assert encoded.dropped == ("tools.image_generation.size",)
 
 
 blocks = st.lists(st.sampled_from(("text", "image")) | st.binary(min_size=1, max_size=9), min_size=1, max_size=6)

@@ -16,7 +16,7 @@ from antiphon.catalog.provider import Provider
 from antiphon.catalog.routes import Route, split_target
 from antiphon.catalog.settings import Settings
 from antiphon.errors import ConfigError, Fault, ModelNotFound
-from antiphon.types import UNITS, Model, Price, Strategy, Target
+from antiphon.types import UNITS, Model, Price, Strategy, Target, Tier
 
 _CACHE_LIMIT = 4096
 _MAX_NAME_LENGTH = 256
@@ -95,26 +95,33 @@ class Catalog:
         if len(name) > _MAX_NAME_LENGTH or not name.isprintable():
             raise ModelNotFound("The model name is too long or has characters that no name has.", param="model")
         if (route := self._named.get(name)) is not None:
-            return self._routed(route, name)
+            return self._resolve_route(route, name)
         split = split_target(name)
         # The model becomes a part of a path at some providers, where a dot segment would change the path.
         if split is not None and split[1] not in (".", "..") and split[0] in self.providers:
-            return Model(name, (self.providers[split[0]].target(split[1]),), (1,))
+            return Model(name, (Tier((self.providers[split[0]].target(split[1]),)),))
         for provider in self.providers.values():
             if provider.has_model(name):
-                return Model(name, (provider.target(name),), (1,))
+                return Model(name, (Tier((provider.target(name),)),))
         raise ModelNotFound(self._explain_unknown(name), param="model")
 
-    def _routed(self, route: Route, name: str) -> Model:
-        """Flatten a route: its own targets with their weights, then its fallbacks' targets with weight 0."""
-        own = [self.providers[provider].target(model, route.price) for provider, model, _ in route.targets]
-        found: dict[str, Target] = {target.name: target for target in own}
+    def _resolve_route(self, route: Route, name: str) -> Model:
+        """Return a route's own targets as the first tier, then the tiers of its fallbacks; each target stands once."""
+        found: dict[str, Target] = {}
+        weights: list[int] = []
+        for provider, model, weight in route.targets:
+            target = self.providers[provider].target(model, route.price)
+            if target.name not in found:
+                found[target.name] = target
+                weights.append(weight)
+        is_weighted = route.strategy is Strategy.WEIGHTED
+        tiers = [Tier(tuple(found.values()), tuple(weights) if is_weighted else (), route.strategy)]
         for fallback in route.fallbacks:
-            for target in self.resolve(fallback).targets:
-                found.setdefault(target.name, target)
-        weights = [1 if route.strategy is Strategy.ORDER else weight for _, _, weight in route.targets]
-        weights += [0] * (len(found) - len(own))
-        return Model(name, tuple(found.values()), tuple(weights), route.strategy)
+            for tier in self.resolve(fallback).tiers:
+                if (kept := _leave_out(tier, found)) is not None:
+                    tiers.append(kept)
+                    found |= {target.name: target for target in kept.targets}
+        return Model(name, tuple(tiers))
 
     def _explain_unknown(self, name: str) -> str:
         text = f"The model `{name}` does not exist here."
@@ -164,6 +171,15 @@ class Catalog:
         if route is not None and route.price is not None:
             return msgspec.structs.replace(facts or ModelFacts(), price=route.price)
         return facts
+
+
+def _leave_out(tier: Tier, names: Mapping[str, Target]) -> Tier | None:
+    """Return a tier without the targets of some names, or ``None`` where none is left."""
+    kept = [index for index, target in enumerate(tier.targets) if target.name not in names]
+    if not kept:
+        return None
+    weights = tuple(tier.weights[index] for index in kept) if tier.weights else ()
+    return Tier(tuple(tier.targets[index] for index in kept), weights, tier.strategy)
 
 
 @cache

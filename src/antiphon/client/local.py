@@ -7,8 +7,8 @@ from typing import Any
 from antiphon import errors
 from antiphon.client.facts import Facts, facts_of
 from antiphon.config import load_config
-from antiphon.engine.call import Answer, Call, Streamed
-from antiphon.engine.heading import dollars
+from antiphon.engine.call import Answer, AnswerStream
+from antiphon.engine.response_headers import format_dollars
 from antiphon.runtime import Runtime
 from antiphon.types import Caller
 
@@ -19,7 +19,7 @@ CALLER = Caller("local", "in process", admin=True)
 class LocalFrames:
     """A stream of the engine; its cost is known from its record, after the end."""
 
-    def __init__(self, answer: Answer, stream: Streamed) -> None:
+    def __init__(self, answer: Answer, stream: AnswerStream) -> None:
         self._answer = answer
         self._stream = stream
         self.next = stream.next
@@ -31,7 +31,7 @@ class LocalFrames:
         record = self._stream.record
         if record is None or record.cost is None:
             return facts
-        return Facts(facts.call_id, facts.target, facts.attempts, Decimal(dollars(record.cost)))
+        return Facts(facts.call_id, facts.target, facts.attempts, Decimal(format_dollars(record.cost)))
 
 
 class Local:
@@ -53,11 +53,11 @@ class Local:
         await self._runtime.close()
 
     async def whole(self, operation: str, body: bytes) -> tuple[bytes, Facts]:
-        answer = await self._runtime.ask(Call(operation, body, CALLER))
+        answer = await self._runtime.ask(operation, body, CALLER)
         return answer.body or b"", facts_of(answer.headers)
 
     async def frames(self, operation: str, body: bytes) -> LocalFrames:
-        answer = await self._runtime.ask(Call(operation, body, CALLER))
+        answer = await self._runtime.ask(operation, body, CALLER)
         if answer.stream is None:
             raise errors.BadAnswer("The answer to a streamed call is not a stream.")
         frames = LocalFrames(answer, answer.stream)

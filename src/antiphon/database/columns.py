@@ -47,6 +47,7 @@ REVISION = ("name", "value")
 POSITIONS = ("writer", "segment", "offset")
 RESPONSES = ("id", "key_id", "previous", "created", "expires", "data")
 ITEMS = ("key_id", "id", "response")
+BACKGROUND = ("response", "owner", "lease", "cancel")
 
 
 def select(table: str, columns: tuple[str, ...]) -> str:

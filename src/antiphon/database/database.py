@@ -11,7 +11,7 @@ from antiphon.errors import LedgerError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration. A test compares it with Alembic's own answer, so that no start has to load Alembic to ask."""
 
 BACKENDS = {"sqlite": "antiphon.database.sqlite:Sqlite"}

@@ -91,4 +91,12 @@ CREATE TABLE items (
     PRIMARY KEY (key_id, id)
 );
 CREATE INDEX items_by_response ON items (response);
-INSERT INTO alembic_version (version_num) VALUES ('0004');
+CREATE TABLE background (
+    response TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    lease BIGINT NOT NULL,
+    cancel BOOLEAN NOT NULL,
+    PRIMARY KEY (response)
+);
+CREATE INDEX background_by_owner ON background (owner);
+INSERT INTO alembic_version (version_num) VALUES ('0005');

@@ -87,6 +87,16 @@ responses = Table(
     Index("responses_by_expiry", "expires"),
 )
 
+background = Table(
+    "background",
+    metadata,
+    Column("response", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("lease", BigInteger, nullable=False),
+    Column("cancel", Boolean, nullable=False),
+    Index("background_by_owner", "owner"),
+)
+
 items = Table(
     "items",
     metadata,

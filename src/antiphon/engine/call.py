@@ -1,74 +1,109 @@
-"""What a caller asked for, once, and what came of it."""
+"""What a caller asked for, once, and what it is answered."""
 
 from typing import Protocol
 
-from antiphon.clock import monotonic, new_id, now_us
+import msgspec
+
+from antiphon.engine.hook_chain import HookChain
+from antiphon.engine.outcome import Committed
+from antiphon.engine.request_head import ForwardedHeaders
+from antiphon.engine.services import Services
 from antiphon.transport import Headers
-from antiphon.types import Caller, Record
+from antiphon.types import Caller, Model, Outcome, Record, Target, Usage
+from antiphon.wires.wire import Envelope, Wire
 
 
-class Streamed(Protocol):
-    """What of an answer comes bit by bit."""
+class AnswerStream(Protocol):
+    """The part of an answer that comes in pieces."""
 
     @property
     def record(self) -> Record | None:
-        """What was journaled, once it was."""
+        """The journaled record, or ``None`` before the stream has ended."""
 
     async def next(self) -> bytes:
         """Return the next bytes, ``b""`` at the end."""
 
     def close(self) -> None:
-        """Let go of it, at the end or before."""
+        """Release the stream, at its end or before. Idempotent."""
 
 
-class Call:
-    """One request of one caller: ``operation`` names the wire it came on, ``body`` is what the caller sent.
+class Answer(msgspec.Struct, frozen=True, eq=False):
+    """What a call is answered: ``body`` whole, or ``stream``."""
 
-    ``headers`` are those the wire forwards; ``model`` and ``stream`` are set where they stood in the path.
-    """
-
-    __slots__ = ("body", "caller", "headers", "id", "model", "operation", "started", "stream", "time_us")
-
-    def __init__(
-        self,
-        operation: str,
-        body: bytes,
-        caller: Caller,
-        headers: tuple[tuple[bytes, bytes], ...] = (),
-        *,
-        model: str = "",
-        stream: bool | None = None,
-    ) -> None:
-        self.operation = operation
-        self.headers = headers
-        self.model = model
-        self.stream = stream
-        self.body = body
-        self.caller = caller
-        self.id = new_id("call")
-        self.time_us = now_us()
-        self.started = monotonic()
-
-
-class Answer:
-    """An answer: ``body`` of a whole one, or ``stream``. ``record`` is set as soon as the call is journaled."""
-
-    __slots__ = ("_record", "body", "headers", "status", "stream")
-
-    def __init__(
-        self,
-        status: int,
-        headers: Headers,
-        body: bytes | None = None,
-        stream: Streamed | None = None,
-        record: Record | None = None,
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-        self.stream = stream
-        self._record = record
+    status: int
+    headers: Headers
+    body: bytes | None = None
+    stream: AnswerStream | None = None
+    whole_record: Record | None = None
 
     @property
     def record(self) -> Record | None:
-        return self.stream.record if self.stream is not None else self._record
+        """The journaled record; for a stream ``None`` until it has ended."""
+        return self.stream.record if self.stream is not None else self.whole_record
+
+
+class Call(msgspec.Struct, frozen=True, eq=False):
+    """One request of one caller; nothing changes it while it runs.
+
+    ``time_us`` is wall-clock microseconds and ``started`` monotonic seconds, both at the call's start. ``services`` is
+    the snapshot that was in force then.
+    """
+
+    id: str
+    time_us: int
+    started: float
+    operation: str
+    wire: Wire
+    """The wire that the caller speaks."""
+    envelope: Envelope
+    body: bytes
+    caller: Caller
+    services: Services
+    procedure: "Procedure"
+    headers: ForwardedHeaders = ()
+    hooks: HookChain = HookChain()
+
+
+class AttemptContext(Protocol):
+    """What a procedure sees of an attempt; see :class:`antiphon.engine.attempt.Attempt`."""
+
+    call: Call
+    target: Target
+    started: float
+    """Monotonic seconds."""
+    due: float
+    """Loop time at which the attempt ends, however much has come."""
+    sent: bool
+    """A request was handed to the transport."""
+
+    def extend(self, seconds: float) -> None:
+        """Allow some seconds from now for the next sign of progress, at most up to ``due``."""
+
+
+class Procedure(Protocol):
+    """What differs between the kinds of calls: which targets serve one, how one is asked, how it is accounted for.
+
+    :class:`antiphon.engine.generation.Generation` is for bodies that are read, and
+    :class:`antiphon.engine.operation_call.OperationCall` for bodies that pass unread.
+    """
+
+    names_model: bool
+    """The caller names a model, which its key must allow."""
+
+    def resolve(self, call: Call) -> Model:
+        """Return the model that a call names; raises :class:`~antiphon.errors.CallError` where there is none."""
+
+    def filter_able(self, call: Call, model: Model) -> Model | None:
+        """Return the model with the targets that can serve the call, or ``None`` where none can."""
+
+    async def exchange(self, attempt: AttemptContext) -> Committed:
+        """Ask the attempt's target and return its answer once it is committed; raises where it failed."""
+
+    def can_move(self) -> bool:
+        """Say whether the request can still go to another target."""
+
+    def estimate_usage(self, call: Call, output_bytes: int) -> Usage | None:
+        """Return the usage where the provider did not count it, or ``None`` where nobody can know it."""
+
+    def is_free(self, call: Call, target: Target | None, outcome: Outcome) -> bool:
+        """Say whether a call of unknown usage is known to cost nothing."""

@@ -16,7 +16,7 @@ SIGNERS = {
     "headers": "antiphon.engine.signing:Headers",
 }
 """Signing scheme to what makes a signer out of a target's :class:`~antiphon.types.Signing`."""
-REFUSED = {"sigv4": frozenset((401, 403)), "headers": frozenset((401,))}
+REJECTIONS = {"sigv4": frozenset((401, 403)), "headers": frozenset((401,))}
 """How a provider says that it does not take a credential, by scheme; AWS says 403 of one that has ended."""
 
 
@@ -53,7 +53,7 @@ class Signers:
         self._fixed: dict[Signing, Signer] = {}
         self._kept: dict[Signing, CredentialCache[Signer]] = {}
 
-    async def signed(self, target: Target, request: Request) -> Request:
+    async def sign(self, target: Target, request: Request) -> Request:
         """Return ``request`` with what its target wants added; waits only where a credential is not there yet.
 
         Raises :class:`~antiphon.errors.NoCredential`.
@@ -63,7 +63,7 @@ class Signers:
         if signing.identity is None:
             signer = self._fixed.get(signing)
             if signer is None:
-                signer = self._fixed[signing] = _signer(signing, signing.secrets)
+                signer = self._fixed[signing] = _make_signer(signing, signing.secrets)
         else:
             cache = self._get_cache(target.provider, signing)
             signer = cache.find() or await cache.get()
@@ -75,12 +75,12 @@ class Signers:
         head = request.head + "".join(f"{name}: {value}\r\n" for name, value in added).encode("latin-1")
         return structs.replace(request, head=head)
 
-    def refused(self, target: Target, status: int) -> None:
+    def note_refusal(self, target: Target, status: int) -> None:
         """Note that a provider answered with ``status``: what expires may have ended early, and is then had again."""
         signing = target.signing
         assert signing is not None
         cache = self._kept.get(signing)
-        if cache is not None and status in REFUSED[signing.scheme]:
+        if cache is not None and status in REJECTIONS[signing.scheme]:
             cache.drop()
 
     def _get_cache(self, provider: str, signing: Signing) -> CredentialCache[Signer]:
@@ -90,13 +90,13 @@ class Signers:
             assert identity is not None
 
             def make(secrets: Mapping[str, Secret]) -> Signer:
-                return _signer(signing, secrets)
+                return _make_signer(signing, secrets)
 
             cache = self._kept[signing] = CredentialCache(provider, identity, make_fetcher(identity), make)
         return cache
 
 
-def _signer(signing: Signing, secrets: Mapping[str, Secret]) -> Signer:
+def _make_signer(signing: Signing, secrets: Mapping[str, Secret]) -> Signer:
     module, _, name = SIGNERS[signing.scheme].partition(":")
     make: Any = getattr(import_module(module), name)
     signer: Signer = make(structs.replace(signing, secrets=dict(secrets)))

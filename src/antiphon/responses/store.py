@@ -1,8 +1,8 @@
-"""Responses that are kept for whoever asked for them: found by id and key, continued, deleted, forgotten after 30 days.
+"""The rows of kept responses: found by id and key, continued, deleted, forgotten after 30 days.
 
-What belongs here: rows of bytes, whose they are, how long they stay. What does not: what a response says, which is its
-wire's business. Nothing here runs on the event loop: reads block, and :meth:`Conversations.put` hands its work to a
-thread of its own.
+What belongs here: rows of bytes, whose they are, how long they stay, which process still makes one. What does not: what
+a response says, which the wires know. Nothing here runs on the event loop: reads block, and :meth:`ResponseStore.put`
+hands its work to a thread.
 """
 
 import logging
@@ -14,7 +14,7 @@ from contextlib import suppress
 import msgspec
 
 from antiphon.clock import monotonic, now_us
-from antiphon.database.columns import ITEMS, RESPONSES, insert
+from antiphon.database.columns import BACKGROUND, ITEMS, RESPONSES, insert
 from antiphon.database.database import Database, Transaction
 from antiphon.errors import BadRequest, LedgerError
 
@@ -30,6 +30,8 @@ _DAY = 24 * 3600 * 1_000_000
 _SWEEP_SECONDS = 3600.0
 _SWEEP_ROWS = 200
 _BUSY_SECONDS = 0.25
+LEASE_SECONDS = 10.0
+"""How long a process that does not renew its lease still counts as making a background response."""
 _AT_ONCE = 500
 """Items in one query."""
 
@@ -49,6 +51,17 @@ _SIZES = _BACK + (  # noqa: S608 - nothing of a caller's in it
 _PROLONG = _BACK + "UPDATE responses SET expires = ? WHERE expires < ? AND id IN (SELECT id FROM chain)"  # noqa: S608
 _PUT = insert("responses", RESPONSES) + " RETURNING id"
 _PUT_ITEM = insert("items", ITEMS)
+_PUT_LEASE = insert("background", BACKGROUND)
+_END_LEASE = "DELETE FROM background WHERE response = ?"
+_RENEW = "UPDATE background SET lease = ? WHERE owner = ? RETURNING response, cancel"
+_CANCEL = (
+    "UPDATE background SET cancel = 1 WHERE response = ? AND lease > ? "
+    "AND EXISTS (SELECT 1 FROM responses WHERE id = ? AND key_id = ?) RETURNING response"
+)
+_FIND = (
+    "SELECT responses.data, background.lease FROM responses LEFT JOIN background ON background.response = responses.id "
+    "WHERE responses.id = ? AND responses.key_id = ? AND responses.expires > ?"
+)
 _HOLDING = (
     "SELECT DISTINCT responses.id, length(responses.data) FROM items JOIN responses ON responses.id = items.response "
     "WHERE items.key_id = ? AND responses.expires > ? AND items.id IN ({})"
@@ -65,7 +78,7 @@ _SWEEP = (
 log = logging.getLogger("antiphon.responses.store")
 
 
-class Kept(msgspec.Struct, frozen=True):
+class KeptResponse(msgspec.Struct, frozen=True):
     """One response to keep; ``previous`` is the response it goes on from, or empty. ``again`` says that it is kept
     already, and has come further since. ``items`` are the ids by which it can be found too."""
 
@@ -74,9 +87,18 @@ class Kept(msgspec.Struct, frozen=True):
     data: bytes
     again: bool = False
     items: tuple[str, ...] = ()
+    owner: str = ""
+    """The process that still makes it in the background; empty for a response that has ended."""
 
 
-class Conversations:
+class FoundResponse(msgspec.Struct, frozen=True):
+    """A kept response as it was found. ``is_owned`` says that a process still makes it, and its lease holds."""
+
+    data: bytes
+    is_owned: bool = False
+
+
+class ResponseStore:
     """The kept responses in a database. A response belongs to the key that asked for it and is nobody else's.
 
     :meth:`put` may be called from any thread and returns at once; every other method blocks, and raises ``LedgerError``
@@ -85,11 +107,11 @@ class Conversations:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: deque[tuple[str, Callable[[], Kept], Future[str]]] = deque()
-        self._writer = ThreadPoolExecutor(1, "antiphon-conversations")
+        self._waiting: deque[tuple[str, Callable[[], KeptResponse], Future[str]]] = deque()
+        self._writer = ThreadPoolExecutor(1, "antiphon-responses")
         self._next_sweep = 0.0
 
-    def put(self, key_id: str, make: Callable[[], Kept]) -> "Future[str]":
+    def put(self, key_id: str, make: Callable[[], KeptResponse]) -> "Future[str]":
         """Keep what ``make`` returns; the result is why it could not be kept, or nothing once it is committed.
 
         Responses that come while another is being written share one transaction.
@@ -100,7 +122,7 @@ class Conversations:
         self._writer.submit(self._write)
         return done
 
-    def turns(self, key_id: str, response_id: str) -> tuple[list[bytes], str]:
+    def list_turns(self, key_id: str, response_id: str) -> tuple[list[bytes], str]:
         """Return a response and all it goes on from, oldest first, and the id that is missing, or nothing.
 
         Raises :class:`~antiphon.errors.BadRequest` where they are more than a request may hold.
@@ -117,10 +139,10 @@ class Conversations:
                     param="previous_response_id",
                     code="conversation_too_long",
                 )
-            found = [self._data(transaction, name) for name, _, _ in rows]
+            found = [self._read_data(transaction, name) for name, _, _ in rows]
         return found, rows[0][1]
 
-    def holding(self, key_id: str, items: Collection[str]) -> list[bytes]:
+    def list_holding(self, key_id: str, items: Collection[str]) -> list[bytes]:
         """Return the responses that items are of, each once; items that nobody kept are of none.
 
         Raises :class:`~antiphon.errors.BadRequest` where they are more than a request may hold.
@@ -140,18 +162,30 @@ class Conversations:
                     param="input",
                     code="conversation_too_long",
                 )
-            return [self._data(transaction, name) for name in rows]
+            return [self._read_data(transaction, name) for name in rows]
 
-    def find(self, key_id: str, response_id: str) -> bytes | None:
-        """Return one response."""
+    def find(self, key_id: str, response_id: str) -> FoundResponse | None:
+        """Return one response, or ``None`` where the key has none of this id."""
+        now = now_us()
         with self._database.read() as transaction:
-            rows = transaction.execute(
-                "SELECT data FROM responses WHERE id = ? AND key_id = ? AND expires > ?",
-                (response_id, key_id, now_us()),
-            )
-        return bytes(rows[0][0]) if rows else None
+            rows = transaction.execute(_FIND, (response_id, key_id, now))
+        if not rows:
+            return None
+        data, lease = rows[0]
+        return FoundResponse(bytes(data), lease is not None and lease > now)
 
-    def holder(self, response_id: str) -> str | None:
+    def renew_leases(self, owner: str) -> list[str]:
+        """Renew the leases of a process, and return those of its responses that somebody asked to cancel."""
+        with self._database.begin(_BUSY_SECONDS) as transaction:
+            rows = transaction.execute(_RENEW, (_find_lease_end(), owner))
+        return [response for response, cancel in rows if cancel]
+
+    def request_cancel(self, key_id: str, response_id: str) -> bool:
+        """Ask the process that makes a response to cancel it; false where none makes it any more."""
+        with self._database.begin() as transaction:
+            return bool(transaction.execute(_CANCEL, (response_id, now_us(), response_id, key_id)))
+
+    def find_holder(self, response_id: str) -> str | None:
         """Return the id of the key that a response belongs to."""
         with self._database.read() as transaction:
             rows = transaction.execute(
@@ -169,6 +203,7 @@ class Conversations:
         with self._database.begin() as transaction:
             gone = transaction.execute(_DELETE, (response_id, key_id, now_us()))
             transaction.executemany(_FORGET, gone)
+            transaction.executemany(_END_LEASE, gone)
             return bool(gone)
 
     def sweep(self) -> None:
@@ -178,6 +213,7 @@ class Conversations:
         with self._database.begin(_BUSY_SECONDS) as transaction:
             gone = transaction.execute(_SWEEP, (now_us(), _SWEEP_ROWS))
             transaction.executemany(_FORGET, gone)
+            transaction.executemany(_END_LEASE, gone)
         if len(gone) < _SWEEP_ROWS:
             self._next_sweep = monotonic() + _SWEEP_SECONDS
 
@@ -186,7 +222,7 @@ class Conversations:
         self._writer.shutdown()
 
     @staticmethod
-    def _data(transaction: Transaction, response_id: str) -> bytes:
+    def _read_data(transaction: Transaction, response_id: str) -> bytes:
         ((data,),) = transaction.execute("SELECT data FROM responses WHERE id = ?", (response_id,))
         return bytes(data)
 
@@ -196,7 +232,7 @@ class Conversations:
         with suppress(IndexError):
             while True:
                 batch.append(self._waiting.popleft())
-        made = [(key_id, _made(make)) for key_id, make, _ in batch]
+        made = [(key_id, _make(make)) for key_id, make, _ in batch]
         try:
             problems = self._commit(made) if made else []
         except LedgerError as error:
@@ -205,12 +241,12 @@ class Conversations:
         for (_, _, done), problem in zip(batch, problems, strict=True):
             done.set_result(problem)
 
-    def _commit(self, made: list[tuple[str, Kept | str]]) -> list[str]:
+    def _commit(self, made: list[tuple[str, KeptResponse | str]]) -> list[str]:
         with self._database.begin() as transaction:
             return [kept if isinstance(kept, str) else _put(transaction, key_id, kept) for key_id, kept in made]
 
 
-def _made(make: Callable[[], Kept]) -> Kept | str:
+def _make(make: Callable[[], KeptResponse]) -> KeptResponse | str:
     try:
         kept = make()
     except Exception:
@@ -219,17 +255,21 @@ def _made(make: Callable[[], Kept]) -> Kept | str:
     return kept if len(kept.data) <= RESPONSE_LIMIT else f"larger than {RESPONSE_LIMIT >> 20} MiB"
 
 
-def _put(transaction: Transaction, key_id: str, kept: Kept) -> str:
+def _put(transaction: Transaction, key_id: str, kept: KeptResponse) -> str:
     now = now_us()
     if kept.again:
         if not transaction.execute(_AGAIN, (kept.data, kept.id, key_id, now)):
             return "it was deleted"
         _put_items(transaction, key_id, kept)
+        if not kept.owner:
+            transaction.execute(_END_LEASE, (kept.id,))
         return ""
     expires = now + RETENTION_DAYS * _DAY
     if not transaction.execute(_PUT, (kept.id, key_id, kept.previous, now, expires, kept.data)):
         return "its id is taken"
     _put_items(transaction, key_id, kept)
+    if kept.owner:
+        transaction.execute(_PUT_LEASE, (kept.id, kept.owner, _find_lease_end(), False))
     if kept.previous:
         # Only what is a day behind, or every turn of a long conversation would write all of it again.
         back = (kept.previous, key_id, now, key_id, now, TURNS_LIMIT)
@@ -237,5 +277,9 @@ def _put(transaction: Transaction, key_id: str, kept: Kept) -> str:
     return ""
 
 
-def _put_items(transaction: Transaction, key_id: str, kept: Kept) -> None:
+def _find_lease_end() -> int:
+    return now_us() + int(LEASE_SECONDS * 1_000_000)
+
+
+def _put_items(transaction: Transaction, key_id: str, kept: KeptResponse) -> None:
     transaction.executemany(_PUT_ITEM, [(key_id, item, kept.id) for item in kept.items])

@@ -5,28 +5,22 @@ Paths are compared as the bytes that came: nothing is decoded or normalised, so 
 
 import logging
 from collections.abc import Sequence
-from enum import StrEnum
 
-from antiphon.errors import CallError, Unauthorized, Unavailable
+from antiphon.errors import CallError, Forbidden, Unauthorized, Unavailable
 from antiphon.runtime import Runtime
 from antiphon.server import auth
 from antiphon.server.errors import error_answer
 from antiphon.server.http.exchange import Receive, Scope, Send
+from antiphon.server.phase import Phase
+from antiphon.server.policy import Needs, find_needs
 from antiphon.server.prefixes import Prefixes
-from antiphon.server.routes import Needs, Request, Route, find
+from antiphon.server.request import Request
+from antiphon.server.routes import Route, find_route
 from antiphon.server.wire_detection import detect_wire
 from antiphon.types import Caller
 from antiphon.wires import Wire
 
 logger = logging.getLogger("antiphon.server")
-
-
-class Phase(StrEnum):
-    """Where the server is in its life."""
-
-    STARTING = "starting"
-    READY = "ready"
-    DRAINING = "draining"
 
 
 class Gateway:
@@ -37,37 +31,40 @@ class Gateway:
         self.phase = Phase.STARTING
         self._open = open_to_all
         self._prefixes = Prefixes(prefixes)
-        self._find = self._prefixes.find if prefixes else find
+        self._find = self._prefixes.find if prefixes else find_route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; only cancellation and a failure after the answer's start get out."""
         request = Request(self, scope, receive, send)
         try:
             route, request.argument = self._find(scope["method"], scope["raw_path"])
-            request.caller = self._caller(route, scope)
+            request.caller = self._authorize(route, scope)
             await route.handler(request)
         except CallError as error:
             if request.started:
                 raise
             if not error.call_id and self.phase is not Phase.STARTING:
-                self.runtime.telemetry.refuse(error.code)
-            await request.answer(*error_answer(error, self._shape(scope)))
+                self.runtime.services.telemetry.refuse(error.code)
+            await request.answer(*error_answer(error, self._detect_wire(scope)))
         except Exception:
             if request.started:
                 raise
             failure = CallError("The gateway failed. The cause is in its log.")
-            answer = error_answer(failure, self._shape(scope))
+            answer = error_answer(failure, self._detect_wire(scope))
             logger.exception("The gateway failed on %s %s (%s)", scope["method"], scope["raw_path"], failure.call_id)
             await request.answer(*answer)
 
-    def _shape(self, scope: Scope) -> Wire:
+    def _detect_wire(self, scope: Scope) -> Wire:
         return detect_wire(self._prefixes.plain(scope["raw_path"]), scope["headers"])
 
-    def _caller(self, route: Route, scope: Scope) -> Caller:
-        fields = scope["headers"]
+    def _authorize(self, route: Route, scope: Scope) -> Caller:
+        """Return who calls; raises :class:`~antiphon.errors.CallError` where the route's needs are not met."""
+        fields, needs = scope["headers"], route.needs
+        if route.opened_by:
+            needs = find_needs(needs, route.opened_by, self.runtime.services.settings)
         if self._open:
             auth.check_local(fields, scope["server"][1])
-        if route.needs is Needs.NOTHING:
+        if needs is Needs.NOTHING:
             return auth.OPEN
         token = auth.credential(fields, scope["query_string"])
         if self.phase is Phase.STARTING:
@@ -77,4 +74,7 @@ class Gateway:
         keys = self.runtime.keys
         if keys is None:
             raise Unauthorized("This gateway keeps no keys: it runs without a data directory.")
-        return keys.lookup(token)
+        caller = keys.lookup(token)
+        if needs is Needs.ADMIN and not caller.admin:
+            raise Forbidden("This needs an admin key; the key of this request is not one.", code="admin_key_required")
+        return caller

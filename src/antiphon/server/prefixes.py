@@ -6,7 +6,7 @@ allowed and what runs is decided by that path, exactly as if it had been asked f
 
 from collections.abc import Sequence
 
-from antiphon.server.routes import Route, find, leads
+from antiphon.server.routes import Route, find_route, has_route
 
 
 class Prefixes:
@@ -16,8 +16,8 @@ class Prefixes:
         self._prefixes = tuple(prefix.encode() for prefix in prefixes)
 
     def find(self, method: str, path: bytes) -> tuple[Route, bytes]:
-        """See :func:`antiphon.server.routes.find`."""
-        return find(method, self.plain(path))
+        """See :func:`antiphon.server.routes.find_route`."""
+        return find_route(method, self.plain(path))
 
     def plain(self, path: bytes) -> bytes:
         """Return the path of our own that a path stands for; itself where it has no prefix."""
@@ -25,5 +25,5 @@ class Prefixes:
             if path.startswith(prefix + b"/"):
                 rest = path[len(prefix) :]
                 versioned = b"/v1" + rest
-                return versioned if not leads(rest) and leads(versioned) else rest
+                return versioned if not has_route(rest) and has_route(versioned) else rest
         return path

@@ -17,11 +17,12 @@ from antiphon.catalog import Catalog
 from antiphon.credentials import CredentialLogFilter
 from antiphon.errors import LedgerError
 from antiphon.runtime import Runtime
-from antiphon.server.app import Gateway, Phase
+from antiphon.server.app import Gateway
 from antiphon.server.banner import write_banner
 from antiphon.server.http.connection import Edge
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.listener import Listener, listen
+from antiphon.server.phase import Phase
 
 ADMIN_KEY_FILE = "admin.key"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -85,16 +86,16 @@ class _Process:
             self._gateway.phase = Phase.DRAINING
             until = loop.time() + self._settings.drain
             cancelled = await self._listener.stop(self._settings.drain, self._asked_to_hurry)
-            await self._rest(until - loop.time())
+            await self._drain_background(until - loop.time())
             if cancelled:
                 logger.warning("Stopped: %d answers were cancelled because they had not ended in time", cancelled)
         finally:
             await self._runtime.close()
         return _FORCED if cancelled and self._asked_to_hurry.is_set() else 0
 
-    async def _rest(self, seconds: float) -> None:
+    async def _drain_background(self, seconds: float) -> None:
         """Let responses in the background end, for as long as nobody is in a hurry."""
-        resting = asyncio.ensure_future(self._runtime.rest(seconds))
+        resting = asyncio.ensure_future(self._runtime.drain(seconds))
         hurry = asyncio.ensure_future(self._asked_to_hurry.wait())
         await asyncio.wait((resting, hurry), return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()

@@ -83,6 +83,9 @@ class StreamTranslator(Protocol):
         Raises :class:`~antiphon.errors.BadAnswer` for a frame that the wire does not allow.
         """
 
+    def note_end(self) -> None:
+        """Note that the provider ended the body in order."""
+
     def finish(self) -> bytes:
         """Return the frames that the caller still needs at the end of a complete answer."""
 
@@ -119,6 +122,9 @@ class PassthroughStream:
     def cuts(self) -> Sequence[int]:
         """See :attr:`StreamTranslator.cuts`."""
         return ()
+
+    def note_end(self) -> None:
+        """See :meth:`StreamTranslator.note_end`; most wires have marks of their own for a complete answer."""
 
     def finish(self) -> bytes:
         """See :meth:`StreamTranslator.finish`."""

@@ -6,7 +6,7 @@ import pytest
 
 from antiphon.catalog.kinds import OPERATIONS as OFFERED
 from antiphon.catalog.operations import OPERATIONS, Operation
-from antiphon.engine.upload import HELD
+from antiphon.engine.upload import HELD_LIMIT
 from antiphon.server.routes import ROUTES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
@@ -22,7 +22,7 @@ def shown(row: Operation) -> str:
 
 def test_the_page_has_the_table() -> None:
     assert [shown(row) for row in OPERATIONS.values()] == ROWS
-    assert HELD == 1024 * 1024
+    assert HELD_LIMIT == 1024 * 1024
     assert "first MiB" in PAGE
 
 

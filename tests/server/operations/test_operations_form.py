@@ -171,10 +171,9 @@ async def pieces(body: bytes, step: int) -> AsyncIterator[bytes]:
 
 async def uploaded(body: bytes, step: int, length: int | None, named: str, model: str) -> tuple[str, int | None, bytes]:
     upload = Upload(pieces(body, step), length, FormReader(b"b"), named)
-    found = await upload.model()
-    upload.bound(model)
-    announced = upload.length
-    return found, announced, b"".join([piece async for piece in upload])
+    found = await upload.read_model()
+    announced = upload.count_bytes(model)
+    return found, announced, b"".join([piece async for piece in upload.start(model, lambda: None)])
 
 
 @given(st.sampled_from(["m", "a-longer-name/größe"]), st.integers(1, 400), st.booleans(), st.booleans(), NEAR)

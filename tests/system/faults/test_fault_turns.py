@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from antiphon.config import load_config
-from antiphon.engine.call import Call
-from antiphon.engine.stream import TURN
+from antiphon.engine.upstream import FRAMES_AT_ONCE
 from antiphon.runtime import Runtime
 from antiphon.types import Caller
 
@@ -46,7 +45,7 @@ async def test_others_have_their_turn_between_frames(tmp_path: Path, operation: 
 
     body = {"model": "up/m", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "x"}]}
     try:
-        answer = await runtime.ask(Call(operation, json.dumps(body).encode(), Caller("key")))
+        answer = await runtime.ask(operation, json.dumps(body).encode(), Caller("key"))
         stream = answer.stream
         assert stream is not None
         ticking = asyncio.ensure_future(other())
@@ -60,5 +59,5 @@ async def test_others_have_their_turn_between_frames(tmp_path: Path, operation: 
         await runtime.close()
         server.close()
     assert all(b'"%d "' % number in said for number in range(FRAMES))
-    assert turns >= FRAMES / TURN - 2  # the first ones came before anybody else was there
-    assert most <= 2 * TURN
+    assert turns >= FRAMES / FRAMES_AT_ONCE - 2  # the first ones came before anybody else was there
+    assert most <= 2 * FRAMES_AT_ONCE

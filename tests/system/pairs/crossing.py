@@ -1,13 +1,15 @@
 """What the tests of pairs share: a call's way to a target of another wire and back, without any socket."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from antiphon.catalog.profiles import get_profile
-from antiphon.engine.bridge import Bridge, bridge
 from antiphon.errors import BadAnswer
 from antiphon.types import Origin, Target
 from antiphon.wires import get_wire
+from antiphon.wires.translation.choice import choose_translator
+from antiphon.wires.translation.translator import EncodedRequest, Translator
+from antiphon.wires.wire import WholeAnswer
 
 MODELS = {
     "chat": "gpt-5",
@@ -32,16 +34,31 @@ def target(far: str) -> Target:
     return Target("p/m", "p", model, "kind", far, origin, {far: "/x"}, profile=get_profile(model))
 
 
-def crossing(near: str, far: str, body: bytes, stream: bool) -> tuple[Bridge, bytes]:
+class Crossing(NamedTuple):
+    """A request that was encoded for a target, and what translates the target's answer back."""
+
+    translator: Translator
+    encoded: EncodedRequest
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        return self.encoded.dropped
+
+    def read_whole(self, body: bytes) -> tuple[WholeAnswer, bytes]:
+        return self.translator.decode_whole((body,) * len(self.encoded.bodies))
+
+
+def crossing(near: str, far: str, body: bytes, stream: bool) -> tuple[Crossing, bytes]:
     """Do with a caller's body what a call does until it is sent; return the way back, and what is sent."""
     wire, keyed = get_wire(near), near in KEYED
     envelope = wire.peek(body, "m" if keyed else "", stream if keyed else None)
     assert wire.count_input_bytes(envelope) >= 0
-    way = bridge(wire, envelope, target(far))
-    sent = way.encode(body, target(far))
-    json.loads(sent)
-    assert all(isinstance(name, str) and name for name in way.dropped)
-    return way, sent
+    translator = choose_translator(wire, envelope, target(far))
+    encoded = translator.encode_request(body, target(far))
+    for sent in encoded.bodies:
+        json.loads(sent)
+    assert all(isinstance(name, str) and name for name in encoded.dropped)
+    return Crossing(translator, encoded), encoded.bodies[0]
 
 
 def asking(near: str, asked: Any, stream: bool) -> bytes:
@@ -49,21 +66,21 @@ def asking(near: str, asked: Any, stream: bool) -> bytes:
     return json.dumps({**asked, "stream": True} if stream and near not in KEYED else asked).encode()
 
 
-def passed(way: Bridge, frames: list[bytes]) -> bytes:
+def passed(way: Crossing, frames: list[bytes]) -> bytes:
     """Do with a provider's frames what a call does, to its end or to its admission that the stream broke."""
-    watch, shown = way.start_stream(), b""
+    watch, shown = way.translator.start_stream(way.encoded), b""
     try:
         for frame in frames:
             shown += watch.feed(frame)
             if watch.ended or watch.error is not None:
                 break
         if watch.error is not None:
-            return shown + way.admit(watch, watch.error)
+            return shown + watch.fail(watch.error)
         if not watch.complete:
             raise BadAnswer("It was cut short.")
         assert watch.output_bytes >= 0
-        shown += way.rest(watch)
+        shown += watch.finish()
         assert watch.usage is None or watch.usage.total >= 0
     except BadAnswer as error:
-        return shown + way.admit(watch, error)
+        return shown + watch.fail(error)
     return shown

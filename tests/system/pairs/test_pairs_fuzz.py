@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from antiphon.engine.bridge import Bridge
 from antiphon.errors import BadAnswer, BadRequest
 from antiphon.types import Usage
 from antiphon.wires import find_translation, get_wire
@@ -16,7 +15,7 @@ from antiphon.wires.table import CODECS, WIRES
 from system.pairs.answered import EVENTS, FRAMED, REPLIES, STREAMS
 from system.pairs.asked import REQUESTS
 from system.pairs.changed import changed
-from system.pairs.crossing import FAR_ONLY, KEYED, asking, crossing, passed
+from system.pairs.crossing import FAR_ONLY, KEYED, Crossing, asking, crossing, passed
 
 MESSAGES, RESPONSES, GENERATE = REQUESTS["messages"], REQUESTS["responses"], REQUESTS["generate"]
 _TEXT_PART = {"parts": [{"text": "a"}, {"text": "b"}]}
@@ -70,7 +69,7 @@ def sound(usage: Usage | None) -> None:
     assert usage is None or all(not isinstance(count, int) or count >= 0 for count in structs.astuple(usage))
 
 
-def a_way(near: str, far: str, stream: bool) -> Bridge:
+def a_way(near: str, far: str, stream: bool) -> Crossing:
     return crossing(near, far, asking(near, ASKED[near], stream), stream)[0]
 
 

@@ -1,18 +1,16 @@
 """What a call would cost, from its counts and the price in force; exact, and unknown where the price is."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from antiphon.engine.heading import dollars
+from antiphon.engine.response_headers import format_dollars
 from antiphon.errors import BadRequest, Forbidden
 from antiphon.server.errors import Headers
+from antiphon.server.request import Request
 from antiphon.types import BUCKETS, COUNTS, UNITS, Price, Usage
 from antiphon.wires.body import check
 from antiphon.wires.wire import read_service_tier
-
-if TYPE_CHECKING:
-    from antiphon.server.routes import Request
 
 UNKNOWN = "unknown"
 _MOST = 10**12
@@ -22,7 +20,7 @@ _FIELDS = {name: field for field, name in _COUNTS.items()}
 _JSON: Headers = [(b"content-type", b"application/json")]
 
 
-async def cost(request: "Request") -> None:
+async def cost(request: Request) -> None:
     """POST /v1/cost/estimate: ``model``, ``service_tier``, and counts (``input_tokens``, ``images``, …)."""
     document = check(await request.body())
     name, usage = _model(document), _usage(document)
@@ -53,7 +51,7 @@ def _priced(price: Price | None, usage: Usage, given: list[str]) -> dict[str, An
 
 
 def _shown(picodollars: int | None) -> str:
-    return UNKNOWN if picodollars is None else dollars(picodollars)
+    return UNKNOWN if picodollars is None else format_dollars(picodollars)
 
 
 def _model(document: dict[str, Any]) -> str:

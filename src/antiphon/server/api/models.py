@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import parse_qs, unquote_to_bytes
 
 import msgspec
@@ -10,11 +10,9 @@ import msgspec
 from antiphon.catalog import Catalog
 from antiphon.errors import BadRequest, Forbidden, MethodNotAllowed, ModelNotFound
 from antiphon.server.errors import Headers
+from antiphon.server.request import Request
 from antiphon.server.wire_detection import GEMINI_METHODS, detect_client
 from antiphon.types import Caller
-
-if TYPE_CHECKING:
-    from antiphon.server.routes import Request
 
 Entry: TypeAlias = dict[str, Any]
 Query: TypeAlias = dict[str, list[str]]
@@ -23,27 +21,27 @@ _JSON: Headers = [(b"content-type", b"application/json")]
 _PAGE_LIMIT = 1000
 
 
-async def models(request: "Request") -> None:
+async def models(request: Request) -> None:
     """GET /v1/models: what this key may use, perhaps of one ``provider`` only; in the shape of the client who asks."""
     await _list(request, detect_client(request.scope["headers"]))
 
 
-async def model(request: "Request") -> None:
+async def model(request: Request) -> None:
     """GET /v1/models/{model}."""
     await _show(request, detect_client(request.scope["headers"]))
 
 
-async def gemini_models(request: "Request") -> None:
+async def gemini_models(request: Request) -> None:
     """GET /v1beta/models."""
     await _list(request, "generate")
 
 
-async def gemini_model(request: "Request") -> None:
+async def gemini_model(request: Request) -> None:
     """GET /v1beta/models/{model}."""
     await _show(request, "generate")
 
 
-async def _list(request: "Request", client: str) -> None:
+async def _list(request: Request, client: str) -> None:
     catalog, caller, query = request.gateway.runtime.catalog, request.caller, query_of(request)
     entries = [entry for entry in catalog.list_models() if caller.may_use(entry["id"])]
     if (provider := one(query, "provider")) is not None:
@@ -54,7 +52,7 @@ async def _list(request: "Request", client: str) -> None:
     await request.answer(200, _JSON, msgspec.json.encode(page))
 
 
-async def _show(request: "Request", client: str) -> None:
+async def _show(request: Request, client: str) -> None:
     if request.argument.endswith(GEMINI_METHODS):
         raise MethodNotAllowed("A model is called with POST.", allowed=("POST",))
     name = unquote_to_bytes(request.argument).decode("utf-8", "replace")
@@ -65,7 +63,7 @@ async def _show(request: "Request", client: str) -> None:
     await request.answer(200, _JSON, msgspec.json.encode(_SHAPES[client].one(entry)))
 
 
-async def providers(request: "Request") -> None:
+async def providers(request: Request) -> None:
     """GET /v1/providers: the accounts behind the models that this key may use, never their keys."""
     catalog = request.gateway.runtime.catalog
     shown = _providers_for(catalog, request.caller)
@@ -87,7 +85,7 @@ async def providers(request: "Request") -> None:
     await request.answer(200, _JSON, msgspec.json.encode({"object": "list", "data": listed}))
 
 
-def query_of(request: "Request") -> Query:
+def query_of(request: Request) -> Query:
     """Return the query's fields."""
     return parse_qs(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
 

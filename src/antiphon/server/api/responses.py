@@ -1,191 +1,112 @@
-"""Responses that were asked for here, as their callers ask for them again: shown, told again, listed by what they
-answered, cancelled, deleted.
+"""The handlers of kept responses: show, stream again, list input items, cancel, delete.
 
-A response is its key's and nobody else's. It is being made here, is kept here, or is kept by the provider that gave it.
+A response is its key's and nobody else's. It is made here or by another process, is kept here, or is kept by the
+provider that gave it.
 """
 
-import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from antiphon.engine.call import Answer
-from antiphon.errors import BadRequest, LedgerError, MethodNotAllowed, NotFound, Unavailable
+from antiphon.errors import BadRequest, MethodNotAllowed, NotFound
 from antiphon.server.api.models import number, one, query_of
 from antiphon.server.errors import Headers
+from antiphon.server.request import Request
 
 if TYPE_CHECKING:
-    from antiphon.engine.background import Work
-    from antiphon.responses.store import Conversations
-    from antiphon.server.routes import Request
-    from antiphon.wires.responses.history import Turn
-
-Found = TypeVar("Found")
+    from antiphon.responses.service import StoredResponse
 
 _JSON: Headers = [(b"content-type", b"application/json")]
 _EVENTS: Headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
 _PARTS = (b"", b"input_items", b"cancel")
+_PAGE_DEFAULT = 20
 
 
-async def show(request: "Request") -> None:
+async def show(request: Request) -> None:
     """GET /v1/responses/{id}, perhaps with ``stream`` and ``starting_after``, and /v1/responses/{id}/input_items."""
-    name, what = _split(request)
-    if what == "cancel":
+    name, part = _split_path(request)
+    if part == "cancel":
         raise MethodNotAllowed("GET is not possible here; POST is.", allowed=("POST",))
-    held = await _held(request, name, what)
-    if isinstance(held, Answer):
-        await request.give(held)
+    found = await _find(request, name, part)
+    if isinstance(found, Answer):
+        await request.send_answer(found)
         return
-    if what:
-        await _items(request, name)
+    if part:
+        await _list_items(request, name)
         return
     query = query_of(request)
     if one(query, "stream") != "true":
-        await request.answer(200, _JSON, held.encode())
+        await request.answer(200, _JSON, found.encode())
         return
     after = number(query, "starting_after", -1, least=0)
-    if held.work is not None:
-        await request.stream(200, _EVENTS, held.work.follow(after))
+    runtime = request.gateway.runtime
+    if found.job is None and not found.is_owned:
+        await request.answer(200, _EVENTS, found.replay(after))
         return
-    from antiphon.wires.responses.replay import replay_events
-
-    frames = replay_events(held.response, held.cuts, after=after, end=held.end)
-    await request.answer(200, _EVENTS, b"".join(frames))
+    events = runtime.responses.follow(runtime.services, request.caller, name, found, after)
+    await request.stream(200, _EVENTS, events)
 
 
-async def act(request: "Request") -> None:
-    """POST /v1/responses/{id}/cancel: only what is made in the background can be cancelled, as often as one likes."""
-    name, what = _split(request)
-    if what != "cancel":
+async def act(request: Request) -> None:
+    """POST /v1/responses/{id}/cancel: only a background response can be cancelled, as often as you like."""
+    name, part = _split_path(request)
+    if part != "cancel":
         raise NotFound("There is nothing here; expected /v1/responses/{id}/cancel.")
-    held = await _held(request, name, what)
-    if isinstance(held, Answer):
-        await request.give(held)
+    found = await _find(request, name, part)
+    if isinstance(found, Answer):
+        await request.send_answer(found)
         return
-    if not held.response.get("background"):
+    if not found.response.get("background"):
         raise BadRequest(
             "Cannot cancel a synchronous response. To end one, close the connection it is answered on.",
             code="response_not_in_background",
         )
-    if held.work is not None:
-        await held.work.cancel()
-    await request.answer(200, _JSON, held.encode())
+    runtime = request.gateway.runtime
+    ended = await runtime.responses.cancel(request.caller, name, found)
+    await request.answer(200, _JSON, ended.encode())
 
 
-async def delete(request: "Request") -> None:
+async def delete(request: Request) -> None:
     """DELETE /v1/responses/{id}; one that is being made is cancelled."""
-    from antiphon.wires.responses.history import write_deletion
+    from antiphon.wires.responses.history import make_response_not_found, write_deletion
 
-    name, what = _split(request)
-    if what:
+    name, part = _split_path(request)
+    if part:
         raise NotFound("Only a whole response can be deleted: DELETE /v1/responses/{id}.")
-    held = await _held(request, name, "")
-    if isinstance(held, _Held) and held.work is not None:
-        await held.work.cancel()
-    there = await _look(request, name, lambda store: store.delete(request.caller.key_id, name))
-    if isinstance(held, Answer):
-        await request.give(held)
+    found = await _find(request, name, "")
+    stored = None if isinstance(found, Answer) else found
+    was_there = await request.gateway.runtime.responses.delete(request.caller, name, stored)
+    if isinstance(found, Answer):
+        await request.send_answer(found)
         return
-    if not there:
-        raise _unknown(name)
+    if not was_there:
+        raise make_response_not_found(name)
     await request.answer(200, _JSON, write_deletion(name))
 
 
-class _Held:
-    """A response that is here: in the making, or kept."""
-
-    def __init__(self, work: "Work | None", turn: "Turn | None") -> None:
-        self.work = work
-        self._turn = turn
-        self.cuts = turn.cuts if turn is not None else ()
-        self.end = turn.end if turn is not None else 0
-
-    @property
-    def response(self) -> dict[str, Any]:
-        """The object as it stands; what is kept unfinished, and not in the making, was ended by a stop or a crash."""
-        from antiphon.wires.responses.background_draft import mark_abandoned
-        from antiphon.wires.responses.replay import is_unfinished
-
-        if self.work is not None:
-            return self.work.draft.response
-        assert self._turn is not None
-        response = self._turn.response
-        return mark_abandoned(response) if is_unfinished(response) else response
-
-    def encode(self) -> bytes:
-        from antiphon.wires.json_text import encode_json
-
-        return encode_json(self.response)
-
-
-async def _held(request: "Request", name: str, what: str) -> _Held | Answer:
-    """Return the caller's response, or what its provider says, where that keeps it.
-
-    Raises :class:`~antiphon.errors.NotFound`. What is in the making is looked for first: it is kept before it leaves.
-    """
-    from antiphon.wires.responses.history import ProviderStored, Turn
-
-    work = request.gateway.runtime.works.get(name)
-    if work is not None and work.key_id == request.caller.key_id:
-        return _Held(work, None)
-    data = await _look(request, name, lambda store: store.find(request.caller.key_id, name))
-    if data is None:
-        raise _unknown(name)
-    if (place := ProviderStored.try_decode(data)) is None:
-        return _Held(None, Turn.decode(data))
-    from antiphon.engine import elsewhere
-
-    scope = request.scope
+async def _find(request: Request, name: str, part: str) -> "StoredResponse | Answer":
+    runtime, scope = request.gateway.runtime, request.scope
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
     query = scope["query_string"].decode("latin-1")
-    look = elsewhere.Look(request.caller, method, name, place, f"/{what}" if what else "", query)
-    return await elsewhere.ask(request.gateway.runtime, look)
+    below = f"/{part}" if part else ""
+    return await runtime.responses.find(runtime.services, request.caller, name, method, below, query)
 
 
-async def _items(request: "Request", name: str) -> None:
-    from antiphon.wires.responses.history import PAGE_DEFAULT, History, Turn
-
+async def _list_items(request: Request, name: str) -> None:
     query = query_of(request)
     after, order = one(query, "after") or "", one(query, "order") or "desc"
-    limit = number(query, "limit", PAGE_DEFAULT)
-
-    def read(store: "Conversations") -> bytes | None:
-        found, missing = store.turns(request.caller.key_id, name)
-        if found and missing:
-            raise NotFound(f"The response {missing!r}, which {name!r} goes on from, was deleted or has expired.")
-        turns = [Turn.decode(data) for data in found]
-        return History(turns).write_page(after=after, limit=limit, order=order) if turns else None
-
-    page = await _look(request, name, read)
-    if page is None:
-        raise _unknown(name)
+    limit = number(query, "limit", _PAGE_DEFAULT)
+    responses = request.gateway.runtime.responses
+    page = await responses.list_items(request.caller, name, after=after, limit=limit, order=order)
     await request.answer(200, _JSON, page)
 
 
-def _split(request: "Request") -> tuple[str, str]:
-    """Return the id and what of it is asked for; raises :class:`~antiphon.errors.NotFound`."""
-    name, _, what = request.argument.partition(b"/")
-    if not name or what not in _PARTS or request.argument.endswith(b"/"):
+def _split_path(request: Request) -> tuple[str, str]:
+    """Return the id and the part of the response that is asked for; raises :class:`~antiphon.errors.NotFound`."""
+    name, _, part = request.argument.partition(b"/")
+    if not name or part not in _PARTS or request.argument.endswith(b"/"):
         raise NotFound(
             "There is nothing here; expected /v1/responses/{id}, /v1/responses/{id}/input_items or "
             "/v1/responses/{id}/cancel."
         )
-    return unquote_to_bytes(name).decode("utf-8", "replace"), what.decode()
-
-
-async def _look(request: "Request", name: str, ask: "Callable[[Conversations], Found]") -> Found:
-    store = request.gateway.runtime.conversations
-    if store is None:
-        raise _unknown(name)
-    try:
-        return await asyncio.to_thread(ask, store)
-    except LedgerError as problem:
-        raise Unavailable(
-            "Kept responses cannot be read or changed at the moment.", code="responses_unavailable", retry_after=1.0
-        ) from problem
-
-
-def _unknown(name: str) -> NotFound:
-    from antiphon.wires.responses.history import make_response_not_found
-
-    return make_response_not_found(name)
+    return unquote_to_bytes(name).decode("utf-8", "replace"), part.decode()

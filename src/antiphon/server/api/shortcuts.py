@@ -1,22 +1,19 @@
 """Requests that are short for another: a picture and a question, embeddings of a named provider."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from antiphon.engine.call import Call
 from antiphon.errors import BadRequest
+from antiphon.server.request import Request
 from antiphon.wires.body import check
-
-if TYPE_CHECKING:
-    from antiphon.server.routes import Request
 
 _SCHEMES = ("https://", "http://", "data:")
 _OWN = frozenset(("prompt", "image_url", "detail"))
 
 
-async def vision(request: "Request") -> None:
+async def vision(request: Request) -> None:
     """POST /v1/vision: a chat completion about one picture.
 
     ``image_url`` goes to the provider as it is and is never fetched here; every field that is not of this shortcut goes
@@ -33,20 +30,20 @@ async def vision(request: "Request") -> None:
     image = {"url": document["image_url"]} | ({"detail": document["detail"]} if "detail" in document else {})
     content = [{"type": "text", "text": document["prompt"]}, {"type": "image_url", "image_url": image}]
     rest = {name: value for name, value in document.items() if name not in _OWN}
-    await _ask(request, "chat", _encoded({**rest, "messages": [{"role": "user", "content": content}]}))
+    await request.ask("chat", _encode({**rest, "messages": [{"role": "user", "content": content}]}))
 
 
-async def embeddings(request: "Request") -> None:
+async def embeddings(request: Request) -> None:
     """POST /v1/embeddings; ``provider``, where it is a name, says whose ``model`` is meant, and goes no further."""
     body = await request.body()
     if b"provider" in body or b"\\u" in body:  # whose key may be written with escapes
         document = check(body)
         if isinstance(document.get("provider"), str):
-            body = _encoded(_at_provider(request, document))
-    await _ask(request, "embeddings", body)
+            body = _encode(_at_provider(request, document))
+    await request.ask("embeddings", body)
 
 
-def _at_provider(request: "Request", document: dict[str, Any]) -> dict[str, Any]:
+def _at_provider(request: Request, document: dict[str, Any]) -> dict[str, Any]:
     provider, model = document.pop("provider"), document.get("model")
     if provider not in request.gateway.runtime.catalog.providers:
         raise BadRequest(f"There is no provider {provider!r} here; GET /v1/providers names them.", param="provider")
@@ -55,11 +52,7 @@ def _at_provider(request: "Request", document: dict[str, Any]) -> dict[str, Any]
     return document
 
 
-async def _ask(request: "Request", operation: str, body: bytes) -> None:
-    await request.ask(Call(operation, body, request.caller, request.forwarded(operation)))
-
-
-def _encoded(document: dict[str, Any]) -> bytes:
+def _encode(document: dict[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(document)
     except OverflowError:  # an integer beyond 64 bits

@@ -138,6 +138,9 @@ class TranslatedStream:
     def feed(self, frame: bytes) -> bytes:
         return self._write(self._reader.read(frame))
 
+    def note_end(self) -> None:
+        """Take no notice: only a finish or an end mark makes an answer complete."""
+
     def finish(self) -> bytes:
         """Return what ends the caller's stream where the target's wire ended without saying so."""
         out = b"" if self.ended else self._write(self._reader.close())

@@ -71,8 +71,8 @@ class HoldLastByte:
         self._last = frame[-1:]
         return out
 
-    def close(self) -> None:
-        """Note that the provider ended the answer in order."""
+    def note_end(self) -> None:
+        """An answer of raw bytes is complete where the provider ended it in order."""
         self.complete = True
         self.committed = self.committed or self._may_be_empty
 

@@ -1,0 +1,62 @@
+"""The header fields of an answer: what may pass of the provider's, and what tells about the call."""
+
+import re
+
+from antiphon.clock import monotonic
+from antiphon.engine.call import Call
+from antiphon.engine.outcome import Committed
+from antiphon.engine.recorder import CallRecorder, count_microseconds
+from antiphon.transport import Headers
+from antiphon.types import PICO
+from antiphon.wires.wire import Wire
+
+_RETRY_AFTER = b"retry-after"
+
+
+def make_response_headers(call: Call, recorder: CallRecorder, committed: Committed) -> Headers:
+    """Return the answer's own fields and the call's: id, target, attempts, cost, timing."""
+    headers = list(committed.headers)
+    headers.append((b"x-antiphon-call-id", call.id.encode()))
+    headers.append((b"x-antiphon-target", committed.target.name.encode()))
+    attempts = len(recorder.attempts) + (committed.stream is not None)
+    headers.append((b"x-antiphon-attempts", b"%d" % max(1, attempts)))
+    if (record := recorder.record) is not None and record.cost is not None:
+        headers.append((b"x-antiphon-cost", format_dollars(record.cost).encode()))
+    upstream = count_microseconds(committed.started, committed.first_output)
+    own = max(0, count_microseconds(call.started, monotonic()) - upstream)
+    headers.append(
+        (
+            b"server-timing",
+            b"upstream;dur=%d.%03d, antiphon;dur=%d.%03d" % (*divmod(upstream, 1000), *divmod(own, 1000)),
+        )
+    )
+    return headers
+
+
+def filter_forwardable(headers: Headers, wire: Wire, verbatim: bool) -> Headers:
+    """Return the provider's fields that its answer may show to a caller; ``retry-after`` is read, not passed.
+
+    A caller of another wire sees how near the provider's limits are, under the provider's names, and nothing else.
+    """
+    shown = [pair for pair in headers if pair[0].startswith(wire.shows) and pair[0] != _RETRY_AFTER]
+    return shown if verbatim else [pair for pair in shown if b"ratelimit" in pair[0]]
+
+
+def join_header_values(names: tuple[str, ...]) -> bytes:
+    """Return names as a header value; they may be fields that a caller made up, of any length and content."""
+    shown = [re.sub(r"[^A-Za-z0-9_.\[\]-]", "?", name[:64]) for name in names[:32]]
+    return ", ".join(shown).encode()
+
+
+def find_header(headers: Headers, name: bytes) -> bytes:
+    """Return the value of the first field of a name (lower case), or ``b""``."""
+    for key, value in headers:
+        if key == name:
+            return value
+    return b""
+
+
+def format_dollars(picodollars: int) -> str:
+    """Return an amount as an exact decimal number of dollars, such as ``0.0000315``."""
+    whole, part = divmod(picodollars, PICO)
+    return f"{whole}.{part:012d}".rstrip("0").rstrip(".")

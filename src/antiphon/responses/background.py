@@ -1,0 +1,274 @@
+"""Responses in the background, for targets that have none: accepted at once, answered without their caller.
+
+Each is a call like any other, with the same deadlines, targets and record, except that nobody waits for it. It is kept
+as it stands when it is accepted and when it has ended; meanwhile its row names the process that makes it and a lease
+that this process renews. Another process shows such a response as running until the lease ends, and as failed after it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from msgspec import structs
+
+from antiphon.clock import new_id
+from antiphon.engine.call import Answer, AnswerStream, Call
+from antiphon.engine.response_headers import join_header_values
+from antiphon.errors import BadAnswer, CallError, LedgerError, Truncated, Unavailable
+from antiphon.responses.history import ResolvedRequest, TurnKeeper
+from antiphon.responses.store import LEASE_SECONDS, ResponseStore
+from antiphon.transport import Headers
+from antiphon.types import Model
+from antiphon.wires.json_text import encode_json
+from antiphon.wires.responses.background_draft import BackgroundDraft
+from antiphon.wires.sse import SSESplitter
+from antiphon.wires.translation.choice import choose_translator
+
+LIMIT = 256
+"""Responses in the background at one time; one more is refused."""
+KEY_LIMIT = 64
+"""Those of one key."""
+SIZE_LIMIT = 32 * 1024 * 1024
+"""Bytes of the events of one, which are held until it has ended."""
+RENEW_SECONDS = LEASE_SECONDS / 5
+_STOPPED = Unavailable("The gateway stopped before the response had ended.")
+_BROKEN = CallError("The gateway failed while it made the response. The cause is in its log.")
+
+log = logging.getLogger("antiphon.background")
+
+Run = Callable[[Call], Awaitable[Answer]]
+
+
+class BackgroundResponse:
+    """One response that is being made."""
+
+    def __init__(self, jobs: "BackgroundJobs", resolved: ResolvedRequest, keeper: TurnKeeper) -> None:
+        call = resolved.call
+        envelope = call.envelope
+        self.key_id = call.caller.key_id
+        self.draft = BackgroundDraft(envelope.document, envelope.model)
+        self.is_over = False
+        """It has ended, and is kept."""
+        self.heartbeat = call.wire.heartbeat
+        # The same request, as one that waits for its answer; this object keeps the response, the inner call does not.
+        document = {**envelope.document, "store": False}
+        del document["background"]
+        envelope = structs.replace(envelope, document=document)
+        self._call = structs.replace(call, envelope=envelope, body=encode_json(document), hooks=call.services.hooks)
+        self._jobs = jobs
+        self._model: Model = resolved.model
+        self._keeper = keeper
+        self._beat = call.services.settings.heartbeat
+        self._shown = len(self.draft.frames)
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._is_cancelled = False
+
+    async def start(self) -> tuple[str, ...]:
+        """Accept the response and return the dropped fields; raises where it cannot be taken or kept."""
+        call, target = self._call, self._model.targets[0]
+        translator = choose_translator(call.wire, call.envelope, target)
+        encoded_request = translator.encode_request(call.body, target)  # raises now for what no target can take
+        problem = await self._keeper.keep_background(self.draft.encode(), again=False, owner=self._jobs.owner)
+        if problem:
+            raise Unavailable(f"The response cannot be kept, and so not be made in the background: {problem}.")
+        self._task = asyncio.get_running_loop().create_task(self._make())
+        return encoded_request.dropped
+
+    async def cancel(self) -> None:
+        """End the response as its caller wants, and wait until it is kept so; one that has ended stays as it is."""
+        self.request_cancel()
+        await self.wait()
+
+    def request_cancel(self) -> None:
+        """Make the response end as its caller wants."""
+        if not self.draft.ended:
+            self._is_cancelled = True
+            self.stop()
+
+    def stop(self) -> None:
+        """Make the response end now."""
+        if self._task is not None and not self.draft.ended:
+            self._task.cancel()
+
+    async def wait(self) -> None:
+        """Wait until the response has ended and is kept."""
+        if self._task is not None:
+            await asyncio.wait((self._task,))
+
+    def follow(self, after: int = -1) -> "Follower":
+        """Return the events that are numbered above ``after``, also those to come."""
+        return Follower(self, self.draft.get_index_after(after))
+
+    def list_frames(self, start: int) -> list[bytes]:
+        """Return the frames from an index on that may be shown."""
+        return self.draft.frames[start : self._shown]
+
+    async def wait_for_frames(self) -> bool:
+        """Wait for more frames or the end; false where nothing came for as long as a heartbeat takes."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiter)
+        try:
+            await asyncio.wait((waiter,), timeout=self._beat)
+        finally:
+            self._waiting.discard(waiter)
+        return waiter.done()
+
+    async def _make(self) -> None:
+        try:
+            answer = await self._jobs.run(self._call)
+            if answer.stream is None:
+                self.draft.take_whole(answer.body or b"")
+            else:
+                await self._follow_answer(answer.stream)
+        except CallError as error:
+            self.draft.fail(error)
+        except asyncio.CancelledError:
+            if self._is_cancelled:
+                self.draft.cancel()
+            else:
+                self.draft.fail(_STOPPED)
+        except Exception:
+            log.exception("A response in the background could not be made")
+            self.draft.fail(_BROKEN)
+        await self._save()
+        self.is_over = True
+        self._show()
+        self._jobs.remove(self)
+
+    async def _follow_answer(self, stream: AnswerStream) -> None:
+        splitter, draft = SSESplitter(), self.draft
+        try:
+            while data := await stream.next():
+                for frame in splitter.feed(data):
+                    draft.take(frame)
+                if draft.size > SIZE_LIMIT:
+                    raise BadAnswer(f"The events of the response are larger than {SIZE_LIMIT >> 20} MiB.")
+                if not draft.ended:  # the end is shown once it is kept
+                    self._show()
+        finally:
+            stream.close()
+        if not draft.ended:
+            raise Truncated("The response ended without saying so.")
+
+    async def _save(self) -> None:
+        draft = self.draft
+        problem = await self._keeper.keep_background(draft.encode(), draft.cuts, draft.end, again=True)
+        if problem:
+            log.warning("The response %s could not be kept: %s", draft.id, problem)
+            draft.mark_lost(f"The response could not be kept: {problem}.")
+            await self._keeper.keep_background(draft.encode(), again=True)
+
+    def _show(self) -> None:
+        self._shown = len(self.draft.frames)
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class Follower:
+    """The frames of a background response, as they come; an ``AnswerStream``. Closing it ends nothing."""
+
+    record = None
+
+    def __init__(self, response: BackgroundResponse, start: int) -> None:
+        self._response = response
+        self._at = start
+
+    async def next(self) -> bytes:
+        """Return the next frames, a comment after silence, or ``b""`` at the end."""
+        response = self._response
+        while True:
+            if frames := response.list_frames(self._at):
+                self._at += len(frames)
+                return b"".join(frames)
+            if response.is_over:
+                return b""
+            if not await response.wait_for_frames():
+                return response.heartbeat
+
+    def close(self) -> None:
+        """Stop following."""
+
+
+class BackgroundJobs:
+    """The responses that this process makes in the background, by id; renews their leases while there are any."""
+
+    def __init__(self, store: ResponseStore, run: Run) -> None:
+        self.owner = new_id("owner")
+        """Names this process in the rows of its responses."""
+        self.run = run
+        self._store = store
+        self._jobs: dict[str, BackgroundResponse] = {}
+        self._renewing: asyncio.Task[None] | None = None
+
+    def find(self, response_id: str, key_id: str) -> BackgroundResponse | None:
+        """Return a key's response that is being made here."""
+        response = self._jobs.get(response_id)
+        return response if response is not None and response.key_id == key_id else None
+
+    async def accept(self, resolved: ResolvedRequest, keeper: TurnKeeper) -> Answer:
+        """Begin a response for a call; raises where there are too many, or it cannot be kept."""
+        call = resolved.call
+        self._make_room(call.caller.key_id)
+        response = BackgroundResponse(self, resolved, keeper)
+        name = response.draft.id
+        self._jobs[name] = response
+        try:
+            dropped = await response.start()
+        except BaseException:
+            del self._jobs[name]
+            raise
+        if self._renewing is None:
+            self._renewing = asyncio.get_running_loop().create_task(self._renew_leases())
+        streams = call.envelope.stream
+        kind = call.wire.stream_type if streams else "application/json"
+        headers: Headers = [(b"content-type", kind.encode()), (call.wire.request_id, call.id.encode())]
+        headers.append((b"x-antiphon-call-id", call.id.encode()))
+        if dropped:
+            headers.append((b"x-antiphon-dropped", join_header_values(dropped)))
+        if streams:
+            return Answer(200, headers, stream=response.follow())
+        return Answer(200, headers, response.draft.encode())
+
+    def remove(self, response: BackgroundResponse) -> None:
+        """Forget a response that has ended and is kept."""
+        del self._jobs[response.draft.id]
+
+    async def drain(self, seconds: float) -> None:
+        """Let the responses end by themselves for some seconds, then stop them and wait until they are kept so."""
+        responses = list(self._jobs.values())
+        if responses and seconds > 0:
+            await asyncio.wait([asyncio.ensure_future(each.wait()) for each in responses], timeout=seconds)
+        for response in responses:
+            response.stop()
+        for response in responses:
+            await response.wait()
+        if self._renewing is not None:
+            self._renewing.cancel()
+            self._renewing = None
+
+    def _make_room(self, key_id: str) -> None:
+        of_key = sum(response.key_id == key_id for response in self._jobs.values())
+        if len(self._jobs) >= LIMIT or of_key >= KEY_LIMIT:
+            raise Unavailable(
+                f"There are too many responses in the background: at most {KEY_LIMIT} of one key and {LIMIT} in all. "
+                "Wait for some to end, or cancel them.",
+                status=429,
+                code="too_many_background_responses",
+                retry_after=5.0,
+            )
+
+    async def _renew_leases(self) -> None:
+        """Renew the leases of this process, and cancel what another process was asked to cancel, until none runs."""
+        while self._jobs:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                asked = await asyncio.to_thread(self._store.renew_leases, self.owner)
+            except LedgerError as problem:
+                log.warning("The leases of background responses could not be renewed: %s", problem)
+                continue
+            for name in asked:
+                if (response := self._jobs.get(name)) is not None:
+                    response.request_cancel()
+        self._renewing = None

@@ -1,0 +1,95 @@
+"""Responses that their provider keeps: whoever asked for one reaches it there, and nobody else does."""
+
+import asyncio
+from urllib.parse import quote
+
+import msgspec
+from msgspec import structs
+
+from antiphon.catalog.operations import Operation
+from antiphon.clock import monotonic, new_id, now_us
+from antiphon.engine import pipeline
+from antiphon.engine.call import Answer, AttemptContext, Call
+from antiphon.engine.operation_call import OperationRequest, exchange_operation
+from antiphon.engine.outcome import Committed
+from antiphon.engine.services import Services
+from antiphon.errors import ModelNotFound
+from antiphon.responses.store import ResponseStore
+from antiphon.types import Caller, Model, Outcome, Target, Usage
+from antiphon.wires.responses.history import ProviderStored, make_response_not_found
+from antiphon.wires.responses.retrieval import RetrieveWire
+from antiphon.wires.wire import Envelope
+
+_ROW = Operation("responses", "/v1/responses", "any", model=False, free=True)
+_WIRE = RetrieveWire()
+
+
+class Retrieval(msgspec.Struct, frozen=True, eq=False):
+    """What a caller asks about a response of its own: ``place`` says where it is kept, ``below`` follows its id."""
+
+    caller: Caller
+    method: str
+    name: str
+    place: ProviderStored
+    below: str = ""
+    query: str = ""
+
+
+async def ask_provider(services: Services, store: ResponseStore, retrieval: Retrieval) -> Answer:
+    """Return what the provider says; raises :class:`~antiphon.errors.NotFound` where it is not configured any more."""
+    try:
+        target = services.catalog.resolve(retrieval.place.target).targets[0]
+    except ModelNotFound:
+        raise make_response_not_found(retrieval.name) from None
+    envelope = Envelope(target.model, False, False, 1, {})
+    call = Call(
+        new_id("call"), now_us(), monotonic(), _ROW.name, _WIRE, envelope, b"", retrieval.caller, services,
+        RetrievalCall(store, retrieval), (), services.hooks,
+    )  # fmt: skip
+    return await pipeline.run(call)
+
+
+class RetrievalCall:
+    """See :class:`antiphon.engine.call.Procedure`.
+
+    Usage is billed once, when the response is first seen to have ended.
+    """
+
+    names_model = False
+
+    def __init__(self, store: ResponseStore, retrieval: Retrieval) -> None:
+        below = f"/{quote(retrieval.name, safe='')}{retrieval.below}"
+        self._request = OperationRequest(_ROW, retrieval.method, below=below, query=retrieval.query)
+        self._store = store
+        self._retrieval = retrieval
+
+    def resolve(self, call: Call) -> Model:
+        return call.services.catalog.resolve(self._retrieval.place.target)
+
+    def filter_able(self, call: Call, model: Model) -> Model | None:
+        return model
+
+    async def exchange(self, attempt: AttemptContext) -> Committed:
+        committed = await exchange_operation(attempt, self._request, reads_whole=True)
+        if committed.usage is None:
+            return committed
+        return structs.replace(committed, usage=committed.usage if await self._bill_once() else None)
+
+    def can_move(self) -> bool:
+        return False
+
+    def estimate_usage(self, call: Call, output_bytes: int) -> Usage | None:
+        return None
+
+    def is_free(self, call: Call, target: Target | None, outcome: Outcome) -> bool:
+        return True
+
+    async def _bill_once(self) -> bool:
+        """Note that the usage is billed; false where it was billed before."""
+        asked = self._retrieval
+        place = asked.place
+        if place.settled:
+            return False
+        settled = structs.replace(place, settled=True).encode()
+        change = self._store.change
+        return await asyncio.to_thread(change, asked.caller.key_id, asked.name, place.encode(), settled)

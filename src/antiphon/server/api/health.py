@@ -1,0 +1,38 @@
+"""The handlers that tell how the gateway is: live, ready, metrics, and the line at its root."""
+
+import msgspec
+
+from antiphon import __version__
+from antiphon.server.errors import Headers
+from antiphon.server.phase import Phase
+from antiphon.server.request import Request
+
+_JSON: Headers = [(b"content-type", b"application/json")]
+_TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8")]
+_PROMETHEUS: Headers = [(b"content-type", b"text/plain; version=1.0.0; charset=utf-8")]
+
+
+async def show_live(request: Request) -> None:
+    """GET /health/live."""
+    await request.answer(200, _JSON, msgspec.json.encode({"status": "live", "version": __version__}))
+
+
+async def show_ready(request: Request) -> None:
+    """GET /health/ready: 503 while starting, draining, or refusing calls that could not be recorded."""
+    gateway = request.gateway
+    recording = not gateway.runtime.services.refuses_records
+    ready = gateway.phase is Phase.READY and recording
+    detail = {"status": gateway.phase.value, "records": "kept" if recording else "refused"}
+    detail |= gateway.runtime.read_health()
+    await request.answer(200 if ready else 503, _JSON, msgspec.json.encode(detail))
+
+
+async def show_metrics(request: Request) -> None:
+    """GET /metrics, in Prometheus' text format."""
+    await request.answer(200, _PROMETHEUS, request.gateway.runtime.services.telemetry.render())
+
+
+async def show_root(request: Request) -> None:
+    """GET /: what this is, for somebody who opens it in a browser."""
+    text = f"Antiphon {__version__}: an OpenAI-compatible gateway. Use this address with /v1 as base_url.\n"
+    await request.answer(200, _TEXT, text.encode())
