@@ -59,13 +59,13 @@ def wait_ready(process: Process, port: int, path: str = "/health/ready", limit: 
     while time.perf_counter() - began < limit:
         if not process.running():
             break
-        if _answers(port, path):
+        if answers(port, path):
             return time.perf_counter() - began
         time.sleep(0.002)
     raise RuntimeError(f"{process.command[:4]} was not ready on port {port}:\n{process.last_words()}")
 
 
-def _answers(port: int, path: str) -> bool:
+def answers(port: int, path: str) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())

@@ -30,3 +30,19 @@ def test_the_bench_produces_every_row():
     assert rows["sdk"]["antiphon"]["sync"] > 0
     assert len(told["figures"]) == 12
     assert told["machine"]["processor"]
+
+
+def test_the_walk_counts_every_call():
+    command = [sys.executable, "-m", "bench.walk", "--json", "--times", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    whole, translated = rows["chat to chat, whole"], rows["messages to chat, whole"]
+    assert set(rows) == {
+        *("chat to chat, whole", "chat to chat, one stream chunk"),
+        *("messages to chat, whole", "messages to chat, one stream chunk", "synchronous SDK call"),
+    }
+    for found in rows.values():
+        assert 1 < found["files"] <= found["moves"] + 1 <= found["calls"], rows
+    assert whole["calls"] < translated["calls"]
+    assert rows["chat to chat, one stream chunk"]["calls"] < whole["calls"]

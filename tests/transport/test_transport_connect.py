@@ -234,13 +234,13 @@ async def test_a_silent_proxy_ends_at_the_connect_deadline(make_client: MakeClie
         ("http://user:secret-word@127.0.0.1:port", "http://host:port"),
         ("http://", "http://host:port"),
         ("http://user:secret-word@[::1", "http://host:port"),
-        (f"http://user:secret-word@127.0.0.1:{refusing_port()}", "No connection to the proxy"),
+        ("http://user:secret-word@127.0.0.1:REFUSING", "No connection to the proxy"),
     ],
 )
 async def test_a_proxy_that_cannot_be_used_is_told_without_its_credential(
     make_client: MakeClient, url: str, reason: str
 ) -> None:
-    client = make_client(environ={"HTTPS_PROXY": url})
+    client = make_client(environ={"HTTPS_PROXY": url.replace("REFUSING", str(refusing_port()))})
     with pytest.raises(ConnectFailed, match=reason) as caught:
         await client.ask(Origin("https", "provider.test", 443))
     assert "secret-word" not in caught.value.message
