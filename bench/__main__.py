@@ -27,7 +27,8 @@ and counted. *All on*: keys, journal, ledger database and metrics. *All off*: `b
 runtime that asks for no key and records nothing. *Bare Python*: `bench/bare.py`, uvicorn and an httptools client with
 nothing between them. Memory per idle stream is the growth of RSS at {held:,} open, silent streams of a freshly
 started process (LiteLLM, which cannot open as many within a minute: 200). SDK calls run one after the other in one
-process against the nginx provider."""
+process against the nginx provider. Added latency is measured with one connection, against the provider's own answer.
+What a call walks through is counted by `bench/walk.py`, which defines it."""
 
 
 def parse(argv: list[str]) -> argparse.Namespace:

@@ -5,6 +5,7 @@ import platform
 import socket
 import subprocess
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -32,7 +33,12 @@ def _family(pid: int) -> list[psutil.Process]:
 
 def cpu_seconds(pid: int) -> float:
     """Return the user and system time of a process, its threads and its children so far."""
-    return sum(sum(process.cpu_times()[:2]) for process in _family(pid))
+    return sum(time.clock_gettime(_cpu_clock(process.pid)) for process in _family(pid))
+
+
+def _cpu_clock(pid: int) -> int:
+    """Return Linux's clock of a process's CPU time, as clock_getcpuclockid(3) makes it; it counts nanoseconds."""
+    return (~pid << 3) | 2
 
 
 def memory(pid: int) -> tuple[int, int]:

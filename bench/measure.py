@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.machine import cpu_seconds, memory
 from bench.process import ROOT, Process, python
-from bench.subjects import CONFIG, PATH, STARTERS, SWITCHES, Stage, Subject, direct, start_antiphon
+from bench.subjects import CONFIG, ON, PATH, STARTERS, SWITCHES, Stage, Subject, direct, start_antiphon
 
 Figures = dict[str, dict[str, float]]
 """Subject to figure to value, in seconds, bytes and counts."""
@@ -32,12 +32,39 @@ class Effort:
     starts: int
     imports: int
     sdk_calls: int
+    walks: int
     quiet: float
     """Seconds without work after which a program has nothing left to do; longer than any interval it works at."""
+    rest: float
+    """Seconds after which a program is at rest and its memory is read."""
 
 
-FULL = Effort(seconds=6, warm=2, rounds=3, connections=64, held=2000, starts=5, imports=10, sdk_calls=500, quiet=1.5)
-SMOKE = Effort(seconds=1, warm=0.3, rounds=1, connections=16, held=50, starts=1, imports=2, sdk_calls=20, quiet=0.3)
+FULL = Effort(
+    seconds=6,
+    warm=2,
+    rounds=3,
+    connections=64,
+    held=2000,
+    starts=5,
+    imports=10,
+    sdk_calls=500,
+    walks=15,
+    quiet=1.5,
+    rest=1.0,
+)
+SMOKE = Effort(
+    seconds=1,
+    warm=0,
+    rounds=1,
+    connections=16,
+    held=20,
+    starts=1,
+    imports=1,
+    sdk_calls=20,
+    walks=1,
+    quiet=0.1,
+    rest=0.1,
+)
 
 
 @dataclass(frozen=True)
@@ -57,9 +84,12 @@ class Bench:
 
 
 def requests(bench: Bench, subjects: list[Subject]) -> Figures:
-    """CPU time per whole answer at the run's number of connections, the work done after the load included."""
-    samples: dict[str, list[tuple[float, float]]] = {}
-    for subject in subjects:
+    """CPU time per whole answer and its latency at the run's number of connections.
+
+    The work that a program does after the load is waited for and counted.
+    """
+    samples: dict[str, list[dict[str, float]]] = {}
+    for subject in subjects if bench.effort.warm else ():
         _wrk(bench, subject, bench.effort.connections, bench.effort.warm)
         settle(bench, subject.process.pid)
     for subject in bench.turns(subjects):
@@ -67,29 +97,36 @@ def requests(bench: Bench, subjects: list[Subject]) -> Figures:
         seen = _wrk(bench, subject, bench.effort.connections, bench.effort.seconds)
         settle(bench, subject.process.pid)
         spent = cpu_seconds(subject.process.pid) - before
-        samples.setdefault(subject.name, []).append((spent / seen["requests"], seen["requests"] / seen["seconds"]))
-    return {
-        name: {"cpu": median(s[0] for s in taken), "rate": median(s[1] for s in taken)}
-        for name, taken in samples.items()
-    }
+        figures = {
+            "cpu": spent / seen["requests"],
+            "rate": seen["requests"] / seen["seconds"],
+            "p99": seen["p99"] / 1e6,
+        }
+        samples.setdefault(subject.name, []).append(figures)
+    return take_medians(samples)
 
 
 def streams(bench: Bench, subjects: list[Subject]) -> Figures:
     """CPU time per stream chunk, 10 ms apart on every connection."""
-    samples: dict[str, list[tuple[float, float]]] = {}
+    samples: dict[str, list[dict[str, float]]] = {}
     for subject in bench.turns(subjects):
         seen = _streams(bench, subject)
-        samples.setdefault(subject.name, []).append((seen["cpu"] / seen["chunks"], seen["chunks"] / seen["seconds"]))
+        figures = {"cpu": seen["cpu"] / seen["chunks"], "rate": seen["chunks"] / seen["seconds"]}
+        samples.setdefault(subject.name, []).append(figures)
+    return take_medians(samples)
+
+
+def take_medians(samples: dict[str, list[dict[str, float]]]) -> Figures:
     return {
-        name: {"cpu": median(s[0] for s in taken), "rate": median(s[1] for s in taken)}
+        name: {figure: median(sample[figure] for sample in taken) for figure in taken[0]}
         for name, taken in samples.items()
     }
 
 
 def translation(bench: Bench, subjects: list[Subject]) -> Figures:
-    """CPU time of calls that come as chat completions and go to a provider of Anthropic's wire."""
+    """CPU time of calls that come as chat completions and go to a provider of Anthropic's wire, everything on."""
     figures: Figures = {}
-    for subject in (subject for subject in subjects if subject.name.startswith("antiphon")):
+    for subject in (subject for subject in subjects if subject.name == ON):
         over = replace(subject, whole_model="bench-messages", paced_model="bench-messages-paced")
         whole, chunks = requests(bench, [over])[subject.name], streams(bench, [over])[subject.name]
         figures[subject.name] = {"cpu": whole["cpu"], "chunk": chunks["cpu"]}
@@ -101,11 +138,8 @@ def latency(bench: Bench, subjects: list[Subject]) -> Figures:
     samples: dict[str, list[dict[str, float]]] = {}
     for subject in bench.turns([direct(bench.stage, bench.mock), *subjects]):
         seen = _wrk(bench, subject, 1, bench.effort.seconds / 2)
-        samples.setdefault(subject.name, []).append(seen)
-    middle = {
-        name: {point: median(seen[point] for seen in taken) / 1e6 for point in ("p50", "p99")}
-        for name, taken in samples.items()
-    }
+        samples.setdefault(subject.name, []).append({point: seen[point] / 1e6 for point in ("p50", "p99")})
+    middle = take_medians(samples)
     base = middle.pop("direct")
     return {name: {point: seen[point] - base[point] for point in seen} for name, seen in middle.items()}
 
@@ -117,7 +151,7 @@ def held(bench: Bench, subjects: list[Subject]) -> Figures:
         subject = STARTERS[name](bench.stage)
         count = min(bench.effort.held, subject.can_hold)
         try:
-            time.sleep(1.0)
+            time.sleep(bench.effort.rest)
             rss, pss = memory(subject.process.pid)
             rss_held, pss_held = _hold(bench, subject, count)
         finally:
@@ -139,7 +173,7 @@ def ready(bench: Bench, subjects: list[Subject]) -> Figures:
         fresh = [_start_once(STARTERS[name], bench.stage) for _ in range(starts)]
         figures[fresh[0].name] = {"fresh": median(subject.ready[0] for subject in fresh)}
     if "on" in bench.names:
-        figures["antiphon, all on"]["again"] = _start_again(bench)
+        figures[ON]["again"] = _start_again(bench)
     return figures
 
 
@@ -153,7 +187,7 @@ def _start_again(bench: Bench) -> float:
     folder = bench.stage.folder / "again"
     seen = []
     for _ in range(bench.effort.starts + 1):
-        subject = start_antiphon(bench.stage, "antiphon, all on", "on", folder)
+        subject = start_antiphon(bench.stage, ON, "on", folder)
         subject.process.stop()
         seen += subject.ready
     return median(seen[1:])
@@ -197,6 +231,13 @@ def sdk(bench: Bench, subjects: list[Subject]) -> Figures:
     return {name: {kind: median(samples[name, kind]) for kind in kinds} for name in names}
 
 
+def walk(bench: Bench, subjects: list[Subject]) -> Figures:
+    """Python calls, files and moves between files of one call or chunk (:mod:`bench.walk`)."""
+    output = _run(bench, [sys.executable, "-m", "bench.walk", "--json", "--times", str(bench.effort.walks)])
+    figures: Figures = json.loads(output)
+    return figures
+
+
 ROWS: dict[str, Callable[[Bench, list[Subject]], Figures]] = {
     "requests": requests,
     "streams": streams,
@@ -206,6 +247,7 @@ ROWS: dict[str, Callable[[Bench, list[Subject]], Figures]] = {
     "ready": ready,
     "imports": imports,
     "sdk": sdk,
+    "walk": walk,
 }
 NEXT_TO_NOTHING = 0.03
 SETTLE_LIMIT = 20.0
@@ -257,7 +299,7 @@ def _hold(bench: Bench, subject: Subject, count: int) -> tuple[int, int]:
         try:
             if not opened:
                 raise RuntimeError(f"{subject.name}: the streams were not opened\n{subject.process.last_words()}")
-            time.sleep(1.0)
+            time.sleep(bench.effort.rest)
             return memory(subject.process.pid)
         finally:
             client.stdin.close()

@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from bench.subjects import BARE, OFF, ON
+
 Rows = dict[str, dict[str, dict[str, float]]]
 """Row to subject to figure to value."""
-
-ON, OFF = "antiphon, all on", "antiphon, all off"
 
 
 @dataclass(frozen=True)
 class Target:
-    """A figure the project promises: how to find it among the rows, its limit, and how to show it."""
+    """A figure: how to find it among the rows, the limit the project promises, if any, and how to show it."""
 
     what: str
-    limit: float
+    limit: float | None
     show: str
     find: Callable[[Rows], float]
 
@@ -53,22 +53,44 @@ TARGETS = (
     Target("idle memory (RSS)", 80.0, "{:.0f} MB", lambda rows: rows["held"][ON]["rss"] / 1e6),
     Target("memory per idle stream", 60.0, "{:.1f} KiB", lambda rows: rows["held"][ON]["rss_per_stream"] / 1024),
     Target("import antiphon", 50.0, "{:.0f} ms", lambda rows: rows["imports"]["antiphon"]["module"] * 1e3),
+    Target(
+        "everything on, CPU per request", None, "{:.1f}× bare Python", lambda rows: _ratio(rows, "requests", ON, BARE)
+    ),
+    Target(
+        "everything on, CPU per stream chunk",
+        None,
+        "{:.1f}× bare Python",
+        lambda rows: _ratio(rows, "streams", ON, BARE),
+    ),
+    Target(
+        "everything off, added p99, one connection", None, "{:,.0f} µs", lambda rows: rows["latency"][OFF]["p99"] * 1e6
+    ),
+    Target(
+        "everything on, added p99, one connection", None, "{:,.0f} µs", lambda rows: rows["latency"][ON]["p99"] * 1e6
+    ),
+    Target(
+        "everything on, p99 at 64 connections",
+        None,
+        "{:.1f}× everything off",
+        lambda rows: rows["requests"][ON]["p99"] / rows["requests"][OFF]["p99"],
+    ),
 )
 
 
-def _ratio(rows: Rows, row: str, subject: str) -> float:
-    return rows[row][subject]["cpu"] / rows[row]["nginx"]["cpu"]
+def _ratio(rows: Rows, row: str, subject: str, base: str = "nginx") -> float:
+    return rows[row][subject]["cpu"] / rows[row][base]["cpu"]
 
 
 def verdicts(rows: Rows) -> list[dict[str, Any]]:
-    """Return each promised figure that could be measured in this run, and whether it was kept."""
+    """Return each figure that could be measured in this run, and whether its promise was kept, if there is one."""
     found = []
     for target in TARGETS:
         try:
             value = target.find(rows)
         except KeyError:
             continue
-        found.append({"what": target.what, "limit": target.limit, "value": value, "kept": value <= target.limit})
+        kept = None if target.limit is None else value <= target.limit
+        found.append({"what": target.what, "show": target.show, "limit": target.limit, "value": value, "kept": kept})
     return found
 
 
@@ -89,6 +111,7 @@ COLUMNS = (
     Column("CPU per stream chunk", "streams", "cpu", 1e6, "{:,.1f} µs"),
     Column("added latency p50", "latency", "p50", 1e6, "{:,.0f} µs"),
     Column("p99", "latency", "p99", 1e6, "{:,.0f} µs"),
+    Column("p99 at 64 connections", "requests", "p99", 1e3, "{:,.1f} ms"),
     Column("ready", "ready", "fresh", 1, "{:.2f} s"),
     Column("idle RSS", "held", "rss", 1e-6, "{:,.0f} MB"),
     Column("idle PSS", "held", "pss", 1e-6, "{:,.0f} MB"),
@@ -106,6 +129,7 @@ def markdown(rows: Rows, machine: dict[str, str], how: str) -> str:
         "## One provider, several programs in front of it",
         _subject_table(rows),
         _sdk_table(rows),
+        render_walk(rows),
         "## How",
         how,
         "## The machine",
@@ -115,13 +139,13 @@ def markdown(rows: Rows, machine: dict[str, str], how: str) -> str:
 
 
 def _verdict_table(rows: Rows) -> str:
-    shows = {target.what: target.show for target in TARGETS}
+    words = {None: "–", True: "kept", False: "**missed**"}
     lines = [
         (
             found["what"],
-            "≤ " + shows[found["what"]].format(found["limit"]),
-            shows[found["what"]].format(found["value"]),
-            "kept" if found["kept"] else "**missed**",
+            "–" if found["limit"] is None else "≤ " + found["show"].format(found["limit"]),
+            found["show"].format(found["value"]),
+            words[found["kept"]],
         )
         for found in verdicts(rows)
     ]
@@ -156,6 +180,15 @@ def _sdk_table(rows: Rows) -> str:
         for name, kinds in rows["sdk"].items()
     ]
     return "## One call through an SDK, CPU time\n\n" + _table(("SDK", "synchronous", "asynchronous"), lines)
+
+
+def render_walk(rows: Rows) -> str:
+    """Return the section about what a call walks through."""
+    if "walk" not in rows:
+        return ""
+    lines = [(name, *(f"{value:.0f}" for value in counts.values())) for name, counts in rows["walk"].items()]
+    head = ("one call or chunk", "Python calls", "files", "moves between files")
+    return "## What a call walks through\n\n" + _table(head, lines)
 
 
 def _table(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:

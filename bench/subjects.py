@@ -12,6 +12,7 @@ from bench.machine import free_port
 from bench.process import ROOT, Process, python, wait_ready
 
 PATH = "/v1/chat/completions"
+ON, OFF, BARE = "antiphon, all on", "antiphon, all off", "bare Python"
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,15 @@ def bare(stage: Stage) -> Subject:
     command = python("bench.bare", "--port", port, "--whole", stage.whole, "--paced", stage.paced)
     process = Process(command, stage.core, stage.folder / "bare.log")
     ready = wait_ready(process, port)
-    return Subject("bare Python", process, port, f"/whole{PATH}", f"/paced{PATH}", ready=[ready])
+    return Subject(BARE, process, port, f"/whole{PATH}", f"/paced{PATH}", ready=[ready])
 
 
 def antiphon_off(stage: Stage) -> Subject:
-    return start_antiphon(stage, "antiphon, all off", "off")
+    return start_antiphon(stage, OFF, "off")
 
 
 def antiphon_on(stage: Stage) -> Subject:
-    return start_antiphon(stage, "antiphon, all on", "on")
+    return start_antiphon(stage, ON, "on")
 
 
 SWITCHES = {
@@ -175,4 +176,4 @@ STARTERS: dict[str, Callable[[Stage], Subject]] = {
     "litellm": litellm,
 }
 
-__all__ = ["PATH", "ROOT", "STARTERS", "Stage", "Subject", "direct", "start_antiphon"]
+__all__ = ["BARE", "OFF", "ON", "PATH", "ROOT", "STARTERS", "Stage", "Subject", "direct", "start_antiphon"]

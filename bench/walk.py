@@ -44,6 +44,7 @@ from bench.machine import free_port
 from bench.mock import HEAD, STOP, WORD
 from bench.nginx import REPLY
 from bench.process import ROOT, answers
+from bench.report import render_walk
 
 SOURCE = str(ROOT / "src" / "antiphon") + os.sep
 COMPREHENSIONS = {"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"}
@@ -321,14 +322,8 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=15, help="measurements of each row")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     options = parser.parse_args()
-    rows = walk(options.times)
-    print(json.dumps({name: asdict(found) for name, found in rows.items()}, indent=2) if options.json else render(rows))
-
-
-def render(rows: dict[str, Walk]) -> str:
-    lines = ["| one call or chunk | calls | files | moves |", "|---|--:|--:|--:|"]
-    lines += [f"| {name} | {found.calls} | {found.files} | {found.moves} |" for name, found in rows.items()]
-    return "\n".join(lines)
+    rows = {name: asdict(found) for name, found in walk(options.times).items()}
+    print(json.dumps(rows, indent=2) if options.json else render_walk({"walk": rows}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""There is no comparison with a provider's name anywhere in the code; this counts them."""
+"""No code compares a provider's name or knows a family of models: both are data. These tests count what does."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,15 @@ from antiphon.catalog.kinds import load_kinds
 SOURCE = Path(__file__).resolve().parents[2] / "src/antiphon"
 SEARCHES = ("startswith", "endswith", "__eq__", "__contains__")
 NAMES = {name.lower() for name in load_kinds()}
+
+MODEL_NAMES = 15
+"""How many string literals may name a family of models; may only go down."""
+FAMILIES = re.compile(
+    r"(?<![a-z0-9])(?<!x-)(gpt|claude|sonnet|haiku|gemini-|gemma|llama|o[134](?![a-z0-9])|grok|deepseek|titan|nova(?![a-z])"
+    r"|qwen|mistral|mixtral|magistral|voxtral|command-r|kimi)(?!_embed|codec)",
+    re.IGNORECASE,
+)
+"""Families of models. The ``titan_embed`` and ``nova_embed`` formats are operations, not models."""
 
 
 def texts(node: ast.AST) -> Iterator[str]:
@@ -43,6 +53,37 @@ def test_the_number_of_comparisons_with_a_providers_name_is_zero():
         if lines := comparisons(ast.parse(path.read_text("utf-8"))):
             found[str(path.relative_to(SOURCE))] = lines
     assert found == {}
+
+
+def list_model_names(tree: ast.Module) -> list[tuple[int, str]]:
+    """Return the literals that name a family of models; docstrings and other prose do not count."""
+    bodies = [node.body for node in ast.walk(tree) if isinstance(getattr(node, "body", None), list)]
+    prose = {id(line.value) for body in bodies for line in body if isinstance(line, ast.Expr)}
+    return [
+        (node.lineno, text)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and id(node) not in prose
+        for text in texts(node)
+        if " " not in text and FAMILIES.search(text)
+    ]
+
+
+def test_no_code_names_a_family_of_models():
+    found = [
+        f"{path.relative_to(SOURCE)}:{line} {text}"
+        for path in sorted(SOURCE.rglob("*.py"))
+        for line, text in list_model_names(ast.parse(path.read_text("utf-8")))
+    ]
+    assert len(found) <= MODEL_NAMES, "\n".join(found)
+
+
+def test_names_of_models_are_counted():
+    code = (
+        "'About claude-3.'\n"
+        "x = [b'gpt-5', r'gemini-(1|2)', 'o3', 'amazon.nova-2', 'us.meta.llama3']\n"
+        "y = ['foo3', 'x-gemini-tier', 'titan_embed', 'such as gpt-4', 'novation', 'gemini']\n"
+    )
+    assert [line for line, _ in list_model_names(ast.parse(code))] == [2] * 5
 
 
 @pytest.mark.parametrize(

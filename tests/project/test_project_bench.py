@@ -10,13 +10,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ON, OFF = "antiphon, all on", "antiphon, all off"
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.skipif(not shutil.which("nginx") or not shutil.which("wrk"), reason="nginx and wrk are not installed")
 @pytest.mark.skipif(sys.platform != "linux", reason="the bench reads Linux's counters")
 def test_the_bench_produces_every_row():
     command = [sys.executable, "-m", "bench", "--smoke", "--json", "--subjects", "nginx,off,on"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     rows = told["rows"]
@@ -28,13 +29,13 @@ def test_the_bench_produces_every_row():
     assert rows["ready"][ON]["fresh"] > 0
     assert rows["ready"][ON]["again"] > 0
     assert rows["sdk"]["antiphon"]["sync"] > 0
-    assert len(told["figures"]) == 12
+    assert len(told["figures"]) == 15
     assert told["machine"]["processor"]
 
 
 def test_the_walk_counts_every_call():
     command = [sys.executable, "-m", "bench.walk", "--json", "--times", "1"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     whole, translated = rows["chat to chat, whole"], rows["messages to chat, whole"]
