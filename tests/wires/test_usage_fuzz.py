@@ -66,7 +66,7 @@ TOLD = {
     ),
 }
 READERS = {
-    "chat": lambda raw: openai.read(raw, "flex"),
+    "chat": lambda raw: openai.read_usage(raw, "flex"),
     "responses": lambda raw: responses.read(raw),
     "messages": lambda raw: anthropic.read(msgspec.Raw(raw)),
     "generate": lambda raw: gemini.read(raw, 1),

@@ -265,7 +265,7 @@ def test_what_is_no_answer_is_refused(body: bytes) -> None:
     ],
 )
 def test_usage_becomes_disjoint_buckets_or_nothing(raw: Any, expected: Usage | None) -> None:
-    found = usages.read(json.dumps(raw).encode())
+    found = usages.read_usage(json.dumps(raw).encode())
     assert found == expected
     if found is not None and isinstance(raw, dict) and "total_tokens" in raw:
         assert found.total == raw["total_tokens"]

@@ -39,7 +39,7 @@ CODECS = {
 """Operations that ask for generation: each can be answered by a target that offers any other of them."""
 
 EMBEDDERS = {
-    "embeddings": "antiphon.wires.openai.embed:EmbeddingsCodec",
+    "embeddings": "antiphon.wires.openai.embeddings:EmbeddingsCodec",
     "gemini_embed": "antiphon.wires.gemini.embed_codec:EmbedCodec",
     "gemini_embed_batch": "antiphon.wires.gemini.embed_codec:EmbedBatchCodec",
     "vertex_predict": "antiphon.wires.gemini.predict:PredictCodec",

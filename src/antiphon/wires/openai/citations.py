@@ -1,7 +1,7 @@
 """Citations in answers of chat completions: ``annotations`` (API reference, "The chat completion object").
 
-This wire has pages on the web only. A citation of a document stays in the words of the wire it came from: clients pass
-over types that they do not know.
+This wire has citations of web pages only. A citation of a document keeps the form of the wire it came from: clients
+ignore types that they do not know.
 """
 
 from typing import Any
@@ -10,10 +10,10 @@ from antiphon.wires.translation.citations import page_of, span_of
 
 
 def write_citation(citation: dict[str, Any], offset: int, length: int) -> dict[str, Any]:
-    """Return a citation of a text of ``length`` characters that begins at ``offset`` of the message."""
+    """Return a citation of a text of ``length`` characters that begins at ``offset`` in the message."""
     page = page_of(citation)
     if page is None:
         return citation
     start, end = span_of(citation, length)
-    told = {"url": page.url, "title": page.title, "start_index": offset + start, "end_index": offset + end}
-    return {"type": "url_citation", "url_citation": told}
+    url_citation = {"url": page.url, "title": page.title, "start_index": offset + start, "end_index": offset + end}
+    return {"type": "url_citation", "url_citation": url_citation}

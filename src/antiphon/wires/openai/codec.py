@@ -1,12 +1,14 @@
-"""The chat completions wire as a codec: to and from the neutral form; see :class:`translation.codec.Codec`."""
+"""The chat completions wire as a codec; see :class:`translation.codec.Codec`."""
 
 from typing import Any
 
 from antiphon.clock import now_us
 from antiphon.types import Target
-from antiphon.wires.openai import reply, request_reader, request_writer
-from antiphon.wires.openai.stream_reader import Reader
-from antiphon.wires.openai.stream_writer import Writer
+from antiphon.wires.openai.reply import WIRE, read_reply, write_reply
+from antiphon.wires.openai.request_reader import read_request
+from antiphon.wires.openai.request_writer import write_request
+from antiphon.wires.openai.stream_reader import ChatReader
+from antiphon.wires.openai.stream_writer import ChatWriter
 from antiphon.wires.sse import SSESplitter
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.field_names import Spellings
@@ -27,26 +29,26 @@ _SPELLINGS: Spellings = {
 class OpenAICodec:
     """POST /v1/chat/completions, in both directions."""
 
-    wire = reply.WIRE
+    wire = WIRE
     spellings = _SPELLINGS
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
-        return request_reader.read_request(document, model, stream)
+        return read_request(document, model, stream)
 
     def write_request(self, request: Request, target: Target) -> WrittenRequest:
-        return request_writer.write_request(request, target)
+        return write_request(request, target)
 
     def read_reply(self, body: bytes) -> Reply:
-        return reply.read(body)
+        return read_reply(body)
 
-    def write_reply(self, reply_: Reply, request: Request) -> bytes:
-        return reply.write(reply_, request)
+    def write_reply(self, reply: Reply, request: Request) -> bytes:
+        return write_reply(reply, request)
 
     def make_splitter(self) -> SSESplitter:
         return SSESplitter()
 
-    def make_reader(self) -> Reader:
-        return Reader()
+    def make_reader(self) -> ChatReader:
+        return ChatReader()
 
-    def make_writer(self, request: Request) -> Writer:
-        return Writer(request, now_us() // 1_000_000)
+    def make_writer(self, request: Request) -> ChatWriter:
+        return ChatWriter(request, now_us() // 1_000_000)

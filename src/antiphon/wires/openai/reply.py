@@ -1,4 +1,4 @@
-"""A whole chat completion, from and into the neutral form (API reference, "The chat completion object")."""
+"""A whole chat completion, to and from the neutral form (API reference, "The chat completion object")."""
 
 from typing import Any
 
@@ -6,18 +6,17 @@ import msgspec
 
 from antiphon.clock import new_id, now_us
 from antiphon.errors import BadAnswer
-from antiphon.types import Usage
-from antiphon.wires.openai import usage as usages
 from antiphon.wires.openai.citations import write_citation
-from antiphon.wires.openai.media import is_shown, read_audio, read_images, write_audio, write_images
-from antiphon.wires.translation.foreign_signatures import Carried, pack, unpack
+from antiphon.wires.openai.finish import read_finish, write_finish
+from antiphon.wires.openai.media import has_field, read_audio, read_images, write_audio, write_images
+from antiphon.wires.openai.signatures import read_signature, write_signature, write_thinking_block
+from antiphon.wires.openai.usage import read_usage, write_usage
 from antiphon.wires.translation.media import joined, text_of
 from antiphon.wires.translation.neutral import (
     Audio,
     Choice,
     File,
     Finish,
-    FinishReason,
     Image,
     Part,
     Refusal,
@@ -28,24 +27,10 @@ from antiphon.wires.translation.neutral import (
     ToolCall,
 )
 
-_ID = "chatcmpl-"
 WIRE = "openai"
 """The name of this wire in neutral values."""
-FINISH_REASONS: dict[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-}
-_WRITTEN_REASONS: dict[FinishReason, str] = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "content_filter": "content_filter",
-    "refusal": "content_filter",
-    "pause": "stop",
-}
+_ID_PREFIX = "chatcmpl-"
+_NULL = msgspec.Raw(b"null")
 
 
 class _Function(msgspec.Struct):
@@ -82,15 +67,15 @@ class _Completion(msgspec.Struct):
     id: str | None = None
     model: str | None = None
     created: int | float | None = None
-    usage: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    usage: msgspec.Raw = _NULL
     service_tier: Any = None
 
 
 _decode = msgspec.json.Decoder(_Completion).decode
 
 
-def read(body: bytes) -> Reply:
-    """Read a body that the wire's ``whole`` has found to be an answer."""
+def read_reply(body: bytes) -> Reply:
+    """Read a body that the wire's ``read_whole`` has found to be an answer; raises :class:`BadAnswer`."""
     try:
         answer = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -103,34 +88,33 @@ def read(body: bytes) -> Reply:
         model=answer.model or "",
         created=int(answer.created or 0),
         choices=tuple(_read_choice(choice) for choice in choices),
-        usage=usages.read(bytes(answer.usage), answer.service_tier) if answer.usage is not msgspec.UNSET else None,
+        usage=read_usage(bytes(answer.usage), answer.service_tier),
     )
 
 
 def _read_choice(choice: _Choice) -> Choice:
     message = choice.message
     parts: list[Part] = []
-    reasoning = message.reasoning_content or message.reasoning or thinking_in(message.content)
+    reasoning = message.reasoning_content or message.reasoning or read_thinking(message.content)
     if reasoning and isinstance(reasoning, str):
         parts.append(Thinking(text=reasoning, wire=WIRE))
-    if text := _text(message.content):
+    if text := read_text(message.content):
         parts.append(Text(text, citations=tuple(message.annotations or ())))
     parts += read_images(message.content)
     parts += read_images(message.images)
-    if (sound := read_audio(message.audio)) is not None:
-        parts.append(sound)
+    if (audio := read_audio(message.audio)) is not None:
+        parts.append(audio)
     if message.refusal:
         parts.append(Refusal(message.refusal))
     calls = message.tool_calls or ()
     parts += [_read_call(call) for call in calls]
-    reason = FINISH_REASONS.get(choice.finish_reason or "stop", "stop")
-    # Some providers finish with "stop" although they ask for a tool; clients then never run it.
-    if reason == "stop":
-        reason = "tool_calls" if calls else "refusal" if message.refusal and not message.content else "stop"
+    only_refusal = bool(message.refusal) and not message.content
+    reason = read_finish(choice.finish_reason, has_call=bool(calls), only_refusal=only_refusal)
     return Choice(tuple(parts), Finish(reason, choice=choice.index or 0), choice.logprobs)
 
 
-def _text(content: Any) -> str:
+def read_text(content: Any) -> str:
+    """Return the text of a content, which is a text itself or a list of parts."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
@@ -138,106 +122,75 @@ def _text(content: Any) -> str:
     return ""
 
 
-def thinking_in(content: Any) -> str:
-    """Return the reasoning among the parts of a message (Mistral, "Reasoning": parts of type ``thinking``)."""
+def read_thinking(content: Any) -> str:
+    """Return the reasoning among the parts of a content (Mistral, "Reasoning": parts of type ``thinking``)."""
     parts = content if isinstance(content, list) else ()
-    return "".join(_text(part.get("thinking")) for part in parts if isinstance(part, dict))
+    return "".join(read_text(part.get("thinking")) for part in parts if isinstance(part, dict))
 
 
 def _read_call(call: _ToolCall) -> ToolCall:
     function = call.function or _Function()
-    signature = signature_of(call.extra_content)
+    signature = read_signature(call.extra_content)
     return ToolCall(call.id or new_id("call"), function.name, function.arguments or "{}", signature)
 
 
-def signature_of(extra: Any) -> str:
-    """Return the thought signature that travels with a tool call (Gemini's OpenAI compatibility, "extra_content")."""
-    signature = _signature(extra)
-    carried = unpack(signature)
-    return signature if carried is None else carried.signature
-
-
-def carries(extra: Any) -> bool:
-    """Say whether what travels with a tool call was put there by us, for another wire."""
-    return unpack(_signature(extra)) is not None
-
-
-def carrying(signature: str) -> dict[str, Any]:
-    """Return what carries another wire's thought signature with a tool call, in the form that clients send back."""
-    return {"google": {"thought_signature": pack(Carried("gemini", signature))}}
-
-
-def _signature(extra: Any) -> str:
-    google = extra.get("google") if isinstance(extra, dict) else None
-    return str(google.get("thought_signature") or "") if isinstance(google, dict) else ""
-
-
-def write(reply: Reply, request: Request) -> bytes:
-    """Write a whole answer; the request's model is told where the provider names none."""
+def write_reply(reply: Reply, request: Request) -> bytes:
+    """Write a whole answer; the request's model stands in for one that the provider did not name."""
     body: dict[str, Any] = {
-        "id": answer_id(reply.id),
+        "id": write_answer_id(reply.id),
         "object": "chat.completion",
         "created": reply.created or now_us() // 1_000_000,
         "model": reply.model or request.model,
-        "choices": [_write_choice(i, choice, request) for i, choice in enumerate(reply.choices)],
+        "choices": [_write_choice(index, choice, request) for index, choice in enumerate(reply.choices)],
     }
     if reply.usage is not None:
-        body["usage"] = usage_object(reply.usage)
+        body["usage"] = write_usage(reply.usage)
     return msgspec.json.encode(body)
 
 
-def answer_id(known: str) -> str:
-    """Return the id of an answer as this wire begins it, with the provider's own id in it, where it told one."""
-    if not known:
-        return new_id(_ID[:-1]).replace("_", "-", 1)
-    return known if known.startswith(_ID) else _ID + known
+def write_answer_id(provider_id: str) -> str:
+    """Return the id of an answer with this wire's prefix; it contains the provider's own id if there is one."""
+    if not provider_id:
+        return new_id(_ID_PREFIX[:-1]).replace("_", "-", 1)
+    return provider_id if provider_id.startswith(_ID_PREFIX) else _ID_PREFIX + provider_id
 
 
 def _write_choice(index: int, choice: Choice, request: Request) -> dict[str, Any]:
-    texts = [text for part in choice.parts if (text := _words(part)) is not None]
+    texts = [text for part in choice.parts if (text := _find_text(part)) is not None]
     refusal = "".join(part.text for part in choice.parts if isinstance(part, Refusal))
-    calls = [part for part in choice.parts if isinstance(part, ToolCall)]
     message: dict[str, Any] = {"role": "assistant", "content": "".join(part.text for part in texts) if texts else None}
     message["refusal"] = refusal or None
     thinking = [part for part in choice.parts if isinstance(part, Thinking)]
-    if shown := "".join(part.text for part in thinking):
-        message["reasoning_content"] = shown
-    if blocks := [thinking_block(part) for part in thinking if part.signature or part.redacted]:
+    if reasoning := "".join(part.text for part in thinking):
+        message["reasoning_content"] = reasoning
+    if blocks := [write_thinking_block(part) for part in thinking if part.signature or part.redacted]:
         message["thinking_blocks"] = blocks
-    if calls:
-        message["tool_calls"] = [_write_call(call) for call in calls]
-    if annotations := _annotations(texts):
+    if calls := [_write_call(part) for part in choice.parts if isinstance(part, ToolCall)]:
+        message["tool_calls"] = calls
+    if annotations := _write_annotations(texts):
         message["annotations"] = annotations
-    if images := [part for part in choice.parts if isinstance(part, Image) and is_shown(part)]:
+    if images := [part for part in choice.parts if isinstance(part, Image) and has_field(part)]:
         message["images"] = write_images(images)
-    if sounds := [part for part in choice.parts if isinstance(part, Audio)]:
-        message["audio"] = write_audio(joined(sounds), str(request.echo.get("audio") or ""))
-    reason = _WRITTEN_REASONS[choice.finish.reason]
-    return {"index": index, "message": message, "logprobs": choice.logprobs, "finish_reason": reason}
+    if audio := [part for part in choice.parts if isinstance(part, Audio)]:
+        message["audio"] = write_audio(joined(audio), str(request.echo.get("audio") or ""))
+    finish = write_finish(choice.finish.reason)
+    return {"index": index, "message": message, "logprobs": choice.logprobs, "finish_reason": finish}
 
 
-def _words(part: Part) -> Text | None:
-    """Return what of a part is text here: what this wire has no place for is told in words."""
+def _find_text(part: Part) -> Text | None:
+    """Return the text of a part; media for which this wire has no field are described in text."""
     if isinstance(part, Text):
         return part
-    return Text(text_of(part)) if isinstance(part, Image | File) and not is_shown(part) else None
+    return Text(text_of(part)) if isinstance(part, Image | File) and not has_field(part) else None
 
 
-def _annotations(texts: list[Text]) -> list[dict[str, Any]]:
-    """Return the citations of texts that become one; their spans count from its beginning."""
-    found, offset = [], 0
+def _write_annotations(texts: list[Text]) -> list[dict[str, Any]]:
+    """Return the citations of texts that are joined into one; their positions count from its beginning."""
+    annotations, offset = [], 0
     for part in texts:
-        found += [write_citation(citation, offset, len(part.text)) for citation in part.citations]
+        annotations += [write_citation(citation, offset, len(part.text)) for citation in part.citations]
         offset += len(part.text)
-    return found
-
-
-def thinking_block(part: Thinking) -> dict[str, Any]:
-    """Return signed reasoning in the form in which a client sends it back with the message it belongs to."""
-    if part.redacted:
-        return {"type": "redacted_thinking", "data": part.redacted, "wire": part.wire}
-    block = {"type": "thinking", "thinking": part.text, "signature": part.signature, "wire": part.wire}
-    return block | ({"id": part.id} if part.id else {})
+    return annotations
 
 
 def _write_call(call: ToolCall) -> dict[str, Any]:
@@ -247,28 +200,5 @@ def _write_call(call: ToolCall) -> dict[str, Any]:
         "function": {"name": call.name, "arguments": call.arguments},
     }
     if call.signature:
-        written["extra_content"] = carrying(call.signature)
+        written["extra_content"] = write_signature(call.signature)
     return written
-
-
-def written_reason(reason: FinishReason) -> str:
-    """Return OpenAI's word for why an answer ended."""
-    return _WRITTEN_REASONS[reason]
-
-
-def usage_object(usage: Usage) -> dict[str, Any]:
-    """Return buckets as OpenAI counts them: details are parts of the totals."""
-    return {
-        "prompt_tokens": usage.total_input,
-        "completion_tokens": usage.total_output,
-        "total_tokens": usage.total,
-        "prompt_tokens_details": {
-            "cached_tokens": usage.cache_read + usage.audio_cache_read,
-            "cache_write_tokens": usage.cache_write + usage.cache_write_long,
-            "audio_tokens": usage.audio_input,
-        },
-        "completion_tokens_details": {
-            "reasoning_tokens": usage.reasoning,
-            "audio_tokens": usage.audio_output,
-        },
-    }

@@ -6,10 +6,13 @@ import msgspec
 
 from antiphon.clock import new_id
 from antiphon.errors import BadAnswer
-from antiphon.wires.openai import usage as usages
+from antiphon.wires.checks import DECODE_ERRORS
+from antiphon.wires.openai.errors import read_error_status
+from antiphon.wires.openai.finish import read_finish
 from antiphon.wires.openai.media import read_audio, read_images
-from antiphon.wires.openai.passthrough import told_status
-from antiphon.wires.openai.reply import FINISH_REASONS, WIRE, signature_of, thinking_in
+from antiphon.wires.openai.reply import WIRE, read_text, read_thinking
+from antiphon.wires.openai.signatures import read_signature
+from antiphon.wires.openai.usage import read_usage
 from antiphon.wires.sse import data_of
 from antiphon.wires.translation.media import PCM
 from antiphon.wires.translation.neutral import (
@@ -27,6 +30,9 @@ from antiphon.wires.translation.neutral import (
     StreamError,
     UsageUpdate,
 )
+
+_NULL = msgspec.Raw(b"null")
+_Kind = Literal["text", "thinking", "tool", "refusal"]
 
 
 class _Function(msgspec.Struct):
@@ -68,40 +74,21 @@ class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     id: str | None = None
     model: str | None = None
-    usage: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    usage: msgspec.Raw = _NULL
     service_tier: Any = None
     error: Any = None
 
 
 _decode = msgspec.json.Decoder(_Chunk).decode
-_Kind = Literal["text", "thinking", "tool", "refusal"]
 
 
-class _State:
-    """One choice: which block is open, and how far it has come."""
-
-    __slots__ = ("call", "called", "finish", "index", "kind", "next", "said", "tool")
-
-    def __init__(self) -> None:
-        self.kind: _Kind | Literal["audio"] | None = None
-        self.index = -1
-        self.next = 0
-        self.tool = -1
-        self.call = ""
-        """The id of the open call."""
-        self.called = False
-        self.finish: FinishReason | None = None
-        self.said: set[str] = set()
-        """The kinds of blocks so far."""
-
-
-class Reader:
+class ChatReader:
     """See :class:`translation.codec.StreamReader`."""
 
     __slots__ = ("_choices", "_ended", "_started")
 
     def __init__(self) -> None:
-        self._choices: dict[int, _State] = {}
+        self._choices: dict[int, _ChoiceReader] = {}
         self._started = False
         self._ended = False
 
@@ -115,21 +102,26 @@ class Reader:
             return self._end()
         try:
             chunk = _decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except DECODE_ERRORS:
             raise BadAnswer("The provider sent an event that is not a chat completion chunk.") from None
         if chunk.error is not None:
             message = chunk.error.get("message") if isinstance(chunk.error, dict) else chunk.error
-            return [StreamError(str(message), told_status(chunk.error))]
+            return [StreamError(str(message), read_error_status(chunk.error))]
         events: list[Event] = []
         if not self._started:
             self._started = True
             events.append(Start(chunk.id or "", chunk.model or ""))
         for choice in chunk.choices or ():
-            self._choice(choice, events)
-        if (
-            chunk.usage is not msgspec.UNSET
-            and (usage := usages.read(bytes(chunk.usage), chunk.service_tier)) is not None
-        ):
+            number = choice.index or 0
+            reader = self._choices.get(number)
+            if reader is None:
+                reader = self._choices[number] = _ChoiceReader(number)
+            if reader.finish is None:
+                if choice.delta is not None:
+                    reader.read_delta(choice.delta, choice.logprobs, events)
+                if choice.finish_reason:
+                    reader.end(choice.finish_reason, events)
+        if chunk.usage != _NULL and (usage := read_usage(bytes(chunk.usage), chunk.service_tier)) is not None:
             events.append(UsageUpdate(usage))
         return events
 
@@ -139,135 +131,131 @@ class Reader:
     def _end(self) -> list[Event]:
         self._ended = True
         events: list[Event] = []
-        for number, state in self._choices.items():
-            self._shut(state, number, events)
-            if state.finish is None:
-                events.append(Finish(_ended(state), "", number))
+        for reader in self._choices.values():
+            if reader.finish is None:
+                reader.end(None, events)
         return [*events, StreamEnd()]
 
-    def _choice(self, choice: _Choice, events: list[Event]) -> None:
-        number = choice.index or 0
-        state = self._choices.get(number)
-        if state is None:
-            state = self._choices[number] = _State()
-        delta = choice.delta
-        if delta is not None and state.finish is None:
-            self._grow(delta, state, number, choice.logprobs, events)
-        if choice.finish_reason and state.finish is None:
-            reason = FINISH_REASONS.get(choice.finish_reason, "stop")
-            state.finish = _ended(state) if reason == "stop" else reason
-            self._shut(state, number, events)
-            events.append(Finish(state.finish, "", number))
 
-    def _grow(self, delta: _Delta, state: _State, number: int, logprobs: _Logprobs | None, events: list[Event]) -> None:
+class _ChoiceReader:
+    """Reads one choice. A block is open while ``_kind`` is set."""
+
+    __slots__ = ("_call_id", "_call_index", "_index", "_kind", "_kinds", "_next_index", "_number", "finish")
+
+    def __init__(self, number: int) -> None:
+        self.finish: FinishReason | None = None
+        self._number = number
+        self._kind: _Kind | Literal["audio"] | None = None
+        self._kinds: set[_Kind] = set()
+        """The kinds of all blocks so far."""
+        self._index = -1
+        self._next_index = 0
+        self._call_index = -1
+        self._call_id = ""
+
+    def read_delta(self, delta: _Delta, logprobs: _Logprobs | None, events: list[Event]) -> None:
+        """Append the events of a delta."""
         reasoning = delta.reasoning_content or delta.reasoning
         if reasoning and isinstance(reasoning, str):
-            self._say("thinking", reasoning, state, number, events)
+            self._read_text("thinking", reasoning, events)
         for block in delta.thinking_blocks or ():
-            self._mark(block, state, number, events)
+            self._read_thinking_block(block, events)
         content = delta.content
         if isinstance(content, list):
-            if thought := thinking_in(content):
-                self._say("thinking", thought, state, number, events)
-            self._show(read_images(content), state, number, events)
-            content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+            if thinking := read_thinking(content):
+                self._read_text("thinking", thinking, events)
+            self._read_images(read_images(content), events)
+            content = read_text(content)
         if content and isinstance(content, str):
+            if self._kind != "text":
+                self._open("text", events)
             tokens = tuple(logprobs.content or ()) if logprobs is not None else ()
-            self._say("text", content, state, number, events, tokens)
+            events.append(Delta(self._index, content, tokens, self._number))
         if delta.images:
-            self._show(read_images(delta.images), state, number, events)
+            self._read_images(read_images(delta.images), events)
         if delta.audio is not None:
-            self._sound(delta.audio, state, number, events)
+            self._read_audio(delta.audio, events)
         if delta.refusal:
-            self._say("refusal", delta.refusal, state, number, events)
+            self._read_text("refusal", delta.refusal, events)
         for call in delta.tool_calls or ():
-            self._call(call, state, number, events)
+            self._read_call(call, events)
         for citation in delta.annotations or ():
-            self._open("text", state, number, events)
-            events.append(Annotation(state.index, citation=citation, choice=number))
+            if self._kind != "text":
+                self._open("text", events)
+            events.append(Annotation(self._index, citation=citation, choice=self._number))
 
-    def _say(
-        self,
-        kind: _Kind,
-        text: str,
-        state: _State,
-        number: int,
-        events: list[Event],
-        tokens: tuple[dict[str, Any], ...] = (),
-    ) -> None:
-        self._open(kind, state, number, events)
-        events.append(Delta(state.index, text, tokens, number))
+    def end(self, finish_reason: str | None, events: list[Event]) -> None:
+        """Append the end of the open block, and why the choice ended."""
+        self._close(events)
+        only_refusal = "refusal" in self._kinds and "text" not in self._kinds
+        self.finish = read_finish(finish_reason, has_call="tool" in self._kinds, only_refusal=only_refusal)
+        events.append(Finish(self.finish, "", self._number))
 
-    def _show(self, images: list[Image], state: _State, number: int, events: list[Event]) -> None:
+    def _read_text(self, kind: _Kind, text: str, events: list[Event]) -> None:
+        if self._kind != kind:
+            self._open(kind, events)
+        events.append(Delta(self._index, text, (), self._number))
+
+    def _read_images(self, images: list[Image], events: list[Event]) -> None:
         for image in images:
-            self._shut(state, number, events)
-            events.append(Media(self._new(state), image, number))
+            self._close(events)
+            events.append(Media(self._take_index(), image, self._number))
 
-    def _sound(self, audio: Any, state: _State, number: int, events: list[Event]) -> None:
+    def _read_audio(self, audio: Any, events: list[Event]) -> None:
         if (piece := read_audio(audio)) is None:
             return
-        if state.kind != "audio":
-            self._shut(state, number, events)
-            state.kind, state.index = "audio", self._new(state)
-        # Only the first piece of a file has its head; streamed sound has none at all.
-        events.append(Media(state.index, msgspec.structs.replace(piece, media_type=PCM), number))
+        if self._kind != "audio":
+            self._close(events)
+            self._kind, self._index = "audio", self._take_index()
+        # Only the first piece of a file has its header; streamed sound has none at all.
+        events.append(Media(self._index, msgspec.structs.replace(piece, media_type=PCM), self._number))
 
-    def _new(self, state: _State) -> int:
-        index, state.next = state.next, state.next + 1
-        return index
-
-    def _mark(self, block: dict[str, Any], state: _State, number: int, events: list[Event]) -> None:
+    def _read_thinking_block(self, block: dict[str, Any], events: list[Event]) -> None:
         wire = str(block.get("wire") or "anthropic")
         if block.get("data"):
-            self._open("thinking", state, number, events, again=True)
-            events.append(Annotation(state.index, redacted=str(block["data"]), wire=wire, choice=number))
-            self._shut(state, number, events, marked=True)
+            self._open("thinking", events)
+            events.append(Annotation(self._index, redacted=str(block["data"]), wire=wire, choice=self._number))
         elif block.get("signature"):
-            self._open("thinking", state, number, events)
-            events.append(Annotation(state.index, signature=str(block["signature"]), wire=wire, choice=number))
-            self._shut(state, number, events, marked=True)
+            if self._kind != "thinking":
+                self._open("thinking", events)
+            events.append(Annotation(self._index, signature=str(block["signature"]), wire=wire, choice=self._number))
+        else:
+            return
+        self._close(events, signed=True)
 
-    def _call(self, call: _ToolCall, state: _State, number: int, events: list[Event]) -> None:
+    def _read_call(self, call: _ToolCall, events: list[Event]) -> None:
         function = call.function or _Function()
         index = call.index or 0
-        # Some servers count no calls, and tell them apart by their ids only.
-        another = bool(call.id and function.name) and call.id != state.call
-        if state.kind != "tool" or state.tool != index or another:
+        # Some servers give every call the same index and tell calls apart only by their ids.
+        has_other_id = bool(call.id and function.name) and call.id != self._call_id
+        if self._kind != "tool" or self._call_index != index or has_other_id:
             if not function.name and not call.id:
                 if not function.arguments:
                     return
                 raise BadAnswer("The provider sent arguments of a tool call that it had not begun.")
-            self._shut(state, number, events)
-            state.kind, state.tool, state.called = "tool", index, True
-            state.call = call.id or new_id("call")
-            state.index = self._new(state)
-            events.append(BlockStart(state.index, "tool", state.call, function.name or "", number))
+            self._call_index = index
+            self._call_id = call.id or new_id("call")
+            self._open("tool", events, self._call_id, function.name or "")
         if function.arguments:
-            events.append(Delta(state.index, function.arguments, (), number))
-        if signature := signature_of(call.extra_content):
-            events.append(Annotation(state.index, signature=signature, wire="gemini", choice=number))
+            events.append(Delta(self._index, function.arguments, (), self._number))
+        if signature := read_signature(call.extra_content):
+            events.append(Annotation(self._index, signature=signature, wire="gemini", choice=self._number))
 
-    def _open(self, kind: _Kind, state: _State, number: int, events: list[Event], *, again: bool = False) -> None:
-        if state.kind == kind and not again:
-            return
-        self._shut(state, number, events)
-        state.kind = kind
-        state.said.add(kind)
-        state.index = self._new(state)
-        events.append(BlockStart(state.index, kind, "", "", number))
+    def _open(self, kind: _Kind, events: list[Event], call_id: str = "", name: str = "") -> None:
+        self._close(events)
+        self._kind, self._index = kind, self._take_index()
+        self._kinds.add(kind)
+        events.append(BlockStart(self._index, kind, call_id, name, self._number))
 
-    def _shut(self, state: _State, number: int, events: list[Event], *, marked: bool = False) -> None:
-        if state.kind == "audio":  # neither opened nor closed
-            state.kind = None
-        elif state.kind is not None:
-            if state.kind == "thinking" and not marked:
-                events.append(Annotation(state.index, wire=WIRE, choice=number))  # unsigned, and still this wire's
-            events.append(BlockStop(state.index, number))
-            state.kind = None
+    def _close(self, events: list[Event], *, signed: bool = False) -> None:
+        """End the open block; sound is not a block and has neither start nor stop."""
+        if self._kind == "thinking" and not signed:
+            events.append(Annotation(self._index, wire=WIRE, choice=self._number))  # unsigned, and of this wire
+        if self._kind is not None and self._kind != "audio":
+            events.append(BlockStop(self._index, self._number))
+        self._kind = None
 
-
-def _ended(state: _State) -> FinishReason:
-    """Return why a choice stopped, where the provider only says that it did."""
-    if state.called:
-        return "tool_calls"
-    return "refusal" if "refusal" in state.said and "text" not in state.said else "stop"
+    def _take_index(self) -> int:
+        index = self._next_index
+        self._next_index += 1
+        return index

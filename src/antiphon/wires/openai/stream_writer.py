@@ -1,4 +1,4 @@
-"""Neutral events into chat completion chunks."""
+"""Neutral events into chat completion chunks (API reference, "The chat completion chunk object")."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +9,12 @@ from antiphon.clock import new_id
 from antiphon.errors import CallError
 from antiphon.types import Usage
 from antiphon.wires.openai.citations import write_citation
-from antiphon.wires.openai.media import STREAMED, is_shown, write_audio, write_images
-from antiphon.wires.openai.passthrough import error_object
-from antiphon.wires.openai.reply import answer_id, carrying, thinking_block, usage_object, written_reason
+from antiphon.wires.openai.errors import write_error_body
+from antiphon.wires.openai.finish import write_finish
+from antiphon.wires.openai.media import STREAM_AUDIO_FORMAT, has_field, write_audio, write_images
+from antiphon.wires.openai.reply import write_answer_id
+from antiphon.wires.openai.signatures import write_signature, write_thinking_block
+from antiphon.wires.openai.usage import write_usage
 from antiphon.wires.sse import frame_of
 from antiphon.wires.translation.codec import PlainStreamWriter
 from antiphon.wires.translation.media import text_of
@@ -35,44 +38,72 @@ from antiphon.wires.translation.neutral import (
 
 _encode = msgspec.json.Encoder().encode
 _FIELDS = {"text": b"content", "thinking": b"reasoning_content", "refusal": b"refusal"}
-_USAGE_TO_COME = b',"usage":null}\n\n'
-"""The end of a chunk where usage was asked for and has a chunk of its own (reference, "include_usage")."""
+_END = b"}\n\n"
+_END_WITH_USAGE = b',"usage":null}\n\n'
+"""The end of a chunk if the caller asked for usage, which has a chunk of its own (reference, "include_usage")."""
 
 
-class Writer(PlainStreamWriter):
-    """See :class:`translation.codec.StreamWriter`. ``created`` is seconds since the epoch."""
+class _Choice:
+    """What has been written of one choice.
+
+    ``delta_start`` and ``delta_end`` are the constant parts of the open block's chunks, around the text.
+    """
 
     __slots__ = (
-        "_calls", "_cited", "_created", "_end", "_images", "_kinds", "_model", "_prefix", "_roles", "_said", "_sounds",
-        "_starts", "_thinking", "_usage",
+        "audio_id", "call_index", "citations", "delta_end", "delta_start", "image_count", "kind", "text_length",
+        "text_start", "thinking",
     )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.kind = ""
+        self.delta_start = b""
+        self.delta_end = b""
+        self.call_index = -1
+        self.thinking: list[str] = []
+        self.text_length = 0
+        """Characters of text so far; citations count them."""
+        self.text_start = 0
+        """Where the open text began."""
+        self.citations: list[dict[str, Any]] = []
+        """Citations of the open text."""
+        self.image_count = 0
+        self.audio_id = ""
+
+
+class ChatWriter(PlainStreamWriter):
+    """See :class:`translation.codec.StreamWriter`. ``created`` is seconds since the epoch."""
+
+    __slots__ = ("_choices", "_created", "_end", "_model", "_prefix", "_usage")
 
     def __init__(self, request: Request, created: int) -> None:
         self._created = created
         self._model = request.model
-        self._end = _USAGE_TO_COME if request.echo.get("include_usage") else b"}\n\n"
+        self._end = _END_WITH_USAGE if request.echo.get("include_usage") else _END
         self._prefix = b""
         self._usage: Usage | None = None
-        self._roles: set[int] = set()
-        self._kinds: dict[int, str] = {}
-        self._calls: dict[int, int] = {}
-        self._thinking: dict[int, list[str]] = {}
-        self._said: dict[int, int] = {}
-        """Characters of text so far, by choice; citations count them."""
-        self._cited: dict[int, list[dict[str, Any]]] = {}
-        """Citations of the open text."""
-        self._starts: dict[int, int] = {}
-        """Where the open text began."""
-        self._images: dict[int, int] = {}
-        self._sounds: dict[int, str] = {}
+        self._choices: dict[int, _Choice] = {}
 
     def write(self, event: Event) -> bytes:
-        return _WRITERS[type(event)](self, event)
+        if type(event) is not Delta:
+            return _WRITERS[type(event)](self, event)
+        choice = self._choices[event.choice]
+        if choice.kind == "text":
+            choice.text_length += len(event.text)
+        elif choice.kind == "thinking":
+            choice.thinking.append(event.text)
+        if event.logprobs and choice.kind != "tool":
+            return self._write_delta_with_logprobs(event, choice.kind)
+        return choice.delta_start + _encode(event.text) + choice.delta_end
 
     def fail(self, error: CallError) -> bytes:
-        return frame_of(error_object(error))
+        return frame_of(write_error_body(error))
 
-    def _chunk(self, choice: int, delta: bytes, finish: bytes = b"null", logprobs: bytes = b"null") -> bytes:
+    def _write_delta_with_logprobs(self, event: Delta, kind: str) -> bytes:
+        delta = b'{"%b":%b}' % (_FIELDS[kind], _encode(event.text))
+        logprobs = b'{"content":%b,"refusal":null}' % _encode(event.logprobs)
+        return self._write_chunk(event.choice, delta, logprobs=logprobs)
+
+    def _write_chunk(self, choice: int, delta: bytes, finish: bytes = b"null", logprobs: bytes = b"null") -> bytes:
         return b'%b[{"index":%d,"delta":%b,"logprobs":%b,"finish_reason":%b}]%b' % (
             self._prefix,
             choice,
@@ -82,118 +113,116 @@ class Writer(PlainStreamWriter):
             self._end,
         )
 
-    def _start(self, event: Start) -> bytes:
+    def _write_start(self, event: Start) -> bytes:
         self._prefix = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":' % (
-            _encode(answer_id(event.id)),
+            _encode(write_answer_id(event.id)),
             self._created,
             _encode(event.model or self._model),
         )
         self._usage = event.usage
-        return self._role(0)
+        return self._begin_choice(0)
 
-    def _role(self, choice: int) -> bytes:
-        if choice in self._roles:
+    def _begin_choice(self, number: int) -> bytes:
+        """Return the chunk with the role if nothing of the choice has been written."""
+        if number in self._choices:
             return b""
-        self._roles.add(choice)
-        return self._chunk(choice, b'{"role":"assistant","content":""}')
+        self._choices[number] = _Choice()
+        return self._write_chunk(number, b'{"role":"assistant","content":""}')
 
-    def _opened(self, event: BlockStart) -> bytes:
-        role = self._role(event.choice)
-        self._kinds[event.choice] = event.kind
+    def _write_block_start(self, event: BlockStart) -> bytes:
+        role = self._begin_choice(event.choice)
+        choice = self._choices[event.choice]
+        choice.kind = event.kind
         if event.kind == "thinking":
-            self._thinking[event.choice] = []
+            choice.thinking = []
         elif event.kind == "text":
-            self._starts[event.choice] = self._said.setdefault(event.choice, 0)
+            choice.text_start = choice.text_length
+        start = b'%b[{"index":%d,"delta":{' % (self._prefix, event.choice)
+        end = b'},"logprobs":null,"finish_reason":null}]' + self._end
         if event.kind != "tool":
+            choice.delta_start, choice.delta_end = start + b'"%b":' % _FIELDS[event.kind], end
             return role
-        number = self._calls.get(event.choice, -1) + 1
-        self._calls[event.choice] = number
-        call = {"index": number, "id": event.id, "type": "function", "function": {"name": event.name, "arguments": ""}}
-        return role + self._chunk(event.choice, b'{"tool_calls":[%b]}' % _encode(call))
+        choice.call_index += 1
+        arguments = b'"tool_calls":[{"index":%d,"function":{"arguments":' % choice.call_index
+        choice.delta_start, choice.delta_end = start + arguments, b"}}]" + end
+        call = {
+            "index": choice.call_index,
+            "id": event.id,
+            "type": "function",
+            "function": {"name": event.name, "arguments": ""},
+        }
+        return role + self._write_chunk(event.choice, b'{"tool_calls":[%b]}' % _encode(call))
 
-    def _grown(self, event: Delta) -> bytes:
-        kind = self._kinds[event.choice]
-        text = _encode(event.text)
-        if kind == "tool":
-            number = self._calls[event.choice]
-            delta = b'{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}' % (number, text)
-            return self._chunk(event.choice, delta)
-        if kind == "thinking":
-            self._thinking[event.choice].append(event.text)
-        elif kind == "text":
-            self._said[event.choice] += len(event.text)
-        logprobs = b'{"content":%b,"refusal":null}' % _encode(event.logprobs) if event.logprobs else b"null"
-        return self._chunk(event.choice, b'{"%b":%b}' % (_FIELDS[kind], text), logprobs=logprobs)
-
-    def _marked(self, event: Annotation) -> bytes:
+    def _write_annotation(self, event: Annotation) -> bytes:
+        choice = self._choices[event.choice]
         delta: dict[str, Any]
         if event.citation is not None:
-            self._cited.setdefault(event.choice, []).append(event.citation)
-            return b""  # what it covers is known when the text is whole
-        if self._kinds[event.choice] == "tool":
+            choice.citations.append(event.citation)
+            return b""  # the text that it covers is known when the text is complete
+        if choice.kind == "tool":
             # Clients look for the function in each piece of a call.
             call = {
-                "index": self._calls[event.choice],
+                "index": choice.call_index,
                 "function": {"arguments": ""},
-                "extra_content": carrying(event.signature),
+                "extra_content": write_signature(event.signature),
             }
             delta = {"tool_calls": [call]}
         else:
-            text = "".join(self._thinking.get(event.choice, ()))
+            text = "".join(choice.thinking)
             part = Thinking(text=text, signature=event.signature, redacted=event.redacted, wire=event.wire)
-            delta = {"thinking_blocks": [thinking_block(part)]}
-        return self._chunk(event.choice, _encode(delta))
+            delta = {"thinking_blocks": [write_thinking_block(part)]}
+        return self._write_chunk(event.choice, _encode(delta))
 
-    def _closed(self, event: BlockStop) -> bytes:
-        if not self._cited or not (cited := self._cited.pop(event.choice, None)):
+    def _write_block_stop(self, event: BlockStop) -> bytes:
+        choice = self._choices[event.choice]
+        citations, choice.citations = choice.citations, []
+        if not citations:
             return b""
-        start = self._starts.get(event.choice, 0)
-        length = self._said.get(event.choice, 0) - start
-        annotations = [write_citation(citation, start, length) for citation in cited]
-        return self._chunk(event.choice, _encode({"annotations": annotations}))
+        length = choice.text_length - choice.text_start
+        annotations = [write_citation(citation, choice.text_start, length) for citation in citations]
+        return self._write_chunk(event.choice, _encode({"annotations": annotations}))
 
-    def _shown(self, event: Media) -> bytes:
-        role, part = self._role(event.choice), event.part
-        if not is_shown(part):
-            text = text_of(part)
-            self._said[event.choice] = self._said.get(event.choice, 0) + len(text)
-            return role + self._chunk(event.choice, b'{"content":%b}' % _encode(text))
+    def _write_media(self, event: Media) -> bytes:
+        role, part = self._begin_choice(event.choice), event.part
+        choice = self._choices[event.choice]
         if isinstance(part, Audio):
-            name = self._sounds.setdefault(event.choice, new_id("audio"))
-            return role + self._chunk(event.choice, _encode({"audio": write_audio(part, STREAMED, name)}))
-        assert isinstance(part, Image)
-        first = self._images.get(event.choice, 0)
-        self._images[event.choice] = first + 1
-        return role + self._chunk(event.choice, _encode({"images": write_images([part], first)}))
+            choice.audio_id = choice.audio_id or new_id("audio")
+            audio = write_audio(part, STREAM_AUDIO_FORMAT, choice.audio_id)
+            return role + self._write_chunk(event.choice, _encode({"audio": audio}))
+        if isinstance(part, Image) and has_field(part):
+            images = write_images([part], choice.image_count)
+            choice.image_count += 1
+            return role + self._write_chunk(event.choice, _encode({"images": images}))
+        text = text_of(part)
+        choice.text_length += len(text)
+        return role + self._write_chunk(event.choice, b'{"content":%b}' % _encode(text))
 
-    def _finish(self, event: Finish) -> bytes:
-        return self._role(event.choice) + self._chunk(
-            event.choice, b"{}", b'"%b"' % written_reason(event.reason).encode()
-        )
+    def _write_finish(self, event: Finish) -> bytes:
+        finish = b'"%b"' % write_finish(event.reason).encode()
+        return self._begin_choice(event.choice) + self._write_chunk(event.choice, b"{}", finish)
 
-    def _used(self, event: UsageUpdate) -> bytes:
+    def _keep_usage(self, event: UsageUpdate) -> bytes:
         self._usage = event.usage
         return b""
 
-    def _failed(self, event: StreamError) -> bytes:
-        return b""
+    def _ignore_error(self, event: StreamError) -> bytes:
+        return b""  # the translator calls fail()
 
-    def _ended(self, event: StreamEnd) -> bytes:
+    def _write_end(self, event: StreamEnd) -> bytes:
         usage = b""
-        if self._end is _USAGE_TO_COME and self._usage is not None:
-            usage = b'%b[],"usage":%b}\n\n' % (self._prefix, _encode(usage_object(self._usage)))
+        if self._end is _END_WITH_USAGE and self._usage is not None:
+            usage = b'%b[],"usage":%b}\n\n' % (self._prefix, _encode(write_usage(self._usage)))
         return usage + b"data: [DONE]\n\n"
 
 
-_WRITERS: dict[type[Any], Callable[[Writer, Any], bytes]] = {
-    Start: Writer._start,
-    BlockStart: Writer._opened,
-    Delta: Writer._grown,
-    Annotation: Writer._marked,
-    BlockStop: Writer._closed,
-    Media: Writer._shown,
-    Finish: Writer._finish,
-    UsageUpdate: Writer._used,
-    StreamError: Writer._failed,
-    StreamEnd: Writer._ended,
+_WRITERS: dict[type[Any], Callable[[ChatWriter, Any], bytes]] = {
+    Start: ChatWriter._write_start,
+    BlockStart: ChatWriter._write_block_start,
+    Annotation: ChatWriter._write_annotation,
+    BlockStop: ChatWriter._write_block_stop,
+    Media: ChatWriter._write_media,
+    Finish: ChatWriter._write_finish,
+    UsageUpdate: ChatWriter._keep_usage,
+    StreamError: ChatWriter._ignore_error,
+    StreamEnd: ChatWriter._write_end,
 }

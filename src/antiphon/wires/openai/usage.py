@@ -1,4 +1,6 @@
-"""OpenAI's ``usage`` object to disjoint buckets (API reference, "The chat completion object": usage)."""
+"""OpenAI's ``usage`` object as disjoint buckets, and back (API reference, "The chat completion object": usage)."""
+
+from typing import Any
 
 import msgspec
 
@@ -10,14 +12,14 @@ _LIMIT = 1_000_000_000
 
 
 class WriteDetails(msgspec.Struct):
-    """What was written to the cache, by how long it is kept there."""
+    """Tokens written to the cache, by how long the cache keeps them."""
 
     ttl_12h_tokens: int | None = None
     ttl_30m_tokens: int | None = None
 
 
 class InputDetails(msgspec.Struct):
-    """Parts of what went in."""
+    """Parts of the input."""
 
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
@@ -27,7 +29,7 @@ class InputDetails(msgspec.Struct):
 
 
 class OutputDetails(msgspec.Struct):
-    """Parts of what came out."""
+    """Parts of the output."""
 
     reasoning_tokens: int | None = None
     audio_tokens: int | None = None
@@ -45,10 +47,10 @@ class _Usage(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Usage).decode
 
 
-def read(raw: bytes, tier: object = None) -> Usage | None:
-    """Return the buckets, or ``None`` where the object is missing, malformed, negative or impossibly large.
+def read_usage(raw: bytes, tier: object = None) -> Usage | None:
+    """Return the buckets, or ``None`` if the object is missing, malformed, negative or impossibly large.
 
-    ``tier`` is the ``service_tier`` that stands beside it.
+    ``tier`` is the ``service_tier`` beside it.
     """
     try:
         usage = _decode(raw)
@@ -58,23 +60,52 @@ def read(raw: bytes, tier: object = None) -> Usage | None:
     output, reasoning = usage.completion_tokens, after.reasoning_tokens or 0
     if reasoning and usage.total_tokens == usage.prompt_tokens + output + reasoning:
         output += reasoning  # a few providers count reasoning beside the completion, OpenAI within it
-    return buckets(usage.prompt_tokens, output, before, after, tier)
+    return split_totals(usage.prompt_tokens, output, before, after, tier)
 
 
-def buckets(
+def split_totals(
     total_input: int, total_output: int, before: InputDetails, after: OutputDetails, tier: object = None
 ) -> Usage | None:
-    """Return totals less their details as buckets, or ``None`` where they contradict each other or are impossible."""
+    """Return totals as buckets, or ``None`` if totals and details contradict each other or are impossible."""
     cached, written = before.cached_tokens or 0, before.cache_write_tokens or 0
-    long = before.cache_write_tokens_details
-    kept = (long.ttl_12h_tokens or 0) if long is not None else 0
+    by_lifetime = before.cache_write_tokens_details
+    written_long = (by_lifetime.ttl_12h_tokens or 0) if by_lifetime is not None else 0
     audio_in, image_in = before.audio_tokens or 0, before.image_tokens or 0
     reasoning, audio_out, image_out = after.reasoning_tokens or 0, after.audio_tokens or 0, after.image_tokens or 0
-    fresh = total_input - cached - written - audio_in - image_in
-    said = total_output - reasoning - audio_out - image_out
-    # In the order of the fields: cached audio is not told apart on this wire.
-    counts = (fresh, cached, written - kept, kept, audio_in, 0, image_in, said, reasoning, audio_out, image_out)
+    text_in = total_input - cached - written - audio_in - image_in
+    text_out = total_output - reasoning - audio_out - image_out
+    counts = (
+        text_in,
+        cached,
+        written - written_long,
+        written_long,
+        audio_in,
+        0,  # this wire does not say which of the cached tokens are audio
+        image_in,
+        text_out,
+        reasoning,
+        audio_out,
+        image_out,
+    )  # in the order of the fields of Usage
     if min(counts) < 0 or max(counts) > _LIMIT:
         return None
-    served = read_service_tier(tier) if tier is not None else ""
-    return Usage(*counts, service_tier=served) if served else Usage(*counts)
+    service_tier = read_service_tier(tier) if tier is not None else ""
+    return Usage(*counts, service_tier=service_tier) if service_tier else Usage(*counts)
+
+
+def write_usage(usage: Usage) -> dict[str, Any]:
+    """Return buckets as OpenAI counts them: details are parts of the totals."""
+    return {
+        "prompt_tokens": usage.total_input,
+        "completion_tokens": usage.total_output,
+        "total_tokens": usage.total,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cache_read + usage.audio_cache_read,
+            "cache_write_tokens": usage.cache_write + usage.cache_write_long,
+            "audio_tokens": usage.audio_input,
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning,
+            "audio_tokens": usage.audio_output,
+        },
+    }

@@ -1,6 +1,7 @@
-"""What images, audio, rerank and moderations used: tokens in disjoint buckets, or the unit that is billed.
+"""Usage of images, audio, rerank and moderations: tokens in disjoint buckets, or the unit that is billed.
 
-OpenAI's API reference, each operation; Cohere's for ``meta.billed_units``. What an answer does not tell is unknown.
+Sources: OpenAI's API reference for each operation; Cohere's for ``meta.billed_units``. Usage that an answer does not
+state is unknown.
 """
 
 from math import ceil
@@ -12,6 +13,7 @@ from antiphon.catalog.operations import Operation
 from antiphon.types import Usage
 
 _LIMIT = 1_000_000_000
+"""More units than any one call can have; a larger count is a fault of the provider."""
 _UNSET: Any = msgspec.UNSET
 
 
@@ -21,8 +23,8 @@ class _Parts(msgspec.Struct):
     image_tokens: int | None = None
 
 
-class _Counts(msgspec.Struct):
-    """Images write ``input_tokens_details``, transcriptions ``input_token_details``, rerankers a total alone."""
+class _Tokens(msgspec.Struct):
+    """Images have ``input_tokens_details``, transcriptions ``input_token_details``, rerankers only a total."""
 
     input_tokens: int | None = None
     prompt_tokens: int | None = None
@@ -34,8 +36,8 @@ class _Counts(msgspec.Struct):
     output_tokens_details: _Parts | None = None
 
 
-class _Billed(msgspec.Struct):
-    """Units, by whichever name: what is billed where tokens are not."""
+class _Units(msgspec.Struct):
+    """Units other than tokens, under the names that providers use."""
 
     seconds: int | float | None = None
     prompt_audio_seconds: int | float | None = None
@@ -43,14 +45,14 @@ class _Billed(msgspec.Struct):
 
 
 class Meta(msgspec.Struct):
-    """Cohere's account of an answer; where units are billed, its tokens are only told."""
+    """Cohere's ``meta``: if it has billed units, its tokens are for information only."""
 
     tokens: msgspec.Raw = _UNSET
     billed_units: msgspec.Raw = _UNSET
 
 
-class Told(msgspec.Struct):
-    """The members of an answer, or of an event, that say what was used."""
+class CountedAnswer(msgspec.Struct):
+    """The fields of an answer or an event that hold usage."""
 
     usage: msgspec.Raw = _UNSET
     meta: Meta | None = None
@@ -59,81 +61,92 @@ class Told(msgspec.Struct):
     svg_usage: Any = None
 
 
-_decode = msgspec.json.Decoder(_Counts).decode
-_decode_billed = msgspec.json.Decoder(_Billed).decode
+_decode_tokens = msgspec.json.Decoder(_Tokens).decode
+_decode_units = msgspec.json.Decoder(_Units).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def of(row: Operation, told: Told) -> Usage | None:
-    """Return what was used, or ``None`` where an answer does not say, or says something impossible."""
-    meta = told.meta or Meta()
-    for raw in (meta.billed_units, told.usage, meta.tokens):
-        if raw is not _UNSET and (used := _billed(bytes(raw)) or read(bytes(raw), row.output)) is not None:
-            # Drawings in SVG are written by another model, whose tokens are billed at its own price.
-            return msgspec.structs.replace(used, service_tier="svg") if told.svg_usage is not None else used
-    return _by_unit(row, told) if told.usage is _UNSET or bytes(told.usage) == b"null" else None
+def read_usage(row: Operation, answer: CountedAnswer) -> Usage | None:
+    """Return the usage, or ``None`` if the answer does not state it or states something impossible."""
+    meta = answer.meta or Meta()
+    for raw in (meta.billed_units, answer.usage, meta.tokens):
+        if raw is _UNSET:
+            continue
+        usage = _read_units(bytes(raw)) or read_token_usage(bytes(raw), row.output)
+        if usage is not None:
+            # SVG drawings are written by another model, whose tokens have their own price.
+            return msgspec.structs.replace(usage, service_tier="svg") if answer.svg_usage is not None else usage
+    if answer.usage is not _UNSET and bytes(answer.usage) != b"null":
+        return None
+    return _count_images(answer.data) if row.unit == "images" else _read_duration(row, answer.duration)
 
 
-def asked(row: Operation, document: dict[str, Any]) -> Usage | None:
-    """Return what a request alone says will be used: speech is billed by the characters that are read."""
-    words = document.get("input") if row.unit == "characters" else None
-    return Usage(characters=len(words), estimated=True) if isinstance(words, str) else None
+def read_request_usage(row: Operation, document: dict[str, Any]) -> Usage | None:
+    """Return the usage that follows from the request alone: speech is billed by the characters of its input."""
+    text = document.get("input") if row.unit == "characters" else None
+    return Usage(characters=len(text), estimated=True) if isinstance(text, str) else None
 
 
-def _billed(raw: bytes) -> Usage | None:
+def _read_units(raw: bytes) -> Usage | None:
     try:
-        units = _decode_billed(raw)
+        units = _decode_units(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    # Mistral counts tokens as well, and bills the length of the audio.
-    seconds, searches = _whole(units.seconds) or _whole(units.prompt_audio_seconds), _whole(units.search_units)
+    # Mistral counts tokens as well, but bills the length of the audio.
+    seconds = _round_up(units.seconds) or _round_up(units.prompt_audio_seconds)
+    searches = _round_up(units.search_units)
     return Usage(seconds=seconds, searches=searches) if seconds or searches else None
 
 
-def _by_unit(row: Operation, told: Told) -> Usage | None:
-    if row.unit == "images" and told.data is not _UNSET:
-        try:
-            made = len(_decode_list(told.data))
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return None
-        return Usage(images=made) if made else None
-    if row.unit == "seconds":
-        length = told.duration
-        try:
-            seconds = _whole(float(length) if isinstance(length, str) else length)
-        except ValueError:
-            return None
-        return Usage(seconds=seconds, estimated=True) if seconds else None
-    return None
+def _count_images(data: msgspec.Raw) -> Usage | None:
+    if data is _UNSET:
+        return None
+    try:
+        images = len(_decode_list(data))
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return Usage(images=images) if images else None
 
 
-def _whole(count: Any) -> int:
-    """Return a count with what has begun counted whole, and 0 for what is none."""
+def _read_duration(row: Operation, duration: Any) -> Usage | None:
+    if row.unit != "seconds":
+        return None
+    try:
+        seconds = _round_up(float(duration) if isinstance(duration, str) else duration)
+    except ValueError:
+        return None
+    return Usage(seconds=seconds, estimated=True) if seconds else None
+
+
+def _round_up(count: Any) -> int:
+    """Return a count rounded up to a whole unit; 0 for a value that is no count or impossible."""
     if isinstance(count, bool) or not isinstance(count, int | float) or not 0 < count <= _LIMIT:
         return 0
     return ceil(count)
 
 
-def read(raw: bytes, out: str = "output") -> Usage | None:
-    """Return the buckets, or ``None`` where tokens are not what was counted, or the counts are impossible.
+def read_token_usage(raw: bytes, output_bucket: str = "output") -> Usage | None:
+    """Return the buckets, or ``None`` if the object holds no tokens or the counts are impossible.
 
-    ``out`` is the bucket of what came out, where the details do not say.
+    ``output_bucket`` takes the output tokens that the details do not name as text.
     """
     try:
-        counts = _decode(raw)
+        tokens = _decode_tokens(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    output = counts.output_tokens or counts.completion_tokens
-    total = counts.input_tokens if counts.input_tokens is not None else counts.prompt_tokens
+    output = tokens.output_tokens or tokens.completion_tokens
+    total = tokens.input_tokens if tokens.input_tokens is not None else tokens.prompt_tokens
     if total is None:
-        if counts.total_tokens is None:
+        if tokens.total_tokens is None:
             return None
-        total = counts.total_tokens - output
-    parts = counts.input_tokens_details or counts.input_token_details or _Parts()
+        total = tokens.total_tokens - output
+    parts = tokens.input_tokens_details or tokens.input_token_details or _Parts()
     audio, image = parts.audio_tokens or 0, parts.image_tokens or 0
-    said = (counts.output_tokens_details.text_tokens or 0) if counts.output_tokens_details is not None else 0
-    made = {"output": said, out: output} if out == "output" else {"output": said, out: output - said}
-    fields = {"input": total - audio - image, "audio_input": audio, "image_input": image, **made}
+    fields = {"input": total - audio - image, "audio_input": audio, "image_input": image, "output": output}
+    if output_bucket != "output":
+        details = tokens.output_tokens_details
+        fields["output"] = (details.text_tokens or 0) if details is not None else 0
+        fields[output_bucket] = output - fields["output"]
     if min(fields.values()) < 0 or max(total, output) > _LIMIT:
         return None
     return Usage(**fields)  # type: ignore[arg-type]

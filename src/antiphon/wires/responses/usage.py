@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from antiphon.types import Usage
-from antiphon.wires.openai.usage import InputDetails, OutputDetails, buckets
+from antiphon.wires.openai.usage import InputDetails, OutputDetails, split_totals
 
 
 class _Action(msgspec.Struct):
@@ -43,7 +43,7 @@ def read(raw: bytes, tier: object = None, output: Iterable[msgspec.Raw] | None =
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     before, after = usage.input_tokens_details or InputDetails(), usage.output_tokens_details or OutputDetails()
-    counted = buckets(usage.input_tokens, usage.output_tokens, before, after, tier)
+    counted = split_totals(usage.input_tokens, usage.output_tokens, before, after, tier)
     if counted is None or not (searches := sum(map(_searched, output or ()))):
         return counted
     return msgspec.structs.replace(counted, searches=searches)

@@ -1,0 +1,74 @@
+"""Streams of chat completions and legacy completions between a caller and a provider that both speak this wire."""
+
+import msgspec
+
+from antiphon.types import Usage
+from antiphon.wires.checks import DECODE_ERRORS, bad_answer_from
+from antiphon.wires.openai.errors import bad_answer_from_error, find_error_message
+from antiphon.wires.openai.text_size import count_output_bytes
+from antiphon.wires.openai.types import Answer, decode_answer, read_counted_answer
+from antiphon.wires.openai.usage import read_usage
+from antiphon.wires.sse import data_of
+from antiphon.wires.wire import PassthroughStream, Wire
+
+_UNSET = msgspec.UNSET
+_NULL = msgspec.Raw(b"null")
+_NULL_USAGE = b',"usage":null'
+
+
+class ChatStream(PassthroughStream):
+    """See :class:`antiphon.wires.wire.StreamTranslator`; frames pass unchanged, except that usage may be hidden.
+
+    ``hides_usage`` says that the gateway asked for usage and the caller did not.
+    """
+
+    __slots__ = ("_choices", "_finished", "_hides_usage", "usage")
+
+    def __init__(self, wire: Wire, choices: int, hides_usage: bool) -> None:
+        super().__init__(wire)
+        self.usage: Usage | None = None
+        self._choices = choices
+        self._finished: set[int | None] = set()
+        self._hides_usage = hides_usage
+
+    @property
+    def complete(self) -> bool:
+        return self.ended or len(self._finished) >= self._choices
+
+    def feed(self, frame: bytes) -> bytes:
+        data = data_of(frame)
+        if data is None:
+            return frame
+        if data.strip() == b"[DONE]":
+            self.ended = self.committed = True
+            return frame
+        try:
+            chunk = decode_answer(data)
+        except DECODE_ERRORS:
+            raise bad_answer_from(data) from None
+        if chunk.error is not _UNSET or chunk.object == "error":
+            message = find_error_message(chunk)
+            if message is not None:
+                self.error = bad_answer_from_error(message, chunk.error)
+                return frame
+        for choice in chunk.choices or ():
+            size = count_output_bytes(choice)
+            self.output_bytes += size
+            if choice.finish_reason:
+                self._finished.add(choice.index)
+            elif not size:
+                continue
+            self.committed = True
+        return frame if chunk.usage is _UNSET else self._take_usage(frame, chunk, data)
+
+    def _take_usage(self, frame: bytes, chunk: Answer, data: bytes) -> bytes:
+        """Read the usage of a chunk; return its frame, without usage that the caller did not ask for."""
+        if chunk.usage != _NULL:
+            # Every chunk names the service tier; only that of the chunk with usage counts.
+            tier = read_counted_answer(data).service_tier if b'"service_tier"' in data else None
+            self.usage = read_usage(bytes(chunk.usage), tier) or self.usage  # type: ignore[arg-type]
+            return frame if chunk.choices or not self._hides_usage else b""
+        if not self._hides_usage:
+            return frame
+        # A bare `"usage":` cannot be part of a JSON string, so one occurrence is the top-level member.
+        return frame.replace(_NULL_USAGE, b"", 1) if frame.count(b'"usage"') == 1 else frame
