@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
+
 URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
@@ -92,8 +94,6 @@ class Running:
 
     def callers(self) -> int:
         """How many connections to the process's own port it has; listening does not count."""
-        import psutil
-
         found = psutil.Process(self.process.pid).net_connections("tcp")
         return sum(item.laddr.port == self.port and item.status != psutil.CONN_LISTEN for item in found)
 
@@ -115,6 +115,17 @@ class Gateway(Running):
     def key(self) -> str:
         return (self.data / "admin.key").read_text().strip()
 
+    def find_shipper(self) -> psutil.Process | None:
+        """The child process that moves records to the database; the gateway starts it a moment after it is ready."""
+        return next((child for child in self._children() if _is_shipper(child)), None)
+
+    def workers(self) -> list[psutil.Process]:
+        """The child processes beside the shipper."""
+        return [child for child in self._children() if not _is_shipper(child)]
+
+    def _children(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children()
+
     def records(self) -> list[dict[str, Any]]:
         """Every call that has reached the database, oldest first."""
         database = sqlite3.connect(f"file:{self.data / 'antiphon.db'}?mode=ro", uri=True)
@@ -130,6 +141,13 @@ class Gateway(Running):
         await eventually(lambda: [row for row in self.records() if row["id"] == call], 5)
         (row,) = [row for row in self.records() if row["id"] == call]
         return row
+
+
+def _is_shipper(process: psutil.Process) -> bool:
+    try:
+        return "antiphon.ledger.shipper_process" in process.cmdline()
+    except psutil.Error:  # it has just ended
+        return False
 
 
 class Sim(Running):

@@ -25,7 +25,8 @@ from antiphon.wires.table import get_wire
 if TYPE_CHECKING:
     from antiphon.callers.keys import Keys
     from antiphon.database.database import Database
-    from antiphon.ledger.shipper import Shipper
+    from antiphon.ledger.periodic import PeriodicTasks
+    from antiphon.ledger.supervisor import ShipperSupervisor
     from antiphon.responses.service import ResponsesService
     from antiphon.responses.store import ResponseStore
 
@@ -45,6 +46,8 @@ TRANSPORT_SETTINGS: dict[str, tuple[str, ...]] = {
 """Origin scheme to the settings that its transport is made with."""
 CONTINUING = frozenset(("responses", "input_tokens"))
 """Operations whose requests may continue an answer that is kept; they get the hooks of the responses room."""
+SHIPPER_TASKS = ("antiphon.responses.store:make_sweep",)
+"""Factories of what the shipper does beside moving records; see ``antiphon.ledger.supervisor``."""
 
 GENERATION = Generation()
 
@@ -86,10 +89,12 @@ class TransportTable:
 class Runtime:
     """The services behind calls. ``data`` is the directory of journal and ledger, or ``None`` to record nothing.
 
+    ``shipper_process`` allows a child process that moves records from the journal to the ledger.
+
     Use from one event loop: ``await start()``, then :meth:`ask`, then ``await close()``.
     """
 
-    def __init__(self, catalog: Catalog, *, data: str | None = None) -> None:
+    def __init__(self, catalog: Catalog, *, data: str | None = None, shipper_process: bool = False) -> None:
         transports = TransportTable(catalog.settings)
         self.services = Services(catalog, catalog.settings, transports, RequestHeads(), Signers(), Telemetry())
         """The snapshot for the next call."""
@@ -98,7 +103,9 @@ class Runtime:
         """Those in use, the newest last; older ones may still serve running calls."""
         self._data = Path(data) if data is not None else None
         self._database: Database | None = None
-        self._shipper: Shipper | None = None
+        self._shipper: ShipperSupervisor | None = None
+        self._shipper_process = shipper_process
+        self._periodic_tasks: PeriodicTasks | None = None
         self._store: ResponseStore | None = None
         self._responses: ResponsesService | None = None
 
@@ -201,7 +208,8 @@ class Runtime:
         from antiphon.callers.keys import Keys
         from antiphon.database.database import Database
         from antiphon.ledger.journal import Journal
-        from antiphon.ledger.shipper import Shipper
+        from antiphon.ledger.periodic import PeriodicTasks
+        from antiphon.ledger.supervisor import ShipperSupervisor
         from antiphon.responses.store import ResponseStore
 
         settings = self.services.settings
@@ -213,11 +221,13 @@ class Runtime:
         journal = Journal(data / "journal", settings.durability, settings.journal_cap)
         self.services = structs.replace(self.services, journal=journal)
         self._store = ResponseStore(self._database)
-        ticks = [self.keys.refresh, self._store.sweep]
-        self._shipper = Shipper(data / "journal", self._database, journal=journal, ticks=ticks)
-        self._shipper.start()
+        self._shipper = ShipperSupervisor(journal, self._database, tasks=SHIPPER_TASKS, separate=self._shipper_process)
+        self._periodic_tasks = PeriodicTasks([self.keys.refresh, self._shipper.run])
+        self._periodic_tasks.start()
 
     def _close_ledger(self) -> None:
+        if self._periodic_tasks is not None:
+            self._periodic_tasks.stop()
         if self.services.journal is not None:
             self.services.journal.close()
         if self._shipper is not None:

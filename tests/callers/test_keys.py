@@ -135,19 +135,16 @@ def test_what_another_process_changes_counts_after_a_refresh(keys: Keys, databas
         keys.lookup(key)
 
 
-def test_a_running_shipper_takes_changes_over_within_a_second(keys: Keys, database: Database, data: Path):
-    from antiphon.ledger.journal import Journal
-    from antiphon.ledger.shipper import Shipper
+def test_a_periodic_refresh_takes_changes_over_within_a_second(keys: Keys, database: Database):
+    from antiphon.ledger.periodic import PeriodicTasks
 
-    journal = Journal(data / "journal")
-    shipper = Shipper(data / "journal", database, journal=journal, ticks=[keys.refresh])
-    shipper.start()
+    tasks = PeriodicTasks([keys.refresh])
+    tasks.start()
     key = elsewhere(database, "create")
     assert works_within_a_second(keys, key, True)
     elsewhere(database, keys.lookup(key).key_id)
     assert works_within_a_second(keys, key, False)
-    journal.close()
-    shipper.stop()
+    tasks.stop()
 
 
 def works_within_a_second(keys: Keys, key: str, wanted: bool) -> bool:

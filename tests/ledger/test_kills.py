@@ -46,7 +46,7 @@ from antiphon.database.database import Database
 database = Database(sys.argv[2])
 database.prepare()
 journal = Journal(sys.argv[1], segment_bytes=20_000)
-shipper = Shipper(sys.argv[1], database, journal=journal)
+shipper = Shipper(sys.argv[1], database, writer=journal.writer, report=journal.note_progress)
 while True:
     for _ in range(30):
         each = record()
@@ -84,7 +84,7 @@ def test_every_acknowledged_record_survives_ten_kills(data: Path, database: Data
         acknowledged += run_and_kill(APPEND, str(data / "journal"), durability, after=chance.random() * 0.05)
     assert len(acknowledged) >= 10
     assert verify(data / "journal", database).faults == []
-    Shipper(data / "journal", database, journal=None).adopt()
+    Shipper(data / "journal", database).adopt()
     ids = filed(database)
     assert set(acknowledged) <= set(ids)
     assert len(ids) == len(set(ids))
@@ -100,7 +100,7 @@ def test_kills_while_shipping_lose_and_double_nothing(data: Path, database: Data
         acknowledged += run_and_kill(SHIP, str(data / "journal"), database.url, after=chance.random() * 0.1)
         proof = verify(data / "journal", database)
         assert proof.faults == []
-    Shipper(data / "journal", database, journal=None).adopt()
+    Shipper(data / "journal", database).adopt()
     ids = filed(database)
     assert set(acknowledged) <= set(ids)
     assert len(ids) == len(set(ids))

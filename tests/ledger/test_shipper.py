@@ -4,7 +4,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from antiphon.database.columns import ATTEMPTS, CALLS, select
 from antiphon.database.database import Database
 from antiphon.errors import LedgerError
+from antiphon.ledger import periodic as periodic_module
 from antiphon.ledger import shipper as shipper_module
 from antiphon.ledger.frames import HEADER
 from antiphon.ledger.journal import Journal
@@ -20,6 +21,7 @@ from antiphon.ledger.rows import attempt_rows, call_row
 from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.writer import DAMAGED, segment, segments
 from antiphon.types import Record
+from ledger.running import RunningShipper, count_calls, wait_until
 from ledger.samples import record, varied
 
 
@@ -32,14 +34,20 @@ def journal(data: Path) -> Iterator[Journal]:
 
 @pytest.fixture
 def shipper(data: Path, database: Database, journal: Journal) -> Shipper:
-    return Shipper(data / "journal", database, journal=journal)
+    return make_shipper(data, database, journal)
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch):
-    """A shipper's thread that does everything at once."""
-    for name in ("TICK_SECONDS", "SHIP_SECONDS", "ADOPT_SECONDS", "SLOWEST_RETRY_SECONDS"):
+    """Everything that is done at intervals is done at once."""
+    for name in ("ADOPT_SECONDS", "FIRST_RETRY_SECONDS", "SLOWEST_RETRY_SECONDS"):
         monkeypatch.setattr(shipper_module, name, 0.02)
+    for name in ("TICK_SECONDS", "SHORTEST_PAUSE_SECONDS"):
+        monkeypatch.setattr(periodic_module, name, 0.02)
+
+
+def make_shipper(data: Path, database: Database, journal: Journal) -> Shipper:
+    return Shipper(data / "journal", database, writer=journal.writer, report=journal.note_progress)
 
 
 def append(journal: Journal, records: list[Record]) -> list[Record]:
@@ -56,18 +64,6 @@ def assert_filed(database: Database, records: list[Record]) -> None:
     ordered = sorted(records, key=lambda each: each.id)
     assert calls == [call_row(each) for each in ordered]
     assert attempts == [row for each in ordered for row in attempt_rows(each)]
-
-
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
-
-
-def count(database: Database) -> int:
-    with database.read() as transaction:
-        return int(transaction.execute("SELECT count(*) FROM calls")[0][0])
 
 
 def test_own_records_are_filed_as_they_come_and_closed_segments_deleted(
@@ -92,8 +88,7 @@ def test_a_record_is_filed_once_even_where_the_position_is_lost(
     shipper.ship_once()
     with database.begin() as transaction:
         transaction.execute("DELETE FROM positions")
-    again = Shipper(data / "journal", database, journal=journal)
-    again.ship_once()
+    make_shipper(data, database, journal).ship_once()
     assert_filed(database, records)
 
 
@@ -192,19 +187,19 @@ def test_a_locked_database_delays_and_is_said_once(
 ):
     caplog.set_level(logging.WARNING)
     ticks: list[float] = []
-    shipper = Shipper(data / "journal", database, journal=journal, ticks=[lambda: ticks.append(time.monotonic())])
     with closing(sqlite3.connect(data / "antiphon.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        shipper.start()
+        shipper = RunningShipper(database, journal, lambda: ticks.append(time.monotonic()))
         records = append(journal, varied(50))
-        until(lambda: "fails" in caplog.text)
+        wait_until(lambda: "fails" in caplog.text)
         before = len(ticks)
-        until(lambda: len(ticks) > before + 3)
+        wait_until(lambda: len(ticks) > before + 3)
         records += append(journal, varied(50, 9))
-        assert count(database) == 0
+        assert count_calls(database) == 0
         other.execute("COMMIT")
-    until(lambda: count(database) == 100)
-    until(lambda: "works again" in caplog.text)
+    wait_until(lambda: count_calls(database) == 100)
+    wait_until(lambda: "works again" in caplog.text)
+    journal.close()
     shipper.stop()
     assert_filed(database, records)
     assert caplog.text.count("moving records from the journal to the database fails") == 1
@@ -223,19 +218,18 @@ def test_a_failing_tick_is_said_once_and_stops_nothing(
         if 3 <= len(calls) < 8:
             raise ZeroDivisionError
 
-    shipper = Shipper(data / "journal", database, journal=journal, ticks=[tick])
-    shipper.start()
-    until(lambda: len(calls) > 10)
+    shipper = RunningShipper(database, journal, tick)
+    wait_until(lambda: len(calls) > 10)
     append(journal, varied(10))
-    until(lambda: count(database) == 10)
+    wait_until(lambda: count_calls(database) == 10)
+    journal.close()
     shipper.stop()
     assert caplog.text.count("fails") == 1
     assert caplog.text.count("works again") == 1
 
 
 def test_stopping_after_closing_leaves_nothing_behind(data: Path, database: Database, journal: Journal):
-    shipper = Shipper(data / "journal", database, journal=journal)
-    shipper.start()
+    shipper = RunningShipper(database, journal)
     records = append(journal, varied(300))
     journal.close()
     shipper.stop()
@@ -244,8 +238,7 @@ def test_stopping_after_closing_leaves_nothing_behind(data: Path, database: Data
 
 
 def test_stopping_keeps_its_time_limit_while_the_database_is_locked(data: Path, database: Database, journal: Journal):
-    shipper = Shipper(data / "journal", database, journal=journal)
-    shipper.start()
+    shipper = RunningShipper(database, journal)
     records = append(journal, varied(10))
     with closing(sqlite3.connect(data / "antiphon.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -253,9 +246,9 @@ def test_stopping_keeps_its_time_limit_while_the_database_is_locked(data: Path, 
         start = time.monotonic()
         shipper.stop(0.5)
         assert time.monotonic() - start < 3
-        assert count(database) == 0
+        assert count_calls(database) == 0
         other.execute("COMMIT")
-    assert Shipper(data / "journal", database, journal=None).adopt() == 10
+    assert Shipper(data / "journal", database).adopt() == 10
     assert_filed(database, records)
 
 
@@ -264,7 +257,7 @@ def test_what_dead_writers_left_counts_against_the_cap(data: Path, database: Dat
     append(gone, [record() for _ in range(50)])
     gone.close()
     journal = Journal(data / "journal", cap=10_000)
-    shipper = Shipper(data / "journal", database, journal=journal)
+    shipper = make_shipper(data, database, journal)
     with closing(sqlite3.connect(data / "antiphon.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerError, match="locked"):
@@ -285,17 +278,16 @@ def test_a_record_larger_than_a_reading_is_filed(database: Database, journal: Jo
     assert_filed(database, records)
 
 
-def test_an_idle_shipper_rests(data: Path, database: Database, journal: Journal):
+def test_an_idle_shipper_rests(database: Database, journal: Journal):
     """Two wakes a second or so, each a few system calls; a loop that spins would use all of a core."""
-    shipper = Shipper(data / "journal", database, journal=journal)
-    shipper.start()
+    shipper = RunningShipper(database, journal)
     append(journal, varied(5))
-    until(lambda: count(database) == 5)
-    thread = shipper._thread
-    assert thread is not None
+    wait_until(lambda: count_calls(database) == 5)
+    thread = shipper.tasks._thread
     status = Path(f"/proc/self/task/{thread.native_id}/stat")
     before = sum(map(int, status.read_text().rsplit(")", 1)[1].split()[11:13]))
     time.sleep(1.5)
     used = sum(map(int, status.read_text().rsplit(")", 1)[1].split()[11:13])) - before
     assert used / os.sysconf("SC_CLK_TCK") <= 0.15
+    journal.close()
     shipper.stop()

@@ -211,7 +211,7 @@ def test_records_in_are_totals_out(tmp_path_factory: pytest.TempPathFactory, rec
     for each in records:
         journal.append(each)
     journal.close()
-    Shipper(data / "journal", database, journal=None).adopt()
+    Shipper(data / "journal", database).adopt()
     by_model: dict[str, int] = defaultdict(int)
     for each in records:
         by_model[each.model] += each.cost or 0

@@ -12,9 +12,9 @@ import pytest
 
 from antiphon.database.database import Database
 from antiphon.ledger.journal import Journal
-from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.writer import segment
 from antiphon.types import Outcome, Usage
+from ledger.running import RunningShipper, count_calls, wait_until
 from ledger.samples import NOON, record
 
 CONFIG = """
@@ -165,24 +165,23 @@ def test_verify_says_sound_and_names_faults(stopped: Path):
 
 
 @pytest.fixture
-def running(data: Path) -> Iterator[tuple[Path, Journal, Shipper]]:
+def running(data: Path) -> Iterator[tuple[Path, Journal, Database]]:
     database = Database(f"sqlite:///{data / 'antiphon.db'}")
     database.prepare()
     journal = Journal(data / "journal")
-    shipper = Shipper(data / "journal", database, journal=journal)
-    shipper.start()
-    yield data, journal, shipper
+    shipper = RunningShipper(database, journal, separate=True)
+    yield data, journal, database
     journal.close()
     shipper.stop()
     database.close()
 
 
-def test_beside_a_running_gateway_both_commands_harm_nothing(running: tuple[Path, Journal, Shipper]):
-    data, journal, shipper = running
+def test_beside_a_running_gateway_both_commands_harm_nothing(running: tuple[Path, Journal, Database]):
+    data, journal, database = running
     for _ in range(200):
         journal.append(record())
     assert "sound" in antiphon("usage", "verify", "--data", data)[0]
-    shipper.ship_once()
+    wait_until(lambda: count_calls(database) == 200)
     for _ in range(10):
         journal.append(record())
     assert json.loads(antiphon("usage", "--json", "--data", data)[0])["total"]["calls"] >= 200

@@ -33,7 +33,7 @@ class Ledger:
         self.records: list[Record] = varied(6)
         for each in self.records:
             self.journal.append(each)
-        self.shipper = Shipper(self.directory, database, journal=self.journal)
+        self.shipper = Shipper(self.directory, database, writer=self.journal.writer, report=self.journal.note_progress)
         self.shipper.ship_once()
         for each in varied(4, 8):
             self.journal.append(each)
@@ -96,7 +96,7 @@ def test_a_ledger_of_the_release_before_is_read_filed_and_proven(tmp_path: Path)
     prices = {"p/m": Price("v1", input=2, cache_write=6, output=2)}
     proof = verify(tmp_path / "journal", database, prices.get)
     assert (proof.faults, proof.filed, proof.pending, proof.recomputed) == ([], 1, 1, 1)
-    Shipper(tmp_path / "journal", database, journal=None).adopt()
+    Shipper(tmp_path / "journal", database).adopt()
     total = report(database, "day", prices=prices.get).total
     assert (total.calls, total.tokens["input"], total.tokens["cache_write"], total.cost) == (2, 10, 9, 136)
     assert total.tokens["cache_write_long"] == total.units["images"] == 0
@@ -110,7 +110,7 @@ def test_a_sound_ledger_is_called_sound_at_every_stage(ledger: Ledger):
     proof = ledger.verify()
     assert (proof.sound, proof.calls, proof.filed, proof.pending) == (True, 10, 10, 0)
     ledger.journal.close()
-    ledger.shipper.adopt()
+    assert ledger.shipper.finish()
     proof = ledger.verify()
     assert (proof.sound, proof.calls, proof.filed, proof.pending) == (True, 10, 0, 0)
 
@@ -204,7 +204,7 @@ def test_costs_are_computed_again_where_the_price_list_is_still_the_same(data: P
     journal.append(record(target="a/x", usage=usage, cost=99, price_version="v0"))
     journal.append(record(target="a/y", usage=usage, cost=98))
     journal.close()
-    Shipper(data / "journal", database, journal=None).adopt()
+    Shipper(data / "journal", database).adopt()
     prices = {"a/x": price}
     proof = verify(data / "journal", database, prices.get)
     assert (proof.sound, proof.recomputed) == (True, 1)
@@ -220,7 +220,7 @@ def test_a_database_file_with_a_broken_page_is_a_fault(data: Path, database: Dat
     for each in varied(300):
         journal.append(each)
     journal.close()
-    Shipper(data / "journal", database, journal=None).adopt()
+    Shipper(data / "journal", database).adopt()
     database.close()
     path = data / "antiphon.db"
     content = bytearray(path.read_bytes())

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy
 import openai
-import psutil
 import pytest
 from langchain_openai import OpenAIEmbeddings
 from pydantic import SecretStr
@@ -143,7 +142,7 @@ async def test_workers_end_with_a_gateway_that_is_killed(tmp_path: Path, mini: M
     async with openai.AsyncOpenAI(base_url=f"{running.url}/v1", api_key=running.key, max_retries=0) as client:
         await client.embeddings.create(model="mini", input="w1")
         await client.embeddings.create(model="static", input="w1")
-    workers = psutil.Process(running.process.pid).children()
+    workers = running.workers()
     assert len(workers) == 2
     running.kill()
     await eventually(lambda: not any(worker.is_running() for worker in workers), 5)

@@ -127,9 +127,9 @@ def _file_orphans(directory: Path, database: "Database") -> None:
     """File what a gateway that is not running any more has left in its journal, so that nothing is missing here."""
     from antiphon.ledger.shipper import Shipper
 
-    shipper = Shipper(directory / "journal", database, journal=None)
+    shipper = Shipper(directory / "journal", database)
     shipper.adopt()
-    shipper.stop()
+    shipper.release()
 
 
 def _amount(picodollars: int | None) -> str | None:

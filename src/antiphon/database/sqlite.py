@@ -5,7 +5,6 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -63,6 +62,8 @@ class Sqlite:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The write-ahead log and its index take the mode of the file itself.
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        from importlib.resources import files  # 3 MB that only a first start needs
+
         script = files("antiphon.database").joinpath("schema.sql").read_text()
         with self._guard() as connection:
             connection.execute("PRAGMA journal_mode = WAL").fetchall()

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from antiphon.clock import monotonic
 from antiphon.errors import LedgerError
-from antiphon.ledger.frames import HEADER, pack
+from antiphon.ledger.frames import HEADER, LIMIT, pack
 from antiphon.ledger.groupsync import GroupSync
 from antiphon.ledger.writer import Writer
 from antiphon.types import COUNTS, Record
@@ -33,8 +33,8 @@ class Journal:
 
     ``durability`` ``process``: a record is with the operating system when :meth:`append` returns, and survives
     ``kill -9``. ``disk``: it is on the disk when the future that :meth:`append` returned is done.
-    ``cap`` bounds the bytes that no shipper has filed yet. One thread, the event loop's, may append and close; the
-    shipper's thread reads ``tail`` and sets ``shipped`` and ``inherited``. Raises ``LedgerError``.
+    ``cap`` bounds the bytes that no shipper has filed yet. One thread, the event loop's, may append and close; another
+    one may call :meth:`note_progress`. Raises ``LedgerError``.
     """
 
     def __init__(
@@ -46,8 +46,7 @@ class Journal:
     ) -> None:
         self.writer = Writer.claim(Path(directory))
         self.cap = cap
-        self.tail = (0, 0)
-        """The current segment's number, and where its last whole frame ends."""
+        self._nearly_full = cap - min(LIMIT, cap // 16)
         self.shipped = 0
         """Bytes of this writer's frames that are filed."""
         self.inherited = 0
@@ -58,6 +57,9 @@ class Journal:
         self._file = -1
         self._number = 0
         self._end = 0
+        self._written_before: dict[int, int] = {}
+        """Bytes of frames in the segments before each one that is not filed yet."""
+        self._capped = False
         self._trouble = ""
         self._retry_at = 0.0
         self._sync: GroupSync | None = None
@@ -74,10 +76,27 @@ class Journal:
 
     @property
     def healthy(self) -> bool:
-        """Whether an append would be accepted now. In trouble it tries the file again, at most every 250 ms."""
+        """Whether the next appends will be accepted. In trouble it tries the file again, at most every 250 ms.
+
+        It is false a little before the cap is reached, so that calls under way still find room for their records.
+        """
         if self._trouble and not self.closed and monotonic() >= self._retry_at:
             self._probe()
-        return not self._trouble and not self.closed and self.unshipped < self.cap
+        return not self._trouble and not self.closed and self.unshipped < self._nearly_full
+
+    def note_progress(self, segment: int, offset: int, inherited: int) -> None:
+        """Learn how far the shipper is: every frame before ``offset`` of ``segment`` is filed, and ``inherited`` bytes
+        of dead writers are not."""
+        for number in list(self._written_before):
+            if number < segment:
+                del self._written_before[number]
+        before = self._written_before.get(segment)
+        if before is not None:
+            self.shipped = before + max(0, offset - len(HEADER))
+        self.inherited = inherited
+        if self._capped and self.unshipped < self._nearly_full:
+            self._capped = False
+            log.warning("the journal %s has room again", self.writer.path)
 
     def append(self, record: Record) -> "asyncio.Future[None] | None":
         """Write a record down; ``None`` says that it is as durable as declared, a future that it will be when done.
@@ -95,10 +114,14 @@ class Journal:
         if self.closed:
             raise LedgerError("the journal is closed")
         if self.unshipped + size > self.cap:
-            raise LedgerError(
+            problem = (
                 f"the journal {self.writer.path} holds {self.unshipped} bytes that are not in the database yet, "
                 f"its cap is {self.cap}; see why the database takes nothing, or raise the cap"
             )
+            if not self._capped:
+                self._capped = True
+                log.error("%s", problem)
+            raise LedgerError(problem)
         if not self.healthy:
             raise LedgerError(self._trouble)
 
@@ -113,12 +136,12 @@ class Journal:
             self._fail(error)
         self._end += len(frame)
         self._written += len(frame)
-        self.tail = (self._number, self._end)
 
     def _roll(self) -> None:
         """Begin a new segment; the old one is complete."""
         self._leave()
         number = self._number + 1
+        self._written_before[number] = self._written
         path = self.writer.segment(number)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
@@ -128,7 +151,6 @@ class Journal:
             path.unlink()
             raise
         self._file, self._number, self._end = file, number, len(HEADER)
-        self.tail = (number, self._end)
         if self._sync is not None:
             self._sync.touch(self._folder)
 

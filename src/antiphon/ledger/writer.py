@@ -24,7 +24,8 @@ class Writer:
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
         self.id = path.name
-        self._lock = lock
+        self.lock = lock
+        """The lock's descriptor, which a child process may inherit; -1 once it is given up."""
 
     @classmethod
     def claim(cls, journal: Path) -> Self:
@@ -81,7 +82,7 @@ class Writer:
 
     def release(self) -> None:
         """Give the lock up. Idempotent."""
-        lock, self._lock = self._lock, -1
+        lock, self.lock = self.lock, -1
         if lock >= 0:
             os.close(lock)
 

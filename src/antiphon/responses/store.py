@@ -246,6 +246,11 @@ class ResponseStore:
             return [kept if isinstance(kept, str) else _put(transaction, key_id, kept) for key_id, kept in made]
 
 
+def make_sweep(database: Database) -> Callable[[], None]:
+    """Return the periodic task that deletes what has expired."""
+    return ResponseStore(database).sweep
+
+
 def _make(make: Callable[[], KeptResponse]) -> KeptResponse | str:
     try:
         kept = make()

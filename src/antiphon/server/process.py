@@ -63,7 +63,7 @@ class _Process:
         settings = catalog.settings
         self._settings = settings
         self._data = Path(settings.data)
-        self._runtime = Runtime(catalog, data=settings.data)
+        self._runtime = Runtime(catalog, data=settings.data, shipper_process=True)
         self._gateway = Gateway(self._runtime, open_to_all=settings.auth == "open", prefixes=settings.prefixes)
         edge = Edge(self._gateway, Limits(body=settings.body_limit))
         self._listener = Listener(edge, sockets)
@@ -135,7 +135,7 @@ class _Process:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        # The shipper's thread gives way to a call at once: at the default of 5 ms a call may wait that long for it.
+        # Other threads give way to a call at once: at the default of 5 ms a call may wait that long for them.
         sys.setswitchinterval(0.0005)
 
     def _greeting(self, new_key: str | None) -> str:

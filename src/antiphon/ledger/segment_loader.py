@@ -1,0 +1,184 @@
+"""Loading one writer's segments into the database: from the stored position on, in order, each record once."""
+
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+from antiphon.database.database import Database
+from antiphon.ledger.frames import HEADER, LIMIT, PREFIX, Scan
+from antiphon.ledger.rows import INSERT_ATTEMPT, INSERT_CALL, REACH, attempt_rows, call_row
+from antiphon.ledger.writer import Writer
+from antiphon.types import Record
+
+BATCH = 256
+"""Records in one transaction."""
+SLICE = 32
+"""Records between two pauses: 0.2 ms of work."""
+BUSY_SECONDS = 0.25
+"""How long a transaction waits for another process that writes to the database."""
+
+_CHUNK = 256 << 10
+
+log = logging.getLogger("antiphon.ledger")
+
+
+class NewerFormat(Exception):
+    """A segment has a format that this release does not know."""
+
+
+class SegmentLoader:
+    """Moves the records of one writer's segments into the database.
+
+    The position is committed in the transaction that inserts the records before it. A process that dies here therefore
+    leaves no record out, and files none twice, because records are identified by their id.
+    """
+
+    def __init__(self, writer: Writer, database: Database) -> None:
+        self.writer = writer
+        self._database = database
+        self._segment = -1
+        self._offset = 0
+        self._has_position = False
+        self._fault = ("", 0, 0)
+        self._sightings = 0
+        self._unreadable = False
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """The segment and the offset in it up to which everything is in the database; (-1, 0) before the first step."""
+        return self._segment, self._offset
+
+    def load_batch(self, *, live: bool, pause: Callable[[], None] | None = None) -> int:
+        """Load one batch and return its number of records; 0 means that there is nothing more for now.
+
+        ``live`` says that the writer may append at this moment: an incomplete frame at the end of its newest segment
+        is then a record under way. ``pause`` is called after every 32 records but the last. Raises ``LedgerError`` if
+        the database does not take the records.
+        """
+        if self._segment < 0:
+            self._read_position()
+        try:
+            return 0 if self._unreadable else self._load_batch(live, pause)
+        except NewerFormat:
+            log.error("%s was written by a newer release, which must file it; it is left alone", self.writer.path)
+            self._unreadable = True
+            return 0
+
+    def _load_batch(self, live: bool, pause: Callable[[], None] | None) -> int:
+        # The directory is listed before a segment is read: a segment that had a successor by then gets no more frames.
+        while numbers := self._list_segments():
+            growing = live and len(numbers) == 1
+            scan, size = self._scan_segment()
+            if scan.records:
+                self._commit(scan.records, scan.end, pause)
+                return len(scan.records)
+            if growing:
+                self._report_fault(scan)
+                return 0
+            self._close_segment(scan, size)
+        return 0
+
+    def _read_position(self) -> None:
+        with self._database.read() as transaction:
+            rows = transaction.execute(
+                'SELECT segment, "offset" FROM positions WHERE writer = ?',
+                (self.writer.id,),
+            )
+        self._has_position = bool(rows)
+        self._segment, self._offset = rows[0] if rows else (0, 0)
+
+    def _list_segments(self) -> list[int]:
+        """Return the numbers of the segments that are not loaded yet, and move the position to the first of them.
+
+        Segments before the position are loaded, and a process died before it deleted them.
+        """
+        numbers = self.writer.segments()
+        while numbers and numbers[0] < self._segment:
+            self.writer.segment(numbers.pop(0)).unlink(missing_ok=True)
+        if numbers and numbers[0] != self._segment:
+            self._segment, self._offset = numbers[0], 0
+        return numbers
+
+    def _scan_segment(self) -> tuple[Scan, int]:
+        """Read frames from the position on; also return the file's size."""
+        try:
+            file = os.open(self.writer.segment(self._segment), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:  # the writer could not write its header and removed it again
+            return Scan(b"", 0), 0
+        try:
+            size = os.fstat(file).st_size
+            if self._offset == 0:
+                header = os.pread(file, len(HEADER), 0)
+                if header != HEADER:
+                    return _scan_wrong_header(header), size
+                self._offset = len(HEADER)
+            for chunk in (_CHUNK, LIMIT + PREFIX.size):
+                scan = Scan(os.pread(file, max(0, min(chunk, size - self._offset)), self._offset), self._offset, BATCH)
+                if scan.records or not scan.torn:
+                    break
+            return scan, size
+        finally:
+            os.close(file)
+
+    def _commit(self, records: list[Record], end: int, pause: Callable[[], None] | None) -> None:
+        with self._database.begin(BUSY_SECONDS) as transaction:
+            for start in range(0, len(records), SLICE):
+                if start and pause is not None:
+                    pause()
+                part = records[start : start + SLICE]
+                transaction.executemany(INSERT_CALL, [call_row(record) for record in part])
+                transaction.executemany(INSERT_ATTEMPT, [row for record in part for row in attempt_rows(record)])
+            transaction.execute(REACH, (self.writer.id, self._segment, end))
+        self._has_position = True
+        self._offset = end
+
+    def _close_segment(self, scan: Scan, size: int) -> None:
+        """Delete a complete segment whose records are all loaded, or keep it if it holds anything else."""
+        path = self.writer.segment(self._segment)
+        if scan.fault:
+            kept = self.writer.set_aside(self._segment)
+            log.error("%s is damaged at byte %d: %s; the rest is kept as %s", path, scan.end, scan.fault, kept)
+        else:
+            if scan.torn:
+                log.warning("%s ends in %d bytes of a record that was never acknowledged", path, scan.torn)
+            path.unlink(missing_ok=True)
+        self._segment, self._offset = self._segment + 1, 0
+
+    def _report_fault(self, scan: Scan) -> None:
+        """Log what is wrong in a growing segment when it is seen twice: a frame under way may look damaged at first."""
+        fault = (scan.fault, self._segment, scan.end)
+        self._sightings = self._sightings + 1 if fault == self._fault else 1
+        self._fault = fault
+        if scan.fault and self._sightings == 2:
+            log.error("%s is damaged at byte %d: %s", self.writer.segment(self._segment), scan.end, scan.fault)
+
+    def finish(self) -> bool:
+        """Forget a dead writer whose segments are all loaded and remove its directory; false if it must stay."""
+        if self._unreadable:
+            return False
+        if self._has_position:
+            with self._database.begin(BUSY_SECONDS) as transaction:
+                transaction.execute("DELETE FROM positions WHERE writer = ?", (self.writer.id,))
+            self._has_position = False
+        self.writer.remove()
+        return True
+
+    def count_waiting_bytes(self) -> int:
+        """Return the bytes of segments that are not loaded yet."""
+        total = 0
+        for number in self.writer.segments():
+            with suppress(FileNotFoundError):
+                total += self.writer.segment(number).stat().st_size - (self._offset if number == self._segment else 0)
+        return total
+
+
+def _scan_wrong_header(header: bytes) -> Scan:
+    scan = Scan(b"", 0)
+    if HEADER.startswith(header):
+        scan.torn = len(header)
+    elif header.startswith(HEADER[: HEADER.rindex(b" ")]):
+        raise NewerFormat
+    else:
+        scan.fault = "it does not start as a journal does"
+    return scan

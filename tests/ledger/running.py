@@ -1,0 +1,37 @@
+"""A shipper at work, as a gateway or a program with the SDK has it, and ways to wait for it."""
+
+import time
+from collections.abc import Callable
+
+from antiphon.database.database import Database
+from antiphon.ledger.journal import Journal
+from antiphon.ledger.periodic import PeriodicTasks
+from antiphon.ledger.supervisor import ShipperSupervisor
+
+
+class RunningShipper:
+    """A supervisor and the thread that runs it."""
+
+    def __init__(
+        self, database: Database, journal: Journal, *tasks: Callable[[], object], separate: bool = False
+    ) -> None:
+        self.supervisor = ShipperSupervisor(journal, database, separate=separate)
+        self.tasks = PeriodicTasks([*tasks, self.supervisor.run])
+        self.tasks.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Stop both; the journal must be closed."""
+        self.tasks.stop()
+        self.supervisor.stop(timeout)
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def count_calls(database: Database) -> int:
+    with database.read() as transaction:
+        return int(transaction.execute("SELECT count(*) FROM calls")[0][0])

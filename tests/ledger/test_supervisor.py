@@ -1,0 +1,130 @@
+"""The supervisor: records are filed by a child process where one can be started, and by this process where none can."""
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from antiphon import Antiphon
+from antiphon.database.database import Database
+from antiphon.ledger.journal import Journal
+from antiphon.ledger.shipper import Shipper
+from ledger.running import RunningShipper, count_calls, wait_until
+from ledger.samples import record
+
+
+@pytest.fixture
+def journal(data: Path) -> Iterator[Journal]:
+    journal = Journal(data / "journal", segment_bytes=20_000)
+    yield journal
+    journal.close()
+
+
+def list_children() -> list[psutil.Process]:
+    return psutil.Process(os.getpid()).children()
+
+
+def wait_for_child() -> psutil.Process:
+    """Return the child once it runs its program."""
+    wait_until(lambda: any("antiphon.ledger.shipper_process" in child.cmdline() for child in list_children()))
+    [child] = list_children()
+    return child
+
+
+def append(journal: Journal, count: int) -> None:
+    for _ in range(count):
+        journal.append(record())
+
+
+def test_a_child_process_files_and_reports_how_far_it_is(data: Path, database: Database, journal: Journal):
+    running = RunningShipper(database, journal, separate=True)
+    append(journal, 200)
+    assert journal.unshipped > 0
+    wait_until(lambda: count_calls(database) == 200)
+    wait_until(lambda: journal.unshipped == 0)
+    [child] = list_children()
+    assert child.nice() > os.nice(0)
+    append(journal, 200)
+    journal.close()
+    running.stop()
+    assert count_calls(database) == 400
+    assert list((data / "journal").iterdir()) == []
+    assert list_children() == []
+
+
+def test_a_child_that_dies_is_replaced_and_knows_how_much_was_filed(database: Database, journal: Journal):
+    running = RunningShipper(database, journal, separate=True)
+    append(journal, 200)
+    wait_until(lambda: journal.unshipped == 0)
+    [first] = list_children()
+    first.kill()
+    append(journal, 10)
+    wait_until(lambda: [child for child in list_children() if child.pid != first.pid])
+    append(journal, 200)
+    wait_until(lambda: journal.unshipped == 0)
+    assert count_calls(database) == 410
+    journal.close()
+    running.stop()
+
+
+def test_nobody_adopts_a_directory_whose_child_still_files(data: Path, database: Database, journal: Journal):
+    running = RunningShipper(database, journal, separate=True)
+    child = wait_for_child()
+    child.send_signal(signal.SIGSTOP)
+    append(journal, 10)
+    journal.close()
+    assert Shipper(data / "journal", database).adopt() == 0
+    child.send_signal(signal.SIGCONT)
+    running.stop()
+    assert count_calls(database) == 10
+
+
+@pytest.mark.parametrize("interpreter", ["", "/nowhere/python", "/bin/false"])
+def test_without_a_child_this_process_files(
+    database: Database,
+    journal: Journal,
+    interpreter: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    caplog.set_level(logging.WARNING)
+    monkeypatch.setattr(sys, "executable", interpreter)
+    running = RunningShipper(database, journal, separate=True)
+    append(journal, 100)
+    wait_until(lambda: count_calls(database) == 100)
+    wait_until(lambda: journal.unshipped == 0)
+    time.sleep(1)
+    append(journal, 100)
+    wait_until(lambda: count_calls(database) == 200)
+    journal.close()
+    running.stop()
+    assert "shipper process" in caplog.text
+    assert caplog.text.count("shipper process") < 5
+
+
+def test_a_child_that_does_not_end_in_time_is_killed_and_this_process_files_the_rest(
+    data: Path, database: Database, journal: Journal
+):
+    running = RunningShipper(database, journal, separate=True)
+    child = wait_for_child()
+    child.send_signal(signal.SIGSTOP)
+    append(journal, 10)
+    journal.close()
+    running.stop(0.2)
+    assert count_calls(database) == 10
+    assert list_children() == []
+    assert list((data / "journal").iterdir()) == []
+
+
+def test_a_program_with_the_sdk_starts_no_process(data: Path):
+    with Antiphon(data=str(data)) as client:
+        client.chat("sim/echo", "hello")
+        time.sleep(1)
+        assert list_children() == []
+        assert count_calls(Database(f"sqlite:///{data / 'antiphon.db'}")) == 1
