@@ -17,6 +17,10 @@ from antiphon.errors import BadRequest
 MAX_DEPTH = 128
 MAX_MEMBERS = 100_000
 MAX_COMMAS = 1_000_000
+_MEMBER_BYTES = 3
+"""The fewest bytes for each member that :func:`_members` counts (``":":0,`` counts twice): a shorter body has less."""
+_LONG = 8192
+"""From this length on, finding the brackets one by one is cheaper than counting them."""
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -26,7 +30,7 @@ _COLONS_AFTER_QUOTES = tuple(b"\\" * run + b'":' for run in range(18))
 
 def check(body: bytes) -> dict[str, Any]:
     """Return the decoded object of a body that keeps every rule above; raises :class:`BadRequest` otherwise."""
-    if len(body) > MAX_MEMBERS:  # a shorter one cannot hold that many
+    if len(body) > MAX_MEMBERS * _MEMBER_BYTES:
         _check_size(body)
     try:
         document = _decode(body)
@@ -40,18 +44,38 @@ def check(body: bytes) -> dict[str, Any]:
         raise BadRequest(f"The body is not valid JSON: {error}.", code="invalid_json") from None
     if type(document) is not dict:
         raise BadRequest("The body must be one JSON object.", code="invalid_json")
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+    if _has_many_brackets(body):
         _check_depth(document)
-    _check_duplicates(body, document)
+    try:
+        kept = _encode(document)
+    except (msgspec.MsgspecError, OverflowError):  # an integer beyond 64 bits cannot be encoded
+        kept = b""
+    if kept != body:
+        _check_duplicates(body, kept)
     return document
 
 
 def _check_size(body: bytes) -> None:
     """Refuse a structure so large that decoding it would hold up every other call."""
-    if body.count(b'":') > MAX_MEMBERS and not 0 <= _members(body) <= MAX_MEMBERS:
+    if body.count(b":") > MAX_MEMBERS and body.count(b'":') > MAX_MEMBERS and not 0 <= _members(body) <= MAX_MEMBERS:
         raise BadRequest(f"The body has more than {MAX_MEMBERS} members; send fewer keys.", code="body_too_complex")
     if body.count(b",") > MAX_COMMAS:
         raise BadRequest(f"The body has more than {MAX_COMMAS} values; send fewer.", code="body_too_complex")
+
+
+def _has_many_brackets(body: bytes) -> bool:
+    """Say whether a body has more opening brackets than levels are allowed, those inside strings included."""
+    if len(body) < _LONG:
+        return body.count(b"{") + body.count(b"[") > MAX_DEPTH
+    found = 0
+    for bracket in (b"{", b"["):
+        at = body.find(bracket)
+        while at >= 0:
+            found += 1
+            if found > MAX_DEPTH:
+                return True
+            at = body.find(bracket, at + 1)
+    return False
 
 
 def _check_depth(document: Any) -> None:
@@ -72,18 +96,14 @@ def _too_deep() -> BadRequest:
     return BadRequest(f"The body nests deeper than {MAX_DEPTH} levels.", code="body_too_complex")
 
 
-def _check_duplicates(body: bytes, document: Any) -> None:
-    """Compare what was written with what was kept: a decoder keeps one of two members with the same key.
+def _check_duplicates(body: bytes, kept: bytes) -> None:
+    """Compare a body with the encoding of what was decoded from it: a decoder keeps one of two members of one key.
 
-    Most bodies are, without their white space, just what encoding gives; others (escapes, number forms) are compared
-    by their count of members. That count takes a string that begins with a colon for one more member, on both sides
-    alike unless the colon is written as an escape.
+    The two differ in white space, and in how characters and numbers are written; only a lost member matters. Where
+    they differ in more than white space, their counts of members are compared. The count takes a string that begins
+    with a colon for one more member, in both alike unless the body writes the colon as an escape.
     """
     compact = msgspec.json.format(body, indent=-1)
-    try:
-        kept = _encode(document)
-    except (msgspec.MsgspecError, OverflowError):  # an integer beyond 64 bits cannot be encoded
-        kept = b""
     if compact == kept:
         return
     members = -1 if _ESCAPED_COLON(compact) else _members(compact)

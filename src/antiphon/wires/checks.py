@@ -1,5 +1,7 @@
 """Checks that every wire makes alike: wrong types in a caller's body, a model's name, unreadable answers."""
 
+from typing import Any, TypeVar
+
 import msgspec
 
 from antiphon.errors import BadAnswer, BadRequest
@@ -9,6 +11,19 @@ MODEL_LIMIT = 256
 DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """Everything that msgspec raises for JSON that it cannot decode, or cannot decode as the type asked for."""
 _EXCERPT_BYTES = 200
+T = TypeVar("T")
+
+
+def read_fields(value: Any, kind: type[T], path: str = "", *, strict: bool = True) -> T:
+    """Return decoded JSON as the struct ``kind``; raises :class:`BadRequest` naming the field that does not fit.
+
+    ``path`` is the place of the value in the body, where it is not the whole body. Without ``strict``, numbers and
+    booleans may be written as strings.
+    """
+    try:
+        return msgspec.convert(value, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        raise bad_request_from(str(error), path) from None
 
 
 def bad_request_from(problem: str, path: str = "") -> BadRequest:

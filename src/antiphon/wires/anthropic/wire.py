@@ -19,12 +19,11 @@ from antiphon.wires.anthropic import errors, usage
 from antiphon.wires.anthropic.frames import MESSAGE_STOP, PING, Block, Message, excerpt, message_of
 from antiphon.wires.anthropic.hosted import MODEL_IN_PATH, hosted
 from antiphon.wires.anthropic.own import without_carried
-from antiphon.wires.anthropic.typed import misshapen
 from antiphon.wires.anthropic.watch import StreamWatch
+from antiphon.wires.checks import check_model_name, read_fields
 from antiphon.wires.sse import SSESplitter
 from antiphon.wires.wire import BYTES_PER_TOKEN, EncodedBody, Envelope, WholeAnswer, count_text_bytes
 
-_MODEL_LIMIT = 256
 _UNSET = msgspec.UNSET
 IMAGE_TOKENS = 1600
 """What an image costs at most on models that scale it to 1.15 megapixels (guide "Vision", width × height / 750)."""
@@ -77,19 +76,12 @@ class Anthropic:
     request_id = b"request-id"
     """The header that names a call on this wire."""
 
-    def __init__(self) -> None:
-        self._decode = msgspec.json.Decoder(self.request).decode
-
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`; ``model`` and ``stream`` stand in the path on some hosts."""
         document = bodies.check(body)
-        try:
-            request = self._decode(body)
-        except msgspec.ValidationError as error:
-            raise misshapen(str(error)) from None
+        request = read_fields(document, self.request)
         name = model or request.model
-        if not name or len(name) > _MODEL_LIMIT or not name.isprintable():
-            raise BadRequest(f"`model` must be a name of 1 to {_MODEL_LIMIT} printable characters.", param="model")
+        check_model_name(name)
         if not request.messages:
             raise BadRequest("`messages` must hold at least one message.", param="messages")
         streamed = stream if stream is not None else bool(getattr(request, "stream", None))

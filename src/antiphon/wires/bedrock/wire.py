@@ -11,7 +11,7 @@ from antiphon.wires import body as bodies
 from antiphon.wires.aws.eventstream import EventStreamSplitter, MessageReader
 from antiphon.wires.bedrock import errors, reply, usage
 from antiphon.wires.bedrock.events import Delta, decode
-from antiphon.wires.checks import check_model_name
+from antiphon.wires.checks import check_model_name, read_fields
 from antiphon.wires.translation.foreign_signatures import MARK, unpack
 from antiphon.wires.wire import EncodedBody, Envelope, PassthroughStream, WholeAnswer, Wire, count_text_bytes
 
@@ -52,9 +52,6 @@ class _Request(msgspec.Struct, rename="camel"):
     output_config: dict[str, Any] | None = None
 
 
-_decode_request = msgspec.json.Decoder(_Request).decode
-
-
 class Converse:
     """POST /model/{modelId}/converse and /converse-stream; the model and whether to stream stand in the path."""
 
@@ -73,10 +70,7 @@ class Converse:
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`."""
         document = bodies.check(body)
-        try:
-            request = _decode_request(body)
-        except msgspec.ValidationError as error:
-            raise errors.wrong_type(str(error)) from None
+        request = read_fields(document, _Request)
         check_model(model)
         if not request.messages and request.prompt_variables is None:  # a stored prompt brings its own
             raise BadRequest("`messages` must hold at least one message.", param="messages")

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from antiphon.errors import BadRequest
-from antiphon.wires.checks import bad_request_from
+from antiphon.wires.checks import read_fields
 
 _OPAQUE = frozenset(
     ("args", "response", "parametersJsonSchema", "responseJsonSchema", "labels", "partMetadata", "default", "example",
@@ -152,25 +152,19 @@ class GenerateRequest(_Field, kw_only=True):
             raise ValueError("`contents` must hold at least one content")
 
 
-_decode = msgspec.json.Decoder(GenerateRequest, strict=False).decode
-
-
 def check(body: bytes, document: dict[str, Any]) -> GenerateRequest:
     """Return the typed values of a body that is a JSON object; raises :class:`~antiphon.errors.BadRequest`."""
-    if _SNAKE_KEY.search(body) is None:
+    if b"_" not in body or _SNAKE_KEY.search(body) is None:
         try:
-            return _decode(body)
+            return msgspec.convert(document, GenerateRequest, strict=False)
         except msgspec.ValidationError:
-            pass  # what a list of one is missing, or at fault: the second look tells
+            pass  # a list of one may stand without its brackets, which the standard form has
     return typed(canonical(document), GenerateRequest)
 
 
 def typed(document: Any, shape: type[Shape], at: str = "") -> Shape:
     """Return a canonical value as ``shape``; raises :class:`~antiphon.errors.BadRequest` naming the field."""
-    try:
-        return msgspec.convert(document, shape, strict=False)
-    except msgspec.ValidationError as error:
-        raise bad_request_from(str(error), at) from None
+    return read_fields(document, shape, at, strict=False)
 
 
 def canonical(value: Any) -> Any:

@@ -8,7 +8,7 @@ from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.base import BaseWire
-from antiphon.wires.checks import bad_request_from, check_model_name, quote_body
+from antiphon.wires.checks import check_model_name, quote_body, read_fields
 from antiphon.wires.openai import errors
 from antiphon.wires.openai.passthrough_stream import ChatStream
 from antiphon.wires.openai.signatures import remove_foreign_signatures
@@ -35,16 +35,10 @@ class OpenAI(BaseWire):
     end_frame = b"data: [DONE]\n\n"
     shows = SHOWN_HEADERS
 
-    def __init__(self) -> None:
-        self._decode = msgspec.json.Decoder(self.request).decode
-
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`."""
         document = bodies.check(body)
-        try:
-            request = self._decode(body)
-        except msgspec.ValidationError as error:
-            raise bad_request_from(str(error)) from None
+        request = read_fields(document, self.request)
         check_model_name(request.model)
         self.check_request(request)
         return self.make_envelope(request, document)

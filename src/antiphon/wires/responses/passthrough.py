@@ -7,7 +7,7 @@ import msgspec
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
-from antiphon.wires.checks import bad_request_from, check_model_name
+from antiphon.wires.checks import check_model_name, read_fields
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.responses.encrypted_content import TAG
 from antiphon.wires.responses.errors import error_frame
@@ -21,7 +21,6 @@ from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_text_b
 
 _SOURCES = ("previous_response_id", "conversation", "prompt")
 _SEALED = TAG.encode()
-_decode = msgspec.json.Decoder(Fields).decode
 
 
 class Responses:
@@ -41,10 +40,7 @@ class Responses:
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`; model and stream stand in the body on this wire."""
         document = bodies.check(body)
-        try:
-            fields = _decode(body)
-        except msgspec.ValidationError as error:
-            raise bad_request_from(str(error)) from None
+        fields = read_fields(document, Fields)
         name = fields.model
         check_model_name(name)
         if not fields.input and not any(getattr(fields, source) for source in _SOURCES):
