@@ -68,7 +68,7 @@ TOLD = {
 READERS = {
     "chat": lambda raw: openai.read_usage(raw, "flex"),
     "responses": lambda raw: responses.read(raw),
-    "messages": lambda raw: anthropic.read(msgspec.Raw(raw)),
+    "messages": lambda raw: anthropic.read_usage(msgspec.Raw(raw)),
     "generate": lambda raw: gemini.read(raw, 1),
     "converse": lambda raw: bedrock.read(msgspec.Raw(raw)),
 }

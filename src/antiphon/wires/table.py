@@ -51,7 +51,7 @@ EMBEDDERS = {
 
 COUNTERS = {
     "input_tokens": "antiphon.wires.responses.token_count:InputTokensCodec",
-    "count_tokens": "antiphon.wires.anthropic.counting:CountTokensCodec",
+    "count_tokens": "antiphon.wires.anthropic.token_count:CountTokensCodec",
     "gemini_count_tokens": "antiphon.wires.gemini.counting_codec:CountTokensCodec",
     "bedrock_count_tokens": "antiphon.wires.bedrock.counting:CountTokensCodec",
 }

@@ -10,8 +10,8 @@ from antiphon.catalog.profiles import get_profile
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Origin, Target
 from antiphon.wires.anthropic import AnthropicCodec, CountTokens, Messages
-from antiphon.wires.claude.schema import fit
 from antiphon.wires.translation.foreign_signatures import MARK, unpack
+from antiphon.wires.translation.json_schema import fit_schema
 from antiphon.wires.translation.neutral import Request
 
 CODEC, MESSAGES, COUNT = AnthropicCodec(), Messages(), CountTokens()
@@ -180,5 +180,5 @@ def test_marks(text: str) -> None:
 @given(st.dictionaries(keys, values, max_size=5))
 @settings(max_examples=200, deadline=None)
 def test_schemas(schema: dict[str, Any]) -> None:
-    fitted = fit(schema)
-    assert fitted is None or fit(fitted.schema) is not None
+    fitted = fit_schema(schema)
+    assert fitted is None or fit_schema(fitted.schema) is not None

@@ -7,7 +7,7 @@ import pytest
 
 from antiphon.types import Price, Usage
 from antiphon.wires.anthropic import usage
-from antiphon.wires.anthropic.usage import Counts
+from antiphon.wires.anthropic.usage import UsageCounts
 
 DOLLARS_PER_MILLION = 1_000_000
 """A dollar for a million tokens, in picodollars for one."""
@@ -174,7 +174,7 @@ def raw(value: Any) -> msgspec.Raw:
     ],
 )
 def test_golden_invoices(told: dict[str, Any], buckets: Usage, cost: int | None) -> None:
-    counted = usage.read(raw(told))
+    counted = usage.read_usage(raw(told))
     assert counted == buckets
     assert PRICE.cost(buckets) == cost
 
@@ -199,24 +199,26 @@ def test_golden_invoices(told: dict[str, Any], buckets: Usage, cost: int | None)
     ],
 )
 def test_what_cannot_be_is_no_usage(told: Any) -> None:
-    assert usage.read(raw(told)) is None
-    assert usage.read(msgspec.UNSET) is None
+    assert usage.read_usage(raw(told)) is None
+    assert usage.read_usage(msgspec.UNSET) is None
 
 
 def test_a_stream_tells_totals_and_leaves_out_what_did_not_change() -> None:
-    counts = Counts()
+    counts = UsageCounts()
     counts.add(
         raw({"input_tokens": 25, "cache_read_input_tokens": 7, "cache_creation_input_tokens": 9, "output_tokens": 1})
     )
     counts.add(raw({"output_tokens": 80}))
     counts.add(raw({"output_tokens": 120, "output_tokens_details": {"thinking_tokens": 50}}))
-    assert counts.usage() == Usage(input=25, cache_read=7, cache_write=9, output=70, reasoning=50)
+    assert counts.sum() == Usage(input=25, cache_read=7, cache_write=9, output=70, reasoning=50)
     counts.add(raw({"input_tokens": 3000, "output_tokens": 200}))
-    assert counts.usage() == Usage(input=3000, cache_read=7, cache_write=9, output=150, reasoning=50)
+    assert counts.sum() == Usage(input=3000, cache_read=7, cache_write=9, output=150, reasoning=50)
 
 
 def test_written_usage_always_has_the_cache_fields() -> None:
-    written = usage.whole(Usage(input=3, audio_input=2, image_input=1, cache_write=5, output=4, audio_output=6), False)
+    written = usage.write_usage(
+        Usage(input=3, audio_input=2, image_input=1, cache_write=5, output=4, audio_output=6), False
+    )
     assert written == {
         "input_tokens": 6,
         "cache_creation_input_tokens": 5,
@@ -226,8 +228,8 @@ def test_written_usage_always_has_the_cache_fields() -> None:
         "service_tier": "standard",
         "server_tool_use": None,
     }
-    assert usage.whole(Usage(), True)["output_tokens_details"] == {"thinking_tokens": 0}
-    assert usage.delta(Usage(output=1, reasoning=8), False) == {
+    assert usage.write_usage(Usage(), True)["output_tokens_details"] == {"thinking_tokens": 0}
+    assert usage.write_delta_usage(Usage(output=1, reasoning=8), False) == {
         "input_tokens": 0,
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": 0,
@@ -238,14 +240,14 @@ def test_written_usage_always_has_the_cache_fields() -> None:
 
 @pytest.mark.parametrize("buckets", [Usage(1, 2, 3, output=4, reasoning=5), Usage(), Usage(input=9, output=1)])
 def test_written_usage_reads_back(buckets: Usage) -> None:
-    assert usage.read(raw(usage.whole(buckets, True))) == buckets
+    assert usage.read_usage(raw(usage.write_usage(buckets, True))) == buckets
 
 
 def test_what_was_written_for_long_is_told_apart_wherever_it_is_told() -> None:
     counted = Usage(input=3, cache_write=5, cache_write_long=7, output=4, searches=2)
-    for told in (usage.whole(counted, False), usage.delta(counted, False)):
+    for told in (usage.write_usage(counted, False), usage.write_delta_usage(counted, False)):
         assert told["cache_creation_input_tokens"] == 12
         assert told["cache_creation"] == {"ephemeral_5m_input_tokens": 5, "ephemeral_1h_input_tokens": 7}
         assert told["server_tool_use"] == {"web_search_requests": 2, "web_fetch_requests": 0}
-        assert usage.read(raw(told)) == counted
-    assert "cache_creation" not in usage.delta(Usage(cache_write=5), False)
+        assert usage.read_usage(raw(told)) == counted
+    assert "cache_creation" not in usage.write_delta_usage(Usage(cache_write=5), False)

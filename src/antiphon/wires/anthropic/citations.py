@@ -1,11 +1,11 @@
-"""Citations of text: this wire's own, and what other wires have in their place (guide "Citations")."""
+"""Citations of a text: those of this wire, and their counterparts for those of other wires (guide "Citations")."""
 
 from typing import Any
 
 from antiphon.wires.translation.citations import flat, page_of, title_of
 from antiphon.wires.translation.neutral import Text
 
-_OWN = frozenset(
+_TYPES = frozenset(
     (
         "char_location",
         "page_location",
@@ -16,13 +16,36 @@ _OWN = frozenset(
 )
 
 
-def own(text: Text) -> list[dict[str, Any]]:
-    """Return the citations that a provider of this wire made, as they came."""
-    return [citation for citation in text.citations if citation.get("type") in _OWN]
+def list_own_citations(text: Text) -> list[dict[str, Any]]:
+    """Return the citations that a provider of this wire made, unchanged."""
+    return [citation for citation in text.citations if citation.get("type") in _TYPES]
 
 
-def _of_file(citation: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a citation of a document as one of a search result, which has a source and a title and no other place."""
+def write_citation(citation: dict[str, Any], text: str = "") -> dict[str, Any] | None:
+    """Return a citation in this wire's form, or ``None`` if it has no counterpart.
+
+    A web page becomes a web search location, a document becomes a search result. ``text`` is the text that the citation
+    stands in, if it is known.
+    """
+    if citation.get("type") in _TYPES:
+        return citation
+    page = page_of(citation)
+    if page is None:
+        return _write_document_citation(citation)
+    members = flat(citation)
+    start, end = members.get("start_index"), members.get("end_index")
+    cited = text[start:end] if type(start) is int and type(end) is int and 0 <= start <= end else ""
+    return {
+        "type": "web_search_result_location",
+        "url": page.url,
+        "title": page.title or None,
+        "cited_text": cited,
+        "encrypted_index": "",
+    }
+
+
+def _write_document_citation(citation: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a citation of a document as one of a search result, which needs only a source and a title."""
     title, source = title_of(citation), citation.get("file_id") or citation.get("source")
     if not title and not source:
         return None
@@ -34,27 +57,4 @@ def _of_file(citation: dict[str, Any]) -> dict[str, Any] | None:
         "search_result_index": 0,
         "start_block_index": 0,
         "end_block_index": 0,
-    }
-
-
-def shown(citation: dict[str, Any], text: str = "") -> dict[str, Any] | None:
-    """Return a citation as clients of this wire read it, or ``None`` where it has no counterpart.
-
-    A page on the web becomes a web search location, a document a search result;
-    ``text`` is the text it stands in, where that is known.
-    """
-    if citation.get("type") in _OWN:
-        return citation
-    page = page_of(citation)
-    if page is None:
-        return _of_file(citation)
-    told = flat(citation)
-    start, end = told.get("start_index"), told.get("end_index")
-    cited = text[start:end] if type(start) is int and type(end) is int and 0 <= start <= end else ""
-    return {
-        "type": "web_search_result_location",
-        "url": page.url,
-        "title": page.title or None,
-        "cited_text": cited,
-        "encrypted_index": "",
     }

@@ -3,11 +3,11 @@
 from typing import Any
 
 from antiphon.types import Target
-from antiphon.wires.anthropic.read_request import read_request
-from antiphon.wires.anthropic.reader import Reader
 from antiphon.wires.anthropic.reply import read_reply, write_reply
-from antiphon.wires.anthropic.write_request import write_request
-from antiphon.wires.anthropic.writer import Writer
+from antiphon.wires.anthropic.request_reader import read_request
+from antiphon.wires.anthropic.request_writer import write_request
+from antiphon.wires.anthropic.stream_reader import MessagesReader
+from antiphon.wires.anthropic.stream_writer import MessagesWriter
 from antiphon.wires.sse import SSESplitter
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.field_names import Spellings
@@ -46,8 +46,8 @@ class AnthropicCodec:
     def make_splitter(self) -> SSESplitter:
         return SSESplitter()
 
-    def make_reader(self) -> Reader:
-        return Reader()
+    def make_reader(self) -> MessagesReader:
+        return MessagesReader()
 
-    def make_writer(self, request: Request) -> Writer:
-        return Writer(request)
+    def make_writer(self, request: Request) -> MessagesWriter:
+        return MessagesWriter(request)

@@ -1,7 +1,7 @@
-"""Errors in the Messages API's shape (API reference, "Errors"), and what a provider's error says.
+"""Errors in the form of the Messages API, and the errors of providers (API reference, "Errors").
 
 ``{"type": "error", "error": {"type", "message", "details": {"error_code"}}, "request_id"}``: ``type`` is the broad
-category, ``details.error_code`` the stable word for programs, which the official clients choose their classes by.
+category, ``details.error_code`` the stable code for programs, by which the official clients choose their classes.
 """
 
 from typing import Any
@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import CallError, UpstreamStatus
-from antiphon.wires.anthropic.frames import excerpt, frame_of
+from antiphon.wires.anthropic.frames import write_frame
+from antiphon.wires.checks import DECODE_ERRORS, quote_body
 
 TYPES = {
     400: "invalid_request_error",
@@ -40,34 +41,38 @@ STATUSES = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-"""Error type to the status it stands for, where an error comes inside a stream."""
+"""Error type to HTTP status, for an error inside a stream."""
 
 _encode = msgspec.json.Encoder().encode
 
 
-def type_of(status: int) -> str:
+def get_error_type(status: int) -> str:
     """Return the error type for an HTTP status."""
     return TYPES.get(status) or ("invalid_request_error" if status < 500 else "api_error")
 
 
 def write_error_body(error: CallError) -> bytes:
-    """Return any error of ours in this wire's shape; a provider's error object of this shape is kept as it came."""
-    told = _told(error.body) if isinstance(error, UpstreamStatus) else None
-    if told is None:
-        told = {"type": type_of(error.status), "message": error.message, "details": {"error_code": error.code}}
-    return _encode({"type": "error", "error": told, "request_id": error.call_id or None})
+    """Return one of our errors in this wire's form. A provider's error object in this form is kept unchanged."""
+    detail = _find_error_object(error.body) if isinstance(error, UpstreamStatus) else None
+    if detail is None:
+        detail = {
+            "type": get_error_type(error.status),
+            "message": error.message,
+            "details": {"error_code": error.code},
+        }
+    return _encode({"type": "error", "error": detail, "request_id": error.call_id or None})
 
 
 def write_error_frame(error: CallError) -> bytes:
-    """Return the event that admits a break; the official clients raise it as an API error."""
-    return frame_of(b"error", write_error_body(error))
+    """Return the event that says that a stream broke; the official clients raise it as an API error."""
+    return write_frame(b"error", write_error_body(error))
 
 
-def _told(body: bytes) -> dict[str, Any] | None:
-    """Return the error object of a provider's error body, where it has this wire's shape."""
+def _find_error_object(body: bytes) -> dict[str, Any] | None:
+    """Return the error object of a provider's error body if it has this wire's form."""
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except DECODE_ERRORS:
         return None
     if type(document) is not dict or document.get("type") != "error":
         return None
@@ -75,8 +80,8 @@ def _told(body: bytes) -> dict[str, Any] | None:
     return error if type(error) is dict and type(error.get("type")) is str else None
 
 
-def problem(error: object) -> tuple[str, str]:
-    """Return type and message of an ``error`` member, whatever its shape."""
+def read_error(error: object) -> tuple[str, str]:
+    """Return the type and the message of an ``error`` member of any shape."""
     if type(error) is dict:
         kind, message = error.get("type"), error.get("message")
         return (kind if type(kind) is str else ""), (message if type(message) is str else str(error))
@@ -84,10 +89,10 @@ def problem(error: object) -> tuple[str, str]:
 
 
 def read_error_message(body: bytes) -> str:
-    """Return the message of a provider's error body, or an excerpt of it."""
+    """Return the message of a provider's error body, or the beginning of the body."""
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return excerpt(body)
+    except DECODE_ERRORS:
+        return quote_body(body)
     error = document.get("error") if type(document) is dict else None
-    return problem(error)[1] if error else excerpt(body)
+    return read_error(error)[1] if error else quote_body(body)

@@ -1,21 +1,21 @@
 """Events of a Messages stream as typed values, and back to frames (API reference, "Streaming Messages").
 
-Each frame names its event twice, as ``event:`` and as ``type`` in the data; only the data is read. Versioning lets the
-API add event types, block types and members at any time, so that what is unknown is no error.
+Each frame names its event twice, as ``event:`` and as ``type`` in the data; only the data is read. The API may add
+event types, block types and members at any time, so unknown ones are no error.
 """
 
 from typing import Any
 
 import msgspec
 
-from antiphon.errors import BadAnswer
+from antiphon.wires.checks import DECODE_ERRORS, bad_answer_from
 from antiphon.wires.sse import data_of
 
 _UNSET = msgspec.UNSET
 
 
 class Block(msgspec.Struct):
-    """A content block, whole or as it opens; a member that is not looked at may have any shape."""
+    """A content block, whole or at its start; members that nobody reads may have any shape."""
 
     type: str = ""
     id: Any = None
@@ -29,6 +29,8 @@ class Block(msgspec.Struct):
 
 
 class DeltaBody(msgspec.Struct):
+    """The change in a ``content_block_delta`` or a ``message_delta``."""
+
     type: str | None = None
     text: Any = None
     thinking: Any = None
@@ -41,7 +43,7 @@ class DeltaBody(msgspec.Struct):
 
 
 class Message(msgspec.Struct):
-    """A whole answer, or what ``message_start`` tells of it."""
+    """A whole answer, or its beginning in ``message_start``."""
 
     type: Any = None
     id: Any = None
@@ -83,36 +85,36 @@ KNOWN = frozenset(
 )
 
 NOTHING = Event()
-"""What a frame without data says, and an event that is not known."""
+"""The event of a frame without data, and of an unknown type."""
 
 _decode_event = msgspec.json.Decoder(Event).decode
 _decode_kind = msgspec.json.Decoder(_Kind).decode
 _decode_message = msgspec.json.Decoder(Message).decode
 
 
-def event_of(frame: bytes) -> Event:
-    """Return the event of one whole frame; raises :class:`BadAnswer` where it is none of this wire."""
-    data = _data(frame)
+def read_event(frame: bytes) -> Event:
+    """Return the event of one whole frame; raises :class:`BadAnswer` if it does not belong to this wire."""
+    data = _get_data(frame)
     if data is None:
         return NOTHING
     try:
         return _decode_event(data)
     except msgspec.ValidationError:
-        return _unknown(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise _bad(data) from None
+        return _read_unknown_event(data)
+    except DECODE_ERRORS:
+        raise bad_answer_from(data) from None
 
 
-def message_of(body: bytes) -> Message:
-    """Return a whole answer; raises :class:`BadAnswer` where it is not an object of this wire."""
+def read_message(body: bytes) -> Message:
+    """Return a whole answer; raises :class:`BadAnswer` if it is not an object of this wire."""
     try:
         return _decode_message(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise _bad(body) from None
+    except DECODE_ERRORS:
+        raise bad_answer_from(body) from None
 
 
-def _data(frame: bytes) -> bytes | None:
-    """Return the data of a frame; the form the API writes (an event line, a data line) is cut without a parser."""
+def _get_data(frame: bytes) -> bytes | None:
+    """Return the data of a frame. The API writes an event line and a data line, which needs no parser."""
     if frame.startswith(b"event: ") and frame.endswith(b"\n\n") and b"\r" not in frame:
         at = frame.find(b"\n")
         if frame.startswith(b"data: ", at + 1) and frame.find(b"\n", at + 1) == len(frame) - 2:
@@ -120,32 +122,23 @@ def _data(frame: bytes) -> bytes | None:
     return data_of(frame)
 
 
-def _unknown(data: bytes) -> Event:
-    if data.strip() == b"[DONE]":  # some compatible servers add it; it begins as an array, which is what is wrong first
+def _read_unknown_event(data: bytes) -> Event:
+    # Some compatible servers end with `[DONE]`, which decodes as the beginning of an array.
+    if data.strip() == b"[DONE]":
         return NOTHING
     try:
         kind = _decode_kind(data).type
     except msgspec.MsgspecError:
-        raise _bad(data) from None
+        raise bad_answer_from(data) from None
     if kind in KNOWN:
-        raise _bad(data) from None
+        raise bad_answer_from(data) from None
     return NOTHING
 
 
-def _bad(data: bytes) -> BadAnswer:
-    return BadAnswer(f"The provider's answer is not valid JSON of this wire: {excerpt(data)}")
-
-
-def excerpt(body: bytes) -> str:
-    """Return the beginning of a body, as text that cannot break a log line."""
-    text = body[:200].decode("utf-8", "replace")
-    return repr(text) + ("…" if len(body) > 200 else "")
-
-
-def frame_of(event: bytes, data: bytes) -> bytes:
-    """Return one frame of a named event around data without line ends."""
+def write_frame(event: bytes, data: bytes) -> bytes:
+    """Return one frame of a named event; the data has no line ends."""
     return b"event: %b\ndata: %b\n\n" % (event, data)
 
 
-PING = frame_of(b"ping", b'{"type":"ping"}')
-MESSAGE_STOP = frame_of(b"message_stop", b'{"type":"message_stop"}')
+PING = write_frame(b"ping", b'{"type":"ping"}')
+MESSAGE_STOP = write_frame(b"message_stop", b'{"type":"message_stop"}')

@@ -15,8 +15,8 @@ from antiphon.wires.bedrock import schema, thinking_out, tools_out
 from antiphon.wires.bedrock.draft import MORE, Draft
 from antiphon.wires.bedrock.jsontext import encode, json_text
 from antiphon.wires.bedrock.messages_out import Turns, cache_point
-from antiphon.wires.claude.schema import fit
 from antiphon.wires.translation.codec import WrittenRequest
+from antiphon.wires.translation.json_schema import fit_schema
 from antiphon.wires.translation.media import moved
 from antiphon.wires.translation.neutral import Request, Text
 
@@ -80,12 +80,12 @@ def _format(draft: Draft, request: Request, enforced: bool) -> None:
     wanted = request.format
     if wanted is None:
         return
-    fitted = fit(wanted.schema) if wanted.schema is not None and enforced and draft.profile.structured else None
+    fitted = fit_schema(wanted.schema) if wanted.schema is not None and enforced and draft.profile.structured else None
     if fitted is not None:
         told = {"schema": json_text(fitted.schema), "name": wanted.name, "description": wanted.description}
         structure = {"jsonSchema": {name: value for name, value in told.items() if value}}
         draft.put("outputConfig.textFormat", {"type": "json_schema", "structure": structure})
-        for keyword in fitted.told:
+        for keyword in fitted.unenforced:
             draft.drop(f"format.{keyword}")
         return
     draft.say(_ANY_JSON if wanted.schema is None else f"{_ANY_JSON} {_SCHEMA_JSON}{json_text(wanted.schema)}")

@@ -10,7 +10,7 @@ from typing import Any
 from antiphon.errors import BadRequest
 from antiphon.wires.bedrock.draft import Draft
 from antiphon.wires.bedrock.messages_out import WIRE, cache_point
-from antiphon.wires.claude.schema import fit
+from antiphon.wires.translation.json_schema import fit_schema
 from antiphon.wires.translation.neutral import Request, Tool, ToolCall, ToolChoice
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -69,8 +69,8 @@ def _tool(draft: Draft, tool: Tool, where: str) -> dict[str, Any]:
         spec["description"] = tool.description
     schema = _schema(tool, where)
     if tool.strict:
-        fitted = fit(schema) if draft.profile.structured else None
-        if fitted is None or fitted.told:
+        fitted = fit_schema(schema) if draft.profile.structured else None
+        if fitted is None or fitted.unenforced:
             draft.drop("strict")
         else:
             schema, spec["strict"] = fitted.schema, True

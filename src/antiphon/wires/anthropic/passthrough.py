@@ -1,11 +1,11 @@
 """Messages and token counting as pass-through (API reference, "Create a Message", "Count tokens in a Message").
 
-The bytes stay the caller's and the provider's. Only ``model`` is replaced, and thinking that a model of another wire
-made is taken out, because no provider of this wire accepts a foreign signature.
+The bytes of the caller and of the provider stay as they are. Only ``model`` is replaced, and thinking of other wires'
+models is removed, because no provider of this wire accepts a foreign signature.
 
-``anthropic-version`` and ``anthropic-beta`` are the caller's too: a call that names version 2026-10-21, which refuses
-``temperature``, ``top_p`` and ``top_k`` at any value, is answered by that version. Only where a caller names none, and
-where a call comes from another wire, version 2023-06-01 stands, which takes them from models that know them.
+``anthropic-version`` and ``anthropic-beta`` come from the caller. A call that names version 2026-10-21, which refuses
+``temperature``, ``top_p`` and ``top_k`` at any value, is answered by that version. If the caller names no version, or
+the call comes from another wire, version 2023-06-01 applies, which accepts these from models that know them.
 """
 
 from typing import Any
@@ -15,13 +15,14 @@ import msgspec
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
-from antiphon.wires.anthropic import errors, usage
-from antiphon.wires.anthropic.frames import MESSAGE_STOP, PING, Block, Message, excerpt, message_of
-from antiphon.wires.anthropic.hosted import MODEL_IN_PATH, hosted
-from antiphon.wires.anthropic.own import without_carried
-from antiphon.wires.anthropic.watch import StreamWatch
-from antiphon.wires.checks import check_model_name, read_fields
-from antiphon.wires.sse import SSESplitter
+from antiphon.wires.anthropic import errors
+from antiphon.wires.anthropic.foreign_thinking import remove_foreign_thinking
+from antiphon.wires.anthropic.frames import MESSAGE_STOP, PING, Block, Message, read_message
+from antiphon.wires.anthropic.model_in_path import MODEL_IN_PATH, move_model_to_path
+from antiphon.wires.anthropic.passthrough_stream import MessagesStream
+from antiphon.wires.anthropic.usage import read_usage
+from antiphon.wires.base import BaseWire
+from antiphon.wires.checks import check_model_name, quote_body, read_fields
 from antiphon.wires.wire import BYTES_PER_TOKEN, EncodedBody, Envelope, WholeAnswer, count_text_bytes
 
 _UNSET = msgspec.UNSET
@@ -35,7 +36,7 @@ class _Message(msgspec.Struct):
 
 
 class _Common(msgspec.Struct, kw_only=True):
-    """Fields whose type is checked before a provider is called; everything else passes unread."""
+    """Fields whose type is checked before a provider is called; all others pass unread."""
 
     model: str = ""
     messages: list[_Message]
@@ -58,63 +59,47 @@ class _MessagesRequest(_Common, kw_only=True):
     service_tier: str | None = None
 
 
-class Anthropic:
+class Anthropic(BaseWire):
     """What the two operations share; a subclass says what its request is and what an answer must hold."""
 
-    operation: str
     request: type[Any]
     end_frame = MESSAGE_STOP
-    stream_type = "text/event-stream"
     heartbeat = PING
     idling: tuple[bytes, ...] = (b":", b"event: ping")
     forwards = frozenset((b"anthropic-version", b"anthropic-beta"))
-    """Request headers of a caller that go to a provider of this same wire, unchanged."""
     requires: tuple[tuple[bytes, bytes], ...] = ((b"anthropic-version", b"2023-06-01"),)
-    """Request headers that a provider of this wire must get, where no caller's stand in their place."""
     shows: tuple[bytes, ...] = (b"request-id", b"anthropic-ratelimit-", b"retry-after")
-    """Names, or beginnings of names, of a provider's headers that a caller of this wire may see."""
     request_id = b"request-id"
-    """The header that names a call on this wire."""
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
-        """See :meth:`antiphon.wires.wire.Wire.peek`; ``model`` and ``stream`` stand in the path on some hosts."""
+        """See :meth:`antiphon.wires.wire.Wire.peek`; some hosts have ``model`` and ``stream`` in the path."""
         document = bodies.check(body)
         request = read_fields(document, self.request)
         name = model or request.model
         check_model_name(name)
         if not request.messages:
             raise BadRequest("`messages` must hold at least one message.", param="messages")
-        streamed = stream if stream is not None else bool(getattr(request, "stream", None))
-        return Envelope(name, streamed, True, 1, document)
+        streams = stream if stream is not None else bool(getattr(request, "stream", None))
+        return Envelope(name, streams, True, 1, document)
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`."""
         if MODEL_IN_PATH in target.quirks:
-            body = msgspec.json.encode(hosted(envelope.document))
+            body = msgspec.json.encode(move_model_to_path(envelope.document))
         elif "model" in envelope.document and target.model != envelope.document["model"]:
             body = bodies.replace(body, "model", msgspec.json.encode(target.model))
-        return EncodedBody(without_carried(body, envelope.document))
+        return EncodedBody(remove_foreign_thinking(body, envelope.document))
 
-    def read_whole(self, body: bytes) -> WholeAnswer:
-        """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
-        raise NotImplementedError
-
-    def start_stream(self, envelope: Envelope, hides_usage: bool) -> StreamWatch:
-        return StreamWatch(self)
-
-    def make_splitter(self) -> SSESplitter:
-        return SSESplitter()
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> MessagesStream:
+        return MessagesStream(self)
 
     def count_input_bytes(self, envelope: Envelope) -> int:
-        """Return how much was sent, as text; an image counts as much as the text its tokens stand for."""
+        """Return the size of the input as text; an image counts as much text as its tokens."""
         document = envelope.document
-        size = _content_bytes(document.get("system"))
-        size += sum(_content_bytes(message["content"]) for message in document["messages"])
+        size = _count_content_bytes(document.get("system"))
+        size += sum(_count_content_bytes(message["content"]) for message in document["messages"])
         tools = document.get("tools")
         return size + (len(msgspec.json.encode(tools)) if tools else 0)
-
-    def list_error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
-        return []
 
     def write_error_body(self, error: CallError) -> bytes:
         return errors.write_error_body(error)
@@ -134,45 +119,45 @@ class Messages(Anthropic):
 
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
-        message = _answer(body)
+        message = _read_answer(body)
         if message.content is None:
-            raise BadAnswer(f"The provider answered without `content`: {excerpt(body)}")
-        return WholeAnswer(usage.read(message.usage), sum(_block_bytes(block) for block in message.content))
+            raise BadAnswer(f"The provider answered without `content`: {quote_body(body)}")
+        return WholeAnswer(read_usage(message.usage), sum(_count_output_bytes(block) for block in message.content))
 
 
 class CountTokens(Anthropic):
-    """POST /v1/messages/count_tokens. Counting costs nothing, so that its usage is zero."""
+    """POST /v1/messages/count_tokens. Counting is free, so its usage is zero."""
 
     operation = "count_tokens"
     request = _Common
 
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
-        if type(_answer(body).input_tokens) is not int:
-            raise BadAnswer(f"The provider answered without `input_tokens`: {excerpt(body)}")
+        if type(_read_answer(body).input_tokens) is not int:
+            raise BadAnswer(f"The provider answered without `input_tokens`: {quote_body(body)}")
         return WholeAnswer(Usage(), 0)
 
 
-def _answer(body: bytes) -> Message:
-    message = message_of(body)
+def _read_answer(body: bytes) -> Message:
+    message = read_message(body)
     if message.error is not None or message.type == "error":
-        raise BadAnswer(f"The provider reported an error: {errors.problem(message.error)[1]}")
+        raise BadAnswer(f"The provider reported an error: {errors.read_error(message.error)[1]}")
     return message
 
 
-def _block_bytes(block: Block) -> int:
+def _count_output_bytes(block: Block) -> int:
     size = count_text_bytes(block.text) + count_text_bytes(block.thinking) + count_text_bytes(block.name)
     return size if block.input is _UNSET else size + len(bytes(block.input))
 
 
-def _content_bytes(content: Any) -> int:
-    """Size of a string or of blocks, as text; results of tools and documents hold blocks of their own."""
+def _count_content_bytes(content: Any) -> int:
+    """Return the size of a string or of blocks as text; tool results and documents hold blocks, too."""
     if type(content) is not list:
         return count_text_bytes(content)
-    return sum(_sent_bytes(block) for block in content if type(block) is dict)
+    return sum(_count_input_block_bytes(block) for block in content if type(block) is dict)
 
 
-def _sent_bytes(block: dict[str, Any]) -> int:
+def _count_input_block_bytes(block: dict[str, Any]) -> int:
     size = sum(count_text_bytes(block.get(name)) for name in ("text", "thinking", "name"))
     if block.get("type") == "image":
         size += IMAGE_TOKENS * BYTES_PER_TOKEN
@@ -181,5 +166,5 @@ def _sent_bytes(block: dict[str, Any]) -> int:
     source = block.get("source")
     if type(source) is dict:
         size += count_text_bytes(source["data"]) if source.get("type") == "text" and "data" in source else 0
-        size += _content_bytes(source.get("content"))
-    return size + _content_bytes(block.get("content"))
+        size += _count_content_bytes(source.get("content"))
+    return size + _count_content_bytes(block.get("content"))

@@ -1,4 +1,4 @@
-"""A neutral conversation, to the messages of a request."""
+"""Writes the messages of a request: neutral parts to content blocks."""
 
 import base64
 import binascii
@@ -12,7 +12,7 @@ import msgspec
 from antiphon.errors import BadRequest
 from antiphon.types import Profile
 from antiphon.wires.anthropic import citations
-from antiphon.wires.anthropic.read_content import WIRE
+from antiphon.wires.anthropic.types import WIRE
 from antiphon.wires.translation.neutral import (
     Audio,
     File,
@@ -27,7 +27,7 @@ from antiphon.wires.translation.neutral import (
 )
 
 Dropped: TypeAlias = dict[str, None]
-"""Names of what was left out, each once, in order."""
+"""Names of fields that were left out, each once, in order."""
 
 _IMAGES = frozenset(("image/jpeg", "image/png", "image/gif", "image/webp"))
 _PDF = "application/pdf"
@@ -36,8 +36,8 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _DATA_URL = re.compile(r"data:([^;,]*)(?:;[^;,]*)*;base64,", re.IGNORECASE)
 
 
-class Turns:
-    """Gathers messages: neighbours of one role become one, results of tools come first in theirs."""
+class ConversationWriter:
+    """Gathers messages. Consecutive messages of one role become one; tool results come first in theirs."""
 
     __slots__ = ("_profile", "dropped", "messages", "system")
 
@@ -45,16 +45,16 @@ class Turns:
         self._profile = profile
         self.dropped = dropped
         self.messages: list[dict[str, Any]] = []
-        self.system = [block for text in system for block in _text(text, "", dropped)]
+        self.system = [block for text in system for block in _write_text(text, "", dropped)]
 
     def add(self, message: Message, path: str) -> None:
-        """Take one message; raises :class:`BadRequest` for a part that this wire cannot carry."""
+        """Add one message; raises :class:`BadRequest` for a part that this wire cannot carry."""
         if message.name:
             self.dropped["name"] = None
         blocks = [
             block
             for place, part in enumerate(message.parts)
-            for block in block_of(part, f"{path}[{place}]", self.dropped)
+            for block in write_part(part, f"{path}[{place}]", self.dropped)
         ]
         if message.role == "system":
             self._add_system(blocks, path)
@@ -74,34 +74,34 @@ class Turns:
         if self.messages and self.messages[-1]["role"] == role:
             blocks = self.messages.pop()["content"] + blocks
         if role == "user":
-            # The API wants the results of a turn's tool calls before anything else (guide "Handle tool calls").
+            # The API requires the results of a turn's tool calls before anything else (guide "Handle tool calls").
             blocks.sort(key=lambda block: block["type"] != "tool_result")
         self.messages.append({"role": role, "content": blocks})
 
 
-def block_of(part: Part, path: str, dropped: Dropped) -> list[dict[str, Any]]:
-    """Return the blocks of one part: one, or none for what need not be sent."""
+def write_part(part: Part, path: str, dropped: Dropped) -> list[dict[str, Any]]:
+    """Return the block of one part, or nothing if the part need not be sent."""
     return _WRITERS[type(part)](part, path, dropped)
 
 
-def _with(block: dict[str, Any], cache: dict[str, Any] | None) -> dict[str, Any]:
+def _add_cache(block: dict[str, Any], cache: dict[str, Any] | None) -> dict[str, Any]:
     if cache is not None:
         block["cache_control"] = cache
     return block
 
 
-def _text(part: Text, path: str, dropped: Dropped) -> list[dict[str, Any]]:
+def _write_text(part: Text, path: str, dropped: Dropped) -> list[dict[str, Any]]:
     if not part.text.strip():  # the API refuses blank text
         return []
-    block = _with({"type": "text", "text": part.text}, part.cache)
-    if cited := citations.own(part):
-        block["citations"] = cited
-    if len(cited) < len(part.citations):
+    block = _add_cache({"type": "text", "text": part.text}, part.cache)
+    if own := citations.list_own_citations(part):
+        block["citations"] = own
+    if len(own) < len(part.citations):
         dropped["citations"] = None
     return [block]
 
 
-def _image(part: Image, path: str, dropped: Dropped) -> list[dict[str, Any]]:
+def _write_image(part: Image, path: str, dropped: Dropped) -> list[dict[str, Any]]:
     if part.detail not in ("", "auto"):
         dropped["detail"] = None
     data, media_type = part.data, part.media_type
@@ -118,19 +118,19 @@ def _image(part: Image, path: str, dropped: Dropped) -> list[dict[str, Any]]:
         source = {"type": "url", "url": part.url}
     else:
         source = {"type": "file", "file_id": part.file_id}
-    return [_with({"type": "image", "source": source}, part.cache)]
+    return [_add_cache({"type": "image", "source": source}, part.cache)]
 
 
-def _file(part: File, path: str, dropped: Dropped) -> list[dict[str, Any]]:
-    block: dict[str, Any] = {"type": "document", "source": _source(part, path)}
+def _write_file(part: File, path: str, dropped: Dropped) -> list[dict[str, Any]]:
+    block: dict[str, Any] = {"type": "document", "source": _write_source(part, path)}
     if part.name:
         block["title"] = part.name
     if part.cite:
         block["citations"] = {"enabled": True}
-    return [_with(block, part.cache)]
+    return [_add_cache(block, part.cache)]
 
 
-def _source(part: File, path: str) -> dict[str, Any]:
+def _write_source(part: File, path: str) -> dict[str, Any]:
     if part.text:
         return {"type": "text", "media_type": "text/plain", "data": part.text}
     data, media_type = part.data, part.media_type.lower()
@@ -140,7 +140,7 @@ def _source(part: File, path: str) -> dict[str, Any]:
         if media_type in (_PDF, ""):
             return {"type": "base64", "media_type": _PDF, "data": data}
         if media_type.startswith("text/") or media_type == "application/json":
-            return {"type": "text", "media_type": "text/plain", "data": _decoded(data, path)}
+            return {"type": "text", "media_type": "text/plain", "data": _decode_text(data, path)}
         raise BadRequest(f"`{path}` is a file of type {media_type!r}; the model takes PDF and plain text.", param=path)
     if part.url:
         return {"type": "url", "url": part.url}
@@ -149,33 +149,34 @@ def _source(part: File, path: str) -> dict[str, Any]:
     raise BadRequest(f"`{path}` is a file without content.", param=path)
 
 
-def _decoded(data: str, path: str) -> str:
+def _decode_text(data: str, path: str) -> str:
     try:
         return base64.b64decode("".join(data.split()), validate=True).decode()
     except (binascii.Error, ValueError):
         raise BadRequest(f"`{path}` is a text file whose data is not UTF-8 in base64.", param=path) from None
 
 
-def _audio(part: Audio, path: str, dropped: Dropped) -> list[dict[str, Any]]:
+def _refuse_audio(part: Audio, path: str, dropped: Dropped) -> list[dict[str, Any]]:
     raise BadRequest(f"`{path}` is audio, which the model's provider does not take; send its transcript.", param=path)
 
 
-def _thinking(part: Thinking, path: str, dropped: Dropped) -> list[dict[str, Any]]:
-    if part.wire != WIRE:  # nobody here can prove it, and it is no answer
+def _write_thinking(part: Thinking, path: str, dropped: Dropped) -> list[dict[str, Any]]:
+    if part.wire != WIRE:  # this provider cannot verify it, and it is not part of the answer
         return []
     if part.redacted:
         return [{"type": "redacted_thinking", "data": part.redacted}]
     return [{"type": "thinking", "thinking": part.text, "signature": part.signature}] if part.signature else []
 
 
-def _tool_call(part: ToolCall, path: str, dropped: Dropped) -> list[dict[str, Any]]:
-    check_name(part.name, path)
-    block = {"type": "tool_use", "id": tool_id(part.id), "name": part.name, "input": input_of(part.arguments)}
-    return [_with(block, part.cache)]
+def _write_tool_call(part: ToolCall, path: str, dropped: Dropped) -> list[dict[str, Any]]:
+    check_tool_name(part.name, path)
+    arguments = write_tool_input(part.arguments)
+    block = {"type": "tool_use", "id": write_tool_id(part.id), "name": part.name, "input": arguments}
+    return [_add_cache(block, part.cache)]
 
 
-def check_name(name: str, path: str) -> None:
-    """Raise where a tool's name has characters that this wire does not take."""
+def check_tool_name(name: str, path: str) -> None:
+    """Raise :class:`BadRequest` for a tool's name with characters that this wire does not accept."""
     if not _TOOL_NAME.fullmatch(name):
         raise BadRequest(
             f"`{path}.name` is {name!r}; the model's provider takes 1 to 128 letters, digits, `_` and `-`.",
@@ -183,17 +184,17 @@ def check_name(name: str, path: str) -> None:
         )
 
 
-def tool_id(known: str) -> str:
-    """Return a tool call's id in the characters this wire takes; a call and its result get the same."""
+def write_tool_id(known: str) -> str:
+    """Return a tool call's id in the characters that this wire accepts; a call and its result get the same id."""
     if _TOOL_ID.fullmatch(known):
         return known
     return "toolu_" + hashlib.sha256(known.encode()).hexdigest()[:24]
 
 
-def input_of(arguments: str) -> msgspec.Raw:
-    """Return a tool call's arguments as an object, as they came.
+def write_tool_input(arguments: str) -> msgspec.Raw:
+    """Return a tool call's arguments as an object, unchanged.
 
-    What is no object (a model can write anything) stands under ``arguments``, so that the call is not lost.
+    A model can write anything. Arguments that are no object are put under ``arguments``, so that the call is not lost.
     """
     if not arguments.strip():
         return msgspec.Raw(b"{}")
@@ -205,29 +206,29 @@ def input_of(arguments: str) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode({"arguments": arguments}))
 
 
-def _tool_result(part: ToolResult, path: str, dropped: Dropped) -> list[dict[str, Any]]:
-    block: dict[str, Any] = {"type": "tool_result", "tool_use_id": tool_id(part.id)}
-    inner = [block for item in part.parts for block in block_of(item, f"{path}.content", dropped)]
+def _write_tool_result(part: ToolResult, path: str, dropped: Dropped) -> list[dict[str, Any]]:
+    block: dict[str, Any] = {"type": "tool_result", "tool_use_id": write_tool_id(part.id)}
+    inner = [block for item in part.parts for block in write_part(item, f"{path}.content", dropped)]
     if len(inner) == 1 and inner[0].keys() == {"type", "text"}:
         block["content"] = inner[0]["text"]
     elif inner:
         block["content"] = inner
     if part.error:
         block["is_error"] = True
-    return [_with(block, part.cache)]
+    return [_add_cache(block, part.cache)]
 
 
-def _refusal(part: Refusal, path: str, dropped: Dropped) -> list[dict[str, Any]]:
-    return _text(Text(part.text), path, dropped)
+def _write_refusal(part: Refusal, path: str, dropped: Dropped) -> list[dict[str, Any]]:
+    return _write_text(Text(part.text), path, dropped)
 
 
 _WRITERS: dict[type[Any], Callable[[Any, str, Dropped], list[dict[str, Any]]]] = {
-    Text: _text,
-    Image: _image,
-    File: _file,
-    Audio: _audio,
-    Thinking: _thinking,
-    ToolCall: _tool_call,
-    ToolResult: _tool_result,
-    Refusal: _refusal,
+    Text: _write_text,
+    Image: _write_image,
+    File: _write_file,
+    Audio: _refuse_audio,
+    Thinking: _write_thinking,
+    ToolCall: _write_tool_call,
+    ToolResult: _write_tool_result,
+    Refusal: _write_refusal,
 }

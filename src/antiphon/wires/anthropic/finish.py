@@ -1,4 +1,4 @@
-"""Why an answer ended: this wire's stop reasons and the neutral ones (guide "Handling stop reasons")."""
+"""Stop reasons of this wire and their neutral counterparts (guide "Handling stop reasons")."""
 
 from typing import Any
 
@@ -24,20 +24,20 @@ _WRITTEN: dict[FinishReason, str] = {
 }
 
 
-def read(told: Message | DeltaBody) -> Finish:
-    """Return the finish of a whole answer or a ``message_delta``; a reason that is not known is an ordinary stop."""
-    sequence = told.stop_sequence
-    return Finish(_READ.get(told.stop_reason or "", "stop"), sequence if type(sequence) is str else "")
+def read_finish(source: Message | DeltaBody) -> Finish:
+    """Return the finish of a whole answer or a ``message_delta``; an unknown reason counts as an ordinary stop."""
+    sequence = source.stop_sequence
+    return Finish(_READ.get(source.stop_reason or "", "stop"), sequence if type(sequence) is str else "")
 
 
-def explanation(told: Message | DeltaBody) -> str:
-    """Return the words in which a refusal is explained, if any."""
-    details = told.stop_details
-    words = details.get("explanation") if type(details) is dict else None
-    return words if type(words) is str else ""
+def read_explanation(source: Message | DeltaBody) -> str:
+    """Return the text that explains a refusal, or ``""``."""
+    details = source.stop_details
+    text = details.get("explanation") if type(details) is dict else None
+    return text if type(text) is str else ""
 
 
-def written(finish: Finish) -> dict[str, Any]:
+def write_finish(finish: Finish) -> dict[str, Any]:
     """Return the members that say why an answer ended."""
     reason = "stop_sequence" if finish.reason == "stop" and finish.stop_sequence else _WRITTEN[finish.reason]
     sequence = finish.stop_sequence if reason == "stop_sequence" else None

@@ -1,4 +1,4 @@
-"""POST /v1/messages/count_tokens, to and from other wires (API reference, "Count tokens in a Message")."""
+"""POST /v1/messages/count_tokens as a codec (API reference, "Count tokens in a Message")."""
 
 from antiphon.wires.anthropic.codec import AnthropicCodec
 from antiphon.wires.translation.token_counts import Counter

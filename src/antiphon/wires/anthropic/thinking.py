@@ -1,9 +1,9 @@
-"""How much to think, in the form that the model takes (guides "Thinking", "Effort")."""
+"""Writes how much to think, in the form that the model accepts (guides "Thinking", "Effort")."""
 
 from typing import Any
 
 from antiphon.types import Profile
-from antiphon.wires.anthropic.write_content import Dropped
+from antiphon.wires.anthropic.content_writer import Dropped
 from antiphon.wires.translation.effort import LEAST_BUDGET, choose_effort, estimate_budget, estimate_effort
 from antiphon.wires.translation.neutral import Reasoning, Request
 
@@ -22,7 +22,7 @@ def write_thinking(
     profile: Profile,
     dropped: Dropped,
 ) -> None:
-    """Add ``thinking`` and ``output_config.effort`` to a body that has its tools already.
+    """Add ``thinking`` and ``output_config.effort`` to a body that already has its tools.
 
     A model of unknown form gets a budget, which every compatible server knows.
     """
@@ -56,7 +56,7 @@ def _write_adaptive(body: dict[str, Any], reasoning: Reasoning, profile: Profile
         else:
             dropped["reasoning"] = None
     if body.get("tool_choice", {}).get("type") in _FORCED:
-        # Thinking goes with `auto` and `none` only, and a call that must be made is part of the answer.
+        # Thinking is possible with `auto` and `none` only, and a forced call is part of the answer.
         dropped["reasoning"] = None
         return
     body["thinking"] = {"type": "adaptive"}
@@ -67,20 +67,20 @@ def _write_adaptive(body: dict[str, Any], reasoning: Reasoning, profile: Profile
 def _write_budget(body: dict[str, Any], reasoning: Reasoning, messages: list[dict[str, Any]], dropped: Dropped) -> None:
     budget = reasoning.budget if reasoning.budget is not None else estimate_budget(reasoning.effort)
     budget = max(budget, LEAST_BUDGET)
-    most = body["max_tokens"]
-    if budget >= most:
-        budget = most // 2  # room for an answer, too
+    limit = body["max_tokens"]
+    if budget >= limit:
+        budget = limit // 2  # leave room for the answer
     forced = body.get("tool_choice", {}).get("type") in _FORCED
-    if budget < LEAST_BUDGET or forced or _continues_without_thinking(messages):
+    if budget < LEAST_BUDGET or forced or _is_loop_without_thinking(messages):
         dropped["reasoning"] = None
         return
     body["thinking"] = {"type": "enabled", "budget_tokens": budget}
 
 
-def _continues_without_thinking(messages: list[dict[str, Any]]) -> bool:
-    """Tell whether the request goes on in the middle of a tool loop that did not begin with this wire's thinking.
+def _is_loop_without_thinking(messages: list[dict[str, Any]]) -> bool:
+    """Return whether the request continues a tool loop that did not begin with thinking of this wire.
 
-    With a budget the API refuses such a turn ("Expected `thinking` … but found `tool_use`").
+    The API refuses such a request if it has a budget ("Expected `thinking` … but found `tool_use`").
     """
     last = messages[-1]["content"]
     if len(messages) < 2 or messages[-1]["role"] != "user" or last[0]["type"] != "tool_result":

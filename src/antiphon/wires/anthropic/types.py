@@ -1,12 +1,15 @@
 """A Messages request as typed values (API reference, "Create a Message": body parameters).
 
-What belongs here: the members that translation reads. What is not here either has no counterpart on any other wire,
-and travels in ``extras``, or is a block that only this wire can carry, and is refused by its type.
+What belongs here: the members that translation reads. A member that is not here has no counterpart on other wires and
+travels in ``extras``. A block that is not here exists on this wire only, and translation refuses it by its type.
 """
 
 from typing import Any, Literal, TypeAlias
 
 import msgspec
+
+WIRE = "anthropic"
+"""The name of this wire in neutral values."""
 
 Cache: TypeAlias = dict[str, Any] | None
 
@@ -44,7 +47,7 @@ class BlockSource(msgspec.Struct, tag="content"):
     content: str | list[TextBlock | ImageBlock]
 
 
-class Citing(msgspec.Struct):
+class CitationsConfig(msgspec.Struct):
     enabled: bool | None = None
 
 
@@ -52,7 +55,7 @@ class DocumentBlock(msgspec.Struct, tag="document"):
     source: Base64Source | TextSource | BlockSource | UrlSource | FileSource
     title: str | None = None
     context: str | None = None
-    citations: Citing | None = None
+    citations: CitationsConfig | None = None
     cache_control: Cache = None
 
 
@@ -60,7 +63,7 @@ class SearchResultBlock(msgspec.Struct, tag="search_result"):
     content: list[TextBlock]
     source: str
     title: str
-    citations: Citing | None = None
+    citations: CitationsConfig | None = None
     cache_control: Cache = None
 
 
@@ -130,7 +133,7 @@ class OutputConfig(msgspec.Struct):
     format: JsonSchema | None = None
 
 
-class Choice(msgspec.Struct):
+class ToolChoice(msgspec.Struct):
     type: Literal["auto", "any", "tool", "none"]
     name: str = ""
     disable_parallel_tool_use: bool | None = None
@@ -156,7 +159,7 @@ class Request(msgspec.Struct):
     max_tokens: int | None = None
     system: str | list[TextBlock] | None = None
     tools: list[dict[str, Any]] | None = None
-    tool_choice: Choice | None = None
+    tool_choice: ToolChoice | None = None
     thinking: Adaptive | Enabled | Disabled | BetweenTools | None = None
     output_config: OutputConfig | None = None
     output_format: JsonSchema | None = None
@@ -172,4 +175,4 @@ class Request(msgspec.Struct):
 
 
 READ = frozenset(Request.__struct_fields__)
-"""Top-level names that are read; any other travels in ``extras``."""
+"""Top-level names that translation reads; all others travel in ``extras``."""

@@ -1,12 +1,12 @@
-"""Neutral tools and the choice among them, to a request."""
+"""Writes the tools of a request and the choice among them."""
 
 from typing import Any
 
 from antiphon.errors import BadRequest
 from antiphon.types import Profile
-from antiphon.wires.anthropic.read_content import WIRE
-from antiphon.wires.anthropic.write_content import Dropped, check_name
-from antiphon.wires.claude.schema import fit
+from antiphon.wires.anthropic.content_writer import Dropped, check_tool_name
+from antiphon.wires.anthropic.types import WIRE
+from antiphon.wires.translation.json_schema import fit_schema
 from antiphon.wires.translation.neutral import Message, Request, Tool, ToolCall
 
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
@@ -15,45 +15,46 @@ _MODES = {"auto": "auto", "none": "none", "required": "any", "tool": "tool"}
 
 
 def write_tools(request: Request, profile: Profile, dropped: Dropped) -> dict[str, Any]:
-    """Return the members ``tools``, ``mcp_servers`` and ``tool_choice``, those that are needed."""
+    """Return the members ``tools``, ``mcp_servers`` and ``tool_choice``, as far as they are needed."""
     choice = request.tool_choice
-    # A choice that names several tools is the same as having only those.
-    only = choice.names if choice is not None and choice.mode in ("auto", "required") else ()
+    # A choice among several named tools is the same as having only those.
+    allowed = choice.names if choice is not None and choice.mode in ("auto", "required") else ()
     tools: list[dict[str, Any]] = []
     servers: list[dict[str, Any]] = []
     for place, tool in enumerate(request.tools):
+        path = f"tools[{place}]"
         if tool.builtin is not None:
-            _builtin(tool, f"tools[{place}]", tools, servers)
-        elif not only or tool.name in only:
-            tools.append(_tool(tool, f"tools[{place}]", profile, dropped))
+            written = _write_builtin(tool, path)
+            (servers if written.get("type") == "url" else tools).append(written)
+        elif not allowed or tool.name in allowed:
+            tools.append(_write_tool(tool, path, profile, dropped))
     members: dict[str, Any] = {"mcp_servers": servers} if servers else {}
     if tools:
-        return {**members, "tools": tools, **_choice(request)}
+        return {**members, "tools": tools, **_write_choice(request)}
     if choice is not None and choice.mode in ("required", "tool"):
         raise BadRequest("`tool_choice` wants a call of a tool, and the request has none.", param="tool_choice")
-    return {**members, **_of_the_past(request.messages)}
+    return {**members, **_write_past_tools(request.messages)}
 
 
-def _builtin(tool: Tool, path: str, tools: list[dict[str, Any]], servers: list[dict[str, Any]]) -> None:
+def _write_builtin(tool: Tool, path: str) -> dict[str, Any]:
     if tool.wire != WIRE:
         raise BadRequest(
             f"`{path}` is a built-in tool of another provider, which the provider of this model does not have. Leave "
             "it out, or give a function in its place.",
             param=path,
         )
-    known = dict(tool.builtin or {})
-    (servers if known.get("type") == "url" else tools).append(known)
+    return dict(tool.builtin or {})
 
 
-def _tool(tool: Tool, path: str, profile: Profile, dropped: Dropped) -> dict[str, Any]:
-    check_name(tool.name, path)
-    schema = _schema(tool, path)
+def _write_tool(tool: Tool, path: str, profile: Profile, dropped: Dropped) -> dict[str, Any]:
+    check_tool_name(tool.name, path)
+    schema = _write_schema(tool, path)
     written: dict[str, Any] = {"name": tool.name}
     if tool.description:
         written["description"] = tool.description
     if tool.strict:
-        fitted = fit(schema) if profile.structured else None
-        if fitted is None or fitted.told:
+        fitted = fit_schema(schema) if profile.structured else None
+        if fitted is None or fitted.unenforced:
             dropped["strict"] = None
         else:
             schema, written["strict"] = fitted.schema, True
@@ -63,7 +64,7 @@ def _tool(tool: Tool, path: str, profile: Profile, dropped: Dropped) -> dict[str
     return written
 
 
-def _schema(tool: Tool, path: str) -> dict[str, Any]:
+def _write_schema(tool: Tool, path: str) -> dict[str, Any]:
     if not tool.schema:
         return _NO_ARGUMENTS
     for keyword in _NOT_AT_TOP:
@@ -80,7 +81,7 @@ def _schema(tool: Tool, path: str) -> dict[str, Any]:
     return {"type": "object", **tool.schema}
 
 
-def _choice(request: Request) -> dict[str, Any]:
+def _write_choice(request: Request) -> dict[str, Any]:
     choice, single = request.tool_choice, request.parallel_tool_calls is False
     if choice is None and not single:
         return {}
@@ -93,10 +94,10 @@ def _choice(request: Request) -> dict[str, Any]:
     return {"tool_choice": written}
 
 
-def _of_the_past(messages: tuple[Message, ...]) -> dict[str, Any]:
-    """Return tools that earlier turns called, not to be called again: a conversation with calls has to name them."""
-    called = {part.name: None for message in messages for part in message.parts if type(part) is ToolCall}
-    if not called:
+def _write_past_tools(messages: tuple[Message, ...]) -> dict[str, Any]:
+    """Return the tools that earlier turns called, not to be called again: the API requires their names."""
+    names = {part.name: None for message in messages for part in message.parts if type(part) is ToolCall}
+    if not names:
         return {}
-    tools = [{"name": name, "input_schema": _NO_ARGUMENTS} for name in called]
+    tools = [{"name": name, "input_schema": _NO_ARGUMENTS} for name in names]
     return {"tools": tools, "tool_choice": {"type": "none"}}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.wires.claude.schema import fit
+from antiphon.wires.translation.json_schema import fit_schema
 
 OPEN = {"type": "object", "properties": {"a": {"type": "string"}}}
 
@@ -25,19 +25,19 @@ OPEN = {"type": "object", "properties": {"a": {"type": "string"}}}
     ],
 )
 def test_what_fits_stays(schema: dict[str, Any]) -> None:
-    fitted = fit(schema)
+    fitted = fit_schema(schema)
     assert fitted is not None
-    assert (fitted.schema, fitted.told) == (schema, ())
+    assert (fitted.schema, fitted.unenforced) == (schema, ())
 
 
 def test_objects_are_closed_at_every_depth() -> None:
-    fitted = fit({"type": "array", "items": {"anyOf": [OPEN, {"type": ["object", "null"]}]}})
+    fitted = fit_schema({"type": "array", "items": {"anyOf": [OPEN, {"type": ["object", "null"]}]}})
     assert fitted is not None
     assert [part["additionalProperties"] for part in fitted.schema["items"]["anyOf"]] == [False, False]
 
 
 def test_limits_are_told() -> None:
-    fitted = fit(
+    fitted = fit_schema(
         {
             "type": "array",
             "minItems": 2,
@@ -51,11 +51,11 @@ def test_limits_are_told() -> None:
         "description": "minItems: 2, maxItems: 3",
         "items": {"type": "string", "description": 'A name. (maxLength: 5, format: "colour")'},
     }
-    assert fitted.told == ("minItems", "maxItems", "maxLength", "format")
+    assert fitted.unenforced == ("minItems", "maxItems", "maxLength", "format")
 
 
 def test_one_of_becomes_any_of() -> None:
-    fitted = fit({"oneOf": [{"type": "string"}, {"type": "number"}]})
+    fitted = fit_schema({"oneOf": [{"type": "string"}, {"type": "number"}]})
     assert fitted is not None
     assert fitted.schema == {"anyOf": [{"type": "string"}, {"type": "number"}]}
 
@@ -87,4 +87,4 @@ def test_one_of_becomes_any_of() -> None:
     ],
 )
 def test_what_has_no_counterpart(schema: dict[str, Any]) -> None:
-    assert fit(schema) is None
+    assert fit_schema(schema) is None

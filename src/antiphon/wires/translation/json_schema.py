@@ -1,7 +1,7 @@
-"""JSON Schema as structured outputs of this wire take it (guide "Structured outputs", "JSON Schema limitations").
+"""The JSON Schema that Claude and Converse enforce (Anthropic, guide "Structured outputs", "JSON Schema limitations").
 
 Objects must be closed, schemas must not refer to themselves, and limits on numbers, lengths and counts are not
-enforced. What is not enforced is told to the model in the description instead, and reported.
+enforced. Keywords that are not enforced are written into the description for the model, and reported.
 """
 
 from typing import Any
@@ -26,39 +26,39 @@ _FORMATS = frozenset(
 _DEFINITIONS = ("$defs", "definitions")
 
 
-class Fitted(msgspec.Struct, frozen=True):
-    """A schema that the wire takes, and the keywords that are only told, not enforced."""
+class FittedSchema(msgspec.Struct, frozen=True):
+    """A schema that is enforced, and the keywords of it that are not."""
 
     schema: dict[str, Any]
-    told: tuple[str, ...]
+    unenforced: tuple[str, ...]
 
 
 class _Unfit(Exception):
     """The schema has no counterpart."""
 
 
-def fit(schema: dict[str, Any]) -> Fitted | None:
-    """Return a schema as strict modes of this wire take it, or ``None`` where it has no counterpart."""
-    told: dict[str, None] = {}
+def fit_schema(schema: dict[str, Any]) -> FittedSchema | None:
+    """Return a schema in the form that strict modes enforce, or ``None`` if it has no counterpart."""
+    unenforced: dict[str, None] = {}
     try:
-        if _refers_to_itself(schema):
+        if _is_recursive(schema):
             return None
-        return Fitted(_fit(schema, told), tuple(told))
+        return FittedSchema(_fit(schema, unenforced), tuple(unenforced))
     except _Unfit:
         return None
 
 
-def _fit(schema: Any, told: dict[str, None]) -> dict[str, Any]:
+def _fit(schema: Any, unenforced: dict[str, None]) -> dict[str, Any]:
     if type(schema) is not dict or not _UNFIT.isdisjoint(schema):
         raise _Unfit
     fitted: dict[str, Any] = {}
     notes: list[str] = []
     for key, value in schema.items():
-        if _only_told(key, value):
-            told[key] = None
+        if _is_unenforced(key, value):
+            unenforced[key] = None
             notes.append(f"{key}: {msgspec.json.encode(value).decode()}")
         else:
-            fitted["anyOf" if key == "oneOf" else key] = _fit_member(key, value, told)
+            fitted["anyOf" if key == "oneOf" else key] = _fit_member(key, value, unenforced)
     kind = fitted.get("type")
     if kind == "object" or (type(kind) is list and "object" in kind) or "properties" in fitted:
         if fitted.setdefault("additionalProperties", False) is not False:
@@ -71,51 +71,51 @@ def _fit(schema: Any, told: dict[str, None]) -> dict[str, Any]:
     return fitted
 
 
-def _only_told(key: str, value: Any) -> bool:
+def _is_unenforced(key: str, value: Any) -> bool:
     if key == "format":
         return type(value) is not str or value not in _FORMATS
     return key in _LIMITS or (key == "minItems" and value not in (0, 1))
 
 
-def _fit_member(key: str, value: Any, told: dict[str, None]) -> Any:
+def _fit_member(key: str, value: Any, unenforced: dict[str, None]) -> Any:
     if key in ("anyOf", "oneOf", "allOf"):
-        return [_fit(part, told) for part in _listed(value)]
+        return [_fit(part, unenforced) for part in _check_list(value)]
     if key == "items":
-        return _fit(value, told)
+        return _fit(value, unenforced)
     if key == "properties" or key in _DEFINITIONS:
-        return {name: _fit(part, told) for name, part in _named(value).items()}
-    if key == "enum" and any(type(item) in (dict, list) for item in _listed(value)):
+        return {name: _fit(part, unenforced) for name, part in _check_object(value).items()}
+    if key == "enum" and any(type(item) in (dict, list) for item in _check_list(value)):
         raise _Unfit
     if key == "$ref" and not (type(value) is str and value.startswith("#")):
         raise _Unfit
     return value
 
 
-def _listed(value: Any) -> list[Any]:
+def _check_list(value: Any) -> list[Any]:
     if type(value) is not list:
         raise _Unfit
     return value
 
 
-def _named(value: Any) -> dict[str, Any]:
+def _check_object(value: Any) -> dict[str, Any]:
     if type(value) is not dict:
         raise _Unfit
     return value
 
 
-def _refers_to_itself(schema: dict[str, Any]) -> bool:
-    """Tell whether following references ever comes back: each definition's references, walked once."""
-    edges: dict[str, set[str]] = {"#": _references(schema, outside=True)}
+def _is_recursive(schema: dict[str, Any]) -> bool:
+    """Return whether a chain of references comes back to itself; each definition is visited once."""
+    edges: dict[str, set[str]] = {"#": _find_references(schema, outside=True)}
     for where in _DEFINITIONS:
         definitions = schema.get(where)
         if type(definitions) is dict:
-            edges |= {f"#/{where}/{name}": _references(part, outside=False) for name, part in definitions.items()}
+            edges |= {f"#/{where}/{name}": _find_references(part, outside=False) for name, part in definitions.items()}
     open_refs: list[str | None] = ["#"]
     path: list[str] = []
     done: set[str] = set()
     while open_refs:
         ref = open_refs.pop()
-        if ref is None:  # everything below the last one on the path was followed
+        if ref is None:  # everything below the last definition on the path was visited
             done.add(path.pop())
         elif ref in path:
             return True
@@ -125,7 +125,7 @@ def _refers_to_itself(schema: dict[str, Any]) -> bool:
     return False
 
 
-def _references(schema: Any, *, outside: bool) -> set[str]:
+def _find_references(schema: Any, *, outside: bool) -> set[str]:
     found: set[str] = set()
     nodes = [schema]
     while nodes:

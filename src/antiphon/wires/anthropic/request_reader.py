@@ -1,13 +1,14 @@
-"""A caller's request, from a decoded body to the neutral form."""
+"""Reads a caller's request: a decoded body to the neutral form."""
 
 from typing import Any, cast
 
 import msgspec
 
 from antiphon.errors import BadRequest, NotFound
-from antiphon.wires.anthropic import shape
-from antiphon.wires.anthropic.read_content import WIRE, messages_of, text_of
-from antiphon.wires.anthropic.typed import misshapen
+from antiphon.wires.anthropic import types
+from antiphon.wires.anthropic.content_reader import read_messages, read_text_block
+from antiphon.wires.anthropic.types import WIRE
+from antiphon.wires.checks import bad_request_from
 from antiphon.wires.translation.neutral import Format, Reasoning, Request, Text, Tool, ToolChoice
 
 _MODES = {"auto": "auto", "any": "required", "tool": "tool", "none": "none"}
@@ -19,49 +20,53 @@ _MEMBERS = {
     "thinking": ("type", "budget_tokens", "display"),
     "tool_choice": ("type", "name", "disable_parallel_tool_use"),
 }
-"""Objects of a request, and those of their members that are read; another is reported under its path."""
-_TUNING = ("input_examples", "allowed_callers", "eager_input_streaming", "defer_loading")
+"""Objects of a request and the members that are read; all other members are reported under their path."""
+_TOOL_EXTRAS = ("input_examples", "allowed_callers", "eager_input_streaming", "defer_loading")
 """Members of a tool that only this wire has; they are reported under their path."""
 
 
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
     """See :meth:`translation.codec.Codec.read_request`.
 
-    Raises :class:`~antiphon.errors.NotFound` as well, for a message thread that no other wire holds.
+    Also raises :class:`~antiphon.errors.NotFound`, for a message thread, which no other wire holds.
     """
     try:
-        raw = msgspec.convert(document, shape.Request)
+        raw = msgspec.convert(document, types.Request)
     except msgspec.ValidationError as error:
-        raise misshapen(str(error)) from None
+        raise bad_request_from(str(error)) from None
     _refuse_thread(raw.thread)
     if document.get("compaction"):
-        raise _only_here("compaction", "A compaction request")
+        raise BadRequest(
+            "A compaction request has no counterpart at the provider of this model. Leave `compaction` out, or call a "
+            "model of a provider that speaks the Messages API.",
+            param="compaction",
+        )
     choice = raw.tool_choice
     return Request(
         model=model,
-        messages=messages_of(raw.messages),
-        system=_system(raw.system),
-        tools=_tools(raw),
-        tool_choice=_choice(choice),
+        messages=read_messages(raw.messages),
+        system=_read_system(raw.system),
+        tools=_read_tools(raw),
+        tool_choice=_read_tool_choice(choice),
         parallel_tool_calls=None
         if choice is None or choice.disable_parallel_tool_use is None
         else not choice.disable_parallel_tool_use,
-        format=_format(raw),
+        format=_read_format(raw),
         max_tokens=raw.max_tokens,
         temperature=raw.temperature,
         top_p=raw.top_p,
         top_k=raw.top_k,
         stop=tuple(raw.stop_sequences or ()),
-        reasoning=_reasoning(raw),
+        reasoning=_read_reasoning(raw),
         user=(raw.metadata.user_id or "") if raw.metadata else "",
         service_tier=_TIERS.get(raw.service_tier or "", raw.service_tier or ""),
         stream=stream,
-        extras=_extras(document, raw),
+        extras=_read_extras(document, raw),
     )
 
 
 def _refuse_thread(thread: dict[str, Any] | None) -> None:
-    """Answer a message thread as the API does where it has none (guide "Message threads", "Errors").
+    """Answer a message thread as the API does if it has none (guide "Message threads", "Errors").
 
     Clients know both errors: they go on without a thread, or replay the conversation.
     """
@@ -81,38 +86,30 @@ def _refuse_thread(thread: dict[str, Any] | None) -> None:
     )
 
 
-def _only_here(field: str, what: str) -> BadRequest:
-    return BadRequest(
-        f"{what} has no counterpart at the provider of this model. Leave `{field}` out, or call a model of a provider "
-        "that speaks the Messages API.",
-        param=field,
-    )
-
-
-def _system(system: str | list[shape.TextBlock] | None) -> tuple[Text, ...]:
+def _read_system(system: str | list[types.TextBlock] | None) -> tuple[Text, ...]:
     if not system:
         return ()
     if type(system) is str:
         return (Text(system),)
-    return tuple(text_of(block) for block in cast(list[shape.TextBlock], system))
+    return tuple(read_text_block(block) for block in cast(list[types.TextBlock], system))
 
 
-def _tools(raw: shape.Request) -> tuple[Tool, ...]:
+def _read_tools(raw: types.Request) -> tuple[Tool, ...]:
     servers = (Tool(str(server.get("name", "")), builtin=server, wire=WIRE) for server in raw.mcp_servers or ())
-    return (*(_tool(tool, place) for place, tool in enumerate(raw.tools or ())), *servers)
+    return (*(_read_tool(tool, place) for place, tool in enumerate(raw.tools or ())), *servers)
 
 
-def _tool(tool: dict[str, Any], place: int) -> Tool:
+def _read_tool(tool: dict[str, Any], place: int) -> Tool:
     if tool.get("type") not in (None, "custom"):
         return Tool(str(tool.get("name", tool["type"])), builtin=tool, wire=WIRE)
     try:
-        custom = msgspec.convert(tool, shape.CustomTool)
+        custom = msgspec.convert(tool, types.CustomTool)
     except msgspec.ValidationError as error:
-        raise misshapen(str(error), f"tools[{place}]") from None
+        raise bad_request_from(str(error), f"tools[{place}]") from None
     return Tool(custom.name, custom.description, custom.input_schema, custom.strict, custom.cache_control)
 
 
-def _choice(choice: shape.Choice | None) -> ToolChoice | None:
+def _read_tool_choice(choice: types.ToolChoice | None) -> ToolChoice | None:
     if choice is None:
         return None
     if choice.type == "tool" and not choice.name:
@@ -120,38 +117,40 @@ def _choice(choice: shape.Choice | None) -> ToolChoice | None:
     return ToolChoice(cast(Any, _MODES[choice.type]), (choice.name,) if choice.type == "tool" else ())
 
 
-def _format(raw: shape.Request) -> Format | None:
+def _read_format(raw: types.Request) -> Format | None:
     form = raw.output_config.format if raw.output_config else None
     form = form or raw.output_format
     return Format("schema", form.schema, strict=True) if form else None
 
 
-def _reasoning(raw: shape.Request) -> Reasoning | None:
+def _read_reasoning(raw: types.Request) -> Reasoning | None:
     effort = raw.output_config.effort if raw.output_config else None
     effort = _EFFORTS.get(effort or "", effort or "")
     match raw.thinking:
-        case shape.Disabled():
+        case types.Disabled():
             return Reasoning(effort="none")
-        case shape.BetweenTools():
+        case types.BetweenTools():
             return Reasoning(effort=effort or "minimal")
-        case shape.Adaptive(display=display):
-            return Reasoning(effort=effort, adaptive=True, summary=_summary(display))
-        case shape.Enabled(budget_tokens=budget, display=display):
-            return Reasoning(effort=effort, budget=budget, summary=_summary(display))
+        case types.Adaptive(display=display):
+            return Reasoning(effort=effort, adaptive=True, summary=_read_summary(display))
+        case types.Enabled(budget_tokens=budget, display=display):
+            return Reasoning(effort=effort, budget=budget, summary=_read_summary(display))
     return Reasoning(effort=effort) if effort else None
 
 
-def _summary(display: str | None) -> str:
+def _read_summary(display: str | None) -> str:
     return "auto" if display == "summarized" else ""
 
 
-def _extras(document: dict[str, Any], raw: shape.Request) -> dict[str, Any]:
-    extras = {name: value for name, value in document.items() if name not in shape.READ and value is not None}
-    for field, known in _MEMBERS.items():
-        told = document.get(field) or {}
-        extras |= {f"{field}.{name}": value for name, value in told.items() if name not in known and value is not None}
+def _read_extras(document: dict[str, Any], raw: types.Request) -> dict[str, Any]:
+    extras = {name: value for name, value in document.items() if name not in types.READ and value is not None}
+    for field, read in _MEMBERS.items():
+        members = document.get(field) or {}
+        extras |= {
+            f"{field}.{name}": value for name, value in members.items() if name not in read and value is not None
+        }
     for tool in raw.tools or ():
-        for name in _TUNING:
+        for name in _TOOL_EXTRAS:
             if tool.get("type") in (None, "custom") and tool.get(name):
                 extras[f"tools.{name}"] = tool[name]
     return extras

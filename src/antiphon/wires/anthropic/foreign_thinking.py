@@ -1,0 +1,36 @@
+"""Removes thinking of other wires' models from a caller's Messages body.
+
+Antiphon carries such thinking through clients of this wire in signatures of its own, and no provider of this wire
+accepts them.
+"""
+
+from typing import Any
+
+import msgspec
+
+from antiphon.wires import body as bodies
+from antiphon.wires.translation.foreign_signatures import MARK, unpack
+
+_MARKED = b'"' + MARK.encode()
+_encode = msgspec.json.Encoder().encode
+
+
+def remove_foreign_thinking(body: bytes, document: dict[str, Any]) -> bytes:
+    """Return a request's bytes without blocks that carry foreign thinking; the same bytes if there are none."""
+    if _MARKED not in body:
+        return body
+    messages = [message for message in map(_strip_message, document["messages"]) if message is not None]
+    if messages == document["messages"]:
+        return body
+    return bodies.replace(body, "messages", _encode(messages))
+
+
+def _strip_message(message: Any) -> Any:
+    """Return a message without such blocks; ``None`` if nothing remains."""
+    content = message.get("content") if type(message) is dict else None
+    if type(content) is not list:
+        return message
+    blocks = [block for block in content if not (type(block) is dict and unpack(block.get("signature")))]
+    if len(blocks) == len(content):
+        return message
+    return {**message, "content": blocks} if blocks else None
