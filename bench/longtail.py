@@ -27,7 +27,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from statistics import median
 
-from antiphon.longtail.environment import find
+from antiphon.longtail.environment import get_installed
 from bench.machine import cpu_seconds, free_port
 from bench.nginx import REPLY
 from bench.process import ROOT
@@ -268,7 +268,7 @@ async def gateway(folder: Path, port: int) -> AsyncIterator[tuple[int, Callable[
 
 async def added(pid: int, make: Callable[[str], Caller], url: str, rounds: int, calls: int) -> None:
     """Compare one call after the other: LiteLLM's SDK, and the gateway with LiteLLM behind it."""
-    python = str(find("data").python)
+    python = str(get_installed("data").python)
     child = subprocess.Popen(
         [python, "-I", "-c", SDK, BODY, f"{url}/v1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -313,7 +313,7 @@ async def added(pid: int, make: Callable[[str], Caller], url: str, rounds: int, 
 
 async def beside(make: Callable[[str], Caller], url: str, rounds: int, seconds: float) -> None:
     """Compare pass-through calls alone and beside 64 calls through LiteLLM."""
-    python = str(find("data").python)
+    python = str(get_installed("data").python)
     child = subprocess.Popen(
         [python, "-I", "-c", SDK_BESIDE, BODY, f"{url}/slow"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -21,7 +21,7 @@ GOLDEN = "f1e6bac4bfb93bdd74499ed8c08096f95d0d189b8700d7c0cea61a01d2748245"
 """Of the vectors of ``TEXTS`` in 256 dimensions. Stored vectors are compared with new ones: this must never change."""
 
 DIGEST = (
-    "import hashlib, sys; from antiphon.local.hashing import HashEmbedder, words; from antiphon.local.answer import "
+    "import hashlib, sys; from antiphon.local.hashing import HashEmbedder, words; from antiphon.local.response import "
     "little_endian; made = HashEmbedder(); "
     "print(hashlib.sha256(b''.join(little_endian(made.embed(words(t), 256)) for t in sys.argv[1:])).hexdigest())"
 )

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.local.onnx import runs
+from antiphon.local.onnx_embedder import runs
 
 
 @given(st.lists(st.integers(0, 20_000), max_size=300))

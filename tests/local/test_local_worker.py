@@ -13,7 +13,7 @@ import numpy
 import psutil
 import pytest
 
-from antiphon.local.group import Bounds, Group
+from antiphon.local.batcher import Bounds, Group
 from antiphon.local.request import Refused
 from living import eventually
 from local.made import Configured, Model, ask, heavy_folder, holed_folder, write

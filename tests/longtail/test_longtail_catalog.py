@@ -1,4 +1,4 @@
-"""What a configuration says of a provider behind LiteLLM, as the target that the engine calls."""
+"""A configured provider behind LiteLLM becomes a target that the engine calls."""
 
 import base64
 import json
@@ -16,18 +16,18 @@ from antiphon.types import Target
 ENVIRON = {"KEY": "sk-secret-value-1", "AWS": "wJalr-secret", "REPLICATE_API_KEY": "r8-secret"}
 
 
-def catalog(folder: Path, providers: dict[str, Any], **more: Any) -> Catalog:
+def make_catalog(folder: Path, providers: dict[str, Any], **more: Any) -> Catalog:
     path = folder / "antiphon.yaml"
     path.write_text(json.dumps({"version": 1, "providers": providers, **more}), "utf-8")
     return load_config(str(path), ENVIRON)
 
 
-def told(target: Target) -> dict[str, Any]:
+def read_call_header(target: Target) -> dict[str, Any]:
     (header,) = (value for name, value in target.headers if name == "x-longtail-call")
     return json.loads(base64.b64decode(header))
 
 
-# The six endpoints of an indexer: provider, model, what LiteLLM is told.
+# The six endpoints of an indexer: provider, model, and the model and parameters that LiteLLM gets.
 ENDPOINTS = {
     "openai": ({"kind": "litellm", "api_key": "k"}, "gpt-4o-mini", "openai/gpt-4o-mini", {}),
     "anthropic": (
@@ -67,20 +67,20 @@ ENDPOINTS = {
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_an_endpoint_becomes_what_litellm_is_told(tmp_path: Path, name: str):
+def test_an_endpoint_becomes_model_and_parameters_for_litellm(tmp_path: Path, name: str):
     provider, model, litellm_model, params = ENDPOINTS[name]
-    target = catalog(tmp_path, {"lt": provider}).resolve(f"lt/{model}").targets[0]
-    assert told(target) == {"model": litellm_model, "params": params}
+    target = make_catalog(tmp_path, {"lt": provider}).resolve(f"lt/{model}").targets[0]
+    assert read_call_header(target) == {"model": litellm_model, "params": params}
     assert (target.origin.scheme, target.wire, target.model) == ("longtail", "openai", model)
     assert target.urls["chat"] == "/v1/chat/completions"
     assert {"embeddings", "rerank", "images", "speech"} <= set(target.urls)
 
 
-def test_parameters_keep_their_types_and_headers_go_along(tmp_path: Path):
+def test_parameters_keep_their_types_and_headers_are_sent(tmp_path: Path):
     params = {"a": 1, "b": 1.5, "c": [True, {"d": "x"}], "e": "${KEY}"}
     provider = {"via": "litellm", "params": params, "headers": {"X-Team": "t"}}
-    target = catalog(tmp_path, {"replicate": provider}).resolve("replicate/m").targets[0]
-    assert told(target)["params"] == {
+    target = make_catalog(tmp_path, {"replicate": provider}).resolve("replicate/m").targets[0]
+    assert read_call_header(target)["params"] == {
         "extra_headers": {"X-Team": "t"},
         "a": 1,
         "b": 1.5,
@@ -89,15 +89,15 @@ def test_parameters_keep_their_types_and_headers_go_along(tmp_path: Path):
     }
 
 
-def test_a_key_is_the_one_given_or_the_usual_variable_but_never_for_another_address(tmp_path: Path):
+def test_a_key_is_the_configured_one_or_the_usual_variable_but_never_for_another_address(tmp_path: Path):
     providers = {
-        "given": {"via": "litellm", "kind": "replicate", "api_key": "${KEY}"},
+        "configured": {"via": "litellm", "kind": "replicate", "api_key": "${KEY}"},
         "usual": {"via": "litellm", "kind": "replicate"},
         "elsewhere": {"via": "litellm", "kind": "replicate", "base_url": "http://other.example"},
     }
-    found = {name: catalog(tmp_path, providers).resolve(f"{name}/m").targets[0] for name in providers}
-    assert found["given"].credential is not None
-    assert found["given"].credential.reveal() == "sk-secret-value-1"
+    found = {name: make_catalog(tmp_path, providers).resolve(f"{name}/m").targets[0] for name in providers}
+    assert found["configured"].credential is not None
+    assert found["configured"].credential.reveal() == "sk-secret-value-1"
     assert found["usual"].credential is not None
     assert found["usual"].credential.reveal() == "r8-secret"
     assert found["elsewhere"].credential is None
@@ -105,11 +105,11 @@ def test_a_key_is_the_one_given_or_the_usual_variable_but_never_for_another_addr
 
 def test_no_view_of_a_configuration_shows_a_parameter(tmp_path: Path):
     provider = {"via": "litellm", "params": {"aws_secret_access_key": "${AWS}"}, "api_key": "${KEY}"}
-    found = catalog(tmp_path, {"bedrock": provider})
-    shown = {".".join(setting.path): setting.value for setting in list_settings(found)}
-    assert shown["providers.bedrock.via"] == "litellm"
-    assert shown["providers.bedrock.params.aws_secret_access_key"] == "(hidden)"
-    text = f"{shown} {found.providers} {found.providers['bedrock'].longtail!r} {found.resolve('bedrock/x').targets!r}"
+    found = make_catalog(tmp_path, {"bedrock": provider})
+    values = {".".join(setting.path): setting.value for setting in list_settings(found)}
+    assert values["providers.bedrock.via"] == "litellm"
+    assert values["providers.bedrock.params.aws_secret_access_key"] == "(hidden)"
+    text = f"{values} {found.providers} {found.providers['bedrock'].longtail!r} {found.resolve('bedrock/x').targets!r}"
     for secret in ENVIRON.values():
         assert secret not in text
 
@@ -126,9 +126,9 @@ def test_the_examples_of_the_page_load(tmp_path: Path):
         found = load_config(str(path), environ)
         assert all(found.providers[name].longtail for name in found.providers if name not in ("sim", "local"))
     model = found.resolve("my-azure/azure/my-deployment-name").targets[0]
-    assert told(model)["params"]["api_base"] == "https://myazure.openai.azure.com/"
+    assert read_call_header(model)["params"]["api_base"] == "https://myazure.openai.azure.com/"
 
 
-def test_settings_of_the_process(tmp_path: Path):
-    settings = catalog(tmp_path, {}, longtail={"workers": 3, "in_flight": 7}).settings
+def test_settings_of_the_processes(tmp_path: Path):
+    settings = make_catalog(tmp_path, {}, longtail={"workers": 3, "in_flight": 7}).settings
     assert (settings.longtail_workers, settings.longtail_in_flight) == (3, 7)

@@ -1,7 +1,8 @@
-"""What is shipped: a lock without addresses, and tables that agree with the LiteLLM it pins."""
+"""The shipped files: a lock without addresses, and tables that agree with the LiteLLM it pins; installing it."""
 
 import ast
 import fcntl
+import hashlib
 import json
 import os
 import pwd
@@ -9,6 +10,7 @@ import queue
 import re
 import subprocess
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,20 +18,20 @@ import pytest
 
 from antiphon.catalog import longtail as rows
 from antiphon.longtail import transport
-from antiphon.longtail.caplog import CappedLog
+from antiphon.longtail.capped_log import CappedLog
 from antiphon.longtail.environment import (
     REQUIREMENTS,
     WORKER,
     Environment,
     LongtailError,
-    environment,
+    get_environment,
     install,
-    roots,
+    list_roots,
 )
-from antiphon.longtail.slot import Pace
 from antiphon.longtail.worker import calls, library, server
+from antiphon.longtail.worker_slot import RestartPolicy
 from living import cli
-from longtail.conftest import SHARED
+from longtail.conftest import SHARED_DATA
 
 LOCK = REQUIREMENTS.read_text("utf-8")
 PINS = dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^\s;]+)", LOCK, re.MULTILINE))
@@ -44,7 +46,7 @@ def test_the_lock_names_no_address_and_every_pin_has_hashes():
         assert "--hash=sha256:" in entry, entry
 
 
-def test_litellm_is_none_of_the_bad_versions():
+def test_litellm_is_not_one_of_the_bad_versions():
     version = tuple(map(int, PINS["litellm"].split(".")))
     assert version >= (1, 84, 0)
     assert version not in ((1, 82, 7), (1, 82, 8))
@@ -53,7 +55,7 @@ def test_litellm_is_none_of_the_bad_versions():
 def test_the_names_of_providers_are_those_of_the_pinned_litellm(installed: Environment):
     program = (
         "import os; os.environ['LITELLM_LOCAL_MODEL_COST_MAP'] = 'True'; import litellm\n"
-        "print(*sorted(str(getattr(each, 'value', each)) for each in litellm.provider_list))"
+        "print(*sorted(str(getattr(item, 'value', item)) for item in litellm.provider_list))"
     )
     command = [str(installed.python), "-I", "-c", program]
     printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
@@ -76,41 +78,43 @@ except Exception as error:
 """
 
 
-@pytest.mark.parametrize(("quiet", "said"), [(True, "disabled"), (False, "it was fetched")])
-def test_litellm_fetches_no_image_when_it_is_quiet(installed: Environment, quiet: bool, said: str):
-    """Where a public address is concerned; private ones LiteLLM refuses by itself."""
-    settings = [f"{name}={value}" for name, value in library.QUIET.items() if quiet or not name.startswith("MAX_")]
+@pytest.mark.parametrize(("configured", "output"), [(True, "disabled"), (False, "it was fetched")])
+def test_litellm_as_configured_fetches_no_image(installed: Environment, configured: bool, output: str):
+    """The address is public; LiteLLM itself refuses private ones."""
+    settings = [
+        f"{name}={value}" for name, value in library.ENVIRONMENT.items() if configured or not name.startswith("MAX_")
+    ]
     command = [str(installed.python), "-I", "-c", FETCH, *settings]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
-    assert said in done.stdout + done.stderr
+    assert output in done.stdout + done.stderr
 
 
-def test_what_is_named_on_both_sides_has_one_name():
+def test_names_used_on_both_sides_are_the_same():
     assert calls.CALL_HEADER == rows.CALL_HEADER
     assert server.SECRET_HEADER.encode() == transport.SECRET_HEADER
     assert {f"/v1{path}" for path in rows.VIAS["litellm"].operations.values()} == set(calls.OPERATIONS)
 
 
-def test_the_worker_imports_nothing_of_ours():
+def test_the_worker_imports_nothing_of_antiphon():
     files = list(WORKER.glob("*.py"))
     nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text("utf-8")))]
     modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     modules |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
     foreign = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
     assert foreign == {"litellm", "aiohttp", "certifi"}
-    near = {(node.level, node.module) for node in nodes if isinstance(node, ast.ImportFrom) and node.level}
-    assert near < {(1, path.stem) for path in files}
+    relative = {(node.level, node.module) for node in nodes if isinstance(node, ast.ImportFrom) and node.level}
+    assert relative < {(1, path.stem) for path in files}
 
 
 def test_nothing_else_imports_litellm():
     source = Path(rows.__file__).parents[1]
-    importing = re.compile(r"^\s*(import|from) litellm", re.MULTILINE)
-    found = [path for path in source.rglob("*.py") if importing.search(path.read_text("utf-8"))]
+    pattern = re.compile(r"^\s*(import|from) litellm", re.MULTILINE)
+    found = [path for path in source.rglob("*.py") if pattern.search(path.read_text("utf-8"))]
     assert found == [WORKER / "library.py"]
 
 
 def test_another_lock_is_another_environment(tmp_path: Path):
-    found = environment(tmp_path)
+    found = get_environment(tmp_path)
     assert found.folder.parent == tmp_path / "venv"
     assert found.version == PINS["litellm"]
     assert not found.installed
@@ -126,35 +130,61 @@ def test_another_lock_is_another_environment(tmp_path: Path):
         ({}, f"{pwd.getpwuid(os.getuid()).pw_dir}/.local/share/antiphon/longtail"),
     ],
 )
-def test_where_a_user_keeps_it(environ: dict[str, str], expected: str):
-    assert roots(None, environ) == (Path(expected),)
-    assert roots("/d", environ) == (Path("/d/longtail"), Path(expected))
+def test_the_roots_of_a_user(environ: dict[str, str], expected: str):
+    assert list_roots(None, environ) == (Path(expected),)
+    assert list_roots("/d", environ) == (Path("/d/longtail"), Path(expected))
 
 
-def standing(wanted: Environment) -> None:
-    """Make what looks like a complete environment."""
-    wanted.python.parent.mkdir(parents=True)
-    wanted.python.touch()
-    (wanted.folder / "complete").touch()
+def make_complete(environment: Environment) -> None:
+    """Make the files of a complete environment."""
+    environment.python.parent.mkdir(parents=True)
+    environment.python.touch()
+    (environment.folder / "complete").touch()
 
 
-def test_one_that_stands_is_made_anew_only_when_asked_and_nothing_stays_of_a_failure(
+def test_a_complete_environment_is_replaced_only_on_request_and_a_failure_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     lock = tmp_path / "requirements.txt"
     lock.write_text("./nothing-1.0-py3-none-any.whl --hash=sha256:00\n", "utf-8")
     monkeypatch.setattr("antiphon.longtail.environment.REQUIREMENTS", lock)
-    wanted = Environment(tmp_path, "digest", "1.0")
-    standing(wanted)
-    assert not install(wanted, lambda line: None)
+    environment = Environment(tmp_path, "digest", "1.0")
+    make_complete(environment)
+    assert not install(environment, lambda line: None)
     with pytest.raises(LongtailError, match=r"could not be made[\s\S]*nothing-1\.0"):
-        install(wanted, lambda line: None, again=True)
-    assert not wanted.installed
+        install(environment, lambda line: None, again=True)
+    assert not environment.installed
+    assert list((tmp_path / "venv").iterdir()) == []
+
+
+def write_wheel(folder: Path, requires: str) -> Path:
+    """Write the wheel of an empty package that requires another one."""
+    path = folder / "nothing-1.0-py3-none-any.whl"
+    info = "nothing-1.0.dist-info"
+    files = {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: nothing\nVersion: 1.0\nRequires-Dist: {requires}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/RECORD": f"{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n",
+    }
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+    return path
+
+
+def test_an_incomplete_lock_is_not_resolved_but_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    wheel = write_wheel(tmp_path, "absent")
+    lock = tmp_path / "requirements.txt"
+    lock.write_text(f"{wheel} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n", "utf-8")
+    monkeypatch.setattr("antiphon.longtail.environment.REQUIREMENTS", lock)
+    message = r"do not fit together[\s\S]*nothing 1\.0 requires absent, which is not installed"
+    with pytest.raises(LongtailError, match=message):
+        install(Environment(tmp_path, "digest", "1.0"), lambda line: None)
     assert list((tmp_path / "venv").iterdir()) == []
 
 
 @pytest.mark.parametrize("place", ["a-file", "a-file/below"])
-def test_a_place_that_cannot_be_used_is_named(tmp_path: Path, place: str):
+def test_an_unusable_directory_is_named(tmp_path: Path, place: str):
     (tmp_path / "a-file").write_text("", "utf-8")
     done = cli("longtail", "install", "--data", str(tmp_path / place), check=False)
     assert done.returncode == 1
@@ -162,18 +192,18 @@ def test_a_place_that_cannot_be_used_is_named(tmp_path: Path, place: str):
     assert "Traceback" not in done.stderr
 
 
-def test_who_waits_for_another_installation_is_told_and_finds_it_done(tmp_path: Path):
-    wanted = Environment(tmp_path, "digest", "1.0")
+def test_a_second_installation_reports_that_it_waits_and_finds_the_environment_complete(tmp_path: Path):
+    environment = Environment(tmp_path, "digest", "1.0")
     (tmp_path / "venv").mkdir()
-    said: queue.Queue[str] = queue.Queue()
+    lines: queue.Queue[str] = queue.Queue()
     with (tmp_path / ".lock").open("w") as guard, ThreadPoolExecutor(1) as pool:
         fcntl.flock(guard, fcntl.LOCK_EX)
-        waiting = pool.submit(install, wanted, said.put)
-        assert "waiting" in said.get(timeout=10)
-        standing(wanted)
+        waiting = pool.submit(install, environment, lines.put)
+        assert "waiting" in lines.get(timeout=60)
+        make_complete(environment)
         fcntl.flock(guard, fcntl.LOCK_UN)
-        assert waiting.result(10) is False
-    assert said.empty()
+        assert waiting.result(60) is False
+    assert lines.empty()
 
 
 @pytest.mark.parametrize("piece", [1, 700, 5000])
@@ -188,10 +218,10 @@ def test_a_log_keeps_its_size(tmp_path: Path, piece: int):
     assert (tmp_path / "run" / "x.log").stat().st_mode & 0o777 == 0o600
 
 
-def test_pauses_grow_and_end():
-    pace = Pace(pause=0.5, longest=60.0)
-    assert [pace.rest(failures) for failures in range(1, 6)] == [0.0, 0.5, 1.0, 2.0, 4.0]
-    assert pace.rest(10_000) == 60.0
+def test_pauses_grow_to_a_maximum():
+    policy = RestartPolicy(first_pause=0.5, longest_pause=60.0)
+    assert [policy.get_pause(failures) for failures in range(1, 6)] == [0.0, 0.5, 1.0, 2.0, 4.0]
+    assert policy.get_pause(10_000) == 60.0
 
 
 UNUSED = """
@@ -209,7 +239,7 @@ asyncio.run(main())
 """
 
 
-def test_what_is_configured_but_unused_costs_nothing(tmp_path: Path):
+def test_a_configured_but_unused_provider_costs_nothing(tmp_path: Path):
     config = tmp_path / "antiphon.yaml"
     config.write_text("providers: {watsonx: {via: litellm}}\n", "utf-8")
     command = [sys.executable, "-c", UNUSED, str(config), str(tmp_path / "data")]
@@ -218,12 +248,12 @@ def test_what_is_configured_but_unused_costs_nothing(tmp_path: Path):
     assert not (tmp_path / "data" / "longtail").exists()
 
 
-def test_an_installation_is_made_once(installed: Environment):
+def test_a_second_installation_does_nothing(installed: Environment):
     done = cli("longtail", "install", "--json")
     assert json.loads(done.stdout) == {
         "version": installed.version,
         "folder": str(installed.folder),
         "installed": False,
     }
-    assert str(installed.folder).startswith(str(SHARED))
+    assert str(installed.folder).startswith(str(SHARED_DATA))
     assert not done.stderr

@@ -1,4 +1,4 @@
-"""What LiteLLM sends to providers, and what becomes of their answers: URL, headers, signature, body, stream, errors."""
+"""The requests that LiteLLM sends to providers, and their answers: URL, headers, signature, body, stream, errors."""
 
 import asyncio
 import base64
@@ -17,10 +17,11 @@ from antiphon.transport import Request
 from antiphon.transport.head import build_head
 from antiphon.types import Origin
 from antiphon.wires.aws.eventstream import encode, header_block
-from longtail.conftest import Asker
-from longtail.far import Far, Reply, Seen, events, reply
+from living import eventually
+from longtail.conftest import RuntimeClient
+from longtail.provider import ReceivedRequest, RecordingProvider, Reply, make_reply, make_stream
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
 OPENAI = {
@@ -50,100 +51,104 @@ OLLAMA = {"model": "llama2", "created_at": "2024-01-01T00:00:00Z", "response": "
 OLLAMA |= {"prompt_eval_count": 3, "eval_count": 1}
 
 
-def openai(seen: Seen) -> None:
-    assert seen.target == "/v1/chat/completions"
-    assert seen.headers["authorization"] == "Bearer sk-openai-secret-1"
-    assert seen.body == {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Say it"}]}
+def check_openai(request: ReceivedRequest) -> None:
+    assert request.target == "/v1/chat/completions"
+    assert request.headers["authorization"] == "Bearer sk-openai-secret-1"
+    assert request.body == {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Say it"}]}
 
 
-def bare(seen: Seen) -> None:
-    assert seen.target == "/v1/chat/completions"
-    assert seen.headers["authorization"] == "Bearer sk-bare-secret-12"
-    assert seen.body["model"] == "gpt-4o-mini"
+def check_bare(request: ReceivedRequest) -> None:
+    assert request.target == "/v1/chat/completions"
+    assert request.headers["authorization"] == "Bearer sk-bare-secret-12"
+    assert request.body["model"] == "gpt-4o-mini"
 
 
-def claude(seen: Seen) -> None:
-    assert seen.target == "/v1/messages"
-    assert seen.headers["x-api-key"] == "sk-ant-secret-123"
-    assert "authorization" not in seen.headers
-    assert seen.headers["anthropic-version"]
-    assert seen.body["model"] == "claude-3-opus-20240229"
-    assert seen.body["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Say it"}]}]
-    assert seen.body["max_tokens"] > 0
+def check_claude(request: ReceivedRequest) -> None:
+    assert request.target == "/v1/messages"
+    assert request.headers["x-api-key"] == "sk-ant-secret-123"
+    assert "authorization" not in request.headers
+    assert request.headers["anthropic-version"]
+    assert request.body["model"] == "claude-3-opus-20240229"
+    assert request.body["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Say it"}]}]
+    assert request.body["max_tokens"] > 0
 
 
-def azure(seen: Seen) -> None:
-    assert seen.path == "/openai/deployments/my-deployment-name/chat/completions"
-    assert seen.query == {"api-version": ["2024-02-15-preview"]}
-    assert seen.headers["api-key"] == "azure-secret-1234"
-    assert "authorization" not in seen.headers
-    assert seen.body["messages"] == [{"role": "user", "content": "Say it"}]
+def check_azure(request: ReceivedRequest) -> None:
+    assert request.path == "/openai/deployments/my-deployment-name/chat/completions"
+    assert request.query == {"api-version": ["2024-02-15-preview"]}
+    assert request.headers["api-key"] == "azure-secret-1234"
+    assert "authorization" not in request.headers
+    assert request.body["messages"] == [{"role": "user", "content": "Say it"}]
 
 
-def bedrock(seen: Seen) -> None:
-    assert unquote(seen.path) == "/model/anthropic.claude-3-opus-20240229-v1:0/converse"
-    assert seen.body["messages"] == [{"role": "user", "content": [{"text": "Say it"}]}]
-    assert signature(seen) in seen.headers["authorization"]
-    assert "Credential=AKIDEXAMPLE/" in seen.headers["authorization"]
-    assert "/us-east-1/bedrock/aws4_request" in seen.headers["authorization"]
+def check_bedrock(request: ReceivedRequest) -> None:
+    assert unquote(request.path) == "/model/anthropic.claude-3-opus-20240229-v1:0/converse"
+    assert request.body["messages"] == [{"role": "user", "content": [{"text": "Say it"}]}]
+    assert compute_signature(request) in request.headers["authorization"]
+    assert "Credential=AKIDEXAMPLE/" in request.headers["authorization"]
+    assert "/us-east-1/bedrock/aws4_request" in request.headers["authorization"]
 
 
-def signature(seen: Seen) -> str:
-    """Return what botocore would sign this very request with."""
-    authorization = seen.headers["authorization"]
+def compute_signature(request: ReceivedRequest) -> str:
+    """Return botocore's signature of this request."""
+    authorization = request.headers["authorization"]
     names = authorization.partition("SignedHeaders=")[2].partition(",")[0].split(";")
-    headers = {name: seen.headers[name] for name in names if name != "x-amz-date"}
-    url = f"http://{seen.headers['host']}{seen.target}"
-    request = AWSRequest("POST", url, data=seen.raw, headers=headers)
-    request.context["timestamp"] = seen.headers["x-amz-date"]
-    request.headers["X-Amz-Date"] = seen.headers["x-amz-date"]
+    headers = {name: request.headers[name] for name in names if name != "x-amz-date"}
+    url = f"http://{request.headers['host']}{request.target}"
+    request = AWSRequest("POST", url, data=request.raw, headers=headers)
+    request.context["timestamp"] = request.headers["x-amz-date"]
+    request.headers["X-Amz-Date"] = request.headers["x-amz-date"]
     signer = SigV4Auth(Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"), "bedrock", "us-east-1")
     return signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
 
 
-def ollama(seen: Seen) -> None:
-    assert seen.target == "/api/generate"
-    assert "authorization" not in seen.headers
-    assert seen.body["model"] == "llama2"
-    assert "Say it" in seen.body["prompt"]
-    assert seen.body["stream"] is False
+def check_ollama(request: ReceivedRequest) -> None:
+    assert request.target == "/api/generate"
+    assert "authorization" not in request.headers
+    assert request.body["model"] == "llama2"
+    assert "Say it" in request.body["prompt"]
+    assert request.body["stream"] is False
 
 
-def watsonx(seen: Seen) -> None:
-    assert seen.path == "/ml/v1/text/chat"
-    assert seen.headers["authorization"] == "Bearer watsonx-secret-12"
-    assert (seen.body["model_id"], seen.body["project_id"]) == ("ibm/granite-13b", "p-1")
-    assert seen.body["messages"] == [{"role": "user", "content": "Say it"}]
+def check_watsonx(request: ReceivedRequest) -> None:
+    assert request.path == "/ml/v1/text/chat"
+    assert request.headers["authorization"] == "Bearer watsonx-secret-12"
+    assert (request.body["model_id"], request.body["project_id"]) == ("ibm/granite-13b", "p-1")
+    assert request.body["messages"] == [{"role": "user", "content": "Say it"}]
 
 
-CALLS: dict[str, tuple[str, Any, Callable[[Seen], None]]] = {
-    "openai": ("openai/gpt-4o-mini", OPENAI, openai),
-    "bare gpt": ("bare/gpt-4o-mini", OPENAI, bare),
-    "bare claude": ("bare-claude/claude-3-opus-20240229", CLAUDE, claude),
-    "azure": ("azure/my-deployment-name", OPENAI, azure),
-    "bedrock": ("bedrock/anthropic.claude-3-opus-20240229-v1:0", CONVERSE, bedrock),
-    "ollama": ("ollama/llama2", OLLAMA, ollama),
-    "watsonx": ("watsonx/ibm/granite-13b", OPENAI, watsonx),
+CALLS: dict[str, tuple[str, Any, Callable[[ReceivedRequest], None]]] = {
+    "openai": ("openai/gpt-4o-mini", OPENAI, check_openai),
+    "bare gpt": ("bare/gpt-4o-mini", OPENAI, check_bare),
+    "bare claude": ("bare-claude/claude-3-opus-20240229", CLAUDE, check_claude),
+    "azure": ("azure/my-deployment-name", OPENAI, check_azure),
+    "bedrock": ("bedrock/anthropic.claude-3-opus-20240229-v1:0", CONVERSE, check_bedrock),
+    "ollama": ("ollama/llama2", OLLAMA, check_ollama),
+    "watsonx": ("watsonx/ibm/granite-13b", OPENAI, check_watsonx),
 }
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_a_call_reaches_its_provider_as_the_provider_wants_it(asker: Asker, fresh: Far, name: str):
+async def test_a_call_has_the_form_that_its_provider_requires(
+    client: RuntimeClient, provider: RecordingProvider, name: str
+):
     model, answer, check = CALLS[name]
-    fresh.answers = lambda _: reply(answer)
-    said = await asker.chat(model)
-    check(fresh.last)
-    assert len(fresh.seen) == 1
-    (choice,) = said["choices"]
+    provider.choose_reply = lambda _: make_reply(answer)
+    document = await client.chat(model)
+    check(provider.last)
+    assert len(provider.requests) == 1
+    (choice,) = document["choices"]
     assert choice["message"]["content"] == "Hi"
     assert choice["finish_reason"] == "stop"
-    assert said["object"] == "chat.completion"
-    assert {key: said["usage"][key] for key in USAGE} == USAGE
+    assert document["object"] == "chat.completion"
+    assert {key: document["usage"][key] for key in USAGE} == USAGE
 
 
-async def test_the_record_knows_target_and_usage(asker: Asker, fresh: Far):
-    fresh.answers = lambda _: reply(OPENAI, x_request_id="req-7", x_ratelimit_remaining_requests="9", set_cookie="a=b")
-    answer = await asker.answer("chat", "openai/gpt-4o-mini", messages=[{"role": "user", "content": "Say it"}])
+async def test_the_record_has_target_and_usage(client: RuntimeClient, provider: RecordingProvider):
+    provider.choose_reply = lambda _: make_reply(
+        OPENAI, x_request_id="req-7", x_ratelimit_remaining_requests="9", set_cookie="a=b"
+    )
+    answer = await client.answer("chat", "openai/gpt-4o-mini", messages=[{"role": "user", "content": "Say it"}])
     assert answer.record is not None
     assert answer.record.target == "openai/gpt-4o-mini"
     assert answer.record.usage is not None
@@ -156,8 +161,8 @@ async def test_the_record_knows_target_and_usage(asker: Asker, fresh: Far):
 
 
 FIELDS = {"temperature": 0, "max_tokens": 5, "stop": ["x"], "seed": 7}
-STRANGE = {"frobnicate": {"a": [1, None]}, "repetition_penalty": 1.5}
-STRANGE_AT = {
+UNKNOWN = {"frobnicate": {"a": [1, None]}, "repetition_penalty": 1.5}
+FIND_UNKNOWN = {
     "openai": lambda body: body,
     "azure": lambda body: body,
     "bare claude": lambda body: body,
@@ -167,34 +172,36 @@ STRANGE_AT = {
 }
 
 
-@pytest.mark.parametrize("name", STRANGE_AT)
-async def test_fields_nobody_knows_reach_the_provider_as_they_are(asker: Asker, fresh: Far, name: str):
+@pytest.mark.parametrize("name", FIND_UNKNOWN)
+async def test_unknown_fields_reach_the_provider_unchanged(
+    client: RuntimeClient, provider: RecordingProvider, name: str
+):
     model, answer, _ = CALLS[name]
-    fresh.answers = lambda _: reply(answer)
-    await asker.chat(model, **STRANGE)
-    at = STRANGE_AT[name](fresh.last.body)
-    assert {key: at.get(key) for key in STRANGE} == STRANGE
-    assert "extra_body" not in fresh.last.raw.decode()
+    provider.choose_reply = lambda _: make_reply(answer)
+    await client.chat(model, **UNKNOWN)
+    fields = FIND_UNKNOWN[name](provider.last.body)
+    assert {key: fields.get(key) for key in UNKNOWN} == UNKNOWN
+    assert "extra_body" not in provider.last.raw.decode()
     if name == "bedrock":
-        assert signature(fresh.last) in fresh.last.headers["authorization"]
+        assert compute_signature(provider.last) in provider.last.headers["authorization"]
 
 
-async def test_known_fields_are_translated(asker: Asker, fresh: Far):
-    fresh.answers = lambda _: reply(OPENAI)
-    await asker.chat("openai/gpt-4o-mini", **FIELDS)
-    assert {key: fresh.last.body[key] for key in FIELDS} == FIELDS
-    fresh.answers = lambda _: reply(CONVERSE)
-    await asker.chat("bedrock/anthropic.claude-3-opus-20240229-v1:0", temperature=0, max_tokens=5, stop=["x"])
-    assert fresh.last.body["inferenceConfig"] == {"temperature": 0, "maxTokens": 5, "stopSequences": ["x"]}
+async def test_known_fields_are_translated(client: RuntimeClient, provider: RecordingProvider):
+    provider.choose_reply = lambda _: make_reply(OPENAI)
+    await client.chat("openai/gpt-4o-mini", **FIELDS)
+    assert {key: provider.last.body[key] for key in FIELDS} == FIELDS
+    provider.choose_reply = lambda _: make_reply(CONVERSE)
+    await client.chat("bedrock/anthropic.claude-3-opus-20240229-v1:0", temperature=0, max_tokens=5, stop=["x"])
+    assert provider.last.body["inferenceConfig"] == {"temperature": 0, "maxTokens": 5, "stopSequences": ["x"]}
 
 
-async def test_what_a_target_cannot_do_is_refused(asker: Asker, fresh: Far):
+async def test_unsupported_parameters_are_rejected(client: RuntimeClient, provider: RecordingProvider):
     with pytest.raises(UpstreamStatus) as caught:
-        await asker.chat("bedrock/anthropic.claude-3-opus-20240229-v1:0", logit_bias={"1": 2})
+        await client.chat("bedrock/anthropic.claude-3-opus-20240229-v1:0", logit_bias={"1": 2})
     assert caught.value.status == 400
     assert "logit_bias" in caught.value.message
     assert b"UnsupportedParamsError" in caught.value.body
-    assert fresh.seen == []
+    assert provider.requests == []
 
 
 STEERING = {
@@ -216,52 +223,54 @@ STEERING = {
 
 
 @pytest.mark.parametrize("name", ["openai", "azure", "bare claude", "bedrock", "watsonx"])
-async def test_a_caller_cannot_steer_where_a_key_goes(asker: Asker, fresh: Far, name: str):
+async def test_a_caller_cannot_steer_where_a_key_goes(client: RuntimeClient, provider: RecordingProvider, name: str):
     model, answer, check = CALLS[name]
-    fresh.answers = lambda _: reply(answer)
-    said = await asker.chat(model, **STEERING)
-    assert said["choices"][0]["message"]["content"] == "Hi"
-    assert len(fresh.seen) == 1
-    seen = fresh.last
-    assert "x-evil" not in seen.headers
-    assert "evil" not in "".join(seen.headers.values()).lower()
-    # What is left of the body without the caller's own fields is the usual call: same URL, same key, same model.
+    provider.choose_reply = lambda _: make_reply(answer)
+    document = await client.chat(model, **STEERING)
+    assert document["choices"][0]["message"]["content"] == "Hi"
+    assert len(provider.requests) == 1
+    request = provider.last
+    assert "x-evil" not in request.headers
+    assert "evil" not in "".join(request.headers.values()).lower()
+    # Apart from the caller's own fields the call is the usual one: same URL, same key, same model.
     if name == "bedrock":
-        assert signature(seen) in seen.headers["authorization"]
-        assert "Credential=AKIDEXAMPLE/" in seen.headers["authorization"]
+        assert compute_signature(request) in request.headers["authorization"]
+        assert "Credential=AKIDEXAMPLE/" in request.headers["authorization"]
     elif name == "watsonx":
-        assert seen.headers["authorization"] == "Bearer watsonx-secret-12"
+        assert request.headers["authorization"] == "Bearer watsonx-secret-12"
     elif name == "openai":
-        assert seen.headers["authorization"] == "Bearer sk-openai-secret-1"
-        assert seen.body["model"] == "gpt-4o-mini"
+        assert request.headers["authorization"] == "Bearer sk-openai-secret-1"
+        assert request.body["model"] == "gpt-4o-mini"
     else:
-        check(seen)
+        check(request)
 
 
 @pytest.mark.parametrize("name", ["bare claude", "bedrock", "ollama"])
-async def test_an_image_address_is_not_fetched(asker: Asker, fresh: Far, name: str):
+async def test_an_image_address_is_not_fetched(client: RuntimeClient, provider: RecordingProvider, name: str):
     model, answer, _ = CALLS[name]
-    fresh.answers = lambda seen: reply(answer) if seen.method == "POST" else Reply(b"\x89PNG", 200)
-    image = {"type": "image_url", "image_url": {"url": f"{fresh.url}/private.png"}}
+    provider.choose_reply = lambda request: make_reply(answer) if request.method == "POST" else Reply(b"\x89PNG", 200)
+    image = {"type": "image_url", "image_url": {"url": f"{provider.url}/private.png"}}
     messages = [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, image]}]
     try:
-        await asker.chat(model, messages=messages)
+        await client.chat(model, messages=messages)
     except UpstreamStatus as error:
         assert error.status >= 400
-    assert [seen.target for seen in fresh.seen if seen.method == "GET"] == []
+    assert [request.target for request in provider.requests if request.method == "GET"] == []
 
 
 # -- streams ----------------------------------------------------------------------------------------------------------
 
 
-def piece(text: str | None, finish: str | None = None, **more: Any) -> dict[str, Any]:
+def make_chunk(text: str | None, finish: str | None = None, **more: Any) -> dict[str, Any]:
     delta = {} if text is None else {"role": "assistant", "content": text}
     choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
     return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices} | more
 
 
-OPENAI_STREAM = events(piece("Hel"), piece("lo"), piece(None, "stop"), piece(None, choices=[], usage=USAGE))
-CLAUDE_STREAM = events(
+OPENAI_STREAM = make_stream(
+    make_chunk("Hel"), make_chunk("lo"), make_chunk(None, "stop"), make_chunk(None, choices=[], usage=USAGE)
+)
+CLAUDE_STREAM = make_stream(
     {"type": "message_start", "message": CLAUDE | {"content": [], "stop_reason": None}},
     {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
     {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hel"}},
@@ -274,7 +283,7 @@ CLAUDE_STREAM = events(
 )
 
 
-def converse_stream() -> Reply:
+def make_converse_stream() -> Reply:
     parts = [
         ("messageStart", b'{"role":"assistant"}'),
         ("contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"text":"Hel"}}'),
@@ -291,9 +300,9 @@ def converse_stream() -> Reply:
 STREAMS: dict[str, Reply] = {
     "openai": OPENAI_STREAM,
     "azure": OPENAI_STREAM,
-    "watsonx": events(piece("Hel"), piece("lo"), piece("", "stop", usage=USAGE)),
+    "watsonx": make_stream(make_chunk("Hel"), make_chunk("lo"), make_chunk("", "stop", usage=USAGE)),
     "bare claude": CLAUDE_STREAM,
-    "bedrock": converse_stream(),
+    "bedrock": make_converse_stream(),
     "ollama": Reply(
         [
             b'{"model":"llama2","created_at":"2024-01-01T00:00:00Z","response":"Hel","done":false}\n',
@@ -307,10 +316,10 @@ STREAMS: dict[str, Reply] = {
 
 
 @pytest.mark.parametrize("name", STREAMS)
-async def test_a_stream_arrives_in_the_wires_shape(asker: Asker, fresh: Far, name: str):
+async def test_a_stream_has_the_shape_of_the_wire(client: RuntimeClient, provider: RecordingProvider, name: str):
     model, _, _ = CALLS[name]
-    fresh.answers = lambda _: STREAMS[name]
-    frames = await asker.frames(model, stream_options={"include_usage": True})
+    provider.choose_reply = lambda _: STREAMS[name]
+    frames = await client.stream(model, stream_options={"include_usage": True})
     assert frames[-1] == "[DONE]"
     chunks = frames[:-1]
     assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
@@ -321,57 +330,49 @@ async def test_a_stream_arrives_in_the_wires_shape(asker: Asker, fresh: Far, nam
     (usage,) = [chunk["usage"] for chunk in chunks if chunk.get("usage")]
     assert {key: usage[key] for key in USAGE} == USAGE
     if name == "bedrock":
-        assert unquote(fresh.last.path).endswith(":0/converse-stream")
-        assert signature(fresh.last) in fresh.last.headers["authorization"]
+        assert unquote(provider.last.path).endswith(":0/converse-stream")
+        assert compute_signature(provider.last) in provider.last.headers["authorization"]
 
 
-async def test_tool_calls_keep_their_arguments(asker: Asker, fresh: Far):
+async def test_tool_calls_keep_their_arguments(client: RuntimeClient, provider: RecordingProvider):
     tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]
     used = [{"type": "tool_use", "id": "t1", "name": "f", "input": {"city": "Zürich"}}]
-    fresh.answers = lambda _: reply(CLAUDE | {"content": used, "stop_reason": "tool_use"})
-    said = await asker.chat("bare-claude/claude-3-opus-20240229", tools=tools, tool_choice="required")
-    (call,) = said["choices"][0]["message"]["tool_calls"]
+    provider.choose_reply = lambda _: make_reply(CLAUDE | {"content": used, "stop_reason": "tool_use"})
+    document = await client.chat("bare-claude/claude-3-opus-20240229", tools=tools, tool_choice="required")
+    (call,) = document["choices"][0]["message"]["tool_calls"]
     assert (call["function"]["name"], call["id"]) == ("f", "t1")
     assert '"city"' in call["function"]["arguments"]
-    assert said["choices"][0]["message"]["content"] is None
-    assert said["choices"][0]["finish_reason"] == "tool_calls"
-    assert fresh.last.body["tools"][0]["name"] == "f"
-    assert fresh.last.body["tool_choice"]["type"] == "any"
+    assert document["choices"][0]["message"]["content"] is None
+    assert document["choices"][0]["finish_reason"] == "tool_calls"
+    assert provider.last.body["tools"][0]["name"] == "f"
+    assert provider.last.body["tool_choice"]["type"] == "any"
 
 
-async def test_an_error_before_the_first_chunk_has_its_own_status(asker: Asker, fresh: Far):
-    fresh.answers = lambda _: reply({"error": {"message": "slow down", "type": "t", "code": "c"}}, 429, retry_after="7")
+async def test_an_error_before_the_first_chunk_has_its_own_status(client: RuntimeClient, provider: RecordingProvider):
+    provider.choose_reply = lambda _: make_reply(
+        {"error": {"message": "slow down", "type": "t", "code": "c"}}, 429, retry_after="7"
+    )
     with pytest.raises(RateLimited) as caught:
-        await asker.frames("openai/gpt-4o-mini")
+        await client.stream("openai/gpt-4o-mini")
     assert caught.value.retry_after == 7
 
 
-async def test_a_stream_that_breaks_is_admitted(asker: Asker, fresh: Far):
-    broken = events(piece("Hel"), piece("lo"), done=False)
-    fresh.answers = lambda _: broken._replace(cut=True, pause=0.05)
-    frames = await asker.frames("openai/gpt-4o-mini")
+async def test_a_stream_that_breaks_ends_in_an_error(client: RuntimeClient, provider: RecordingProvider):
+    broken = make_stream(make_chunk("Hel"), make_chunk("lo"), done=False)
+    provider.choose_reply = lambda _: broken._replace(cut=True)
+    frames = await client.stream("openai/gpt-4o-mini")
     assert frames[-1] != "[DONE]"
     assert "error" in frames[-1]
 
 
-async def test_a_caller_who_leaves_ends_the_providers_call(asker: Asker, fresh: Far):
-    many = [piece("x") for _ in range(200)]
-    fresh.answers = lambda _: events(*many, pause=0.1)
-    messages = [{"role": "user", "content": "Say it"}]
-    answer = await asker.answer("chat", "openai/gpt-4o-mini", messages=messages, stream=True)
+async def test_when_a_caller_leaves_the_providers_call_ends(client: RuntimeClient, provider: RecordingProvider):
+    provider.choose_reply = lambda _: make_stream(make_chunk("x"), make_chunk("x"), hold=asyncio.Event())
+    answer = await client.start_stream("openai/gpt-4o-mini")
     assert answer.stream is not None
     assert await answer.stream.next()
-    assert fresh.open == 1
+    assert provider.open_requests == 1
     answer.stream.close()
-    await gone(fresh, 0.5)
-
-
-async def gone(far: Far, seconds: float) -> None:
-    loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
-    while far.open and loop.time() < until:
-        await asyncio.sleep(0.01)
-    assert far.open == 0
+    await eventually(lambda: provider.open_requests == 0, 60)
 
 
 # -- errors -----------------------------------------------------------------------------------------------------------
@@ -389,75 +390,79 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("name", ERRORS)
-async def test_an_error_keeps_its_status_and_names_its_class(asker: Asker, fresh: Far, name: str):
-    provider, status, code, kind = ERRORS[name]
-    model, _, _ = CALLS[provider]
-    fresh.answers = lambda _: reply({"error": {"message": "the provider says no", "type": "t"}}, status)
+async def test_an_error_keeps_its_status_and_names_its_class(
+    client: RuntimeClient, provider: RecordingProvider, name: str
+):
+    call, status, code, kind = ERRORS[name]
+    model, _, _ = CALLS[call]
+    provider.choose_reply = lambda _: make_reply({"error": {"message": "the provider says no", "type": "t"}}, status)
     with pytest.raises(UpstreamStatus) as caught:
-        await asker.chat(model)
+        await client.chat(model)
     assert caught.value.status == status
     error = json.loads(caught.value.body)["error"]
     assert "the provider says no" in error["message"]
     assert "Traceback" not in error["message"]
     assert error["type"] == kind
     assert code is None or error["code"] == code
-    assert len(fresh.seen) == 1  # nothing below the gateway tries again
+    assert len(provider.requests) == 1  # nothing below the gateway tries again
 
 
-async def test_a_provider_that_is_not_there_is_502(asker: Asker, fresh: Far):
-    fresh.answers = lambda _: Reply([], cut=True)
+async def test_an_unreachable_provider_is_502(client: RuntimeClient, provider: RecordingProvider):
+    provider.choose_reply = lambda _: Reply([], cut=True)
     with pytest.raises(UpstreamStatus) as caught:
-        await asker.chat("watsonx/ibm/granite-13b")
+        await client.chat("watsonx/ibm/granite-13b")
     assert caught.value.status in (500, 502)
     assert caught.value.retryable
 
 
-async def test_a_key_in_a_providers_message_is_covered(asker: Asker, fresh: Far):
+async def test_a_key_in_a_providers_message_is_hidden(client: RuntimeClient, provider: RecordingProvider):
     for name, secret in (("openai", "sk-openai-secret-1"), ("watsonx", "watsonx-secret-12")):
-        fresh.answers = lambda _, secret=secret: reply({"error": {"message": f"wrong key {secret}!"}}, 401)
+        provider.choose_reply = lambda _, secret=secret: make_reply({"error": {"message": f"wrong key {secret}!"}}, 401)
         with pytest.raises(UpstreamStatus) as caught:
-            await asker.chat(CALLS[name][0])
+            await client.chat(CALLS[name][0])
         assert secret not in caught.value.body.decode() + caught.value.message
         assert "wrong key …!" in caught.value.message
 
 
-async def test_a_model_of_nobody_is_refused_by_litellm(asker: Asker, fresh: Far):
+async def test_litellm_rejects_an_unknown_model(client: RuntimeClient, provider: RecordingProvider):
     with pytest.raises(UpstreamStatus) as caught:
-        await asker.chat("bare/nobody-knows")
+        await client.chat("bare/nobody-knows")
     assert caught.value.status == 400
     assert "nobody-knows" in caught.value.message
-    assert fresh.seen == []
+    assert provider.requests == []
 
 
-async def test_a_wrong_request_is_refused_before_litellm(asker: Asker, fresh: Far):
+async def test_an_invalid_request_is_rejected_before_litellm(client: RuntimeClient, provider: RecordingProvider):
     with pytest.raises(BadRequest):
-        await asker.ask("chat", "openai/gpt-4o-mini", messages=7)
-    assert fresh.seen == []
+        await client.ask("chat", "openai/gpt-4o-mini", messages=7)
+    assert provider.requests == []
 
 
 # -- other operations -------------------------------------------------------------------------------------------------
 
 
-async def test_embeddings(asker: Asker, fresh: Far):
+async def test_embeddings(client: RuntimeClient, provider: RecordingProvider):
     data = [{"object": "embedding", "index": index, "embedding": [index, 0.5]} for index in range(2)]
     usage = {"prompt_tokens": 2, "total_tokens": 2}
-    fresh.answers = lambda _: reply({"object": "list", "data": data, "model": "m", "usage": usage})
-    said = await asker.ask("embeddings", "openai/text-embedding-3-small", input=["a", "b"], dimensions=2)
-    assert fresh.last.target == "/v1/embeddings"
-    assert fresh.last.body["input"] == ["a", "b"]
-    assert fresh.last.body["dimensions"] == 2
-    assert [each["embedding"] for each in said["data"]] == [[0, 0.5], [1, 0.5]]
-    assert said["usage"]["prompt_tokens"] == 2
+    provider.choose_reply = lambda _: make_reply({"object": "list", "data": data, "model": "m", "usage": usage})
+    document = await client.ask("embeddings", "openai/text-embedding-3-small", input=["a", "b"], dimensions=2)
+    assert provider.last.target == "/v1/embeddings"
+    assert provider.last.body["input"] == ["a", "b"]
+    assert provider.last.body["dimensions"] == 2
+    assert [each["embedding"] for each in document["data"]] == [[0, 0.5], [1, 0.5]]
+    assert document["usage"]["prompt_tokens"] == 2
 
 
-async def direct(asker: Asker, model: str, operation: str, body: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
-    """Call an operation at LiteLLM's process without a wire of the gateway in front."""
-    target = asker.runtime.catalog.resolve(model).targets[0]
+async def call_worker(
+    client: RuntimeClient, model: str, operation: str, body: bytes
+) -> tuple[int, dict[bytes, bytes], bytes]:
+    """Call an operation of LiteLLM's process directly, without the gateway's wires."""
+    target = client.runtime.catalog.resolve(model).targets[0]
     headers: list[tuple[str, str]] = [("content-type", "application/json"), *target.headers]
     if target.credential is not None:
         headers.append(("authorization", f"Bearer {target.credential.reveal()}"))
     head = build_head("POST", target.urls[operation], headers, target.origin)
-    transport = asker.runtime.transport(target.origin.scheme)
+    transport = client.runtime.transport(target.origin.scheme)
     response = await transport.send(Request(target.origin, head, body, target.origin), 5)
     try:
         return response.status, dict(response.headers), await response.read(1 << 24)
@@ -465,45 +470,47 @@ async def direct(asker: Asker, model: str, operation: str, body: bytes) -> tuple
         response.close()
 
 
-async def test_rerank(asker: Asker, fresh: Far):
+async def test_rerank(client: RuntimeClient, provider: RecordingProvider):
     results = [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}]
-    fresh.answers = lambda _: reply({"id": "r", "results": results, "meta": {"billed_units": {"search_units": 1}}})
+    provider.choose_reply = lambda _: make_reply(
+        {"id": "r", "results": results, "meta": {"billed_units": {"search_units": 1}}}
+    )
     body = b'{"model":"x","query":"q","documents":["a","b"],"top_n":2,"oddity":1}'
-    status, _, answer = await direct(asker, "cohere/rerank-v3.5", "rerank", body)
+    status, _, answer = await call_worker(client, "cohere/rerank-v3.5", "rerank", body)
     assert status == 200, answer
-    assert fresh.last.path == "/v2/rerank"
-    assert fresh.last.headers["authorization"].lower() == "bearer cohere-secret-123"
-    assert fresh.last.body["documents"] == ["a", "b"]
+    assert provider.last.path == "/v2/rerank"
+    assert provider.last.headers["authorization"].lower() == "bearer cohere-secret-123"
+    assert provider.last.body["documents"] == ["a", "b"]
     assert json.loads(answer)["results"] == results
 
 
-async def test_images(asker: Asker, fresh: Far):
+async def test_images(client: RuntimeClient, provider: RecordingProvider):
     picture = base64.b64encode(b"picture").decode()
-    fresh.answers = lambda _: reply({"created": 1, "data": [{"b64_json": picture}]})
+    provider.choose_reply = lambda _: make_reply({"created": 1, "data": [{"b64_json": picture}]})
     body = b'{"model":"x","prompt":"a cat","n":1,"size":"256x256"}'
-    status, _, answer = await direct(asker, "openai/dall-e-2", "images", body)
+    status, _, answer = await call_worker(client, "openai/dall-e-2", "images", body)
     assert status == 200, answer
-    assert fresh.last.target == "/v1/images/generations"
-    assert (fresh.last.body["prompt"], fresh.last.body["size"]) == ("a cat", "256x256")
+    assert provider.last.target == "/v1/images/generations"
+    assert (provider.last.body["prompt"], provider.last.body["size"]) == ("a cat", "256x256")
     assert json.loads(answer)["data"][0]["b64_json"] == picture
 
 
-async def test_speech(asker: Asker, fresh: Far):
+async def test_speech(client: RuntimeClient, provider: RecordingProvider):
     sound = bytes(range(256)) * 1000
-    fresh.answers = lambda _: Reply(sound, headers={"content-type": "audio/mpeg"})
+    provider.choose_reply = lambda _: Reply(sound, headers={"content-type": "audio/mpeg"})
     body = b'{"model":"x","input":"Hello","voice":"alloy","response_format":"mp3"}'
-    status, headers, answer = await direct(asker, "openai/tts-1", "speech", body)
+    status, headers, answer = await call_worker(client, "openai/tts-1", "speech", body)
     assert status == 200, answer
-    assert fresh.last.target == "/v1/audio/speech"
-    assert (fresh.last.body["input"], fresh.last.body["voice"]) == ("Hello", "alloy")
+    assert provider.last.target == "/v1/audio/speech"
+    assert (provider.last.body["input"], provider.last.body["voice"]) == ("Hello", "alloy")
     assert headers[b"content-type"] == b"audio/mpeg"
     assert answer == sound
 
 
-async def test_usage_that_litellm_does_not_find_is_counted_by_us_and_says_so(asker: Asker, fresh: Far):
-    fresh.answers = lambda _: events(piece("Hel"), piece("lo"), piece(None, "stop"))
+async def test_missing_usage_is_estimated_by_the_gateway_and_marked(client: RuntimeClient, provider: RecordingProvider):
+    provider.choose_reply = lambda _: make_stream(make_chunk("Hel"), make_chunk("lo"), make_chunk(None, "stop"))
     messages = [{"role": "user", "content": "Say it"}]
-    answer = await asker.answer("chat", "openai/gpt-4o-mini", messages=messages, stream=True)
+    answer = await client.answer("chat", "openai/gpt-4o-mini", messages=messages, stream=True)
     assert answer.stream is not None
     while await answer.stream.next():
         pass
@@ -513,21 +520,25 @@ async def test_usage_that_litellm_does_not_find_is_counted_by_us_and_says_so(ask
     assert answer.record.usage.output > 0
 
 
-async def test_moderations(asker: Asker, fresh: Far):
-    fresh.answers = lambda _: reply({"id": "m", "model": "o", "results": [{"flagged": False, "categories": {}}]})
-    status, _, answer = await direct(
-        asker, "openai/omni-moderation-latest", "moderations", b'{"model":"x","input":"a"}'
+async def test_moderations(client: RuntimeClient, provider: RecordingProvider):
+    provider.choose_reply = lambda _: make_reply(
+        {"id": "m", "model": "o", "results": [{"flagged": False, "categories": {}}]}
+    )
+    status, _, answer = await call_worker(
+        client, "openai/omni-moderation-latest", "moderations", b'{"model":"x","input":"a"}'
     )
     assert status == 200, answer
-    assert fresh.last.target == "/v1/moderations"
+    assert provider.last.target == "/v1/moderations"
 
 
 @pytest.mark.parametrize("header", ["", "x-longtail-call: !\r\n", "x-longtail-call: bnVsbA==\r\n"])
-async def test_a_call_without_what_the_gateway_writes_is_refused(asker: Asker, fresh: Far, header: str):
+async def test_a_call_without_the_gateways_header_is_rejected(
+    client: RuntimeClient, provider: RecordingProvider, header: str
+):
     origin = Origin("longtail", "litellm", 0)
     head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n" + header.encode()
-    response = await asker.runtime.transport("longtail").send(Request(origin, head, b"{}"), 5)
+    response = await client.runtime.transport("longtail").send(Request(origin, head, b"{}"), 5)
     assert response.status == 400
     assert b"x-longtail-call" in await response.read(1 << 20)
     response.close()
-    assert fresh.seen == []
+    assert provider.requests == []

@@ -4,30 +4,30 @@ import re
 
 import pytest
 
-from antiphon.sim.behaviour import COMMON, KINDS, OPTIONS, Behaviour, UnknownBehaviour, parse
+from antiphon.sim.behaviour import COMMON_OPTIONS, KINDS, OPTIONS, Behaviour, UnknownBehaviour, parse_model_name
 
 
 def test_every_name_is_known_with_and_without_prefix() -> None:
     for name in KINDS:
-        assert parse(name) == parse("sim/" + name)
+        assert parse_model_name(name) == parse_model_name("sim/" + name)
 
 
-def test_every_option_of_every_name_is_readable() -> None:
+def test_every_option_of_every_name_is_read() -> None:
     values = {"eol": "crlf", "retry": "date", "kind": "nan"}
     for name, kind in KINDS.items():
-        for option in (*COMMON, *kind.options):
+        for option in (*COMMON_OPTIONS, *kind.options):
             value = values.get(option, "1")
-            assert str(getattr(parse(f"{name}:{option}={value}"), option)).removesuffix(".0") == value
-    assert set(OPTIONS) == {*COMMON, *(option for kind in KINDS.values() for option in kind.options)}
+            assert str(getattr(parse_model_name(f"{name}:{option}={value}"), option)).removesuffix(".0") == value
+    assert set(OPTIONS) == {*COMMON_OPTIONS, *(option for kind in KINDS.values() for option in kind.options)}
 
 
 def test_options_and_shorthands() -> None:
-    assert parse("echo:tps=50:first=0.5") == Behaviour(tps=50.0, first=0.5)
-    assert parse("lorem-200") == parse("lorem:tokens=200")
-    assert parse("lorem-200:tps=5") == parse("lorem:tokens=200:tps=5")
-    assert parse("fault-503:retry=7").status == 503
-    assert parse("fault-429").after == 1
-    assert parse("fault-stall").fault == "stall"
+    assert parse_model_name("echo:tps=50:first=0.5") == Behaviour(tps=50.0, first=0.5)
+    assert parse_model_name("lorem-200") == parse_model_name("lorem:tokens=200")
+    assert parse_model_name("lorem-200:tps=5") == parse_model_name("lorem:tokens=200:tps=5")
+    assert parse_model_name("fault-503:retry=7").status == 503
+    assert parse_model_name("fault-429").after == 1
+    assert parse_model_name("fault-stall").fault == "stall"
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,9 @@ def test_options_and_shorthands() -> None:
 )
 def test_bad_names_are_explained(name: str, message: str) -> None:
     with pytest.raises(UnknownBehaviour, match=re.escape(message)) as caught:
-        parse(name)
+        parse_model_name(name)
     assert len(str(caught.value)) < 1000
 
 
-def test_what_stands_before_an_at_sign_is_for_others() -> None:
-    assert parse("sim/claude-sonnet-4-6:v1=0@echo:tps=5") == parse("echo:tps=5")
+def test_text_before_an_at_sign_is_ignored() -> None:
+    assert parse_model_name("sim/claude-sonnet-4-6:v1=0@echo:tps=5") == parse_model_name("echo:tps=5")

@@ -23,14 +23,14 @@ def test_serves_until_a_signal(number: signal.Signals) -> None:
         assert process.stderr.read() == ""
 
 
-def test_faults_on_the_loop_the_command_uses() -> None:
+def test_faults_on_the_event_loop_of_the_command() -> None:
     with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True) as process:
         try:
             port = int(process.stdout.readline().split(":")[-1].partition("/")[0])
-            assert heard(port, "fault-reset") == (0, "reset")
-            assert heard(port, "fault-cut-at:bytes=777") == (777, "closed")
-            assert heard(port, "fault-cut-at:bytes=777:reset=1") == (777, "reset")
-            size, ended = heard(port, "fault-cut:after=2:reset=1")
+            assert receive(port, "fault-reset") == (0, "reset")
+            assert receive(port, "fault-cut-at:bytes=777") == (777, "closed")
+            assert receive(port, "fault-cut-at:bytes=777:reset=1") == (777, "reset")
+            size, ended = receive(port, "fault-cut:after=2:reset=1")
             assert size > 500
             assert ended == "reset"
         finally:
@@ -38,15 +38,15 @@ def test_faults_on_the_loop_the_command_uses() -> None:
         assert process.wait(10) == 0
 
 
-def heard(port: int, model: str) -> tuple[int, str]:
-    """Return how many bytes of a streamed answer came, and how it ended."""
+def receive(port: int, model: str) -> tuple[int, str]:
+    """Return the number of received bytes of a streamed answer, and how it ended."""
     body = b'{"model":"%s","stream":true,"messages":[{"role":"user","content":"x"}]}' % model.encode()
-    with socket.create_connection(("127.0.0.1", port), 10) as asking:
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
         head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
-        asking.sendall(head % len(body) + body)
+        client.sendall(head % len(body) + body)
         size = 0
         try:
-            while data := asking.recv(65536):
+            while data := client.recv(65536):
                 size += len(data)
         except ConnectionResetError:
             return size, "reset"
@@ -69,10 +69,10 @@ def test_bad_options(args: list[str], message: str, tmp_path: Path) -> None:
 
 
 def test_port_in_use() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = str(listener.getsockname()[1])
         done = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=30)
     assert done.returncode == 1
     assert "cannot listen on 127.0.0.1" in done.stderr

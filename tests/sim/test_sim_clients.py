@@ -1,4 +1,4 @@
-"""The simulator as a provider of each wire, seen by that wire's official client."""
+"""The simulator as a provider of each wire, called by the official client of that wire."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ rules:
 """
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
-LIFE = 20
+TIMEOUT = 20
 
 
 @pytest.fixture
@@ -49,14 +49,14 @@ async def sim() -> AsyncIterator[SimServer]:
 
 
 @pytest.fixture
-async def claude(sim: SimServer) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    async with anthropic.AsyncAnthropic(base_url=sim.url, api_key="k", max_retries=0, timeout=LIFE) as client:
+async def anthropic_client(sim: SimServer) -> AsyncIterator[anthropic.AsyncAnthropic]:
+    async with anthropic.AsyncAnthropic(base_url=sim.url, api_key="k", max_retries=0, timeout=TIMEOUT) as client:
         yield client
 
 
 @pytest.fixture
-async def openais(sim: SimServer) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=sim.url + "/v1", api_key="k", max_retries=0, timeout=LIFE) as client:
+async def openai_client(sim: SimServer) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(base_url=sim.url + "/v1", api_key="k", max_retries=0, timeout=TIMEOUT) as client:
         yield client
 
 
@@ -70,39 +70,39 @@ async def gemini(sim: SimServer) -> AsyncIterator[Any]:
 
 @pytest.fixture
 def bedrock(sim: SimServer) -> Iterator[Any]:
-    config = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=LIFE)
+    config = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=TIMEOUT)
     keys = {"aws_access_key_id": "AKID", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
     client = boto3.client("bedrock-runtime", endpoint_url=sim.url, config=config, **keys)
     yield client
     client.close()
 
 
-def user(text: str) -> list[dict[str, Any]]:
+def make_user_message(text: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": text}]
 
 
-def turn(text: str) -> list[dict[str, Any]]:
+def make_turn(text: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": [{"text": text}]}]
 
 
 async def converse(bedrock: Any, stream: bool = False, **fields: Any) -> Any:
-    def ask() -> Any:
+    def call() -> Any:
         if not stream:
             return bedrock.converse(**fields)
         with contextlib.closing(bedrock.converse_stream(**fields)["stream"]) as events:
             return list(events)
 
-    return await asyncio.to_thread(ask)
+    return await asyncio.to_thread(call)
 
 
 # Messages -------------------------------------------------------------------------------------------------------------
 
 
-async def test_messages_tools_and_thinking_over_a_turn(claude: anthropic.AsyncAnthropic) -> None:
+async def test_messages_tools_and_thinking_over_a_turn(anthropic_client: anthropic.AsyncAnthropic) -> None:
     tools: Any = [{"name": "get_weather", "input_schema": SCHEMA}, {"name": "now", "input_schema": {"type": "object"}}]
-    asked: Any = {"model": "echo", "max_tokens": 500, "tools": tools}
-    first = await claude.messages.create(messages=user("weather"), **asked)  # type: ignore[arg-type]
-    async with claude.messages.stream(messages=user("weather"), **asked) as stream:  # type: ignore[arg-type]
+    fields: Any = {"model": "echo", "max_tokens": 500, "tools": tools}
+    first = await anthropic_client.messages.create(messages=make_user_message("weather"), **fields)  # type: ignore[arg-type]
+    async with anthropic_client.messages.stream(messages=make_user_message("weather"), **fields) as stream:  # type: ignore[arg-type]
         streamed = await stream.get_final_message()
     for message in (first, streamed):
         assert [block.type for block in message.content] == ["thinking", "tool_use", "tool_use"]
@@ -114,51 +114,51 @@ async def test_messages_tools_and_thinking_over_a_turn(claude: anthropic.AsyncAn
         assert (used.output_tokens, used.output_tokens_details.thinking_tokens) == (50, 20)
     results = [{"type": "tool_result", "tool_use_id": block.id, "content": "ok"} for block in first.content[1:]]
     back: Any = [{"role": "assistant", "content": first.content}, {"role": "user", "content": results}]
-    last = await claude.messages.create(messages=user("weather") + back, **asked)
+    last = await anthropic_client.messages.create(messages=make_user_message("weather") + back, **fields)
     assert last.content[-1].text == "It is sunny."
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "corrupt",
     [
         lambda blocks, results: blocks[0].__setattr__("signature", "forged"),
         lambda blocks, results: results.pop(),
         lambda blocks, results: results[0].__setitem__("tool_use_id", "toolu_unknown"),
     ],
 )
-async def test_messages_refuses_broken_turns(
-    claude: anthropic.AsyncAnthropic, spoil: Callable[[Any, Any], object]
+async def test_messages_rejects_broken_turns(
+    anthropic_client: anthropic.AsyncAnthropic, corrupt: Callable[[Any, Any], object]
 ) -> None:
     tools: Any = [{"name": "get_weather", "input_schema": SCHEMA}, {"name": "now", "input_schema": {"type": "object"}}]
-    asked: Any = {"model": "echo", "max_tokens": 500, "tools": tools}
-    first = await claude.messages.create(messages=user("weather"), **asked)  # type: ignore[arg-type]
+    fields: Any = {"model": "echo", "max_tokens": 500, "tools": tools}
+    first = await anthropic_client.messages.create(messages=make_user_message("weather"), **fields)  # type: ignore[arg-type]
     results = [{"type": "tool_result", "tool_use_id": block.id, "content": "ok"} for block in first.content[1:]]
-    spoil(first.content, results)
+    corrupt(first.content, results)
     back: Any = [{"role": "assistant", "content": first.content}, {"role": "user", "content": results}]
     with pytest.raises(anthropic.BadRequestError):
-        await claude.messages.create(messages=user("weather") + back, **asked)
+        await anthropic_client.messages.create(messages=make_user_message("weather") + back, **fields)
 
 
-async def test_messages_images_choice_refusal_and_count(claude: anthropic.AsyncAnthropic) -> None:
+async def test_messages_images_choice_refusal_and_count(anthropic_client: anthropic.AsyncAnthropic) -> None:
     image: Any = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
     seen: Any = [{"role": "user", "content": [image, {"type": "text", "text": "Look"}]}]
     tool: Any = {"name": "f", "input_schema": SCHEMA}
-    called = await claude.messages.create(
+    called = await anthropic_client.messages.create(
         model="echo", max_tokens=50, messages=seen, tools=[tool], tool_choice={"type": "tool", "name": "f"}
     )
     assert called.content[0].input == {"city": "Look"}
-    refused = await claude.messages.create(model="echo", max_tokens=50, messages=user("no"))  # type: ignore[arg-type]
+    refused = await anthropic_client.messages.create(model="echo", max_tokens=50, messages=make_user_message("no"))  # type: ignore[arg-type]
     assert (refused.stop_reason, refused.content[0].text) == ("refusal", "I will not.")
-    stopped = await claude.messages.create(
+    stopped = await anthropic_client.messages.create(
         model="echo",
         max_tokens=50,
-        messages=user("one two"),  # type: ignore[arg-type]
+        messages=make_user_message("one two"),  # type: ignore[arg-type]
         stop_sequences=[" two"],
     )
     assert (stopped.stop_reason, stopped.stop_sequence, stopped.content[0].text) == ("stop_sequence", " two", "one")
-    short = await claude.messages.create(model="lorem", max_tokens=2, messages=user("x"))  # type: ignore[arg-type]
+    short = await anthropic_client.messages.create(model="lorem", max_tokens=2, messages=make_user_message("x"))  # type: ignore[arg-type]
     assert (short.stop_reason, short.usage.output_tokens) == ("max_tokens", 2)
-    counted = await claude.messages.count_tokens(model="echo", messages=user("12345678"))  # type: ignore[arg-type]
+    counted = await anthropic_client.messages.count_tokens(model="echo", messages=make_user_message("12345678"))  # type: ignore[arg-type]
     assert counted.input_tokens == 3 + 3 + 2
 
 
@@ -175,8 +175,8 @@ async def test_messages_images_choice_refusal_and_count(claude: anthropic.AsyncA
         ({"x-api-key": "k", "anthropic-version": "2023-06-01"}, {}, 200),
     ],
 )
-async def test_messages_heads_and_fields(sim: SimServer, headers: Any, body: Any, status: int) -> None:
-    sent = {"model": "echo", "max_tokens": 5, "messages": user("x"), **body}
+async def test_messages_headers_and_fields(sim: SimServer, headers: Any, body: Any, status: int) -> None:
+    sent = {"model": "echo", "max_tokens": 5, "messages": make_user_message("x"), **body}
     async with httpx.AsyncClient() as client:
         answer = await client.post(sim.url + "/v1/messages", json=sent, headers=headers)
     assert answer.status_code == status, answer.text
@@ -187,11 +187,11 @@ async def test_messages_heads_and_fields(sim: SimServer, headers: Any, body: Any
 # Responses ------------------------------------------------------------------------------------------------------------
 
 
-async def test_responses_tools_and_reasoning_over_a_turn(openais: openai.AsyncOpenAI) -> None:
+async def test_responses_tools_and_reasoning_over_a_turn(openai_client: openai.AsyncOpenAI) -> None:
     tool: Any = {"type": "function", "name": "get_weather", "parameters": SCHEMA, "strict": False}
-    asked: Any = {"model": "echo", "tools": [tool, {**tool, "name": "now"}]}
-    first = await openais.responses.create(input="weather", **asked)
-    async with openais.responses.stream(input="weather", **asked) as stream:
+    fields: Any = {"model": "echo", "tools": [tool, {**tool, "name": "now"}]}
+    first = await openai_client.responses.create(input="weather", **fields)
+    async with openai_client.responses.stream(input="weather", **fields) as stream:
         streamed = await stream.get_final_response()
     for response in (first, streamed):
         assert [item.type for item in response.output] == ["reasoning", "function_call", "function_call"]
@@ -200,10 +200,10 @@ async def test_responses_tools_and_reasoning_over_a_turn(openais: openai.AsyncOp
         assert (response.usage.input_tokens, response.usage.output_tokens) == (100, 50)
     results = [{"type": "function_call_output", "call_id": item.call_id, "output": "ok"} for item in first.output[1:]]
     history: Any = [{"role": "user", "content": "weather"}, *[item.model_dump() for item in first.output], *results]
-    last = await openais.responses.create(input=history, **asked)
+    last = await openai_client.responses.create(input=history, **fields)
     assert last.output_text == "It is sunny."
     with pytest.raises(openai.BadRequestError):
-        await openais.responses.create(input=history[:-1], **asked)
+        await openai_client.responses.create(input=history[:-1], **fields)
 
 
 # Gemini ---------------------------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ async def test_gemini_counts_and_embeds(gemini: Any) -> None:
     assert [len(each.values) for each in found.embeddings] in ([4, 4], [4])
 
 
-async def test_gemini_wants_a_key(sim: SimServer) -> None:
+async def test_gemini_requires_a_key(sim: SimServer) -> None:
     async with httpx.AsyncClient() as client:
         url = sim.url + "/v1beta/models/echo:generateContent"
         body = {"contents": [{"parts": [{"text": "x"}]}]}
@@ -262,8 +262,8 @@ async def test_gemini_wants_a_key(sim: SimServer) -> None:
 
 async def test_converse_tools_and_reasoning_over_a_turn(bedrock: Any) -> None:
     specs = [{"toolSpec": {"name": name, "inputSchema": {"json": SCHEMA}}} for name in ("get_weather", "now")]
-    asked = {"modelId": "sim/echo", "toolConfig": {"tools": specs}}
-    first = await converse(bedrock, messages=turn("weather"), **asked)
+    fields = {"modelId": "sim/echo", "toolConfig": {"tools": specs}}
+    first = await converse(bedrock, messages=make_turn("weather"), **fields)
     content = first["output"]["message"]["content"]
     assert [next(iter(block)) for block in content] == ["reasoningContent", "toolUse", "toolUse"]
     assert content[1]["toolUse"]["input"] == {"city": "Zürich"}
@@ -272,12 +272,12 @@ async def test_converse_tools_and_reasoning_over_a_turn(bedrock: Any) -> None:
         {"toolResult": {"toolUseId": block["toolUse"]["toolUseId"], "content": [{"text": "ok"}]}}
         for block in content[1:]
     ]
-    history = [*turn("weather"), first["output"]["message"], {"role": "user", "content": results}]
-    last = await converse(bedrock, messages=history, **asked)
+    history = [*make_turn("weather"), first["output"]["message"], {"role": "user", "content": results}]
+    last = await converse(bedrock, messages=history, **fields)
     assert last["output"]["message"]["content"][-1]["text"] == "It is sunny."
     with pytest.raises(botocore.exceptions.ClientError, match="toolConfig"):
         await converse(bedrock, messages=history, modelId="sim/echo")
-    events = await converse(bedrock, True, messages=turn("12345678"), modelId="sim/echo")
+    events = await converse(bedrock, True, messages=make_turn("12345678"), modelId="sim/echo")
     assert [next(iter(event)) for event in events][-2:] == ["messageStop", "metadata"]
 
 
@@ -294,11 +294,11 @@ async def test_converse_tools_and_reasoning_over_a_turn(bedrock: Any) -> None:
         ),
     ],
 )
-async def test_converse_wants_a_token_or_a_signature(sim: SimServer, authorization: str, status: int) -> None:
+async def test_converse_requires_a_token_or_a_signature(sim: SimServer, authorization: str, status: int) -> None:
     async with httpx.AsyncClient() as client:
         headers = {"authorization": authorization} if authorization else {}
         url = sim.url + "/model/sim%2Fecho/converse"
-        answer = await client.post(url, json={"messages": turn("x")}, headers=headers)
+        answer = await client.post(url, json={"messages": make_turn("x")}, headers=headers)
     assert answer.status_code == status
     assert status == 200 or answer.headers["x-amzn-errortype"] == "AccessDeniedException"
 
@@ -306,20 +306,22 @@ async def test_converse_wants_a_token_or_a_signature(sim: SimServer, authorizati
 # Faults ---------------------------------------------------------------------------------------------------------------
 
 
-async def ask(wire: str, model: str, stream: bool, claude: Any, openais: Any, gemini: Any, bedrock: Any) -> Any:
+async def call_wire(
+    wire: str, model: str, stream: bool, anthropic_client: Any, openai_client: Any, gemini: Any, bedrock: Any
+) -> Any:
     if wire == "messages":
-        fields: Any = {"model": model, "max_tokens": 100, "messages": user("Say it")}
-        answer = await claude.messages.create(stream=stream, **fields)
+        fields: Any = {"model": model, "max_tokens": 100, "messages": make_user_message("Say it")}
+        answer = await anthropic_client.messages.create(stream=stream, **fields)
         return [event async for event in answer] if stream else answer
     if wire == "responses":
-        answer = await openais.responses.create(model=model, input="Say it", stream=stream)
+        answer = await openai_client.responses.create(model=model, input="Say it", stream=stream)
         return [event async for event in answer] if stream else answer
     if wire == "generate":
         if stream:
             answer = await gemini.models.generate_content_stream(model=model, contents="Say it")
             return [event async for event in answer]
         return await gemini.models.generate_content(model=model, contents="Say it")
-    return await converse(bedrock, stream, modelId=model, messages=turn("Say it"))
+    return await converse(bedrock, stream, modelId=model, messages=make_turn("Say it"))
 
 
 ERRORS: dict[str, tuple[type[Exception], ...]] = {
@@ -330,7 +332,7 @@ ERRORS: dict[str, tuple[type[Exception], ...]] = {
 }
 
 
-def status_of(error: Any) -> int:
+def get_status(error: Any) -> int:
     if isinstance(error, botocore.exceptions.ClientError):
         return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
     return int(getattr(error, "status_code", None) or error.code)
@@ -338,18 +340,20 @@ def status_of(error: Any) -> int:
 
 @pytest.mark.parametrize("wire", list(ERRORS))
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503, 529])
-async def test_statuses(wire: str, status: int, claude: Any, openais: Any, gemini: Any, bedrock: Any) -> None:
+async def test_statuses(
+    wire: str, status: int, anthropic_client: Any, openai_client: Any, gemini: Any, bedrock: Any
+) -> None:
     with pytest.raises(ERRORS[wire]) as caught:
-        await ask(wire, f"fault-{status}", False, claude, openais, gemini, bedrock)
-    assert status_of(caught.value) == status
+        await call_wire(wire, f"fault-{status}", False, anthropic_client, openai_client, gemini, bedrock)
+    assert get_status(caught.value) == status
 
 
 @pytest.mark.parametrize("wire", list(ERRORS))
 async def test_errors_in_the_middle_of_a_stream(
-    wire: str, claude: Any, openais: Any, gemini: Any, bedrock: Any
+    wire: str, anthropic_client: Any, openai_client: Any, gemini: Any, bedrock: Any
 ) -> None:
     with pytest.raises(Exception, match="The simulated provider broke") as caught:
-        await ask(wire, "fault-error-midstream", True, claude, openais, gemini, bedrock)
+        await call_wire(wire, "fault-error-midstream", True, anthropic_client, openai_client, gemini, bedrock)
     kinds = (*ERRORS[wire], botocore.exceptions.EventStreamError)
     assert isinstance(caught.value, kinds)
 
@@ -360,23 +364,23 @@ async def test_errors_in_the_middle_of_a_stream(
         (wire, fault)
         for wire in ERRORS
         for fault in ("fault-cut", "fault-reset", "fault-json")
-        if (wire, fault) != ("converse", "fault-json")  # its client takes any payload for a message
+        if (wire, fault) != ("converse", "fault-json")  # its client accepts any payload as a message
     ],
 )
-async def test_broken_streams_do_not_pass(
-    wire: str, fault: str, claude: Any, openais: Any, gemini: Any, bedrock: Any
+async def test_broken_streams_raise(
+    wire: str, fault: str, anthropic_client: Any, openai_client: Any, gemini: Any, bedrock: Any
 ) -> None:
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - each client breaks in a way of its own
-        await ask(wire, fault, True, claude, openais, gemini, bedrock)
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - each client raises its own error
+        await call_wire(wire, fault, True, anthropic_client, openai_client, gemini, bedrock)
     assert not isinstance(caught.value, AssertionError | TypeError | AttributeError)
 
 
 @pytest.mark.parametrize("wire", list(ERRORS))
-async def test_the_log_keeps_what_was_asked_and_answered(
-    sim: SimServer, wire: str, claude: Any, openais: Any, gemini: Any, bedrock: Any
+async def test_the_log_records_requests_and_answers(
+    sim: SimServer, wire: str, anthropic_client: Any, openai_client: Any, gemini: Any, bedrock: Any
 ) -> None:
-    await ask(wire, "echo:thinking=3", True, claude, openais, gemini, bedrock)
-    (entry,) = sim.log.entries()
+    await call_wire(wire, "echo:thinking=3", True, anthropic_client, openai_client, gemini, bedrock)
+    (entry,) = sim.log.list_entries()
     assert b"Say it" in entry.body
     assert b"Say " in entry.answer
     assert (entry.operation, entry.model, entry.completed) == (wire, "echo:thinking=3", True)

@@ -37,12 +37,12 @@ rules:
 """
 
 
-def user(text: object) -> list[dict[str, object]]:
+def make_user_message(text: object) -> list[dict[str, object]]:
     return [{"role": "user", "content": text}]
 
 
 async def test_chat(client: openai.AsyncOpenAI) -> None:
-    reply = await client.chat.completions.create(model="sim/echo", messages=user("Hello, world"))
+    reply = await client.chat.completions.create(model="sim/echo", messages=make_user_message("Hello, world"))
     assert reply.choices[0].message.content == "Hello, world"
     assert reply.choices[0].finish_reason == "stop"
     assert reply.model == "sim/echo"
@@ -54,11 +54,11 @@ async def test_chat(client: openai.AsyncOpenAI) -> None:
     assert reply.usage.completion_tokens_details.reasoning_tokens == 0
 
 
-async def test_chat_stream_says_the_same_token_by_token(client: openai.AsyncOpenAI) -> None:
+async def test_chat_stream_gives_the_same_text_token_by_token(client: openai.AsyncOpenAI) -> None:
     text = "Ünïcödé 🎼 “quoted”\n\tlines and more of them"
     options = {"include_usage": True}
     stream = await client.chat.completions.create(
-        model="echo", messages=user(text), stream=True, stream_options=options
+        model="echo", messages=make_user_message(text), stream=True, stream_options=options
     )
     chunks = [chunk async for chunk in stream]
     pieces = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices and chunk.choices[0].delta.content]
@@ -71,17 +71,17 @@ async def test_chat_stream_says_the_same_token_by_token(client: openai.AsyncOpen
     assert len({chunk.id for chunk in chunks}) == 1
 
 
-async def test_stream_gives_usage_only_when_asked(client: openai.AsyncOpenAI) -> None:
-    stream = await client.chat.completions.create(model="echo", messages=user("Hello"), stream=True)
+async def test_stream_gives_usage_only_on_request(client: openai.AsyncOpenAI) -> None:
+    stream = await client.chat.completions.create(model="echo", messages=make_user_message("Hello"), stream=True)
     chunks = [chunk async for chunk in stream]
     assert all(chunk.usage is None and chunk.choices for chunk in chunks)
 
 
 async def test_several_choices(client: openai.AsyncOpenAI) -> None:
-    reply = await client.chat.completions.create(model="echo", messages=user("Hello"), n=3)
+    reply = await client.chat.completions.create(model="echo", messages=make_user_message("Hello"), n=3)
     assert [(choice.index, choice.message.content) for choice in reply.choices] == [(i, "Hello") for i in range(3)]
     assert reply.usage.completion_tokens == 6
-    stream = await client.chat.completions.create(model="echo", messages=user("Hello"), n=3, stream=True)
+    stream = await client.chat.completions.create(model="echo", messages=make_user_message("Hello"), n=3, stream=True)
     texts = ["", "", ""]
     async for chunk in stream:
         texts[chunk.choices[0].index] += chunk.choices[0].delta.content or ""
@@ -90,26 +90,30 @@ async def test_several_choices(client: openai.AsyncOpenAI) -> None:
 
 @pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
 async def test_length_limit(client: openai.AsyncOpenAI, name: str) -> None:
-    reply = await client.chat.completions.create(model="lorem-200", messages=user("go"), **{name: 7})
+    reply = await client.chat.completions.create(model="lorem-200", messages=make_user_message("go"), **{name: 7})
     assert reply.choices[0].finish_reason == "length"
     assert reply.usage.completion_tokens == 7
 
 
 async def test_stop_sequence(client: openai.AsyncOpenAI) -> None:
-    reply = await client.chat.completions.create(model="echo", messages=user("one, two, three"), stop=[", t"])
+    reply = await client.chat.completions.create(
+        model="echo", messages=make_user_message("one, two, three"), stop=[", t"]
+    )
     assert reply.choices[0].message.content == "one"
     assert reply.choices[0].finish_reason == "stop"
 
 
 async def test_lorem_has_the_stated_length(client: openai.AsyncOpenAI) -> None:
-    reply = await client.chat.completions.create(model="sim/lorem:tokens=200", messages=user("go"))
+    reply = await client.chat.completions.create(model="sim/lorem:tokens=200", messages=make_user_message("go"))
     assert reply.usage.completion_tokens == 200
 
 
 async def test_logprobs(client: openai.AsyncOpenAI) -> None:
-    reply = await client.chat.completions.create(model="echo", messages=user("Hello"), logprobs=True)
+    reply = await client.chat.completions.create(model="echo", messages=make_user_message("Hello"), logprobs=True)
     assert [entry.token for entry in reply.choices[0].logprobs.content] == ["Hell", "o"]
-    stream = await client.chat.completions.create(model="echo", messages=user("Hello"), logprobs=True, stream=True)
+    stream = await client.chat.completions.create(
+        model="echo", messages=make_user_message("Hello"), logprobs=True, stream=True
+    )
     parts = [chunk.choices[0].logprobs async for chunk in stream]
     assert [entry.token for part in parts if part for entry in part.content] == ["Hell", "o"]
 
@@ -118,9 +122,9 @@ async def test_many_turns_and_images(client: openai.AsyncOpenAI) -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk=", "detail": "low"}}
     messages = [
         {"role": "system", "content": "You are an echo."},
-        *user("first"),
+        *make_user_message("first"),
         {"role": "assistant", "content": "first"},
-        *user([{"type": "text", "text": "What is "}, image, {"type": "text", "text": "this?"}]),
+        *make_user_message([{"type": "text", "text": "What is "}, image, {"type": "text", "text": "this?"}]),
     ]
     reply = await client.chat.completions.create(model="echo", messages=messages)
     assert reply.choices[0].message.content == "What is this?"
@@ -141,37 +145,43 @@ class Plan(BaseModel):
     note: str | None
 
 
-async def test_parse_gets_json_of_its_schema(client: openai.AsyncOpenAI) -> None:
-    reply = await client.chat.completions.parse(model="echo", messages=user("Plan it"), response_format=Plan)
+async def test_parse_gets_json_that_fits_its_schema(client: openai.AsyncOpenAI) -> None:
+    reply = await client.chat.completions.parse(
+        model="echo", messages=make_user_message("Plan it"), response_format=Plan
+    )
     plan = reply.choices[0].message.parsed
     assert isinstance(plan, Plan)
     assert plan.title == "Plan it"
 
 
-async def test_parse_of_a_stream(client: openai.AsyncOpenAI) -> None:
-    async with client.chat.completions.stream(model="echo", messages=user("Plan"), response_format=Plan) as stream:
+async def test_parse_a_stream(client: openai.AsyncOpenAI) -> None:
+    async with client.chat.completions.stream(
+        model="echo", messages=make_user_message("Plan"), response_format=Plan
+    ) as stream:
         final = await stream.get_final_completion()
     assert isinstance(final.choices[0].message.parsed, Plan)
 
 
 async def test_json_object(client: openai.AsyncOpenAI) -> None:
     form = {"type": "json_object"}
-    reply = await client.chat.completions.create(model="echo", messages=user('say "x"'), response_format=form)
+    reply = await client.chat.completions.create(
+        model="echo", messages=make_user_message('say "x"'), response_format=form
+    )
     assert json.loads(reply.choices[0].message.content) == {"text": 'say "x"'}
 
 
 async def test_forced_tool_call_fits_its_schema(client: openai.AsyncOpenAI) -> None:
     for choice in ("required", {"type": "function", "function": {"name": "get_weather"}}):
         reply = await client.chat.completions.create(
-            model="echo", messages=user("Tokyo"), tools=[WEATHER], tool_choice=choice
+            model="echo", messages=make_user_message("Tokyo"), tools=[WEATHER], tool_choice=choice
         )
         (call,) = reply.choices[0].message.tool_calls
         assert reply.choices[0].finish_reason == "tool_calls"
         assert json.loads(call.function.arguments) == {"city": "Tokyo", "days": 2}
 
 
-async def test_offered_tools_are_not_called_unasked(client: openai.AsyncOpenAI) -> None:
-    reply = await client.chat.completions.create(model="echo", messages=user("Tokyo"), tools=[WEATHER])
+async def test_optional_tools_are_not_called(client: openai.AsyncOpenAI) -> None:
+    reply = await client.chat.completions.create(model="echo", messages=make_user_message("Tokyo"), tools=[WEATHER])
     assert reply.choices[0].message.content == "Tokyo"
 
 
@@ -180,7 +190,7 @@ async def test_scripted_tool_conversation() -> None:
         SimServer(parse_script(SCRIPT)) as sim,
         openai.AsyncOpenAI(base_url=sim.url + "/v1", api_key="x", max_retries=0) as client,
     ):
-        messages = user("What's the weather?")
+        messages = make_user_message("What's the weather?")
         reply = await client.chat.completions.create(model="sim/echo", messages=messages, tools=[WEATHER])
         calls = reply.choices[0].message.tool_calls
         assert [json.loads(call.function.arguments)["city"] for call in calls] == ["Tokyo", "Ōsaka"]
@@ -202,7 +212,7 @@ async def test_scripted_usage() -> None:
         SimServer(parse_script(SCRIPT)) as sim,
         openai.AsyncOpenAI(base_url=sim.url + "/v1", api_key="x", max_retries=0) as client,
     ):
-        usage = (await client.chat.completions.create(model="echo", messages=user("expensive"))).usage
+        usage = (await client.chat.completions.create(model="echo", messages=make_user_message("expensive"))).usage
         assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (1000, 20, 1020)
         assert usage.prompt_tokens_details.cached_tokens == 600
         assert usage.completion_tokens_details.reasoning_tokens == 5
@@ -232,7 +242,7 @@ async def test_legacy_completion_of_tokens(client: openai.AsyncOpenAI) -> None:
 
 
 async def test_embeddings_in_both_encodings(client: openai.AsyncOpenAI) -> None:
-    # The client asks for base64 by itself where nothing is said, and decodes it.
+    # The client asks for base64 by default, and decodes it.
     plain = await client.embeddings.create(model="embed", input=["Hello", "world"], encoding_format="float")
     coded = await client.embeddings.create(model="embed", input=["Hello", "world"])
     assert [entry.embedding for entry in plain.data] == [entry.embedding for entry in coded.data]
@@ -252,7 +262,7 @@ async def test_base64_is_little_endian_floats(client: openai.AsyncOpenAI) -> Non
     assert list(struct.unpack("<8f", base64.b64decode(text))) == plain.data[0].embedding
 
 
-async def test_fewer_dimensions_are_the_first_ones(client: openai.AsyncOpenAI) -> None:
+async def test_fewer_dimensions_are_the_start_of_more(client: openai.AsyncOpenAI) -> None:
     few = (await client.embeddings.create(model="embed", input="Hello", dimensions=16)).data[0].embedding
     many = (await client.embeddings.create(model="sim/embed:dim=1536", input="Hello")).data[0].embedding
     assert len(few) == 16
@@ -268,43 +278,43 @@ async def test_embeddings_of_tokens(client: openai.AsyncOpenAI) -> None:
 
 
 async def test_models(client: openai.AsyncOpenAI) -> None:
-    listed = [model.id async for model in client.models.list()]
-    assert {"echo", "lorem", "fault-stall"} <= set(listed)
-    for name in (*listed, "sim/echo:tps=5"):
+    names = [model.id async for model in client.models.list()]
+    assert {"echo", "lorem", "fault-stall"} <= set(names)
+    for name in (*names, "sim/echo:tps=5"):
         assert (await client.models.retrieve(name)).id == name
     with pytest.raises(openai.NotFoundError):
         await client.models.retrieve("gpt-4o")
 
 
-async def test_unknown_model_is_told_what_there_is(client: openai.AsyncOpenAI) -> None:
+async def test_unknown_model_error_names_the_known_ones(client: openai.AsyncOpenAI) -> None:
     with pytest.raises(openai.NotFoundError, match="did you mean lorem") as caught:
-        await client.chat.completions.create(model="sim/loren", messages=user("x"))
+        await client.chat.completions.create(model="sim/loren", messages=make_user_message("x"))
     assert caught.value.code == "model_not_found"
     assert caught.value.param == "model"
 
 
-async def test_mirror_gives_back_the_exact_request(client: openai.AsyncOpenAI) -> None:
+async def test_mirror_returns_the_exact_request(client: openai.AsyncOpenAI) -> None:
     extra = {"x_unknown": [1.5, {"é": None}]}
     raw = await client.chat.completions.with_raw_response.create(
-        model="mirror", messages=user("Hello"), extra_body=extra
+        model="mirror", messages=make_user_message("Hello"), extra_body=extra
     )
     content = raw.parse().choices[0].message.content
     assert base64.b64decode(content) == raw.http_request.content
     assert b'"x_sim" : {"kept": [1.50, 1e2' in raw.http_response.content
     assert raw.headers["x-request-id"].startswith("req_")
-    stream = await client.chat.completions.create(model="mirror", messages=user("Hello"), stream=True)
+    stream = await client.chat.completions.create(model="mirror", messages=make_user_message("Hello"), stream=True)
     text = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
     assert json.loads(base64.b64decode(text))["stream"] is True
 
 
-async def test_log_names_no_secret_and_counts_tokens(sim: SimServer, client: openai.AsyncOpenAI) -> None:
-    await client.chat.completions.create(model="lorem-9", messages=user("x"))
-    await (await client.chat.completions.create(model="lorem-9", messages=user("x"), stream=True)).close()
-    whole = sim.log.entries()[0]
-    assert (whole.model, whole.operation, whole.status, whole.tokens) == ("lorem-9", "chat", 200, 9)
-    assert whole.completed
-    assert len(whole.authorization) == 16
-    assert "sk-sim" not in str(whole)
+async def test_log_holds_no_secret_and_counts_tokens(sim: SimServer, client: openai.AsyncOpenAI) -> None:
+    await client.chat.completions.create(model="lorem-9", messages=make_user_message("x"))
+    await (await client.chat.completions.create(model="lorem-9", messages=make_user_message("x"), stream=True)).close()
+    entry = sim.log.list_entries()[0]
+    assert (entry.model, entry.operation, entry.status, entry.tokens) == ("lorem-9", "chat", 200, 9)
+    assert entry.completed
+    assert len(entry.authorization) == 16
+    assert "sk-sim" not in str(entry)
 
 
 def test_sync_client_against_a_script_file(tmp_path: Path) -> None:
@@ -318,7 +328,7 @@ def test_sync_client_against_a_script_file(tmp_path: Path) -> None:
         try:
             url = process.stdout.readline().split()[-1]
             with openai.OpenAI(base_url=url, api_key="x", max_retries=0) as client:
-                reply = client.chat.completions.create(model="sim/echo", messages=user("ping"))
+                reply = client.chat.completions.create(model="sim/echo", messages=make_user_message("ping"))
                 assert reply.choices[0].message.content == "pong"
         finally:
             process.terminate()

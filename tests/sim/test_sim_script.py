@@ -1,11 +1,11 @@
-"""Scripts: what fits, and how mistakes are reported."""
+"""Scripts: which rule matches, and how mistakes are reported."""
 
 from pathlib import Path
 
 import pytest
 
 from antiphon.errors import ConfigError
-from antiphon.sim.script_file import load, parse_script
+from antiphon.sim.script_file import load_script, parse_script
 
 GOOD = """
 # greetings
@@ -33,20 +33,20 @@ rules:
 """
 
 
-def test_rules_are_found_in_order() -> None:
+def test_the_first_matching_rule_is_found() -> None:
     script = parse_script(GOOD)
-    assert script.find("scripted", "Hello", False).reply == "only for one model"
-    assert script.find("echo", "Hello", False).reply == "Hi"
-    assert script.find("echo", "Hello!", False) is None
-    called = script.find("echo", "the Weather in Paris", False).tools
-    assert [(call.name, call.arguments) for call in called] == [
+    assert script.find_rule("scripted", "Hello", False).reply == "only for one model"
+    assert script.find_rule("echo", "Hello", False).reply == "Hi"
+    assert script.find_rule("echo", "Hello!", False) is None
+    calls = script.find_rule("echo", "the Weather in Paris", False).tools
+    assert [(call.name, call.arguments) for call in calls] == [
         ("get_weather", '{"city":"Tōkyō","days":[1,2.5,null,true]}'),
         ("broken", '{"city": '),
         ("none", "{}"),
     ]
-    assert script.find("echo", "weather in Paris", True).reply == "Sunny."
-    assert script.find("echo", "break", False).fault.fault == "stall"
-    assert script.find("echo", "cost", False).usage == {"prompt_tokens": 1000}
+    assert script.find_rule("echo", "weather in Paris", True).reply == "Sunny."
+    assert script.find_rule("echo", "break", False).fault.fault == "stall"
+    assert script.find_rule("echo", "cost", False).usage == {"prompt_tokens": 1000}
 
 
 BAD = """rules:
@@ -82,7 +82,7 @@ BAD = """rules:
 def test_every_fault_is_reported_with_its_line() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_script(BAD, "bad.yaml")
-    told = [str(fault) for fault in caught.value.faults]
+    reported = [str(fault) for fault in caught.value.faults]
     expected = [
         "bad.yaml:3: rules[0].replay: unknown key (did you mean reply?)",
         "bad.yaml:2: rules[0]: does nothing",
@@ -102,8 +102,8 @@ def test_every_fault_is_reported_with_its_line() -> None:
         "bad.yaml:26: rules[12].exact: given twice",
     ]
     for start in expected:
-        assert any(line.startswith(start) for line in told), (start, told)
-    assert len(told) == len(expected)
+        assert any(line.startswith(start) for line in reported), (start, reported)
+    assert len(reported) == len(expected)
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,9 @@ def test_broken_scripts(source: str, message: str) -> None:
 
 def test_script_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
-        load(str(tmp_path / "absent.yaml"))
+        load_script(str(tmp_path / "absent.yaml"))
     (tmp_path / "latin.yaml").write_bytes(b"rules: \xff")
     with pytest.raises(ConfigError, match="cannot be read"):
-        load(str(tmp_path / "latin.yaml"))
+        load_script(str(tmp_path / "latin.yaml"))
     (tmp_path / "good.yaml").write_text(GOOD, encoding="utf-8")
-    assert len(load(str(tmp_path / "good.yaml")).rules) == 6
+    assert len(load_script(str(tmp_path / "good.yaml")).rules) == 6

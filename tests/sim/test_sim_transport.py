@@ -1,4 +1,4 @@
-"""The transport inside the process: the seam's contract, and the same answers as on a socket."""
+"""The transport inside the process: the contract of transports, and the same answers as on a socket."""
 
 import asyncio
 import json
@@ -19,17 +19,17 @@ ORIGIN = Origin("sim", "sim", 0)
 CAP = 2**26
 
 
-def request(model: str, path: str = "/v1/chat/completions", **fields: Any) -> Request:
+def make_request(model: str, path: str = "/v1/chat/completions", **fields: Any) -> Request:
     body = {"model": model, "messages": [{"role": "user", "content": "Hello there"}], **fields}
     return Request(ORIGIN, f"POST {path} HTTP/1.1\r\nhost: sim\r\n".encode(), json.dumps(body).encode())
 
 
-async def begun(model: str, transport: SimTransport | None = None, **fields: Any) -> SimResponse:
-    return await (transport or SimTransport()).send(request(model, **fields), 5)
+async def send(model: str, transport: SimTransport | None = None, **fields: Any) -> SimResponse:
+    return await (transport or SimTransport()).send(make_request(model, **fields), 5)
 
 
-async def test_whole_answer() -> None:
-    response = await begun("echo")
+async def test_complete_answer() -> None:
+    response = await send("echo")
     assert response.status == 200
     assert (b"content-type", b"application/json") in response.headers
     assert json.loads(await response.read(CAP))["choices"][0]["message"]["content"] == "Hello there"
@@ -42,12 +42,12 @@ async def test_whole_answer() -> None:
     "path", ["/v1/chat/completions", "/chat/completions", "/openai/deployments/x/chat/completions?api-version=1"]
 )
 async def test_path_may_have_a_prefix_and_a_query(path: str) -> None:
-    response = await SimTransport().send(request("echo", path), 5)
+    response = await SimTransport().send(make_request("echo", path), 5)
     assert response.status == 200
 
 
 async def test_fast_stream_is_ready_at_once() -> None:
-    response = await begun("lorem-200", stream=True)
+    response = await send("lorem-200", stream=True)
     data = await response.chunk()
     assert data.startswith(b"data: {")
     assert data.endswith(b"data: [DONE]\n\n")
@@ -55,7 +55,7 @@ async def test_fast_stream_is_ready_at_once() -> None:
 
 
 async def test_long_fast_stream_comes_in_pieces_and_shares_the_loop() -> None:
-    response = await begun("lorem:tokens=5000", stream=True)
+    response = await send("lorem:tokens=5000", stream=True)
     turns = 0
 
     async def others() -> None:
@@ -72,7 +72,7 @@ async def test_long_fast_stream_comes_in_pieces_and_shares_the_loop() -> None:
 
 async def test_paced_stream() -> None:
     start = time.monotonic()
-    response = await begun("lorem:tokens=3:first=0.2:tps=20", stream=True)
+    response = await send("lorem:tokens=3:first=0.2:tps=20", stream=True)
     chunks = []
     while chunk := await response.chunk():
         chunks.append(chunk)
@@ -81,8 +81,8 @@ async def test_paced_stream() -> None:
     assert sum(chunk.count(b'"content":"') for chunk in chunks) == 4  # the role, then three tokens
 
 
-async def test_provider_writes_on_while_nobody_reads() -> None:
-    response = await begun("lorem:tokens=5:tps=100", stream=True)
+async def test_provider_keeps_writing_while_nobody_reads() -> None:
+    response = await send("lorem:tokens=5:tps=100", stream=True)
     await response.chunk()
     await asyncio.sleep(0.1)
     assert (await response.chunk()).endswith(b"[DONE]\n\n")
@@ -90,16 +90,16 @@ async def test_provider_writes_on_while_nobody_reads() -> None:
 
 async def test_delayed_head() -> None:
     start = time.monotonic()
-    await begun("echo:head=0.05", stream=True)
+    await send("echo:head=0.05", stream=True)
     assert time.monotonic() - start >= 0.05
-    await begun("lorem:tokens=5:tps=100:first=0.02")
+    await send("lorem:tokens=5:tps=100:first=0.02")
     assert time.monotonic() - start >= 0.05 + 0.02 + 0.05
 
 
-async def test_nudge_ends_one_wait_only() -> None:
-    response = await begun("fault-stall:after=0", stream=True)
+async def test_nudge_ends_only_one_wait() -> None:
+    response = await send("fault-stall:after=0", stream=True)
     await response.chunk()
-    response.nudge()  # nobody waits: nothing happens
+    response.nudge()  # does nothing because nobody waits
     waiting = asyncio.create_task(response.chunk())
     await asyncio.sleep(0.02)
     assert not waiting.done()
@@ -114,8 +114,8 @@ async def test_nudge_ends_one_wait_only() -> None:
         await waiting
 
 
-async def test_nudge_keeps_what_comes_later() -> None:
-    response = await begun("lorem:tokens=2:first=0.1", stream=True)
+async def test_nudge_loses_no_data() -> None:
+    response = await send("lorem:tokens=2:first=0.1", stream=True)
     await response.chunk()
     waiting = asyncio.create_task(response.chunk())
     await asyncio.sleep(0)
@@ -125,7 +125,7 @@ async def test_nudge_keeps_what_comes_later() -> None:
 
 
 async def test_close_while_waiting_and_after() -> None:
-    response = await begun("lorem:tokens=2:first=60", stream=True)
+    response = await send("lorem:tokens=2:first=60", stream=True)
     await response.chunk()
     waiting = asyncio.create_task(response.chunk())
     await asyncio.sleep(0)
@@ -138,14 +138,14 @@ async def test_close_while_waiting_and_after() -> None:
 
 async def test_silence_ends_by_cancelling() -> None:
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(begun("fault-silence"), 0.05)
+        await asyncio.wait_for(send("fault-silence"), 0.05)
 
 
 async def test_closing_the_transport_ends_every_wait() -> None:
     transport = SimTransport()
-    silent = asyncio.create_task(begun("fault-silence", transport))
-    late = asyncio.create_task(begun("echo:head=60", transport))
-    stalled = await begun("fault-stall:after=0", transport, stream=True)
+    silent = asyncio.create_task(send("fault-silence", transport))
+    late = asyncio.create_task(send("echo:head=60", transport))
+    stalled = await send("fault-stall:after=0", transport, stream=True)
     await stalled.chunk()
     waiting = asyncio.create_task(stalled.chunk())
     await asyncio.sleep(0.01)
@@ -155,8 +155,8 @@ async def test_closing_the_transport_ends_every_wait() -> None:
             await task
 
 
-async def test_cancelled_wait_can_go_on() -> None:
-    response = await begun("lorem:tokens=1:first=0.5", stream=True)
+async def test_reading_continues_after_a_cancelled_wait() -> None:
+    response = await send("lorem:tokens=1:first=0.5", stream=True)
     await response.chunk()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(response.chunk(), 0.02)
@@ -165,12 +165,12 @@ async def test_cancelled_wait_can_go_on() -> None:
 
 async def test_read_has_a_cap() -> None:
     with pytest.raises(BadAnswer):
-        await (await begun("lorem-200")).read(100)
+        await (await send("lorem-200")).read(100)
 
 
 async def test_reset_before_the_head() -> None:
     with pytest.raises(Disconnected):
-        await begun("fault-reset")
+        await send("fault-reset")
 
 
 async def test_same_seed_same_answers() -> None:
@@ -178,7 +178,7 @@ async def test_same_seed_same_answers() -> None:
         transport = SimTransport(seed=seed)
         found = []
         for _ in range(20):
-            response = await begun("fault-500:p=0.5", transport)
+            response = await send("fault-500:p=0.5", transport)
             found.append((response.status, re.sub(rb'"created":\d+', b"", await response.read(CAP))))
         return found
 
@@ -240,10 +240,10 @@ BEHAVIOURS = [
 ]
 
 
-async def inside(transport: SimTransport, asked: Request, patience: float) -> tuple[bytes, str]:
+async def read_in_process(transport: SimTransport, request: Request, patience: float) -> tuple[bytes, str]:
     body = b""
     try:
-        response = await asyncio.wait_for(transport.send(asked, 5), patience)
+        response = await asyncio.wait_for(transport.send(request, 5), patience)
         while True:
             waiting = asyncio.ensure_future(response.chunk())
             done, _ = await asyncio.wait([waiting], timeout=patience)
@@ -261,8 +261,8 @@ async def inside(transport: SimTransport, asked: Request, patience: float) -> tu
         return body, "broken"
 
 
-async def on_a_socket(server: SimServer, asked: Request, patience: float) -> tuple[bytes, str]:
-    """Read an answer as any HTTP client would, with the parser that reads answers elsewhere."""
+async def read_from_socket(server: SimServer, request: Request, patience: float) -> tuple[bytes, str]:
+    """Read an answer as any HTTP client would, with httptools."""
     import httptools
 
     class Answer:
@@ -277,7 +277,7 @@ async def on_a_socket(server: SimServer, asked: Request, patience: float) -> tup
 
     host, port = server.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(asked.head + b"content-length: %d\r\n\r\n" % len(asked.body) + asked.body)
+    writer.write(request.head + b"content-length: %d\r\n\r\n" % len(request.body) + request.body)
     answer = Answer()
     parser = httptools.HttpResponseParser(answer)
     try:
@@ -299,28 +299,31 @@ async def on_a_socket(server: SimServer, asked: Request, patience: float) -> tup
 
 
 @pytest.mark.parametrize("model", BEHAVIOURS)
-async def test_both_bodies_answer_alike(model: str) -> None:
+async def test_transport_and_server_answer_alike(model: str) -> None:
     requests = [
-        request(model),
-        request(model, stream=True),
-        request(model, stream=True, stream_options={"include_usage": True}, n=2, logprobs=True),
-        request(model, "/v1/completions", prompt="Hello there", stream=True, logprobs=None),
-        request(model, "/v1/embeddings", input=["Hello", "there"]),
+        make_request(model),
+        make_request(model, stream=True),
+        make_request(model, stream=True, stream_options={"include_usage": True}, n=2, logprobs=True),
+        make_request(model, "/v1/completions", prompt="Hello there", stream=True, logprobs=None),
+        make_request(model, "/v1/embeddings", input=["Hello", "there"]),
     ]
     patience = 10.0
     if any(word in model for word in ("silence", "stall", "trickle")):
         requests, patience = requests[:2], 0.4
     transport = SimTransport(SCRIPT, seed=7)
     async with SimServer(SCRIPT, seed=7) as server:
-        for asked in requests:
-            first, second = await inside(transport, asked, patience), await on_a_socket(server, asked, patience)
+        for request in requests:
+            first, second = (
+                await read_in_process(transport, request, patience),
+                await read_from_socket(server, request, patience),
+            )
             created = re.compile(rb'"created":\d+')
             assert created.sub(b"", first[0]) == created.sub(b"", second[0])
             assert first[1] == second[1]
 
 
 @pytest.mark.parametrize(
-    ("path", "asked", "end"),
+    ("path", "fields", "finish"),
     [
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}]}, b'"finish_reason":null'),
         ("/v1/responses", {"input": "x"}, b'"status":"in_progress"'),
@@ -341,10 +344,12 @@ async def test_both_bodies_answer_alike(model: str) -> None:
         ),
     ],
 )
-async def test_a_whole_answer_without_its_end_on_every_wire(path: str, asked: dict[str, Any], end: bytes) -> None:
-    body = json.dumps({**({} if "clean" in path else {"model": "fault-cut-clean:after=2"}), **asked})
+async def test_complete_answer_without_finish_reason_on_every_wire(
+    path: str, fields: dict[str, Any], finish: bytes
+) -> None:
+    body = json.dumps({**({} if "clean" in path else {"model": "fault-cut-clean:after=2"}), **fields})
     head = f"POST {path} HTTP/1.1\r\nhost: sim\r\nanthropic-version: 2023-06-01\r\n".encode()
     response = await SimTransport().send(Request(ORIGIN, head, body.encode()), 5)
     answer = await response.read(CAP)
-    assert end in answer
+    assert finish in answer
     assert b'"Lorem ip"' in answer

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from antiphon.sim.server import SimServer
+from living import eventually
+from sim.conftest import RawResponse
 
-Hear = Callable[..., Awaitable[Any]]
+FetchRaw = Callable[..., Awaitable[RawResponse]]
 
 
-def decoded(body: bytes) -> tuple[bytes, bool]:
+def decode_chunks(body: bytes) -> tuple[bytes, bool]:
     """Return the content of a chunked body, and whether it had its proper end."""
     content = b""
     while body:
@@ -32,23 +34,23 @@ def decoded(body: bytes) -> tuple[bytes, bool]:
     return content, False
 
 
-def events(content: bytes) -> list[bytes]:
+def list_events(content: bytes) -> list[bytes]:
     return [event.removeprefix(b"data: ") for event in content.split(b"\n\n") if event.startswith(b"data: ")]
 
 
-def said(content: bytes) -> list[str]:
-    chunks = [json.loads(event) for event in events(content) if event != b"[DONE]"]
+def list_texts(content: bytes) -> list[str]:
+    chunks = [json.loads(event) for event in list_events(content) if event != b"[DONE]"]
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks if chunk.get("choices")]
     return [delta["content"] for delta in deltas if delta.get("content")]
 
 
-async def test_sound_stream_ends_in_order(hear: Hear) -> None:
-    heard = await hear("echo", stream=True, keep=True)
-    content, proper = decoded(heard.body)
+async def test_stream_without_fault_ends_properly(fetch_raw: FetchRaw) -> None:
+    response = await fetch_raw("echo", stream=True, keep=True)
+    content, proper = decode_chunks(response.body)
     assert proper
-    assert heard.ended == "silent"  # kept alive
-    assert b"content-type: text/event-stream" in heard.head
-    assert said(content) == ["Hell", "o th", "ere"]
+    assert response.ended == "silent"  # kept alive
+    assert b"content-type: text/event-stream" in response.head
+    assert list_texts(content) == ["Hell", "o th", "ere"]
     assert content.endswith(b'"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n')
 
 
@@ -65,159 +67,159 @@ async def test_sound_stream_ends_in_order(hear: Hear) -> None:
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
-async def test_status(hear: Hear, model: str, expected: bytes | None, stream: bool) -> None:
-    heard = await hear(model, stream=stream)
-    assert heard.status == int(model[6:9])
-    assert set(json.loads(heard.body)["error"]) == {"message", "type", "param", "code"}
-    headers = dict(line.split(b": ", 1) for line in heard.head.split(b"\r\n")[1:])
+async def test_status(fetch_raw: FetchRaw, model: str, expected: bytes | None, stream: bool) -> None:
+    response = await fetch_raw(model, stream=stream)
+    assert response.status == int(model[6:9])
+    assert set(json.loads(response.body)["error"]) == {"message", "type", "param", "code"}
+    headers = dict(line.split(b": ", 1) for line in response.head.split(b"\r\n")[1:])
     assert headers.get(b"retry-after") == expected
 
 
 @pytest.mark.parametrize(("word", "low", "high"), [("date", 3, 6), ("past", -3700, -3500), ("far", 3e8, 4e8)])
-async def test_retry_after_as_a_date(hear: Hear, word: str, low: float, high: float) -> None:
-    heard = await hear(f"fault-429:retry={word}")
-    line = next(line for line in heard.head.decode().split("\r\n") if line.startswith("retry-after"))
+async def test_retry_after_as_a_date(fetch_raw: FetchRaw, word: str, low: float, high: float) -> None:
+    response = await fetch_raw(f"fault-429:retry={word}")
+    line = next(line for line in response.head.decode().split("\r\n") if line.startswith("retry-after"))
     assert low <= parsedate_to_datetime(line.partition(": ")[2]).timestamp() - time.time() <= high
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_reset_before_the_head(hear: Hear, stream: bool) -> None:
-    heard = await hear("fault-reset", stream=stream)
-    assert (heard.data, heard.ended) == (b"", "reset")
+async def test_reset_before_the_head(fetch_raw: FetchRaw, stream: bool) -> None:
+    response = await fetch_raw("fault-reset", stream=stream)
+    assert (response.data, response.ended) == (b"", "reset")
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_silence(hear: Hear, stream: bool) -> None:
-    heard = await hear("fault-silence", silent=True, stream=stream)
-    assert (heard.data, heard.ended) == (b"", "silent")
+async def test_silence(fetch_raw: FetchRaw, stream: bool) -> None:
+    response = await fetch_raw("fault-silence", silent=True, stream=stream)
+    assert (response.data, response.ended) == (b"", "silent")
 
 
-async def test_stall(hear: Hear) -> None:
-    heard = await hear("fault-stall:after=2", silent=True, stream=True)
-    content, proper = decoded(heard.body)
-    assert (len(said(content)), proper, heard.ended) == (2, False, "silent")
-    whole = await hear("fault-stall", silent=True)
+async def test_stall(fetch_raw: FetchRaw) -> None:
+    response = await fetch_raw("fault-stall:after=2", silent=True, stream=True)
+    content, proper = decode_chunks(response.body)
+    assert (len(list_texts(content)), proper, response.ended) == (2, False, "silent")
+    whole = await fetch_raw("fault-stall", silent=True)
     assert whole.ended == "silent"
-    assert 0 < len(whole.body) < length_of(whole)
+    assert 0 < len(whole.body) < get_stated_length(whole)
 
 
 @pytest.mark.parametrize(("model", "ended"), [("fault-cut:after=2", "closed"), ("fault-cut:after=2:reset=1", "reset")])
-async def test_cut(hear: Hear, model: str, ended: str) -> None:
-    heard = await hear(model, stream=True)
-    content, proper = decoded(heard.body)
-    assert (proper, heard.ended) == (False, ended)
+async def test_cut(fetch_raw: FetchRaw, model: str, ended: str) -> None:
+    response = await fetch_raw(model, stream=True)
+    content, proper = decode_chunks(response.body)
+    assert (proper, response.ended) == (False, ended)
     assert not content.endswith(b"\n\n")  # inside an event
-    whole = await hear(model)
+    whole = await fetch_raw(model)
     assert whole.ended == ended
-    assert 0 < len(whole.body) < length_of(whole)
+    assert 0 < len(whole.body) < get_stated_length(whole)
 
 
-async def test_cut_clean(hear: Hear) -> None:
-    heard = await hear("fault-cut-clean:after=2", stream=True)
-    content, proper = decoded(heard.body)
-    assert (len(said(content)), proper) == (2, True)
+async def test_cut_clean(fetch_raw: FetchRaw) -> None:
+    response = await fetch_raw("fault-cut-clean:after=2", stream=True)
+    content, proper = decode_chunks(response.body)
+    assert (len(list_texts(content)), proper) == (2, True)
     assert b"[DONE]" not in content
     assert b'"finish_reason":"' not in content
-    whole = json.loads((await hear("fault-cut-clean:after=2")).body)
+    whole = json.loads((await fetch_raw("fault-cut-clean:after=2")).body)
     assert whole["choices"][0]["finish_reason"] is None
     assert whole["choices"][0]["message"]["content"] == "Lorem ip"
 
 
 @pytest.mark.parametrize("size", [0, 1, 50, 200, 600])
 @pytest.mark.parametrize("stream", [False, True])
-async def test_cut_at_an_exact_byte(hear: Hear, size: int, stream: bool) -> None:
-    heard = await hear(f"fault-cut-at:bytes={size}", stream=stream, keep=True)
-    assert (len(heard.data), heard.ended) == (size, "closed")
+async def test_cut_at_an_exact_byte(fetch_raw: FetchRaw, size: int, stream: bool) -> None:
+    response = await fetch_raw(f"fault-cut-at:bytes={size}", stream=stream, keep=True)
+    assert (len(response.data), response.ended) == (size, "closed")
 
 
-async def test_cut_at_beyond_the_end_is_a_whole_answer(hear: Hear) -> None:
-    heard = await hear("fault-cut-at:bytes=999999", stream=True, keep=True)
-    assert heard.ended == "silent"
-    assert decoded(heard.body)[0].endswith(b"data: [DONE]\n\n")
+async def test_cut_at_beyond_the_end_is_a_whole_answer(fetch_raw: FetchRaw) -> None:
+    response = await fetch_raw("fault-cut-at:bytes=999999", stream=True, keep=True)
+    assert response.ended == "silent"
+    assert decode_chunks(response.body)[0].endswith(b"data: [DONE]\n\n")
 
 
-async def test_half_close(sim: SimServer, hear: Hear) -> None:
-    heard = await hear("fault-half-close:after=1", stream=True)
-    content, proper = decoded(heard.body)
-    assert (len(said(content)), proper, heard.ended) == (1, False, "closed")
-    assert not sim.log.entries()[0].completed
+async def test_half_close(sim: SimServer, fetch_raw: FetchRaw) -> None:
+    response = await fetch_raw("fault-half-close:after=1", stream=True)
+    content, proper = decode_chunks(response.body)
+    assert (len(list_texts(content)), proper, response.ended) == (1, False, "closed")
+    assert not sim.log.list_entries()[0].completed
 
 
-async def test_no_done(hear: Hear) -> None:
-    content, proper = decoded((await hear("fault-no-done", stream=True)).body)
+async def test_no_done(fetch_raw: FetchRaw) -> None:
+    content, proper = decode_chunks((await fetch_raw("fault-no-done", stream=True)).body)
     assert proper
     assert content.endswith(b'"finish_reason":"stop"}]}\n\n')
 
 
-def length_of(heard: Any) -> int:
-    line = next(line for line in heard.head.split(b"\r\n") if line.startswith(b"content-length: "))
+def get_stated_length(response: Any) -> int:
+    line = next(line for line in response.head.split(b"\r\n") if line.startswith(b"content-length: "))
     return int(line.partition(b": ")[2])
 
 
 @pytest.mark.parametrize("by", [-7, 7])
 @pytest.mark.parametrize("stream", [False, True])
-async def test_wrong_length(hear: Hear, by: int, stream: bool) -> None:
-    heard = await hear(f"fault-length:by={by}", stream=stream, keep=True)
-    assert length_of(heard) == len(heard.body) + by
-    assert heard.ended == ("closed" if by > 0 else "silent")
+async def test_wrong_length(fetch_raw: FetchRaw, by: int, stream: bool) -> None:
+    response = await fetch_raw(f"fault-length:by={by}", stream=stream, keep=True)
+    assert get_stated_length(response) == len(response.body) + by
+    assert response.ended == ("closed" if by > 0 else "silent")
 
 
-async def test_invalid_json(hear: Hear) -> None:
-    content, proper = decoded((await hear("fault-json:after=1", stream=True)).body)
+async def test_invalid_json(fetch_raw: FetchRaw) -> None:
+    content, proper = decode_chunks((await fetch_raw("fault-json:after=1", stream=True)).body)
     assert proper
-    *sound, broken = events(content)
-    assert len([json.loads(event) for event in sound]) == 2
+    *valid, broken = list_events(content)
+    assert len([json.loads(event) for event in valid]) == 2
     with pytest.raises(json.JSONDecodeError):
         json.loads(broken)
     with pytest.raises(json.JSONDecodeError):
-        json.loads((await hear("fault-json")).body)
+        json.loads((await fetch_raw("fault-json")).body)
 
 
-async def test_html(hear: Hear) -> None:
-    heard = await hear("fault-html", stream=True)
-    assert heard.status == 200
-    assert b"content-type: text/html" in heard.head
-    assert heard.body.startswith(b"<!DOCTYPE html>")
+async def test_html(fetch_raw: FetchRaw) -> None:
+    response = await fetch_raw("fault-html", stream=True)
+    assert response.status == 200
+    assert b"content-type: text/html" in response.head
+    assert response.body.startswith(b"<!DOCTYPE html>")
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_error_with_status_200(hear: Hear, stream: bool) -> None:
-    heard = await hear("fault-error-200", stream=stream)
-    assert heard.status == 200
-    assert json.loads(heard.body)["error"]["type"] == "server_error"
+async def test_error_with_status_200(fetch_raw: FetchRaw, stream: bool) -> None:
+    response = await fetch_raw("fault-error-200", stream=stream)
+    assert response.status == 200
+    assert json.loads(response.body)["error"]["type"] == "server_error"
 
 
-async def test_error_midstream(hear: Hear) -> None:
-    content, proper = decoded((await hear("fault-error-midstream:after=2", stream=True)).body)
+async def test_error_midstream(fetch_raw: FetchRaw) -> None:
+    content, proper = decode_chunks((await fetch_raw("fault-error-midstream:after=2", stream=True)).body)
     assert proper
-    assert "error" in json.loads(events(content)[-1])
-    assert len(events(content)) == 4
+    assert "error" in json.loads(list_events(content)[-1])
+    assert len(list_events(content)) == 4
 
 
-async def test_preamble_then_error(hear: Hear) -> None:
-    content, proper = decoded((await hear("fault-preamble-error", stream=True)).body)
+async def test_preamble_then_error(fetch_raw: FetchRaw) -> None:
+    content, proper = decode_chunks((await fetch_raw("fault-preamble-error", stream=True)).body)
     assert proper
-    assert said(content) == []
+    assert list_texts(content) == []
     assert b"\n\n: still here\n\n" in content
-    assert "error" in json.loads(events(content)[-1])
+    assert "error" in json.loads(list_events(content)[-1])
 
 
 @pytest.mark.parametrize(("stream", "sign"), [(False, b" "), (True, b": still here\n\n")])
-async def test_trickle(sim: SimServer, hear: Hear, stream: bool, sign: bytes) -> None:
+async def test_trickle(sim: SimServer, fetch_raw: FetchRaw, stream: bool, sign: bytes) -> None:
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(hear("fault-trickle:gap=0.01", stream=stream), 0.4)  # never silent, never at an end
-    await asyncio.sleep(0.05)
-    (entry,) = sim.log.entries()
+        await asyncio.wait_for(fetch_raw("fault-trickle:gap=0.01", stream=stream), 0.4)  # neither silent nor at an end
+    (entry,) = sim.log.list_entries()
+    await eventually(lambda: entry.ended, 30)
     assert (entry.status, entry.tokens, entry.ended) == (200, 0, "left")
     assert entry.bytes > 150 + 10 * len(sign)
-    assert (await hear("fault-trickle:gap=3600", silent=True, stream=stream)).ended == "silent"
+    assert (await fetch_raw("fault-trickle:gap=3600", silent=True, stream=stream)).ended == "silent"
 
 
-async def test_usage_faults(hear: Hear) -> None:
+async def test_usage_faults(fetch_raw: FetchRaw) -> None:
     asked = {"stream_options": {"include_usage": True}}
-    content, _ = decoded((await hear("fault-no-usage", stream=True, **asked)).body)
+    content, _ = decode_chunks((await fetch_raw("fault-no-usage", stream=True, **asked)).body)
     assert b'"usage"' not in content
-    assert "usage" not in json.loads((await hear("fault-no-usage")).body)
+    assert "usage" not in json.loads((await fetch_raw("fault-no-usage")).body)
     for kind, text in (
         ("negative", b'"prompt_tokens":-5'),
         ("huge", b'"prompt_tokens":9e99'),
@@ -225,38 +227,38 @@ async def test_usage_faults(hear: Hear) -> None:
         ("text", b'"prompt_tokens":"many"'),
         ("null", b'"usage":null'),
     ):
-        content, proper = decoded((await hear(f"fault-bad-usage:kind={kind}", stream=True, **asked)).body)
+        content, proper = decode_chunks((await fetch_raw(f"fault-bad-usage:kind={kind}", stream=True, **asked)).body)
         assert proper
-        assert text in events(content)[-2]
-        assert text in (await hear(f"fault-bad-usage:kind={kind}")).body
+        assert text in list_events(content)[-2]
+        assert text in (await fetch_raw(f"fault-bad-usage:kind={kind}")).body
 
 
-async def test_no_content_and_redirect(hear: Hear) -> None:
-    heard = await hear("fault-204")
-    assert (heard.status, heard.body) == (204, b"")
-    assert b"content-length" not in heard.head
-    heard = await hear("fault-redirect")
-    assert heard.status == 307
-    assert b"\r\nlocation: http://redirected.invalid/" in heard.head
+async def test_no_content_and_redirect(fetch_raw: FetchRaw) -> None:
+    response = await fetch_raw("fault-204")
+    assert (response.status, response.body) == (204, b"")
+    assert b"content-length" not in response.head
+    response = await fetch_raw("fault-redirect")
+    assert response.status == 307
+    assert b"\r\nlocation: http://redirected.invalid/" in response.head
 
 
 @pytest.mark.parametrize(("eol", "ending"), [("crlf", b"\r\n"), ("cr", b"\r"), ("lf", b"\n")])
-async def test_line_endings_mark_and_comments(hear: Hear, eol: str, ending: bytes) -> None:
-    heard = await hear(f"echo:eol={eol}:bom=1:comments=1", stream=True)
-    content, proper = decoded(heard.body)
+async def test_line_endings_byte_order_mark_and_comments(fetch_raw: FetchRaw, eol: str, ending: bytes) -> None:
+    response = await fetch_raw(f"echo:eol={eol}:bom=1:comments=1", stream=True)
+    content, proper = decode_chunks(response.body)
     assert proper
     assert content.startswith(b"\xef\xbb\xbf: simulated" + ending * 2 + b"data: ")
     assert content.count(b"\xef\xbb\xbf") == 1
     assert content.endswith(b"data: [DONE]" + ending * 2)
     assert not {b"\r", b"\n"} & {bytes([byte]) for byte in content.replace(ending, b"")}
-    plain, _ = decoded((await hear("echo", stream=True)).body)
-    assert said(content.replace(ending, b"\n")) == said(plain)
+    plain, _ = decode_chunks((await fetch_raw("echo", stream=True)).body)
+    assert list_texts(content.replace(ending, b"\n")) == list_texts(plain)
 
 
-async def test_split_makes_each_byte_a_write(hear: Hear, sim: SimServer) -> None:
-    plain = await hear("lorem-3", stream=True)
-    split = await hear("lorem-3:split=1", stream=True)
-    assert said(decoded(split.body)[0]) == said(decoded(plain.body)[0])
+async def test_split_makes_each_byte_a_write(fetch_raw: FetchRaw, sim: SimServer) -> None:
+    plain = await fetch_raw("lorem-3", stream=True)
+    split = await fetch_raw("lorem-3:split=1", stream=True)
+    assert list_texts(decode_chunks(split.body)[0]) == list_texts(decode_chunks(plain.body)[0])
     host, port = sim.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     body = b'{"model":"lorem-3:split=1","messages":[{"role":"user","content":"x"}]}'
@@ -268,35 +270,35 @@ async def test_split_makes_each_byte_a_write(hear: Hear, sim: SimServer) -> None
     writer.transport.abort()
 
 
-async def test_speed_and_first_token(hear: Hear) -> None:
+async def test_speed_and_first_token(fetch_raw: FetchRaw) -> None:
     start = time.monotonic()
-    heard = await hear("lorem:tokens=4:tps=20:first=0.1:head=0.1", stream=True)
+    response = await fetch_raw("lorem:tokens=4:tps=20:first=0.1:head=0.1", stream=True)
     took = time.monotonic() - start
     assert took >= 0.1 + 0.1 + 3 / 20
-    assert len(said(decoded(heard.body)[0])) == 4
+    assert len(list_texts(decode_chunks(response.body)[0])) == 4
 
 
-async def test_probability(hear: Hear) -> None:
-    statuses = {(await hear("fault-500:p=0.5")).status for _ in range(20)}
+async def test_probability(fetch_raw: FetchRaw) -> None:
+    statuses = {(await fetch_raw("fault-500:p=0.5")).status for _ in range(20)}
     assert statuses == {200, 500}
-    assert (await hear("fault-500:p=0")).status == 200
+    assert (await fetch_raw("fault-500:p=0")).status == 200
 
 
 async def exchange(sim: SimServer, data: bytes, patience: float = 10) -> bytes:
     host, port = sim.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(data)
-    heard = b""
+    response = b""
     try:
         while more := await asyncio.wait_for(reader.read(65536), patience):
-            heard += more
+            response += more
     except TimeoutError:
         pass
     writer.transport.abort()
-    return heard
+    return response
 
 
-def post(body: bytes, path: bytes = b"/v1/chat/completions", more: bytes = b"", version: bytes = b"1.1") -> bytes:
+def write_post(body: bytes, path: bytes = b"/v1/chat/completions", more: bytes = b"", version: bytes = b"1.1") -> bytes:
     head = b"POST %s HTTP/%s\r\nhost: x\r\n%scontent-length: %d\r\n\r\n" % (path, version, more, len(body))
     return head + body
 
@@ -305,27 +307,27 @@ ECHO = b'{"model":"echo","messages":[{"role":"user","content":"%s"}]}'
 
 
 async def test_pipelined_requests_are_answered_in_order(sim: SimServer) -> None:
-    requests = [post(ECHO % b"number-%03d." % number) for number in range(60)]
-    heard = await exchange(sim, b"".join(requests) + post(ECHO % b"last", more=b"connection: close\r\n"))
-    places = [heard.index(b"number-%03d." % number) for number in range(60)]
+    requests = [write_post(ECHO % b"number-%03d." % number) for number in range(60)]
+    response = await exchange(sim, b"".join(requests) + write_post(ECHO % b"last", more=b"connection: close\r\n"))
+    places = [response.index(b"number-%03d." % number) for number in range(60)]
     assert places == sorted(places)
-    assert heard.count(b"HTTP/1.1 200 OK") == 61
+    assert response.count(b"HTTP/1.1 200 OK") == 61
 
 
 async def test_http_1_0_and_connection_close(sim: SimServer) -> None:
     stream = ECHO[:-1] % b"Hello" + b',"stream":true}'
-    heard = await exchange(sim, post(stream, version=b"1.0"))
-    head, _, body = heard.partition(b"\r\n\r\n")
+    response = await exchange(sim, write_post(stream, version=b"1.0"))
+    head, _, body = response.partition(b"\r\n\r\n")
     assert b"transfer-encoding" not in head
     assert b"connection: close" in head
     assert body.endswith(b"data: [DONE]\n\n")
-    heard = await exchange(sim, post(stream, more=b"connection: close\r\n"))
-    assert decoded(heard.partition(b"\r\n\r\n")[2])[1]
+    response = await exchange(sim, write_post(stream, more=b"connection: close\r\n"))
+    assert decode_chunks(response.partition(b"\r\n\r\n")[2])[1]
 
 
-async def test_expectation_is_met(sim: SimServer) -> None:
-    heard = await exchange(sim, post(ECHO % b"Hello", more=b"expect: 100-continue\r\nconnection: close\r\n"))
-    assert heard.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+async def test_expect_100_continue(sim: SimServer) -> None:
+    response = await exchange(sim, write_post(ECHO % b"Hello", more=b"expect: 100-continue\r\nconnection: close\r\n"))
+    assert response.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
 
 
 async def test_bytes_that_are_not_http(sim: SimServer) -> None:
@@ -333,13 +335,13 @@ async def test_bytes_that_are_not_http(sim: SimServer) -> None:
         assert (await exchange(sim, data)).startswith(b"HTTP/1.1 400 ")
 
 
-async def test_a_failure_of_its_own_is_answered(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_internal_failure_is_answered(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("a fault of the simulator")
 
-    monkeypatch.setattr("antiphon.sim.brain.Brain.perform", fail)
-    heard = await exchange(sim, post(ECHO % b"Hello"))
-    assert heard.startswith(b"HTTP/1.1 500 ")
+    monkeypatch.setattr("antiphon.sim.simulator.Simulator.plan_response", fail)
+    response = await exchange(sim, write_post(ECHO % b"Hello"))
+    assert response.startswith(b"HTTP/1.1 500 ")
 
 
 async def test_wrong_paths_and_methods(sim: SimServer) -> None:
@@ -349,49 +351,51 @@ async def test_wrong_paths_and_methods(sim: SimServer) -> None:
         (b"GET /v1/elsewhere", 404),
         (b"GET /sim/elsewhere", 404),
     ):
-        heard = await exchange(sim, head + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-        assert heard.startswith(b"HTTP/1.1 %d " % status)
-        assert "message" in json.loads(heard.partition(b"\r\n\r\n")[2])["error"]
+        response = await exchange(sim, head + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        assert response.startswith(b"HTTP/1.1 %d " % status)
+        assert "message" in json.loads(response.partition(b"\r\n\r\n")[2])["error"]
 
 
-async def control(sim: SimServer, request: bytes) -> Any:
-    heard = await exchange(sim, request + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-    return json.loads(heard.partition(b"\r\n\r\n")[2])
+async def send_control(sim: SimServer, request: bytes) -> Any:
+    response = await exchange(sim, request + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    return json.loads(response.partition(b"\r\n\r\n")[2])
 
 
-async def test_controls(sim: SimServer, hear: Hear) -> None:
-    await hear("lorem-6", stream=True)
-    (entry,) = await control(sim, b"GET /sim/served")
+async def test_control_paths(sim: SimServer, fetch_raw: FetchRaw) -> None:
+    await fetch_raw("lorem-6", stream=True)
+    (entry,) = await send_control(sim, b"GET /sim/served")
     assert (entry["model"], entry["status"], entry["tokens"], entry["ended"]) == ("lorem-6", 200, 6, "complete")
-    assert await control(sim, b"GET /sim/connections") == []
+    assert await send_control(sim, b"GET /sim/connections") == []
     host, port = sim.url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
-    writer.write(post(b'{"model":"fault-silence","messages":[{"role":"user","content":"x"}]}'))
-    await asyncio.sleep(0.05)
-    (connection,) = await control(sim, b"GET /sim/connections")
+    writer.write(write_post(b'{"model":"fault-silence","messages":[{"role":"user","content":"x"}]}'))
+    await eventually(lambda: len(sim.log.list_entries()) == 2, 30)
+    (connection,) = await send_control(sim, b"GET /sim/connections")
     assert connection["requests"] == 1
     assert connection["serving"].startswith("served_")
     writer.close()
     await writer.wait_closed()
-    await asyncio.sleep(0.05)
-    assert await control(sim, b"GET /sim/connections") == []
-    left = (await control(sim, b"GET /sim/served"))[-1]
+    await eventually(lambda: sim.log.list_entries()[-1].ended, 30)
+    assert await send_control(sim, b"GET /sim/connections") == []
+    left = (await send_control(sim, b"GET /sim/served"))[-1]
     assert (left["ended"], left["completed"]) == ("left", False)
     assert 0 < left["closed_after"] < 60
-    await control(sim, b"DELETE /sim/served")
-    assert await control(sim, b"GET /sim/served") == []
+    await send_control(sim, b"DELETE /sim/served")
+    assert await send_control(sim, b"GET /sim/served") == []
 
 
-async def test_client_that_leaves_midstream(sim: SimServer) -> None:
+async def test_client_that_closes_midstream(sim: SimServer) -> None:
     host, port = sim.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(post(b'{"model":"lorem:tokens=1000:tps=20","stream":true,"messages":[{"role":"user","content":"x"}]}'))
+    writer.write(
+        write_post(b'{"model":"lorem:tokens=1000:tps=20","stream":true,"messages":[{"role":"user","content":"x"}]}')
+    )
     while b"content" not in await reader.read(65536):
         pass
     writer.close()
     await writer.wait_closed()
-    await asyncio.sleep(0.05)
-    (entry,) = sim.log.entries()
+    (entry,) = sim.log.list_entries()
+    await eventually(lambda: entry.ended, 30)
     assert entry.ended == "left"
     assert entry.tokens < 1000
     assert entry.closed_after is not None
@@ -401,27 +405,29 @@ async def test_slow_reader_stops_the_writing(sim: SimServer) -> None:
     host, port = sim.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        slow.sendall(post(b'{"model":"lorem:tokens=100000","stream":true,"messages":[{"role":"user","content":"x"}]}'))
+        slow.sendall(
+            write_post(b'{"model":"lorem:tokens=100000","stream":true,"messages":[{"role":"user","content":"x"}]}')
+        )
         written = -1
-        while not sim.log.entries() or sim.log.entries()[0].bytes != written:
-            written = sim.log.entries()[0].bytes if sim.log.entries() else -1
+        while not sim.log.list_entries() or sim.log.list_entries()[0].bytes != written:
+            written = sim.log.list_entries()[0].bytes if sim.log.list_entries() else -1
             await asyncio.sleep(0.2)
-        assert written < 15_000_000  # of some 20 MB
-        assert not sim.log.entries()[0].ended
+        assert written < 15_000_000  # of about 20 MB
+        assert not sim.log.list_entries()[0].ended
 
 
-async def test_large_body_is_refused(sim: SimServer) -> None:
+async def test_large_body_is_rejected(sim: SimServer) -> None:
     host, port = sim.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 999999999\r\n\r\n")
     piece = bytes(2**20)
-    heard = b""
+    response = b""
     try:
         for _ in range(80):
             writer.write(piece)
             await writer.drain()
-        heard = await reader.read(65536)
+        response = await reader.read(65536)
     except ConnectionError:
-        heard = heard or b"reset"
-    assert heard.startswith((b"HTTP/1.1 413 ", b"reset"))
-    writer.transport.abort()  # what was not taken will not be
+        response = response or b"reset"
+    assert response.startswith((b"HTTP/1.1 413 ", b"reset"))
+    writer.transport.abort()  # the rest of the body will not be read

@@ -67,9 +67,9 @@ def _hint_at_litellm(catalog: "Catalog") -> None:
     through = [provider.name for provider in catalog.providers.values() if provider.longtail is not None]
     if not through:
         return
-    from antiphon.longtail.environment import environment, roots
+    from antiphon.longtail.environment import get_environment, list_roots
 
-    if not any(environment(root).installed for root in roots(catalog.settings.data)):
+    if not any(get_environment(root).installed for root in list_roots(catalog.settings.data)):
         problem = f"{', '.join(through)}: reached through LiteLLM, which is not installed here"
         complain(f"{problem}; run `antiphon longtail install`", label="hint: ")
 

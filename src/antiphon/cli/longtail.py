@@ -23,26 +23,27 @@ Again = Annotated[bool, typer.Option("--again", help="Make it anew although it i
 @app.command()
 def install(data: Data = None, again: Again = False, json: Json = False) -> None:
     """Make LiteLLM's environment: every package pinned, each checked against its hash. Does nothing if it is there."""
-    from antiphon.longtail.environment import environment, roots
-    from antiphon.longtail.environment import install as make
-    from antiphon.longtail.runs import stop as end
+    from antiphon.longtail.environment import get_environment, list_roots
+    from antiphon.longtail.environment import install as install_environment
+    from antiphon.longtail.supervisor_files import stop_workers
 
-    wanted = environment(roots(_text(data))[0])
+    environment = get_environment(list_roots(_text(data))[0])
     if again:
-        end(wanted.root)  # they would import from what is being removed
-    made = make(wanted, _progress, again)
+        stop_workers(environment.root)  # they would import from what is being removed
+    installed = install_environment(environment, _progress, again)
     if json:
-        print_json({"version": wanted.version, "folder": str(wanted.folder), "installed": made})
+        print_json({"version": environment.version, "folder": str(environment.folder), "installed": installed})
     else:
-        print(f"LiteLLM {wanted.version} is {'installed' if made else 'there already'}: {wanted.folder}")
+        state = "installed" if installed else "there already"
+        print(f"LiteLLM {environment.version} is {state}: {environment.folder}")
 
 
 @app.command()
 def status(data: Data = None, json: Json = False) -> None:
     """Show where LiteLLM is installed, and which processes of it run."""
-    from antiphon.longtail.environment import environment, roots
+    from antiphon.longtail.environment import get_environment, list_roots
 
-    found = [_described(environment(root)) for root in roots(_text(data))]
+    found = [_described(get_environment(root)) for root in list_roots(_text(data))]
     if json:
         print_json({"environments": found})
         return
@@ -62,10 +63,10 @@ def status(data: Data = None, json: Json = False) -> None:
 @app.command()
 def stop(data: Data = None, json: Json = False) -> None:
     """End LiteLLM's processes; a gateway that runs starts new ones when a call needs them."""
-    from antiphon.longtail.environment import roots
-    from antiphon.longtail.runs import stop as end
+    from antiphon.longtail.environment import list_roots
+    from antiphon.longtail.supervisor_files import stop_workers
 
-    ended = sum(end(root) for root in roots(_text(data)))
+    ended = sum(stop_workers(root) for root in list_roots(_text(data)))
     if json:
         print_json({"stopped": ended})
     else:
@@ -73,13 +74,13 @@ def stop(data: Data = None, json: Json = False) -> None:
 
 
 def _described(environment: Any) -> dict[str, Any]:
-    from antiphon.longtail.runs import running, summary
+    from antiphon.longtail.supervisor_files import iterate_running, summarize
 
     return {
         "version": environment.version,
         "folder": str(environment.folder),
         "installed": environment.installed,
-        "running": [summary(path, run) for path, run in running(environment.root)],
+        "running": [summarize(path, entry) for path, entry in iterate_running(environment.root)],
     }
 
 

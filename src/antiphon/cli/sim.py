@@ -22,7 +22,7 @@ def command(
         fail(f"--tps must be from 0 to 1000000, not {tps}", 2)
     if not 0 <= port <= 65535:
         fail(f"--port must be from 0 to 65535, not {port}", 2)
-    rules = script_file.load(script) if script is not None else None
+    rules = script_file.load_script(script) if script is not None else None
     try:
         uvloop.run(serve(host, port, _ready, rules, tps, seed, record))
     except OSError as error:

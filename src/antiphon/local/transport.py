@@ -7,8 +7,8 @@ from sys import byteorder
 from typing import Any
 
 from antiphon.catalog.local import HASH_CONTEXT, MODELS_HEADER, decode_models, parse_hash_size
-from antiphon.local.answer import LocalResponse, written
-from antiphon.local.group import Embedded, Group
+from antiphon.local.response import LocalResponse, written
+from antiphon.local.batcher import Embedded, Group
 from antiphon.local.hashing import HashEmbedder, unit, words
 from antiphon.local.request import Asked, Refused, invalid, read
 from antiphon.transport.seam import Request

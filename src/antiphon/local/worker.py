@@ -7,7 +7,7 @@ import sys
 import threading
 from queue import SimpleQueue
 
-from antiphon.local.loading import Models
+from antiphon.local.model_loader import Models
 from antiphon.local.messages import HEAD, Job, decode_job, framed
 
 _NICENESS = 5

@@ -1,7 +1,7 @@
-"""LiteLLM's own environment: where it is, whether it is the pinned one, how it is made.
+"""LiteLLM's own environment: where it is, whether it is the pinned one, how it is installed.
 
-It is made once per machine and user (``$XDG_DATA_HOME``), or inside one gateway's data directory. Its directory is
-named by the digest of the locked requirements and of this Python, so that another lock is another environment.
+It is installed once per machine and user (``$XDG_DATA_HOME``), or inside the data directory of one gateway. The digest
+of the locked requirements and of this Python names its directory, so another lock gives another environment.
 """
 
 import fcntl
@@ -22,22 +22,25 @@ from antiphon.errors import AntiphonError
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 WORKER = Path(__file__).with_name("worker")
-INSTALL = "antiphon longtail install"
+INSTALL_COMMAND = "antiphon longtail install"
 _STAMP = "complete"
 _PIN = re.compile(r"^litellm==(\S+)", re.MULTILINE)
+_PACKAGE = re.compile(r"^[a-z0-9]", re.MULTILINE)
+_SHOWN_LINES = 12
+"""Lines of a failed command's output in the error's message."""
 
 
 class LongtailError(AntiphonError):
-    """LiteLLM's environment could not be made or used."""
+    """LiteLLM's environment could not be installed or used."""
 
 
 class Environment(msgspec.Struct, frozen=True):
-    """One environment, there or not yet; ``root`` is the directory of everything about LiteLLM."""
+    """One environment, installed or not; ``root`` is the directory of everything about LiteLLM."""
 
     root: Path
     digest: str
     version: str
-    """Of LiteLLM, as pinned."""
+    """The pinned version of LiteLLM."""
 
     @property
     def folder(self) -> Path:
@@ -53,7 +56,7 @@ class Environment(msgspec.Struct, frozen=True):
         return (self.folder / _STAMP).is_file() and self.python.exists()
 
 
-def environment(root: Path) -> Environment:
+def get_environment(root: Path) -> Environment:
     """Return the environment of the packaged lock under ``root``."""
     text = REQUIREMENTS.read_bytes()
     interpreter = f"{sys.implementation.cache_tag} {sys.platform}".encode()
@@ -62,52 +65,54 @@ def environment(root: Path) -> Environment:
     return Environment(root, hashlib.sha256(text + interpreter).hexdigest()[:16], version[1])
 
 
-def roots(data: str | None, environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:
-    """Return where an environment is looked for, in order: a data directory, then the user's own place."""
+def list_roots(data: str | None, environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:
+    """Return the directories that may hold an environment, in order: a data directory, then the user's own."""
     environ = os.environ if environ is None else environ
     shared = Path(environ.get("XDG_DATA_HOME", ""))
-    if not shared.is_absolute():  # to be ignored, says the XDG Base Directory Specification
-        shared = _home(environ) / ".local" / "share"
+    if not shared.is_absolute():  # the XDG Base Directory Specification says to ignore it
+        shared = _find_home(environ) / ".local" / "share"
     own = shared / "antiphon" / "longtail"
     return (own,) if data is None else (Path(data).absolute() / "longtail", own)
 
 
-def _home(environ: Mapping[str, str]) -> Path:
-    """Return the user's directory; one without a name or a directory has the root, which a message will name."""
-    named = environ.get("HOME", "")
-    if os.path.isabs(named):  # noqa: PTH117 (an empty name is not a path)
-        return Path(named)
+def _find_home(environ: Mapping[str, str]) -> Path:
+    """Return the user's home directory, or ``/`` for a user without one; an error message will name it."""
+    home = environ.get("HOME", "")
+    if os.path.isabs(home):  # noqa: PTH117 (an empty name is not a path)
+        return Path(home)
     try:
         return Path(pwd.getpwuid(os.getuid()).pw_dir)
     except KeyError:
         return Path("/")
 
 
-def find(data: str | None) -> Environment:
-    """Return the first environment that is installed; raises :class:`LongtailError` saying how to install one."""
-    candidates = [environment(root) for root in roots(data)]
+def get_installed(data: str | None) -> Environment:
+    """Return the first installed environment; raises :class:`LongtailError` with the command that installs one."""
+    candidates = [get_environment(root) for root in list_roots(data)]
     for candidate in candidates:
         if candidate.installed:
             return candidate
     if any((candidate.root / "venv").is_dir() for candidate in candidates):
-        raise LongtailError(f"LiteLLM's environment is not the pinned one of this version; run `{INSTALL}` again.")
-    raise LongtailError(f"LiteLLM is not installed; run `{INSTALL}`, once per machine.")
+        raise LongtailError(
+            f"LiteLLM's environment is not the pinned one of this version; run `{INSTALL_COMMAND}` again."
+        )
+    raise LongtailError(f"LiteLLM is not installed; run `{INSTALL_COMMAND}`, once per machine.")
 
 
-def install(wanted: Environment, say: Callable[[str], None], again: bool = False) -> bool:
-    """Make an environment of exactly the locked packages; returns False where it was there already.
+def install(environment: Environment, report: Callable[[str], None], again: bool = False) -> bool:
+    """Install exactly the locked packages; return False if the environment was complete already.
 
-    ``again`` makes it anew all the same. ``say`` is told what happens, line by line. Raises :class:`LongtailError` with
-    the last words of what failed; nothing of a failed installation stays. Other environments under the same root are
-    removed afterwards.
+    ``again`` installs even then. ``report`` receives a line for each step. Raises :class:`LongtailError` with the last
+    lines of the failed command; a failed installation leaves nothing behind. A successful one removes every other
+    environment under the same root.
     """
-    with _alone(wanted.root, say):
-        if wanted.installed and not again:
+    with _lock_root(environment.root, report):
+        if environment.installed and not again:
             return False
-        folder = wanted.folder
+        folder = environment.folder
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            _make(wanted, say)
+            _build(environment, report)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)  # 270 MB that nothing would use
             raise
@@ -117,23 +122,23 @@ def install(wanted: Environment, say: Callable[[str], None], again: bool = False
         return True
 
 
-def _make(wanted: Environment, say: Callable[[str], None]) -> None:
-    say(f"making an environment for LiteLLM {wanted.version} in {wanted.folder}")
-    _run([sys.executable, "-m", "venv", str(wanted.folder)])
-    packages = len(re.findall(r"^[a-z0-9]", REQUIREMENTS.read_text("utf-8"), re.MULTILINE))
-    say(f"installing {packages} packages, each checked against its hash")
-    _run(
-        [
-            *(str(wanted.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
-            *("--require-hashes", "--only-binary", ":all:", "--requirement", str(REQUIREMENTS)),
-        ]
-    )
-    (wanted.folder / _STAMP).write_text(f"litellm {wanted.version}\n", "utf-8")
+def _build(environment: Environment, report: Callable[[str], None]) -> None:
+    failure = "LiteLLM's environment could not be made"
+    report(f"making an environment for LiteLLM {environment.version} in {environment.folder}")
+    _run([sys.executable, "-m", "venv", str(environment.folder)], failure)
+    packages = len(_PACKAGE.findall(REQUIREMENTS.read_text("utf-8")))
+    report(f"installing {packages} packages, each checked against its hash")
+    pip = [str(environment.python), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    # The lock is complete: without --no-deps, pip may ask for a package or an extra that is not in it.
+    install = ["install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
+    _run([*pip, *install, "--requirement", str(REQUIREMENTS)], failure)
+    _run([*pip, "check"], "The locked packages of LiteLLM's environment do not fit together")
+    (environment.folder / _STAMP).write_text(f"litellm {environment.version}\n", "utf-8")
 
 
 @contextmanager
-def _alone(root: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Let one installation at a time work on ``root``; whoever waited finds the work done."""
+def _lock_root(root: Path, report: Callable[[str], None]) -> Iterator[None]:
+    """Let one installation at a time work on ``root``; another one waits and finds the environment complete."""
     try:
         (root / "venv").mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -143,14 +148,14 @@ def _alone(root: Path, say: Callable[[str], None]) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another installation in the same place")
+            report("waiting for another installation in the same place")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
         os.close(lock)
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str], failure: str) -> None:
     try:
         done = subprocess.run(  # noqa: S603 (our own command line)
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
@@ -158,5 +163,5 @@ def _run(command: list[str]) -> None:
     except OSError as error:
         raise LongtailError(f"{command[0]} cannot be run: {error.strerror}") from None
     if done.returncode:
-        last = "\n".join(done.stdout.strip().splitlines()[-12:])
-        raise LongtailError(f"LiteLLM's environment could not be made (exit code {done.returncode}):\n{last}")
+        output = "\n".join(done.stdout.strip().splitlines()[-_SHOWN_LINES:])
+        raise LongtailError(f"{failure} (exit code {done.returncode}):\n{output}")

@@ -1,4 +1,4 @@
-"""LiteLLM's workers: none until a call needs one, then as many as were asked for, until the gateway stops."""
+"""LiteLLM's workers: none until a call needs one, then the configured number, until the gateway stops."""
 
 import asyncio
 import os
@@ -13,61 +13,61 @@ import msgspec
 
 from antiphon.clock import monotonic
 from antiphon.errors import ConnectFailed, UpstreamStatus
-from antiphon.longtail.environment import Environment, LongtailError, find
-from antiphon.longtail.process import Process
-from antiphon.longtail.runs import RunFile
-from antiphon.longtail.slot import Pace, Slot, State
+from antiphon.longtail.environment import Environment, LongtailError, get_installed
+from antiphon.longtail.supervisor_files import SupervisorFile
+from antiphon.longtail.worker_process import WorkerProcess
+from antiphon.longtail.worker_slot import RestartPolicy, SlotState, WorkerSlot
 
-_LONGEST_PLACE = 75
-"""Characters of the directory for ours; systems allow a socket's whole path 103 to 107."""
+_MAX_FOLDER_LENGTH = 75
+"""Characters of the directory in which ours is created; systems allow 103 to 107 for the whole path of a socket."""
 
 
 class Supervisor:
-    """Gives calls to the worker with the fewest. Use from one event loop.
+    """Gives each call to the worker with the fewest calls. Use it from one event loop.
 
-    ``data`` is where an environment is looked for first, ``in_flight`` the most calls at once per worker.
+    ``data`` is the first place to look for an environment, ``in_flight`` the most calls at once per worker.
     """
 
-    def __init__(self, data: str, ca_file: str | None, workers: int, in_flight: int, pace: Pace) -> None:
+    def __init__(self, data: str, ca_file: str | None, workers: int, in_flight: int, policy: RestartPolicy) -> None:
         self._data = data
         self._ca_file = ca_file
-        self._count = workers
-        self._limit = in_flight
-        self._pace = pace
-        self._slots: list[Slot] = []
-        self._runs: RunFile | None = None
-        self._folder: Path | None = None
-        self._found: Environment | None = None
-        self._began = 0.0
+        self._workers = workers
+        self._max_in_flight = in_flight
+        self._policy = policy
+        self._slots: list[WorkerSlot] = []
+        self._file: SupervisorFile | None = None
+        self._socket_folder: Path | None = None
+        self._environment: Environment | None = None
+        self._started = 0.0
         self._waiting = 0
         self._change: asyncio.Future[None] | None = None
         self._closed = False
 
-    async def take(self) -> tuple[Slot, Process]:
-        """Return a worker for one call, with the call counted; waits while all are being started.
+    async def take_worker(self) -> tuple[WorkerSlot, WorkerProcess]:
+        """Return a worker for one call, with the call counted; waits while all workers are being started.
 
-        Raises :class:`~antiphon.errors.ConnectFailed` where LiteLLM is not installed or does not start, and
-        :class:`~antiphon.errors.UpstreamStatus` (503, with the seconds to wait) where all workers are full or resting.
+        Raises :class:`~antiphon.errors.ConnectFailed` if LiteLLM is not installed or does not start, and
+        :class:`~antiphon.errors.UpstreamStatus` (503, with the seconds to wait) if all workers are full or resting.
         """
         self._start()
-        if sum(slot.in_flight for slot in self._slots) + self._waiting >= self._limit * self._count:
-            _refuse("LiteLLM has as many calls as it may.", 1)
+        if sum(slot.in_flight for slot in self._slots) + self._waiting >= self._max_in_flight * self._workers:
+            _reject("LiteLLM has as many calls as it may.", 1)
         self._waiting += 1
         try:
             while True:
-                slot = self._least()
+                slot = self._find_least_busy()
                 if slot is not None and slot.process is not None:
                     slot.in_flight += 1
                     return slot, slot.process
-                self._must_wait()
-                await self._changes()
+                self._check_worth_waiting()
+                await self._wait_for_change()
         finally:
             self._waiting -= 1
 
     def health(self) -> dict[str, Any]:
         """Return state, restarts and calls of each worker."""
         return {
-            "litellm": self._found.version if self._found else None,
+            "litellm": self._environment.version if self._environment else None,
             "workers": [
                 {"state": slot.state.value, "restarts": slot.restarts, "in_flight": slot.in_flight}
                 for slot in self._slots
@@ -78,98 +78,101 @@ class Supervisor:
         """End every worker."""
         self._closed = True
         await asyncio.gather(*[slot.stop() for slot in self._slots])
-        self._changed()
-        if self._runs is not None:
-            self._runs.close()
-            self._runs = None
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        self._on_change()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._socket_folder is not None:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
+            self._socket_folder = None
 
-    def _least(self) -> Slot | None:
-        ready = [slot for slot in self._slots if slot.state is State.READY]
+    def _find_least_busy(self) -> WorkerSlot | None:
+        ready = [slot for slot in self._slots if slot.state is SlotState.READY]
         return min(ready, key=lambda slot: slot.in_flight) if ready else None
 
-    def _must_wait(self) -> None:
-        """Say why a call cannot be taken, where waiting would not help."""
-        if self._closed:
-            raise ConnectFailed("LiteLLM is being stopped with the gateway.")
+    def _check_worth_waiting(self) -> None:
+        """Raise if no worker is being started, so that waiting for one would not help."""
+        self._check_open()
         states = {slot.state for slot in self._slots}
-        if State.STARTING in states:
+        if SlotState.STARTING in states:
             return
-        if State.RESTING in states:
-            due = min(slot.due for slot in self._slots if slot.state is State.RESTING)
-            _refuse("LiteLLM ended again and again, and is being rested.", max(1, ceil(due - monotonic())))
+        if SlotState.RESTING in states:
+            due = min(slot.due for slot in self._slots if slot.state is SlotState.RESTING)
+            _reject("LiteLLM ended again and again, and is being rested.", max(1, ceil(due - monotonic())))
         raise ConnectFailed("LiteLLM was stopped.")
 
-    def _start(self) -> None:
-        """Start what is not running; returns without waiting for it."""
+    def _check_open(self) -> None:
         if self._closed:
             raise ConnectFailed("LiteLLM is being stopped with the gateway.")
-        if self._slots and all(slot.state is not State.STOPPED for slot in self._slots):
+
+    def _start(self) -> None:
+        """Start the stopped workers, without waiting for them."""
+        self._check_open()
+        if self._slots and all(slot.state is not SlotState.STOPPED for slot in self._slots):
             return
-        if self._runs is None:
+        if self._file is None:
             self._prepare()
-        assert self._runs is not None
-        self._runs.resume()
-        if self._found is not None:
-            processes = f"{self._count} process" + ("es" if self._count > 1 else "")
-            _say(f"Starting LiteLLM {self._found.version} ({processes}) …")
-        self._began = monotonic()
+        assert self._file is not None
+        self._file.clear_stop_request()
+        if self._environment is not None:
+            processes = f"{self._workers} process" + ("es" if self._workers > 1 else "")
+            _print_progress(f"Starting LiteLLM {self._environment.version} ({processes}) …")
+        self._started = monotonic()
         for slot in self._slots:
-            slot.start(self._runs)
+            slot.start(self._file)
 
     def _prepare(self) -> None:
         try:
-            found = find(self._data)
-            runs = RunFile(found.root)
+            environment = get_installed(self._data)
+            file = SupervisorFile(environment.root)
         except LongtailError as error:
             raise ConnectFailed(str(error)) from None
         except OSError as error:
             raise ConnectFailed(f"LiteLLM's directory cannot be used: {error.strerror}.") from None
-        self._found, self._runs, self._folder = found, runs, _socket_folder()
+        folder = _make_socket_folder()
+        self._environment, self._file, self._socket_folder = environment, file, folder
         self._slots = [
-            Slot(
-                self._folder / f"{number}.sock",
-                found.python,
+            WorkerSlot(
+                folder / f"{number}.sock",
+                environment.python,
                 self._ca_file,
-                runs.log(number),
-                self._pace,
-                self._changed,
+                file.get_log_path(number),
+                self._policy,
+                self._on_change,
             )
-            for number in range(self._count)
+            for number in range(self._workers)
         ]
 
-    def _changed(self) -> None:
-        """Wake whoever waits, and keep the run's file true."""
-        if self._began and any(slot.state is State.READY for slot in self._slots):
-            _say(f"LiteLLM is ready after {monotonic() - self._began:.1f} s.")
-            self._began = 0.0
-        if self._runs is not None:
-            self._runs.write(tuple(slot.process.pid for slot in self._slots if slot.process is not None))
+    def _on_change(self) -> None:
+        """Wake the waiting calls, and write the current workers into the supervisor's file."""
+        if self._started and any(slot.state is SlotState.READY for slot in self._slots):
+            _print_progress(f"LiteLLM is ready after {monotonic() - self._started:.1f} s.")
+            self._started = 0.0
+        if self._file is not None:
+            self._file.write(tuple(slot.process.pid for slot in self._slots if slot.process is not None))
         change, self._change = self._change, None
         if change is not None and not change.done():
             change.set_result(None)
 
-    async def _changes(self) -> None:
+    async def _wait_for_change(self) -> None:
         if self._change is None:
             self._change = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._change)
 
 
-def _socket_folder() -> Path:
-    """Return a new directory that only we can enter, with a path short enough for sockets where there is a choice."""
+def _make_socket_folder() -> Path:
+    """Create a directory that only this user can enter, if possible with a path short enough for sockets."""
     places = [place for place in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir()) if place]
-    usable = [place for place in places if os.access(place, os.W_OK | os.X_OK) and len(place) < _LONGEST_PLACE]
+    usable = [place for place in places if os.access(place, os.W_OK | os.X_OK) and len(place) < _MAX_FOLDER_LENGTH]
     return Path(tempfile.mkdtemp(prefix="antiphon-", dir=usable[0] if usable else None))
 
 
-def _refuse(message: str, seconds: int) -> NoReturn:
+def _reject(message: str, seconds: int) -> NoReturn:
     error = {"message": message, "type": "service_unavailable_error", "param": None, "code": "longtail_busy"}
     body = msgspec.json.encode({"error": error})
     raise UpstreamStatus(message, status=503, body=body, headers=(), retry_after=float(seconds))
 
 
-def _say(text: str) -> None:
-    """Write a line of progress where people look for it: the first call waits for this."""
+def _print_progress(text: str) -> None:
+    """Write a line for the user, whose first call waits for the start."""
     print(text, file=sys.stderr, flush=True)

@@ -1,12 +1,12 @@
-"""The transport to LiteLLM: HTTP over a worker's Unix socket, behind the same seam as any other."""
+"""The transport to LiteLLM: HTTP over a worker's Unix socket, behind the same interface as any other."""
 
 from typing import Any
 
 from msgspec import structs
 
 from antiphon.errors import ConnectFailed, Disconnected, TransportMisuse, Truncated
-from antiphon.longtail.slot import Pace, Slot
 from antiphon.longtail.supervisor import Supervisor
+from antiphon.longtail.worker_slot import RestartPolicy, WorkerSlot
 from antiphon.transport.http import HttpTransport
 from antiphon.transport.seam import Headers, Request, Response
 
@@ -14,11 +14,11 @@ SECRET_HEADER = b"x-longtail-secret"
 
 
 class LongtailTransport:
-    """Sends requests to LiteLLM, which is started with the first one. Making a transport does no I/O.
+    """Sends requests to LiteLLM, which starts with the first request. Creating a transport does no I/O.
 
     ``data`` is the gateway's data directory, ``ca_file`` names authorities (PEM) to trust beside the usual ones,
-    ``longtail_workers`` is how many processes share the calls, ``longtail_in_flight`` how many calls each takes at
-    once.
+    ``longtail_workers`` is the number of processes that share the calls, ``longtail_in_flight`` the most calls at once
+    per process.
     """
 
     def __init__(
@@ -28,36 +28,38 @@ class LongtailTransport:
         ca_file: str | None = None,
         longtail_workers: int = 1,
         longtail_in_flight: int = 64,
-        pace: Pace | None = None,
+        policy: RestartPolicy | None = None,
     ) -> None:
-        self._supervisor = Supervisor(data, ca_file, longtail_workers, longtail_in_flight, pace or Pace())
+        self._supervisor = Supervisor(
+            data, ca_file, longtail_workers, longtail_in_flight, policy if policy is not None else RestartPolicy()
+        )
         # On a kept connection a worker's crash looks like an idle close; sent again, a call could be paid twice.
         self._http = HttpTransport(environ={}, resend=False)
 
     async def send(self, request: Request, connect_timeout: float) -> "LongtailResponse":
         """See :meth:`antiphon.transport.seam.Transport.send`; the first call also waits for LiteLLM's start.
 
-        Raises :class:`~antiphon.errors.UpstreamStatus` (503) where LiteLLM has as many calls as it may.
+        Raises :class:`~antiphon.errors.UpstreamStatus` (503) if LiteLLM has as many calls as it may.
         """
         if request.bound_to is not None and request.bound_to != request.origin:
             raise TransportMisuse(
                 f"The credential of this request is bound to {request.bound_to}; it is not sent to {request.origin}."
             )
         while True:
-            slot, process = await self._supervisor.take()
+            slot, process = await self._supervisor.take_worker()
             head = b"%b%b: %b\r\n" % (request.head, SECRET_HEADER, process.secret.encode())
             try:
                 forwarded = structs.replace(request, origin=slot.origin, head=head, bound_to=slot.origin)
                 response = await self._http.send(forwarded, connect_timeout)
             except ConnectFailed:
-                # Where it died just now, nothing was sent: this call goes to another one.
+                # If the worker has just died, nothing was sent, and the call can go to another worker.
                 slot.in_flight -= 1
-                if not await slot.lost(process):
+                if not await slot.notice_end(process):
                     raise
                 continue
             except Disconnected:
                 slot.in_flight -= 1
-                await slot.lost(process)  # noticed before the next call, which would be given the same one
+                await slot.notice_end(process)  # before the next call, which would get the same worker
                 raise Disconnected("LiteLLM's process ended during the call; another is being started.") from None
             except BaseException:
                 slot.in_flight -= 1
@@ -65,7 +67,7 @@ class LongtailTransport:
             return LongtailResponse(response, slot)
 
     def health(self) -> dict[str, Any]:
-        """Return how LiteLLM's processes are."""
+        """Return the state of LiteLLM's processes."""
         return self._supervisor.health()
 
     async def close(self) -> None:
@@ -75,29 +77,29 @@ class LongtailTransport:
 
 
 class LongtailResponse:
-    """An answer of a worker; letting it go makes room for another call."""
+    """A worker's response; finishing or closing it makes room for another call."""
 
     __slots__ = ("_inner", "_slot", "headers", "status")
 
-    def __init__(self, inner: Response, slot: Slot) -> None:
+    def __init__(self, inner: Response, slot: WorkerSlot) -> None:
         self.status = inner.status
         self.headers: Headers = inner.headers
         self._inner = inner
-        self._slot: Slot | None = slot
+        self._slot: WorkerSlot | None = slot
 
     async def chunk(self) -> bytes | None:
         """See :meth:`antiphon.transport.seam.Response.chunk`."""
         try:
             return await self._inner.chunk()
         except Truncated:
-            raise _broken_off() from None
+            raise _make_truncated() from None
 
     async def read(self, cap: int) -> bytes:
         """See :meth:`antiphon.transport.seam.Response.read`."""
         try:
             return await self._inner.read(cap)
         except Truncated:
-            raise _broken_off() from None
+            raise _make_truncated() from None
 
     def nudge(self) -> None:
         """See :meth:`antiphon.transport.seam.Response.nudge`."""
@@ -119,6 +121,6 @@ class LongtailResponse:
             slot.in_flight -= 1
 
 
-def _broken_off() -> Truncated:
-    """Return the error that callers see: the path of a worker's socket would tell them nothing."""
+def _make_truncated() -> Truncated:
+    """Return the error that callers see; the path of a worker's socket would tell them nothing."""
     return Truncated("The answer of LiteLLM broke off before its end.")

@@ -1,4 +1,4 @@
-"""Where each operation is found: path and query of a request, on every wire."""
+"""Which operation a path and query ask for, on every wire."""
 
 from urllib.parse import unquote
 
@@ -12,24 +12,24 @@ _SUFFIXES = {
     b"/messages": "messages",
     b"/messages/count_tokens": "count_tokens",
 }
-_METHODS = {
+_GEMINI_METHODS = {
     b":generateContent": ("generate", False),
     b":streamGenerateContent": ("generate", True),
     b":countTokens": ("gemini_count_tokens", False),
     b":embedContent": ("gemini_embed", False),
     b":batchEmbedContents": ("gemini_embed_batch", False),
 }
-_CONVERSE = {b"/converse": False, b"/converse-stream": True}
-KNOWN = (
+_CONVERSE_SUFFIXES = {b"/converse": False, b"/converse-stream": True}
+KNOWN_PATHS = (
     *(f"/v1{suffix.decode()}" for suffix in _SUFFIXES),
-    *(f"/v1beta/models/{{model}}{method.decode()}" for method in _METHODS),
-    *(f"/model/{{model}}{last.decode()}" for last in _CONVERSE),
+    *(f"/v1beta/models/{{model}}{method.decode()}" for method in _GEMINI_METHODS),
+    *(f"/model/{{model}}{suffix.decode()}" for suffix in _CONVERSE_SUFFIXES),
     "/v1/models",
 )
 
 
 class Route(msgspec.Struct, frozen=True):
-    """What a path says. ``model`` and ``stream`` are set on wires that have them there."""
+    """The operation that a path names. ``model`` and ``stream`` are set on wires that put them into the path."""
 
     operation: str
     model: str = ""
@@ -37,33 +37,32 @@ class Route(msgspec.Struct, frozen=True):
     query: str = ""
 
 
-def find(path: bytes) -> Route | None:
-    """Return the route of a path with its query, under whatever prefix, or ``None``."""
+def find_route(path: bytes) -> Route | None:
+    """Return the route of a path with its query, under any prefix, or ``None``."""
     path, _, query = path.partition(b"?")
     for suffix, operation in _SUFFIXES.items():
         if path.endswith(suffix) and not (operation == "completions" and path.endswith(b"/chat/completions")):
             return Route(operation, query=query.decode("latin-1"))
     _, found, rest = path.rpartition(b"/models/")
     if found:
-        return _generating(rest, query)
+        return _find_gemini_route(rest, query)
     _, found, rest = path.partition(b"/model/")
-    return _conversing(rest) if found else None
+    return _find_converse_route(rest) if found else None
 
 
-def _generating(rest: bytes, query: bytes) -> Route | None:
-    for method, (operation, stream) in _METHODS.items():
+def _find_gemini_route(rest: bytes, query: bytes) -> Route | None:
+    for method, (operation, stream) in _GEMINI_METHODS.items():
         if rest.endswith(method):
-            model = rest.removesuffix(method).decode("latin-1")
-            return Route(operation, _plain(model), stream, query.decode("latin-1"))
+            return Route(operation, _decode_model(rest.removesuffix(method)), stream, query.decode("latin-1"))
     return None
 
 
-def _conversing(rest: bytes) -> Route | None:
-    for last, stream in _CONVERSE.items():
-        if rest.endswith(last):
-            return Route("converse", _plain(rest.removesuffix(last).decode("latin-1")), stream)
+def _find_converse_route(rest: bytes) -> Route | None:
+    for suffix, stream in _CONVERSE_SUFFIXES.items():
+        if rest.endswith(suffix):
+            return Route("converse", _decode_model(rest.removesuffix(suffix)), stream)
     return None
 
 
-def _plain(model: str) -> str:
-    return unquote(model, errors="replace")
+def _decode_model(model: bytes) -> str:
+    return unquote(model.decode("latin-1"), errors="replace")

@@ -1,6 +1,6 @@
-"""Scripts: what a simulated model answers to which user message.
+"""Scripts: which answer a simulated model gives to which user message.
 
-What belongs here: the rules and how they are matched. Reading them from a file is in ``script_file``.
+What belongs here: the rules and how they are matched. ``script_file`` reads them from a file.
 """
 
 import re
@@ -8,11 +8,11 @@ import re
 import msgspec
 
 from antiphon.sim.behaviour import Behaviour
-from antiphon.sim.speech import ToolCall
+from antiphon.sim.model_output import ToolCall
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One rule of a script; ``None`` and empty leave the model's own behaviour."""
+    """One rule of a script; ``None`` and empty fields leave the model's own behaviour."""
 
     exact: str | None = None
     match: re.Pattern[str] | None = None
@@ -26,8 +26,8 @@ class Rule(msgspec.Struct, frozen=True):
     thinking: str | None = None
     finish: str | None = None
 
-    def fits(self, model: str, message: str, after_tool: bool) -> bool:
-        """Say whether the rule answers this message."""
+    def is_match(self, model: str, message: str, after_tool: bool) -> bool:
+        """Return whether the rule answers this message."""
         if self.model is not None and self.model != model:
             return False
         if after_tool and self.tools and self.reply is None:
@@ -40,9 +40,9 @@ class Script(msgspec.Struct, frozen=True):
 
     rules: tuple[Rule, ...] = ()
 
-    def find(self, model: str, message: str, after_tool: bool) -> Rule | None:
-        """Return the first rule that fits; ``model`` is the name without ``sim/``."""
+    def find_rule(self, model: str, message: str, after_tool: bool) -> Rule | None:
+        """Return the first rule that matches; ``model`` is the name without ``sim/``."""
         for rule in self.rules:
-            if rule.fits(model, message, after_tool):
+            if rule.is_match(model, message, after_tool):
                 return rule
         return None

@@ -1,8 +1,8 @@
-"""The standalone simulator: a provider on a real socket, which keeps a log of what it served.
+"""The standalone simulator: a provider on a real socket, which logs the requests it serves.
 
-Beside the provider's own paths it answers ``GET /sim/served`` (the log), ``DELETE /sim/served`` (empties it) and
-``GET /sim/connections`` (the other connections that are open). It is a tool for tests: any key will do and it sets no
-deadlines, so it should listen on a loopback address.
+Beside the provider's paths it answers ``GET /sim/served`` (the log), ``DELETE /sim/served`` (empties it) and
+``GET /sim/connections`` (the other open connections). It is a tool for tests: it accepts any key and sets no deadlines,
+so it should listen on a loopback address.
 """
 
 import asyncio
@@ -14,38 +14,38 @@ from typing import Any, Self
 import msgspec
 
 from antiphon import clock
-from antiphon.sim.brain import Brain
-from antiphon.sim.connection import Connection, Exchange
-from antiphon.sim.dialect import openai_error
-from antiphon.sim.faults import document
-from antiphon.sim.performance import Performance
+from antiphon.sim.connection import Connection, HttpRequest
+from antiphon.sim.faults import plan_json
+from antiphon.sim.request_log import LogEntry, RequestLog, record_answer, remove_credentials
+from antiphon.sim.response_plan import ResponsePlan
 from antiphon.sim.script import Script
-from antiphon.sim.served import Log, Served, recorded, shown
+from antiphon.sim.simulator import Simulator
+from antiphon.sim.wire_format import write_openai_error
 
 
 class SimServer:
-    """A simulated provider; ``script``, ``tps`` and ``seed`` are as in the simulator's brain.
+    """A simulated provider; ``script``, ``tps`` and ``seed`` are those of :class:`~antiphon.sim.simulator.Simulator`.
 
-    ``record`` keeps the header, the body and the answer of each request in the log, in memory without a
-    bound. As an asynchronous context manager it listens on a free port of 127.0.0.1.
+    ``record`` keeps the headers, the body and the answer of each request in the log, in memory and without a bound. As
+    an asynchronous context manager it listens on a free port of 127.0.0.1.
     """
 
     def __init__(
         self, script: Script | None = None, *, tps: float = 0.0, seed: int | None = None, record: bool = False
     ) -> None:
         self._record = record
-        self._brain = Brain(script, tps=tps, seed=seed)
+        self._simulator = Simulator(script, tps=tps, seed=seed)
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
-        self.log = Log()
+        self.log = RequestLog()
         self.url = ""
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
-        """Listen and return the URL, without a path; raises ``OSError`` where the address cannot be used."""
+        """Listen and return the URL, without a path; raises ``OSError`` if the address cannot be used."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self._answer, self._connections), host, port)
-        bound = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+        self._server = await loop.create_server(lambda: Connection(self._plan_response, self._connections), host, port)
+        actual_port = self._server.sockets[0].getsockname()[1]
+        self.url = f"http://[{host}]:{actual_port}" if ":" in host else f"http://{host}:{actual_port}"
         return self.url
 
     async def close(self) -> None:
@@ -66,38 +66,38 @@ class SimServer:
     ) -> None:
         await self.close()
 
-    def _answer(self, exchange: Exchange, connection: Connection, entry: Served) -> Performance:
-        path = exchange.path.partition(b"?")[0].removeprefix(b"/v1")
+    def _plan_response(self, request: HttpRequest, connection: Connection, entry: LogEntry) -> ResponsePlan:
+        path = request.path.partition(b"?")[0].removeprefix(b"/v1")
         if path.startswith(b"/sim/"):
-            control = _CONTROLS.get((exchange.method, path))
-            return control(self, connection) if control is not None else _unknown()
+            control = _CONTROLS.get((request.method, path))
+            return control(self, connection) if control is not None else _reject_control()
         self.log.add(entry)
-        body, now = bytes(exchange.body), clock.now_us() // 1_000_000
-        answer = self._brain.perform(exchange.method, exchange.path, body, now, exchange.headers)
+        body, now = bytes(request.body), clock.now_us() // 1_000_000
+        plan = self._simulator.plan_response(request.method, request.path, body, now, request.headers)
         if self._record:
-            entry.headers, entry.body = shown(exchange.headers), body
-            answer.steps = recorded(answer.steps, entry)
-        return answer
+            entry.headers, entry.body = remove_credentials(request.headers), body
+            plan.steps = record_answer(plan.steps, entry)
+        return plan
 
-    def _served(self, asking: Connection) -> Performance:
-        return _json(self.log.entries())
+    def _show_log(self, client: Connection) -> ResponsePlan:
+        return _plan_document(self.log.list_entries())
 
-    def _clear(self, asking: Connection) -> Performance:
+    def _clear_log(self, client: Connection) -> ResponsePlan:
         self.log.clear()
-        return _json({"cleared": True})
+        return _plan_document({"cleared": True})
 
-    def _open(self, asking: Connection) -> Performance:
-        return _json([_described(connection) for connection in self._connections if connection is not asking])
+    def _show_connections(self, client: Connection) -> ResponsePlan:
+        return _plan_document([_describe(connection) for connection in self._connections if connection is not client])
 
 
-_CONTROLS: dict[tuple[bytes, bytes], Callable[[SimServer, Connection], Performance]] = {
-    (b"GET", b"/sim/served"): SimServer._served,
-    (b"DELETE", b"/sim/served"): SimServer._clear,
-    (b"GET", b"/sim/connections"): SimServer._open,
+_CONTROLS: dict[tuple[bytes, bytes], Callable[[SimServer, Connection], ResponsePlan]] = {
+    (b"GET", b"/sim/served"): SimServer._show_log,
+    (b"DELETE", b"/sim/served"): SimServer._clear_log,
+    (b"GET", b"/sim/connections"): SimServer._show_connections,
 }
 
 
-def _described(connection: Connection) -> dict[str, Any]:
+def _describe(connection: Connection) -> dict[str, Any]:
     entry = connection.entry
     return {
         "peer": connection.peer,
@@ -107,32 +107,31 @@ def _described(connection: Connection) -> dict[str, Any]:
     }
 
 
-def _json(value: Any) -> Performance:
-    return document(200, msgspec.json.encode(value), [])
+def _plan_document(value: Any) -> ResponsePlan:
+    return plan_json(200, msgspec.json.encode(value), [])
 
 
-def _unknown() -> Performance:
+def _reject_control() -> ResponsePlan:
     known = ", ".join(f"{method.decode()} {path.decode()}" for method, path in _CONTROLS)
-    return document(
-        404, openai_error(404, f"There is no such control; known: {known}", "invalid_request_error", "not_found"), []
-    )
+    message = f"There is no such control; known: {known}"
+    return plan_json(404, write_openai_error(404, message, "invalid_request_error", "not_found"), [])
 
 
 async def serve(
     host: str,
     port: int,
-    ready: Callable[[str], None],
+    on_ready: Callable[[str], None],
     script: Script | None,
     tps: float,
     seed: int | None,
     record: bool = False,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; ``ready`` gets the URL once connections are accepted."""
+    """Serve until SIGTERM or SIGINT; calls ``on_ready`` with the URL once it accepts connections."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     server = SimServer(script, tps=tps, seed=seed, record=record)
-    ready(await server.start(host, port))
+    on_ready(await server.start(host, port))
     await stop.wait()
     await server.close()

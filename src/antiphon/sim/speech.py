@@ -1,115 +1,79 @@
-"""What a simulated model says, before any wire gives it a shape."""
+"""What a simulated model says to a question: a script's reply, a forced call, JSON of a schema, or its own speech."""
 
-from collections.abc import Iterator
-from typing import Any
+import base64
+from collections.abc import Callable
 
 import msgspec
 
-from antiphon.sim import text
-from antiphon.types import Usage
+from antiphon.sim.behaviour import Behaviour
+from antiphon.sim.json_fabricator import fabricate_json
+from antiphon.sim.model_output import ModelOutput, ToolCall, limit_text
+from antiphon.sim.openai_requests import InvalidRequest
+from antiphon.sim.question import Question
+from antiphon.sim.script import Rule
+from antiphon.sim.text import make_lorem
 
-_LOGPROB = -0.125
+# An answer is made in one go, in the gateway's own process, so it must not hold up the event loop for long.
+MAX_CHARACTERS = 64 * 2**20
+_MAX_CHOICES = 128
 
-
-class ToolCall(msgspec.Struct, frozen=True):
-    name: str
-    arguments: str
-    """JSON text."""
-
-
-class Said(msgspec.Struct):
-    """One choice of an answer: thinking, text or tool calls, and why it ended (``None``: nobody says).
-
-    ``whole`` text is a single token, however long. A ``finish`` of ``refusal`` makes the text one.
-    """
-
-    text: str = ""
-    tools: tuple[ToolCall, ...] = ()
-    finish: str | None = "stop"
-    whole: bool = False
-    thinking: str = ""
-    stopped_by: str = ""
-
-    def tokens(self) -> int:
-        """Return the size of the answer in tokens, which is also how many events of a stream carry it."""
-        thought = self.thinking_tokens()
-        if self.tools:
-            return thought + sum(1 + text.count(tool.arguments) for tool in self.tools)
-        return thought + (1 if self.whole else text.count(self.text))
-
-    def thinking_tokens(self) -> int:
-        """Return how many of the tokens are thinking."""
-        return text.count(self.thinking)
-
-    def pieces(self) -> Iterator[str]:
-        """Return the tokens of the text."""
-        return iter((self.text,)) if self.whole else text.pieces(self.text)
+SPEECHES: dict[str, Callable[[Behaviour, str, bytes], str]] = {
+    "echo": lambda behaviour, message, body: message,
+    "lorem": lambda behaviour, message, body: make_lorem(behaviour.tokens),
+    "mirror": lambda behaviour, message, body: base64.b64encode(body).decode(),
+}
 
 
-class Envelope(msgspec.Struct):
-    """What every object of one answer shares. ``model`` and ``extra`` are JSON text; ``extra`` begins with a comma."""
-
-    id: str
-    created: int
-    model: bytes
-    extra: bytes = b""
-
-
-def logprob(piece: str) -> dict[str, Any]:
-    """Return what is told of a token's probability, in OpenAI's shape."""
-    return {"token": piece, "logprob": _LOGPROB, "bytes": list(piece.encode()), "top_logprobs": []}
-
-
-def limited(said: str, stops: tuple[str, ...], most: int | None) -> Said:
-    """Return ``said`` up to its first stop sequence, and at most that many tokens of it."""
-    met = ""
-    for stop in stops:
-        if stop and stop in said:
-            said, met = said.partition(stop)[0], stop
-    if most is not None and text.count(said) > most:
-        return Said(said[: max(most, 0) * text.PIECE], finish="length")
-    return Said(said, stopped_by=met)
+def speak(question: Question, behaviour: Behaviour, rule: Rule | None, body: bytes) -> ModelOutput:
+    """Return the model's output for a question; ``body`` is the request's, which a mirror repeats."""
+    output = _call_tools(question, rule)
+    if output is None:
+        text = rule.reply if rule is not None else None
+        if text is None:
+            text = _fit_schema(question, SPEECHES[behaviour.speech](behaviour, question.message, body))
+        output = bound_text(text, behaviour, question.stop, question.max_tokens)
+    output.thinking = make_lorem(behaviour.thinking) if behaviour.thinking else ""
+    if rule is not None:
+        output.thinking = output.thinking if rule.thinking is None else rule.thinking
+        output.finish = rule.finish or output.finish
+    return output
 
 
-def numbers(prompt: int, completion: int, reasoning: int, stated: dict[str, int] | None = None) -> dict[str, int]:
-    """Return the numbers of a usage as OpenAI counts; ``stated`` ones go before the counted ones."""
-    found = {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "cached_tokens": 0,
-        "cache_write_tokens": 0,
-        "reasoning_tokens": reasoning,
-        **(stated or {}),
-    }
-    found.setdefault("total_tokens", found["prompt_tokens"] + found["completion_tokens"])
-    return found
+def bound_text(text: str, behaviour: Behaviour, stops: tuple[str, ...], max_tokens: int | None) -> ModelOutput:
+    """Return the text within the request's limits; a mirror ignores them."""
+    if behaviour.speech == "mirror":
+        return ModelOutput(text, single_token=True)
+    return limit_text(text, stops, max_tokens)
 
 
-def usage(counted: dict[str, int]) -> bytes:
-    """Return a usage object of OpenAI's as JSON text."""
-    written = b',"cache_write_tokens":%d' % counted["cache_write_tokens"] if counted["cache_write_tokens"] else b""
-    return (
-        b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,'
-        b'"prompt_tokens_details":{"cached_tokens":%d,"audio_tokens":0%s},'
-        b'"completion_tokens_details":{"reasoning_tokens":%d,"audio_tokens":0,'
-        b'"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}'
-    ) % (
-        counted["prompt_tokens"],
-        counted["completion_tokens"],
-        counted["total_tokens"],
-        counted["cached_tokens"],
-        written,
-        counted["reasoning_tokens"],
-    )
+def _call_tools(question: Question, rule: Rule | None) -> ModelOutput | None:
+    """Return the tool calls that the script or the request demands, if any."""
+    if rule is not None:
+        if rule.tools and not question.after_tool:
+            return ModelOutput(tools=rule.tools, finish="tool_calls")
+        if rule.reply is not None:
+            return None
+    if question.forced_tool is None:
+        return None
+    name = question.forced_tool or next(iter(question.tools), "")
+    if name not in question.tools:
+        raise InvalidRequest("'tool_choice' asks for a function that is not in 'tools'.", "tool_choice")
+    call = ToolCall(name, fabricate_json(question.tools[name], question.message))
+    return ModelOutput(tools=(call,), finish="tool_calls")
 
 
-def buckets(counted: dict[str, int]) -> Usage:
-    """Return the numbers in disjoint buckets, as every other wire is written from."""
-    read, written, reasoning = counted["cached_tokens"], counted["cache_write_tokens"], counted["reasoning_tokens"]
-    return Usage(
-        input=max(counted["prompt_tokens"] - read - written, 0),
-        cache_read=read,
-        cache_write=written,
-        output=max(counted["completion_tokens"] - reasoning, 0),
-        reasoning=reasoning,
-    )
+def _fit_schema(question: Question, text: str) -> str:
+    """Return the text in the form that the request demands."""
+    if question.schema is None:
+        return text
+    return fabricate_json(question.schema, text) if question.schema else msgspec.json.encode({"text": text}).decode()
+
+
+def repeat_output(output: ModelOutput, n: int | None) -> list[ModelOutput]:
+    """Return ``n`` choices, all the same; raises :class:`InvalidRequest`."""
+    copies = 1 if n is None else n
+    if not 1 <= copies <= _MAX_CHOICES:
+        raise InvalidRequest(f"'n' must be from 1 to {_MAX_CHOICES}.", "n")
+    if copies * len(output.text) > MAX_CHARACTERS:
+        raise InvalidRequest("the answer would be too long; ask for a smaller 'n'.", "n")
+    return [output] * copies

@@ -1,15 +1,12 @@
-"""Text and numbers the simulator makes up, always the same for the same input: tokens, filler text, vectors.
+"""Simulated tokens and filler text, always the same for the same input.
 
-A simulated token is four code points, so that counting one costs nothing and the pieces join to the text again.
+A simulated token is four code points. Counting tokens therefore costs nothing, and the tokens join to the text again.
 """
 
-import hashlib
-import math
-from array import array
 from collections.abc import Iterator
-from sys import byteorder
 
-PIECE = 4
+TOKEN_LENGTH = 4
+"""Code points in one token."""
 
 _LOREM = (
     "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et dolore "
@@ -20,29 +17,17 @@ _LOREM = (
 )
 
 
-def count(text: str) -> int:
-    """Return how many tokens ``text`` is."""
-    return (len(text) + PIECE - 1) // PIECE
+def count_tokens(text: str) -> int:
+    """Return how many tokens ``text`` has."""
+    return (len(text) + TOKEN_LENGTH - 1) // TOKEN_LENGTH
 
 
-def pieces(text: str) -> Iterator[str]:
-    """Return the tokens of ``text``, one after the other; joined they are ``text`` again."""
-    return (text[start : start + PIECE] for start in range(0, len(text), PIECE))
+def split_tokens(text: str) -> Iterator[str]:
+    """Return the tokens of ``text`` in order; joined they are ``text`` again."""
+    return (text[start : start + TOKEN_LENGTH] for start in range(0, len(text), TOKEN_LENGTH))
 
 
-def lorem(tokens: int) -> str:
-    """Return filler text of exactly that many tokens."""
-    size = tokens * PIECE
+def make_lorem(tokens: int) -> str:
+    """Return filler text of exactly ``tokens`` tokens."""
+    size = tokens * TOKEN_LENGTH
     return (_LOREM * (size // len(_LOREM) + 1))[:size]
-
-
-def vector(seed: bytes, dimensions: int) -> "array[float]":
-    """Return a unit vector of 32-bit floats that depends on ``seed`` alone.
-
-    Fewer dimensions of one seed are the first ones of more dimensions, scaled to unit length again.
-    """
-    numbers = array("h", hashlib.shake_256(seed).digest(dimensions * 2))
-    if byteorder == "big":
-        numbers.byteswap()
-    length = math.sqrt(sum(number * number for number in numbers)) or 1.0
-    return array("f", [number / length for number in numbers])

@@ -1,6 +1,6 @@
-"""LiteLLM behind a Unix socket, speaking the OpenAI wire. Run by the Python of LiteLLM's own environment, not by ours.
+"""LiteLLM behind a Unix socket, speaking the OpenAI wire. The Python of LiteLLM's own environment runs this package.
 
-What belongs here: what runs there. What does not: anything of Antiphon. Nothing but the standard library, LiteLLM, and
-aiohttp, which LiteLLM brings, is imported here, and modules of this package from one another, relatively: there it is a
-package of its own (``__main__.py``).
+What belongs here: what runs in that process. What does not: anything of Antiphon. The modules import only the standard
+library, LiteLLM, aiohttp (which LiteLLM requires), and one another by relative imports: in that process this is a
+top-level package (see ``__main__.py``).
 """

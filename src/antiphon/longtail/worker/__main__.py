@@ -1,4 +1,4 @@
-"""Begins the worker. Isolated, Python takes this file for a script without a package: it is given its own."""
+"""Starts the worker. Isolated, Python runs this file as a script without a package, so it makes the package itself."""
 
 import sys
 from importlib import import_module
@@ -6,10 +6,10 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 NAME = "longtail_worker"
-"""Unlike any package that LiteLLM could mean; the folder is not put where modules are searched, either."""
+"""Unlike any package that LiteLLM could import; the folder is not put on the module search path either."""
 
 
-def package() -> None:
+def make_package() -> None:
     """Make the folder of this file a package under that name."""
     folder = Path(__file__).parent
     spec = spec_from_file_location(NAME, folder / "__init__.py", submodule_search_locations=[str(folder)])
@@ -18,5 +18,5 @@ def package() -> None:
 
 
 if __name__ == "__main__":
-    package()
-    import_module(f"{NAME}.process").main()
+    make_package()
+    import_module(f"{NAME}.process").run()

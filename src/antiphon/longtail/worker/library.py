@@ -1,4 +1,4 @@
-"""LiteLLM, imported and set: quiet, offline, without retries and callbacks of its own."""
+"""Imports and configures LiteLLM: quiet, offline, without its own retries and callbacks."""
 
 import logging
 import os
@@ -7,9 +7,9 @@ from typing import Any
 
 from .calls import OPERATIONS
 
-# Read by LiteLLM while it is imported: no download of prices or lists, no `.env` of whatever directory, no telemetry,
-# no fetching of what a caller's message points to.
-QUIET = {
+# LiteLLM reads these while it is imported: no download of prices or lists, no `.env` of the working directory, no
+# telemetry, no fetching of the addresses in a caller's message.
+ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
     "LITELLM_LOCAL_BLOG_POSTS": "True",
@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
     "num_retries_per_request": 0,
     "redact_messages_in_exceptions": True,
     "disable_hf_tokenizer_download": True,
-    # Where a provider counts nothing, the gateway counts, and marks it; counting may also fetch a caller's images.
+    # If a provider states no usage, the gateway estimates and marks it; LiteLLM's counting may fetch a caller's images.
     "disable_token_counter": True,
     "cache": None,
     "callbacks": [],
@@ -40,8 +40,8 @@ SETTINGS: dict[str, Any] = {
 
 
 def load(socket: str, ca_file: str | None) -> Any:
-    """Return LiteLLM, imported and set; beside ``socket`` is room for a file of authorities."""
-    os.environ.update(QUIET)
+    """Return LiteLLM, imported and configured; a file of authorities may be written beside ``socket``."""
+    os.environ.update(ENVIRONMENT)
     import litellm
 
     for name, value in SETTINGS.items():
@@ -53,33 +53,33 @@ def load(socket: str, ca_file: str | None) -> Any:
     if ca_file is not None:
         litellm.ssl_verify = trust(ca_file, Path(socket).with_suffix(".pem"))
     for operation in OPERATIONS.values():
-        getattr(litellm, operation.function)  # found lazily; the first call should not pay for it
+        getattr(litellm, operation.function)  # imported lazily; the first call should not pay for it
     return litellm
 
 
 def unwrap_extra_body(litellm: Any) -> None:
-    """Have a body's further fields stand in the provider's body here too, where LiteLLM would send their wrapping.
+    """Put unknown fields into the provider's body for the two providers to which LiteLLM would send their wrapping.
 
-    Only where what is changed is the body itself, and last: anywhere earlier a caller's field could steer the call.
+    The change is made to the final body; at any earlier step a caller's field could steer the call.
     """
     messages, converse = litellm.AnthropicConfig, litellm.AmazonConverseConfig
     transform, prepare = messages.transform_request, converse._prepare_request_params
 
-    def transformed(self: Any, *args: Any, **more: Any) -> dict[str, Any]:
+    def transform_request(self: Any, *args: Any, **more: Any) -> dict[str, Any]:
         body = transform(self, *args, **more)
         extra = body.pop("extra_body", None) or {}
         return {**body, **extra}
 
-    def prepared(self: Any, optional_params: dict[str, Any], *args: Any, **more: Any) -> Any:
+    def prepare_params(self: Any, optional_params: dict[str, Any], *args: Any, **more: Any) -> Any:
         extra = optional_params.pop("extra_body", None) or {}
         inference, additional, *rest = prepare(self, optional_params, *args, **more)
         return inference, {**additional, **extra}, *rest
 
-    messages.transform_request, converse._prepare_request_params = transformed, prepared
+    messages.transform_request, converse._prepare_request_params = transform_request, prepare_params
 
 
 def trust(ca_file: str, bundle: Path) -> str:
-    """Write a file of authorities, the usual ones and the configuration's own, and have it used; return its path."""
+    """Write a file with the usual authorities and those of ``ca_file``, make libraries use it, and return its path."""
     import certifi
 
     bundle.write_bytes(Path(certifi.where()).read_bytes() + b"\n" + Path(ca_file).read_bytes())

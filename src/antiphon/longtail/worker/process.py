@@ -1,8 +1,8 @@
-"""The worker's process, from what it is told to its end.
+"""The worker's process, from its configuration to its end.
 
-What it must know (socket, secret, authorities) comes as one line of JSON on standard input, because arguments and
-environments can be read by others; the end of standard input is the end of the process that started it, and of this
-one. ``ready`` on standard output says that calls may come.
+Its configuration (socket, secret, authorities) is one line of JSON on standard input, because others can read arguments
+and environments. Standard input ends when the gateway's process ends, and then this process ends too. It writes
+``ready`` to standard output when it takes calls.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from .library import load
-from .logs import hush, log
+from .log_filter import install_log_filter, log
 from .server import Server
 
 
 class Config(NamedTuple):
-    """What the gateway tells at the start."""
+    """The configuration from the gateway."""
 
     socket: str
     secret: str
@@ -30,9 +30,9 @@ class Config(NamedTuple):
 
 
 def end_with_parent(stdin: Any) -> None:
-    """End when the process that started this one does, however it ends."""
+    """End this process when the process that started it ends, however that happens."""
     if sys.platform == "linux":
-        # Beside the thread: it cannot run while an extension holds the interpreter.
+        # The thread below cannot run while an extension holds the interpreter's lock.
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
@@ -46,24 +46,26 @@ def end_with_parent(stdin: Any) -> None:
 
 
 async def serve(config: Config, litellm: Any, ready: int) -> None:
+    """Serve calls until the process ends; ``ready`` is the descriptor that reports the start."""
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, told: log.error("unhandled: %s", type(told.get("exception")).__name__))
-    await Server(config.socket, config.secret, litellm).run()
+    loop.set_exception_handler(lambda _, context: log.error("unhandled: %s", type(context.get("exception")).__name__))
+    await Server(config.socket, config.secret, litellm).start()
     os.write(ready, b"ready\n")
     await loop.create_future()
 
 
-def main() -> None:
+def run() -> None:
+    """Run the worker; never returns."""
     ready, errors = os.dup(1), os.fdopen(os.dup(2), "w", encoding="utf-8", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    hush(errors)
+    install_log_filter(errors)
     stdin = sys.stdin.buffer
     config = Config(**json.loads(stdin.readline()))
     end_with_parent(stdin)
-    # The gateway's own calls go first where processors are short.
+    # The gateway's own work goes first if processors are short.
     os.nice(10)
     litellm = load(config.socket, config.ca_file)
-    # A third of a million objects live as long as the process; looking through them costs each call 0.3 ms.
+    # 300,000 objects live as long as the process; collecting garbage among them costs each call 0.3 ms.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)

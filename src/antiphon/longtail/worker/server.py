@@ -1,4 +1,4 @@
-"""The worker's HTTP side."""
+"""The worker's HTTP server."""
 
 import hmac
 import json
@@ -6,20 +6,20 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from .answers import described, document, encode, frames, hidden
-from .calls import OPERATIONS, TEXTS, Call, Operation, Refused
-from .logs import log
+from .answers import describe_error, encode, get_provider_headers, make_document, write_frames
+from .calls import OPERATIONS, TEXT_FORMATS, Call, Operation, RejectedCall
+from .log_filter import log
 
 SECRET_HEADER = "x-longtail-secret"  # noqa: S105 (its name, not its value)
 HEAD_LIMIT = 256 * 1024
-"""Bytes of a header: parameters may hold a whole service account."""
+"""Bytes of a header; parameters may hold a whole service account."""
 BODY_LIMIT = 2 * 1024**3
-"""The gateway holds callers to its own limit, which is at most this."""
-PIECE = 64 * 1024
+"""Bytes; the gateway's own limit for callers is at most this."""
+PIECE_SIZE = 64 * 1024
 
 
 class Server:
-    """The HTTP side: aiohttp's, on one socket file."""
+    """The HTTP server, aiohttp's, on one socket file."""
 
     def __init__(self, socket: str, secret: str, litellm: Any) -> None:
         from aiohttp import web
@@ -29,14 +29,14 @@ class Server:
         self._secret = secret
         self._socket = socket
 
-    async def run(self) -> None:
-        """Serve until the process ends."""
+    async def start(self) -> None:
+        """Listen on the socket."""
         web = self._web
         application = web.Application(client_max_size=BODY_LIMIT)
-        application.router.add_get("/health", self.health)
+        application.router.add_get("/health", self.answer_health)
         for path, operation in OPERATIONS.items():
-            application.router.add_post(path, self.handler(operation))
-        # A caller who leaves ends the provider's call too, hence the cancellation.
+            application.router.add_post(path, self.make_handler(operation))
+        # The cancellation ends the provider's call when a caller leaves.
         runner = web.AppRunner(
             application,
             access_log=None,
@@ -50,33 +50,37 @@ class Server:
             os.unlink(self._socket)  # noqa: PTH108
         await web.UnixSite(runner, self._socket, backlog=2048).start()
 
-    def trusted(self, request: Any) -> bool:
-        given = request.headers.get(SECRET_HEADER, "").encode("utf-8", "replace")
-        return hmac.compare_digest(given, self._secret.encode())
+    def is_trusted(self, request: Any) -> bool:
+        secret = request.headers.get(SECRET_HEADER, "").encode("utf-8", "replace")
+        return hmac.compare_digest(secret, self._secret.encode())
 
-    async def health(self, request: Any) -> Any:
-        return self._web.Response(status=200 if self.trusted(request) else 401)
+    async def answer_health(self, request: Any) -> Any:
+        return self._web.Response(status=200 if self.is_trusted(request) else 401)
 
-    def handler(self, operation: Operation) -> Any:
+    def make_handler(self, operation: Operation) -> Any:
         async def handle(request: Any) -> Any:
             call = None
             try:
-                if not self.trusted(request):
-                    raise Refused(401, "The secret is missing or another one.")
-                body = form(await request.post()) if operation.form else json.loads(await request.read())
+                if not self.is_trusted(request):
+                    raise RejectedCall(401, "The secret is missing or another one.")
+                body = read_form(await request.post()) if operation.form else json.loads(await request.read())
                 call = Call(operation, request.headers, body)
                 answer = await getattr(self._litellm, operation.function)(**call.arguments)
                 if call.stream and hasattr(answer, "__anext__"):
-                    return await self.streamed(request, call, answer)
-                if operation.form and call.arguments.get("response_format") in TEXTS:
-                    return self._web.Response(text=answer.text, content_type="text/plain", headers=hidden(answer))
+                    return await self.write_stream(request, call, answer)
+                if operation.form and call.arguments.get("response_format") in TEXT_FORMATS:
+                    return self._web.Response(
+                        text=answer.text, content_type="text/plain", headers=get_provider_headers(answer)
+                    )
                 if hasattr(answer, "model_dump") or isinstance(answer, dict):
                     return self._web.Response(
-                        body=encode(document(answer)), content_type="application/json", headers=hidden(answer)
+                        body=encode(make_document(answer)),
+                        content_type="application/json",
+                        headers=get_provider_headers(answer),
                     )
-                return await self.binary(request, answer)
+                return await self.write_binary(request, answer)
             except Exception as error:  # noqa: BLE001 (whatever a provider's code raises is an answer)
-                status, headers, body = described(error, call)
+                status, headers, body = describe_error(error, call)
                 log.info("%s answered with %s (%s)", operation.function, status, type(error).__name__)
                 return self._web.Response(
                     status=status, headers=headers, body=encode(body), content_type="application/json"
@@ -84,21 +88,21 @@ class Server:
 
         return handle
 
-    async def streamed(self, request: Any, call: Call, answer: Any) -> Any:
-        """Write chunks as they come. The status waits for the first, so that an early error still has its own."""
+    async def write_stream(self, request: Any, call: Call, answer: Any) -> Any:
+        """Write chunks as they come. The status waits for the first chunk, so that an early error can have its own."""
         try:
             first = await anext(answer, None)
-            headers = {"content-type": "text/event-stream; charset=utf-8", **hidden(answer)}
+            headers = {"content-type": "text/event-stream; charset=utf-8", **get_provider_headers(answer)}
             response = self._web.StreamResponse(headers=headers)
             await response.prepare(request)
-            async for frame in frames(call, first, answer):
+            async for frame in write_frames(call, first, answer):
                 await response.write(frame)
             await response.write_eof()
         finally:
-            await close(answer)
+            await close_stream(answer)
         return response
 
-    async def binary(self, request: Any, answer: Any) -> Any:
+    async def write_binary(self, request: Any, answer: Any) -> Any:
         """Write a body that is not JSON, such as speech, as it comes."""
         inner = answer.response
         response = self._web.StreamResponse(
@@ -106,7 +110,7 @@ class Server:
         )
         await response.prepare(request)
         try:
-            async for piece in await answer.aiter_bytes(PIECE):
+            async for piece in await answer.aiter_bytes(PIECE_SIZE):
                 await response.write(piece)
             await response.write_eof()
         finally:
@@ -114,8 +118,8 @@ class Server:
         return response
 
 
-def form(fields: Any) -> dict[str, Any]:
-    """Return a form's fields as LiteLLM takes them: a file, which stands on disk, with its name and type."""
+def read_form(fields: Any) -> dict[str, Any]:
+    """Return a form's fields as LiteLLM takes them; the file is on disk and goes with its name and type."""
     found: dict[str, Any] = {}
     for name, value in fields.items():
         if name.endswith("[]"):
@@ -123,19 +127,19 @@ def form(fields: Any) -> dict[str, Any]:
         else:
             found[name] = value if isinstance(value, str) else (value.filename, value.file, value.content_type)
     if not isinstance(found.get("file"), tuple):
-        raise Refused(400, "The form has no `file`.")
+        raise RejectedCall(400, "The form has no `file`.")
     try:
         found |= {"temperature": float(found["temperature"])} if "temperature" in found else {}
     except (TypeError, ValueError):
-        raise Refused(400, "`temperature` must be a number.") from None
+        raise RejectedCall(400, "`temperature` must be a number.") from None
     if found.pop("stream", "false") != "false":
-        raise Refused(400, "LiteLLM transcribes in one piece; leave out `stream`.")
+        raise RejectedCall(400, "LiteLLM transcribes in one piece; leave out `stream`.")
     return found
 
 
-async def close(answer: Any) -> None:
-    """Let go of a provider's stream."""
-    end = getattr(answer, "aclose", None)
-    if end is not None:
+async def close_stream(answer: Any) -> None:
+    """Close a provider's stream."""
+    close = getattr(answer, "aclose", None)
+    if close is not None:
         with suppress(Exception):
-            await end()
+            await close()

@@ -5,10 +5,11 @@ from io import FileIO
 from pathlib import Path
 
 LIMIT = 1024 * 1024
+"""Bytes."""
 
 
 class CappedLog:
-    """Appends to a file of at most ``limit`` bytes; what was before that is kept once, as ``<name>.1``."""
+    """Appends to a file of at most ``limit`` bytes; a full file is kept once, as ``<name>.1``."""
 
     def __init__(self, path: Path, limit: int = LIMIT) -> None:
         self.path = path
@@ -18,7 +19,7 @@ class CappedLog:
         self._size = self._file.tell()
 
     def write(self, data: bytes) -> None:
-        """Append ``data``, all of it to one file."""
+        """Append ``data``, never split between two files."""
         if self._size and self._size + len(data) > self._limit:
             self._file.close()
             self.path.replace(self.path.with_name(f"{self.path.name}.1"))

@@ -1,14 +1,20 @@
-"""What the simulator reads of a request; everything else in it is accepted and ignored, as providers mostly do."""
+"""The fields that the simulator reads of OpenAI's requests; like most providers, it ignores all others."""
 
 from typing import Any
 
 import msgspec
 
-from antiphon.sim import text
+from antiphon.sim.text import count_tokens
+
+MESSAGE_TOKENS = 3
+"""Tokens of the frame of a message, and of the frame of a conversation."""
+MEDIA_TOKENS = 85
+"""Tokens of a part that is not text."""
+_MAX_INPUTS = 2048
 
 
 class Part(msgspec.Struct):
-    """A part of a message's content: text, or an image, audio or file whose content is not looked at."""
+    """A part of a message's content: text, or an image, audio or file whose content is not read."""
 
     type: str
     text: str | None = None
@@ -18,18 +24,18 @@ class Message(msgspec.Struct):
     role: str
     content: str | list[Part] | None = None
 
-    def words(self) -> str:
+    def get_text(self) -> str:
         """Return the text of the message, its parts joined."""
         content = self.content
         if content is None or isinstance(content, str):
             return content or ""
         return "".join([part.text for part in content if part.text])
 
-    def tokens(self) -> int:
-        """Return the message's size in tokens; 3 for its frame, 85 for each part that is not text."""
-        size = 3 + text.count(self.words())
+    def count_tokens(self) -> int:
+        """Return the size of the message in tokens, with its frame and its media."""
+        size = MESSAGE_TOKENS + count_tokens(self.get_text())
         if isinstance(self.content, list):
-            size += 85 * sum(part.text is None for part in self.content)
+            size += MEDIA_TOKENS * sum(part.text is None for part in self.content)
         return size
 
 
@@ -91,29 +97,34 @@ class EmbeddingRequest(msgspec.Struct):
     encoding_format: str | None = None
 
 
-class Refused(ValueError):
-    """A request that is JSON of the right types, but not one that can be answered; ``param`` is the field at fault."""
+class InvalidRequest(ValueError):
+    """The request has the right types but cannot be answered (status 400); ``param`` is the field at fault."""
 
     def __init__(self, message: str, param: str) -> None:
         super().__init__(message)
         self.param = param
 
 
-def inputs(value: str | list[str | int | list[int]], param: str) -> list[str | list[int]]:
-    """Return the inputs of an embedding or completion request: a text or a list of token numbers each.
+def list_inputs(value: str | list[str | int | list[int]], param: str) -> list[str | list[int]]:
+    """Return the inputs of an embedding or completion request; each is a text or a list of token numbers.
 
-    Raises :class:`Refused` for an empty input, for more than 2048 and for a mixed list.
+    Raises :class:`InvalidRequest` for an empty input, for more than 2048 inputs and for a list of mixed kinds.
     """
     if isinstance(value, str):
         found: list[str | list[int]] = [value]
     elif value and all(isinstance(item, int) for item in value):
         found = [value]  # type: ignore[list-item]
     elif any(isinstance(item, int) for item in value):
-        raise Refused(f"'{param}' mixes token numbers with other inputs; send one kind only.", param)
+        raise InvalidRequest(f"'{param}' mixes token numbers with other inputs; send one kind only.", param)
     else:
         found = value  # type: ignore[assignment]
     if not found or any(item == [] for item in found):
-        raise Refused(f"'{param}' must not be empty.", param)
-    if len(found) > 2048:
-        raise Refused(f"'{param}' has {len(found)} entries; at most 2048 are allowed.", param)
+        raise InvalidRequest(f"'{param}' must not be empty.", param)
+    if len(found) > _MAX_INPUTS:
+        raise InvalidRequest(f"'{param}' has {len(found)} entries; at most {_MAX_INPUTS} are allowed.", param)
     return found
+
+
+def list_stops(stop: str | list[str] | None) -> tuple[str, ...]:
+    """Return the stop sequences of a request."""
+    return (stop,) if isinstance(stop, str) else tuple(stop or ())

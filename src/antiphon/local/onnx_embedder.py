@@ -8,7 +8,7 @@ import numpy
 from fastembed import TextEmbedding
 from fastembed.common.model_description import ModelSource, PoolingType
 
-from antiphon.local.loading import Unusable, read_json, shorter_of
+from antiphon.local.model_loader import Unusable, read_json, shorter_of
 
 _MOST_TEXTS = 64
 _MOST_TOKENS = 8192
@@ -80,7 +80,7 @@ def _loaded(folder: Path, file: str, pooling: PoolingType, normalised: bool) -> 
 
 
 class OnnxEmbedder:
-    """See :class:`antiphon.local.loading.Embedder`."""
+    """See :class:`antiphon.local.model_loader.Embedder`."""
 
     def __init__(self, model: TextEmbedding, shorter: list[int] | None) -> None:
         self._model = model

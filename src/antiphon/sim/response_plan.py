@@ -1,4 +1,4 @@
-"""A performance: everything a body does to answer one request, without saying how it reaches the bytes' reader."""
+"""The plan of one response: what is sent, when, and how it ends, without saying over which transport."""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -43,16 +43,16 @@ class End(Enum):
     HALF_CLOSE = "half-close"
     """Only the sending side closes; the connection is still read from."""
     SILENCE = "silence"
-    """Nothing more comes, and nothing closes."""
+    """Nothing more is sent, and the connection stays open."""
 
 
-class Performance(msgspec.Struct, eq=False, kw_only=True):
+class ResponsePlan(msgspec.Struct, eq=False, kw_only=True):
     """What is sent to answer one request.
 
-    ``status`` 0 means that not even a head is sent. ``delay`` is seconds before the head. ``length`` is the stated
-    Content-Length, which a fault may make a lie; without one the body is ``chunked`` or ended by the close. ``limit``
-    cuts the whole response, head and framing included, after that many bytes, by ``limit_end``. ``split`` is the
-    size of each write, 0 for whole steps.
+    ``status`` 0 means that not even a head is sent. ``delay`` is the seconds before the head. ``length`` is the stated
+    Content-Length, which a fault may make wrong; without one the body is ``chunked``, or ended by the close. ``limit``
+    cuts the whole response, head and framing included, after that many bytes, in the way ``limit_end`` says. ``split``
+    is the size of each write; 0 writes whole steps.
     """
 
     status: int
@@ -68,8 +68,13 @@ class Performance(msgspec.Struct, eq=False, kw_only=True):
     operation: str = ""
     model: str = ""
 
-    def head(self, connection: bytes = b"") -> bytes:
-        """Return the response head as it goes on the wire; ``connection`` is the value of that header, if any."""
+    @property
+    def is_chunked(self) -> bool:
+        """Whether the body is sent in chunks: it states no length."""
+        return self.chunked and self.length is None
+
+    def write_head(self, connection: bytes = b"") -> bytes:
+        """Return the response head as it is sent; ``connection`` is the value of that header, if any."""
         lines = [b"HTTP/1.1 %d %s\r\n" % (self.status, REASONS.get(self.status, "Simulated").encode())]
         lines += [b"%s: %s\r\n" % header for header in self.headers]
         if self.length is not None:

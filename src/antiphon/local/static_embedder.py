@@ -6,7 +6,7 @@ from typing import Any
 import numpy
 from model2vec import StaticModel
 
-from antiphon.local.loading import read_json, shorter_of
+from antiphon.local.model_loader import read_json, shorter_of
 
 
 def from_folder(folder: Path) -> "StaticEmbedder":
@@ -17,7 +17,7 @@ def from_folder(folder: Path) -> "StaticEmbedder":
 
 
 class StaticEmbedder:
-    """See :class:`antiphon.local.loading.Embedder`."""
+    """See :class:`antiphon.local.model_loader.Embedder`."""
 
     def __init__(self, model: StaticModel, shorter: list[int] | None) -> None:
         self._model = model

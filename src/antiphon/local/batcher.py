@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from antiphon.local.messages import Done, Failed, Job
-from antiphon.local.process import WorkerDied, WorkerProcess
+from antiphon.local.worker_process import WorkerDied, WorkerProcess
 from antiphon.local.request import Refused
 
 

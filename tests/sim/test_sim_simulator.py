@@ -1,4 +1,4 @@
-"""The brain: what it refuses, and that nothing a caller sends breaks it."""
+"""The simulator itself: which requests it rejects, and that no request breaks it."""
 
 import json
 from typing import Any
@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antiphon.sim.brain import Brain
-from antiphon.sim.fabricate import fabricated
-from antiphon.sim.performance import Performance
+from antiphon.sim.json_fabricator import fabricate_json
+from antiphon.sim.response_plan import ResponsePlan
+from antiphon.sim.simulator import Simulator
 
 CHAT, COMPLETIONS, EMBEDDINGS = b"/v1/chat/completions", b"/v1/completions", b"/v1/embeddings"
 
 
-def performed(body: Any, path: bytes = CHAT, method: bytes = b"POST") -> Performance:
+def plan_response(body: Any, path: bytes = CHAT, method: bytes = b"POST") -> ResponsePlan:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Brain(seed=1).perform(method, path, data, 1_700_000_000)
+    return Simulator(seed=1).plan_response(method, path, data, 1_700_000_000)
 
 
-def body_of(answer: Performance) -> bytes:
+def read_body(answer: ResponsePlan) -> bytes:
     return b"".join([data for _, data, _ in answer.steps])
 
 
@@ -59,22 +59,22 @@ USER = [{"role": "user", "content": "Hello"}]
         (EMBEDDINGS, {"model": "echo", "input": "a", "encoding_format": "hex"}, "encoding_format"),
     ],
 )
-def test_bad_requests_are_refused(path: bytes, body: Any, param: str | None) -> None:
-    answer = performed(body, path)
+def test_bad_requests_are_rejected(path: bytes, body: Any, param: str | None) -> None:
+    answer = plan_response(body, path)
     assert answer.status == 400
-    error = json.loads(body_of(answer))["error"]
+    error = json.loads(read_body(answer))["error"]
     assert error["type"] == "invalid_request_error"
     assert error["param"] == param
     assert error["message"]
 
 
-def test_answer_that_would_be_huge_is_refused() -> None:
+def test_requests_for_huge_answers_are_rejected() -> None:
     message = [{"role": "user", "content": "x" * 2**20}]
-    assert performed({"model": "echo", "messages": message, "n": 128}).status == 400
-    assert performed({"model": "echo", "prompt": ["x" * 2**20] * 100, "echo": True}, COMPLETIONS).status == 400
-    assert performed({"model": "mirror", "prompt": ["x" * 2**13] * 2000}, COMPLETIONS).status == 400
-    assert performed({"model": "embed", "input": ["x"] * 2048, "dimensions": 8192}, EMBEDDINGS).status == 400
-    assert performed({"model": "lorem:tokens=100000", "messages": USER, "n": 2, "logprobs": True}).status == 400
+    assert plan_response({"model": "echo", "messages": message, "n": 128}).status == 400
+    assert plan_response({"model": "echo", "prompt": ["x" * 2**20] * 100, "echo": True}, COMPLETIONS).status == 400
+    assert plan_response({"model": "mirror", "prompt": ["x" * 2**13] * 2000}, COMPLETIONS).status == 400
+    assert plan_response({"model": "embed", "input": ["x"] * 2048, "dimensions": 8192}, EMBEDDINGS).status == 400
+    assert plan_response({"model": "lorem:tokens=100000", "messages": USER, "n": 2, "logprobs": True}).status == 400
 
 
 @pytest.mark.parametrize(
@@ -85,27 +85,29 @@ def test_answer_that_would_be_huge_is_refused() -> None:
         (CHAT, {"model": "echo", "messages": [{"role": "system", "content": "Hello"}]}),
     ],
 )
-def test_words_of_the_system_alone(path: bytes, body: Any) -> None:
-    answer = performed(body, path)
+def test_conversation_with_only_a_system_message(path: bytes, body: Any) -> None:
+    answer = plan_response(body, path)
     assert answer.status == 200
-    assert b"Hello" in body_of(answer)
+    assert b"Hello" in read_body(answer)
 
 
 def test_unknown_model() -> None:
-    answer = performed({"model": "gpt-4o", "messages": USER})
+    answer = plan_response({"model": "gpt-4o", "messages": USER})
     assert answer.status == 404
-    error = json.loads(body_of(answer))["error"]
+    error = json.loads(read_body(answer))["error"]
     assert (error["code"], error["param"]) == ("model_not_found", "model")
     assert "known: echo, fast, slow, lorem" in error["message"]
 
 
 def test_request_is_checked_before_its_fault() -> None:
-    assert performed({"model": "fault-500", "messages": []}).status == 400
+    assert plan_response({"model": "fault-500", "messages": []}).status == 400
 
 
-def test_big_messages_are_counted_at_once() -> None:
+def test_big_messages_are_counted_quickly() -> None:
     content = "x" * 10_000_000
-    usage = json.loads(body_of(performed({"model": "lorem-1", "messages": [{"role": "user", "content": content}]})))
+    usage = json.loads(
+        read_body(plan_response({"model": "lorem-1", "messages": [{"role": "user", "content": content}]}))
+    )
     assert usage["usage"]["prompt_tokens"] == 3 + 3 + 2_500_000
 
 
@@ -152,35 +154,35 @@ REQUEST = st.fixed_dictionaries(
 )
 
 
-def check(answer: Performance) -> None:
+def check_answer(answer: ResponsePlan) -> None:
     assert answer.status == 200 or 400 <= answer.status < 500
     if answer.status != 200:
-        assert json.loads(body_of(answer))["error"]["message"]
+        assert json.loads(read_body(answer))["error"]["message"]
     elif answer.length is not None and "fault" not in answer.model:
-        json.loads(body_of(answer))
+        json.loads(read_body(answer))
     else:
-        for event in body_of(answer).split(b"\n\n"):
+        for event in read_body(answer).split(b"\n\n"):
             if event.startswith(b"data: {") and event.endswith(b"}"):
                 json.loads(event[6:])
 
 
 @settings(max_examples=300, deadline=None)
 @given(path=st.sampled_from([CHAT, COMPLETIONS, EMBEDDINGS]), body=JSON | REQUEST)
-def test_no_json_breaks_the_brain(path: bytes, body: Any) -> None:
-    check(performed(body, path))
+def test_no_json_breaks_the_simulator(path: bytes, body: Any) -> None:
+    check_answer(plan_response(body, path))
 
 
 @settings(max_examples=200, deadline=None)
 @given(path=st.binary(max_size=30) | st.just(b"/v1/models/") | st.just(CHAT), body=st.binary(max_size=200))
-def test_no_bytes_break_the_brain(path: bytes, body: bytes) -> None:
+def test_no_bytes_break_the_simulator(path: bytes, body: bytes) -> None:
     for method in (b"GET", b"POST"):
-        check(performed(body, path, method))
+        check_answer(plan_response(body, path, method))
 
 
 @settings(max_examples=300, deadline=None)
 @given(schema=SCHEMA)
-def test_no_schema_breaks_the_fabric(schema: Any) -> None:
-    json.loads(fabricated(schema, "text"))
+def test_no_schema_breaks_the_fabricator(schema: Any) -> None:
+    json.loads(fabricate_json(schema, "text"))
 
 
 @pytest.mark.parametrize(
@@ -207,12 +209,12 @@ def test_no_schema_breaks_the_fabric(schema: Any) -> None:
     ],
 )
 def test_fabricated_values(schema: Any, expected: Any) -> None:
-    assert json.loads(fabricated(schema, "text")) == expected
+    assert json.loads(fabricate_json(schema, "text")) == expected
 
 
-def test_recursive_schemas_come_to_an_end() -> None:
+def test_recursive_schemas_end() -> None:
     node = {"type": "object", "properties": {"a": {"$ref": "#"}, "b": {"$ref": "#"}, "c": {"$ref": "#"}}}
-    assert len(fabricated(node, "text")) < 100_000
-    assert fabricated({"$ref": "#"}, "text")
-    assert fabricated({"allOf": [{"$ref": "#"}, {"$ref": "#"}]}, "text")
-    assert len(fabricated({**node, "required": ["a", "b", "c"]}, "text")) < 100_000
+    assert len(fabricate_json(node, "text")) < 100_000
+    assert fabricate_json({"$ref": "#"}, "text")
+    assert fabricate_json({"allOf": [{"$ref": "#"}, {"$ref": "#"}]}, "text")
+    assert len(fabricate_json({**node, "required": ["a", "b", "c"]}, "text")) < 100_000

@@ -77,7 +77,7 @@ def load(source: str) -> Embedder:
         return from_folder(folder)
     if not HUB_NAME.fullmatch(source):
         raise Unusable(f"There is no folder {source}; a model is a folder, or a name of the hub such as org/name.")
-    from antiphon.local import onnx
+    from antiphon.local import onnx_embedder as onnx
 
     if onnx.is_known(source):
         return onnx.known(source)
@@ -89,14 +89,14 @@ def load(source: str) -> Embedder:
 def from_folder(folder: Path) -> Embedder:
     """Load the model in a folder by what lies in it."""
     if is_static(folder):
-        from antiphon.local import static
+        from antiphon.local import static_embedder as static
 
         return static.from_folder(folder)
     file = onnx_file(folder)
     if file is None:
         problem = f"{folder} holds no model: neither an ONNX file (model.onnx, onnx/model.onnx) nor a static model"
         raise Unusable(f"{problem} (model.safetensors with tokenizer.json and config.json).")
-    from antiphon.local import onnx
+    from antiphon.local import onnx_embedder as onnx
 
     return onnx.from_folder(folder, file)
 
