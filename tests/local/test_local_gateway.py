@@ -19,12 +19,12 @@ from pydantic import SecretStr
 from antiphon import Antiphon, AsyncAntiphon, UpstreamStatus
 from antiphon.config import load_config
 from living import Gateway, environment, eventually
-from local.made import SIZE, Model
+from local.models import SIZE, Model
 
 HEAVY = {"numpy", "onnxruntime", "tokenizers", "fastembed", "model2vec", "huggingface_hub", "safetensors"}
 
 
-def configuration(mini: Model, static: Model) -> dict[str, Any]:
+def make_config(mini: Model, static: Model) -> dict[str, Any]:
     return {
         "providers": {
             "local": {"models": {"mini": str(mini.folder), "gone": "nobody/nothing"}},
@@ -38,7 +38,7 @@ def configuration(mini: Model, static: Model) -> dict[str, Any]:
 def gateway(tmp_path_factory: pytest.TempPathFactory, mini: Model, static: Model) -> Iterator[Gateway]:
     running = Gateway(
         tmp_path_factory.mktemp("gateway"),
-        configuration(mini, static),
+        make_config(mini, static),
         env={"HF_HUB_OFFLINE": "1", "HF_HOME": "/nowhere"},
     )
     try:
@@ -50,8 +50,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, mini: Model, static: Model
 
 @pytest.fixture
 async def client(gateway: Gateway) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0, timeout=30) as made:
-        yield made
+    async with openai.AsyncOpenAI(
+        base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0, timeout=30
+    ) as client:
+        yield client
 
 
 async def test_the_hashing_embedder_needs_no_configuration(client: openai.AsyncOpenAI):
@@ -73,18 +75,18 @@ async def test_models_of_folders(
     vectors: list[Any] = [entry.embedding for entry in answer.data]
     if encoding == "base64":
         vectors = [numpy.frombuffer(base64.b64decode(vector), "<f4") for vector in vectors]
-    expected = [model.mean(text, framed=framed) for text in ("w1 w2", "w3")]
+    expected = [model.compute_mean(text, framed=framed) for text in ("w1 w2", "w3")]
     numpy.testing.assert_allclose(vectors, expected, atol=1e-6)
 
 
-async def test_dimensions_where_the_model_has_them(client: openai.AsyncOpenAI):
+async def test_dimensions_of_a_model_that_has_them(client: openai.AsyncOpenAI):
     answer = await client.embeddings.create(model="static", input="w1 w2", dimensions=3)
     assert len(answer.data[0].embedding) == 3
     with pytest.raises(openai.BadRequestError, match="dimensions"):
         await client.embeddings.create(model="local/mini", input="w1", dimensions=3)
 
 
-async def test_errors_are_those_of_the_wire(client: openai.AsyncOpenAI):
+async def test_errors_have_the_codes_of_the_wire(client: openai.AsyncOpenAI):
     with pytest.raises(openai.NotFoundError, match="mini") as missing:
         await client.embeddings.create(model="local/nothing", input="w1")
     assert missing.value.code == "model_not_found"
@@ -106,29 +108,29 @@ async def test_the_price_is_zero_and_known(client: openai.AsyncOpenAI, gateway: 
     raw = await client.embeddings.with_raw_response.create(model="local/mini", input="w1 w2")
     assert float(raw.headers["x-antiphon-cost"]) == 0
     call = raw.headers["x-antiphon-call-id"]
-    await eventually(lambda: [row for row in gateway.records() if row["id"] == call], 5)
+    await eventually(lambda: [row for row in gateway.records() if row["id"] == call], 30)
     (row,) = [row for row in gateway.records() if row["id"] == call]
     assert (row["cost"], row["outcome"]) == (0, "success")
 
 
-async def test_langchain_as_the_page_says(gateway: Gateway, mini: Model):
-    made = OpenAIEmbeddings(
+async def test_langchain_as_documented(gateway: Gateway, mini: Model):
+    embeddings = OpenAIEmbeddings(
         model="mini", base_url=f"{gateway.url}/v1", api_key=SecretStr(gateway.key), check_embedding_ctx_length=False
     )
-    vectors = await asyncio.to_thread(made.embed_documents, ["w1 w2", "w3"])
-    numpy.testing.assert_allclose(vectors, [mini.mean("w1 w2"), mini.mean("w3")], atol=1e-6)
+    vectors = await asyncio.to_thread(embeddings.embed_documents, ["w1 w2", "w3"])
+    numpy.testing.assert_allclose(vectors, [mini.compute_mean("w1 w2"), mini.compute_mean("w3")], atol=1e-6)
 
 
 async def test_64_callers_at_once(client: openai.AsyncOpenAI, mini: Model):
-    async def one(at: int) -> None:
+    async def call(at: int) -> None:
         text = f"w{at % 60} w{(at * 7) % 60}"
         answer = await client.embeddings.create(model="mini", input=text)
-        numpy.testing.assert_allclose([answer.data[0].embedding], [mini.mean(text)], atol=1e-6)
+        numpy.testing.assert_allclose([answer.data[0].embedding], [mini.compute_mean(text)], atol=1e-6)
 
-    await asyncio.gather(*(one(at) for at in range(64)))
+    await asyncio.gather(*(call(at) for at in range(64)))
 
 
-async def test_models_are_listed_without_their_places(client: openai.AsyncOpenAI, mini: Model):
+async def test_models_are_listed_without_their_folders(client: openai.AsyncOpenAI, mini: Model):
     listed = await client.models.list()
     entries = {entry.id: entry.to_dict() for entry in listed.data}
     assert {"local/mini", "other/static", "local/hash-256"} <= entries.keys()
@@ -138,37 +140,37 @@ async def test_models_are_listed_without_their_places(client: openai.AsyncOpenAI
 
 
 async def test_workers_end_with_a_gateway_that_is_killed(tmp_path: Path, mini: Model, static: Model):
-    running = Gateway(tmp_path, configuration(mini, static))
+    running = Gateway(tmp_path, make_config(mini, static))
     async with openai.AsyncOpenAI(base_url=f"{running.url}/v1", api_key=running.key, max_retries=0) as client:
         await client.embeddings.create(model="mini", input="w1")
         await client.embeddings.create(model="static", input="w1")
     workers = running.workers()
     assert len(workers) == 2
     running.kill()
-    await eventually(lambda: not any(worker.is_running() for worker in workers), 5)
+    await eventually(lambda: not any(worker.is_running() for worker in workers), 30)
 
 
-def configured(folder: Path, mini: Model, static: Model) -> str:
+def write_config(folder: Path, mini: Model, static: Model) -> str:
     path = folder / "antiphon.yaml"
-    path.write_text(json.dumps({"version": 1, **configuration(mini, static)}))
+    path.write_text(json.dumps({"version": 1, **make_config(mini, static)}))
     return str(path)
 
 
 def test_in_process(tmp_path: Path, mini: Model, static: Model):
-    with Antiphon(config=configured(tmp_path, mini, static)) as ap:
+    with Antiphon(config=write_config(tmp_path, mini, static)) as ap:
         assert len(ap.embed("local/hash-32", ["a", "b"]).vectors[1]) == 32
-        found = ap.embed("mini", ["w1 w2", "w5"])
-        numpy.testing.assert_allclose(found.vectors, [mini.mean("w1 w2"), mini.mean("w5")], atol=1e-6)
-        assert found.cost == 0
+        answer = ap.embed("mini", ["w1 w2", "w5"])
+        numpy.testing.assert_allclose(answer.vectors, [mini.compute_mean("w1 w2"), mini.compute_mean("w5")], atol=1e-6)
+        assert answer.cost == 0
         with pytest.raises(UpstreamStatus, match="token ids"):
             ap.embed("mini", [[1, 2]])
 
 
 async def test_in_process_from_a_loop(tmp_path: Path, mini: Model, static: Model):
-    async with AsyncAntiphon(config=configured(tmp_path, mini, static)) as ap:
+    async with AsyncAntiphon(config=write_config(tmp_path, mini, static)) as ap:
         answers = await asyncio.gather(*(ap.embed("static", f"w{at}") for at in range(20)))
     for at, answer in enumerate(answers):
-        numpy.testing.assert_allclose(answer.vectors, [static.mean(f"w{at}", framed=False)], atol=1e-6)
+        numpy.testing.assert_allclose(answer.vectors, [static.compute_mean(f"w{at}", framed=False)], atol=1e-6)
 
 
 def test_the_gateways_process_never_imports_a_model_library(tmp_path: Path, mini: Model, static: Model):
@@ -178,15 +180,16 @@ def test_the_gateways_process_never_imports_a_model_library(tmp_path: Path, mini
         "    sizes = [len(ap.embed(name, 'w1').vectors[0]) for name in ('mini', 'static', 'local/hash-8')]\n"
         f"print(sizes, sorted({HEAVY!r} & {{name.partition('.')[0] for name in sys.modules}}))"
     )
-    command = [sys.executable, "-W", "error", "-c", program, configured(tmp_path, mini, static)]
+    command = [sys.executable, "-W", "error", "-c", program, write_config(tmp_path, mini, static)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
     assert (done.stdout.strip(), done.stderr) == (f"{[SIZE, SIZE, 8]} []", "")
 
 
-def test_nothing_in_the_package_imports_the_worker_or_what_it_loads():
+def test_nothing_in_the_package_imports_the_worker_or_its_libraries():
     program = (
         "import pkgutil, importlib, sys, antiphon\n"
-        "own = {f'antiphon.local.{name}' for name in ('worker', 'loading', 'onnx', 'static')} | {'antiphon.__main__'}\n"
+        "names = ('worker', 'model_loader', 'onnx_embedder', 'static_embedder')\n"
+        "own = {f'antiphon.local.{name}' for name in names} | {'antiphon.__main__'}\n"
         "for found in pkgutil.walk_packages(antiphon.__path__, 'antiphon.'):\n"
         "    if found.name not in own and '.migrations' not in found.name and '.longtail.worker' not in found.name:\n"
         "        importlib.import_module(found.name)\n"
@@ -210,7 +213,7 @@ def test_nothing_in_the_package_imports_the_worker_or_what_it_loads():
         ("{api_key: x}", "providers.local.api_key", "takes no key"),
     ],
 )
-def test_a_faulty_configuration_is_told(tmp_path: Path, provider: str, path: str, problem: str):
+def test_faults_of_a_configuration_are_reported(tmp_path: Path, provider: str, path: str, problem: str):
     from antiphon import ConfigError
 
     file = tmp_path / "antiphon.yaml"
@@ -222,7 +225,7 @@ def test_a_faulty_configuration_is_told(tmp_path: Path, provider: str, path: str
     assert problem in fault.problem
 
 
-def test_a_mapping_is_for_models_of_this_machine_only(tmp_path: Path):
+def test_a_mapping_of_models_is_only_for_local_providers(tmp_path: Path):
     from antiphon import ConfigError
 
     file = tmp_path / "antiphon.yaml"

@@ -95,11 +95,11 @@ def compute_signature(request: ReceivedRequest) -> str:
     names = authorization.partition("SignedHeaders=")[2].partition(",")[0].split(";")
     headers = {name: request.headers[name] for name in names if name != "x-amz-date"}
     url = f"http://{request.headers['host']}{request.target}"
-    request = AWSRequest("POST", url, data=request.raw, headers=headers)
-    request.context["timestamp"] = request.headers["x-amz-date"]
-    request.headers["X-Amz-Date"] = request.headers["x-amz-date"]
+    signed = AWSRequest("POST", url, data=request.raw, headers=headers)
+    signed.context["timestamp"] = request.headers["x-amz-date"]
+    signed.headers["X-Amz-Date"] = request.headers["x-amz-date"]
     signer = SigV4Auth(Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"), "bedrock", "us-east-1")
-    return signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+    return signer.signature(signer.string_to_sign(signed, signer.canonical_request(signed)), signed)
 
 
 def check_ollama(request: ReceivedRequest) -> None:

@@ -1,6 +1,7 @@
-"""The models of one provider: a bounded queue, batches of what waits in it, and one worker process that embeds them.
+"""The models of one provider: a bounded queue, batches of the waiting calls, and one worker process that embeds them.
 
-A batch is what has queued up while the one before was embedded; nobody waits for company who would be alone.
+A batch is made of the calls that arrived while the one before was embedded. A call that is alone does not wait for
+others.
 """
 
 import asyncio
@@ -10,93 +11,96 @@ from typing import Any
 
 import msgspec
 
-from antiphon.local.messages import Done, Failed, Job
+from antiphon.local.messages import Job, JobFailure, JobResult
+from antiphon.local.request import RequestError
 from antiphon.local.worker_process import WorkerDied, WorkerProcess
-from antiphon.local.request import Refused
+
+_FLOAT_SIZE = 4
+"""Bytes."""
 
 
-class Bounds(msgspec.Struct, frozen=True):
-    """How much at once, and how long; times are seconds."""
+class BatchLimits(msgspec.Struct, frozen=True):
+    """The limits of batches and of the queue; times are seconds."""
 
     batch_texts: int = 64
     batch_characters: int = 32_768
-    """About 8,192 tokens; a single longer text is a batch of its own."""
+    """About 8,192 tokens; a longer text is a batch by itself."""
     linger: float = 0.005
-    """How long a batch waits for calls to join it, where the one before held several."""
+    """How long a batch waits for further calls, if the one before held several."""
     waiting_calls: int = 1024
     waiting_characters: int = 64 * 1024 * 1024
     idle: float = 300.0
-    """How long a worker is kept with nothing to do."""
+    """How long a worker without calls is kept."""
     first_backoff: float = 0.1
-    most_backoff: float = 10.0
+    max_backoff: float = 10.0
 
 
-class Embedded(msgspec.Struct):
+class CallVectors(msgspec.Struct):
     """The vectors of one call: the bytes of its texts' vectors in order, ``size`` 32-bit floats each."""
 
     vectors: bytearray
     size: int
     tokens: int
-    shorter: list[int] | None
+    shorter_sizes: list[int] | None
 
 
-class _Waiting:
-    """A call in the queue; ``next`` is its first text that is not embedded yet."""
+class _WaitingCall:
+    """A call in the queue; ``next`` is the number of its first text that is not embedded yet."""
 
-    __slots__ = ("alone", "answer", "embedded", "next", "source", "texts")
+    __slots__ = ("alone", "answer", "next", "source", "texts", "vectors")
 
     def __init__(self, source: str, texts: list[str]) -> None:
         self.source = source
         self.texts = texts
         self.next = 0
         self.alone = False
-        self.embedded = Embedded(bytearray(), 0, 0, None)
-        self.answer: asyncio.Future[Embedded] = asyncio.get_running_loop().create_future()
+        self.vectors = CallVectors(bytearray(), 0, 0, None)
+        self.answer: asyncio.Future[CallVectors] = asyncio.get_running_loop().create_future()
 
 
-class _Piece(msgspec.Struct):
-    """The texts of one call that go into one batch."""
+class _BatchPart(msgspec.Struct):
+    """The texts of one call that are in one batch."""
 
-    call: _Waiting
+    call: _WaitingCall
     texts: list[str]
 
 
-class Group:
-    """Embeds texts in a worker process that starts when it is first needed and ends when it has nothing to do."""
+class EmbeddingBatcher:
+    """Embeds texts in a worker process that starts when it is first needed and ends when it is idle."""
 
-    def __init__(self, bounds: Bounds | None = None) -> None:
-        self._bounds = bounds or Bounds()
-        self._queue: deque[_Waiting] = deque()
+    def __init__(self, limits: BatchLimits | None = None) -> None:
+        self._limits = limits if limits is not None else BatchLimits()
+        self._queue: deque[_WaitingCall] = deque()
         self._characters = 0
-        self._together = 1
+        self._last_batch_calls = 1
         self._crashes = 0
         self._arrived = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
         self._worker: WorkerProcess | None = None
-        self._batch: list[_Piece] = []
+        self._batch: list[_BatchPart] = []
         self._closed = False
 
     @property
     def worker_pid(self) -> int | None:
-        """The worker's process, where one runs."""
+        """The worker's process number, if one runs."""
         return self._worker.pid if self._worker is not None else None
 
     def health(self) -> dict[str, Any]:
-        """Return how the worker is, for people and monitors."""
+        """Return the worker's state, for people and monitors."""
         return {"pid": self.worker_pid, "waiting": len(self._queue), "crashes": self._crashes}
 
-    async def embed(self, source: str, texts: list[str]) -> Embedded:
-        """Return the vectors of texts by the model at ``source``; raises :class:`Refused`.
+    async def embed(self, source: str, texts: list[str]) -> CallVectors:
+        """Return the vectors of texts by the model at ``source``; raises :class:`RequestError`.
 
         Cancelling the awaiting task takes the call out of the queue.
         """
         if self._closed:
-            raise Refused(503, "local_closed", "The local models are shut down.")
-        bounds, size = self._bounds, sum(map(len, texts))
-        if len(self._queue) >= bounds.waiting_calls or self._characters + size > bounds.waiting_characters:
+            raise RequestError(503, "local_closed", "The local models are shut down.")
+        limits, size = self._limits, sum(map(len, texts))
+        if len(self._queue) >= limits.waiting_calls or self._characters + size > limits.waiting_characters:
             problem = f"The local models have {len(self._queue)} calls waiting and take no more now; try again soon."
-            raise Refused(503, "local_queue_full", problem, retry_after=1)
-        call = _Waiting(source, texts)
+            raise RequestError(503, "local_queue_full", problem, retry_after=1)
+        call = _WaitingCall(source, texts)
         self._queue.append(call)
         self._characters += size
         self._arrived.set()
@@ -106,98 +110,98 @@ class Group:
             return await call.answer
         finally:
             self._characters -= size
-            with suppress(ValueError):  # it stays in the queue only where the caller left
+            with suppress(ValueError):  # it is still in the queue only if its caller left
                 self._queue.remove(call)
 
     async def close(self) -> None:
-        """End the worker; calls that wait are refused, and so are those that come later."""
+        """End the worker; waiting and later calls are rejected."""
         self._closed = True
         if self._runner is not None:
             self._runner.cancel()
             with suppress(asyncio.CancelledError):
                 await self._runner
-        self._refuse_all()
+        self._reject_all()
         await self._end_worker()
 
-    # -- the runner: the only one who speaks to the worker ----------------------------------------------------------
+    # The runner, the only task that uses the worker -------------------------------------------------------------------
 
     async def _run(self) -> None:
-        """Embed batch after batch until nothing has come for a while."""
+        """Embed one batch after the other until no call has come within the idle time."""
         try:
-            while await self._something():
-                await self._pause()
+            while await self._wait_for_call():
+                await self._back_off()
                 await self._linger()
-                self._batch = self._take()
+                self._batch = self._take_batch()
                 if self._batch:
                     await self._embed(self._batch)
-        except BaseException:  # closing, or a fault of our own, which the loop reports: nobody is left waiting
-            self._refuse_all()
+        except BaseException:  # at the end, or after a fault of this module, no call may be left waiting
+            self._reject_all()
             await self._end_worker()
             raise
 
-    def _refuse_all(self) -> None:
-        for call in (*(piece.call for piece in self._batch), *self._queue):
-            self._refuse(call, Refused(503, "local_closed", "The local models are being shut down."))
+    def _reject_all(self) -> None:
+        for call in (*(part.call for part in self._batch), *self._queue):
+            self._reject(call, RequestError(503, "local_closed", "The local models are being shut down."))
 
-    async def _something(self) -> bool:
-        """Wait for a call; ``False``, with the worker ended, where none came within the idle time."""
+    async def _wait_for_call(self) -> bool:
+        """Wait for a call; return False, with the worker ended, if none comes within the idle time."""
         if self._queue:
             return True
         self._arrived.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._bounds.idle):
+            async with asyncio.timeout(self._limits.idle):
                 await self._arrived.wait()
         if not self._queue:
             await self._end_worker()
         return bool(self._queue)
 
-    async def _pause(self) -> None:
+    async def _back_off(self) -> None:
         """Wait before a worker is started again, longer with each crash in a row."""
         if self._worker is None and self._crashes:
-            bounds = self._bounds
-            await asyncio.sleep(min(bounds.first_backoff * 2 ** min(self._crashes - 1, 30), bounds.most_backoff))
+            limits = self._limits
+            await asyncio.sleep(min(limits.first_backoff * 2 ** min(self._crashes - 1, 30), limits.max_backoff))
 
     async def _linger(self) -> None:
-        """Wait a moment for as many calls as were together last time."""
-        if len(self._queue) >= self._together:
+        """Wait a moment for as many calls as the last batch held."""
+        if len(self._queue) >= self._last_batch_calls:
             return
-        due = asyncio.get_running_loop().time() + self._bounds.linger
+        due = asyncio.get_running_loop().time() + self._limits.linger
         with suppress(TimeoutError):
             async with asyncio.timeout_at(due):
-                while 0 < len(self._queue) < self._together:
+                while 0 < len(self._queue) < self._last_batch_calls:
                     self._arrived.clear()
                     await self._arrived.wait()
 
-    def _take(self) -> list[_Piece]:
-        """Take a batch out of the queue; what a long call has left goes behind the others."""
-        pieces: list[_Piece] = []
-        bounds, texts, characters = self._bounds, 0, 0
+    def _take_batch(self) -> list[_BatchPart]:
+        """Take a batch out of the queue; a long call with texts left goes behind the others."""
+        parts: list[_BatchPart] = []
+        limits, texts, characters = self._limits, 0, 0
         for call in tuple(self._queue):
             if call.answer.done():  # its caller left
                 self._queue.remove(call)
                 continue
-            if pieces and (call.alone or pieces[0].call.alone or call.source != pieces[0].call.source):
+            if parts and (call.alone or parts[0].call.alone or call.source != parts[0].call.source):
                 continue
             chosen: list[str] = []
-            for text in call.texts[call.next : call.next + bounds.batch_texts - texts]:
-                if (pieces or chosen) and characters + len(text) > bounds.batch_characters:
+            for text in call.texts[call.next : call.next + limits.batch_texts - texts]:
+                if (parts or chosen) and characters + len(text) > limits.batch_characters:
                     break
                 chosen.append(text)
                 characters += len(text)
             if not chosen:
                 break
             texts += len(chosen)
-            pieces.append(_Piece(call, chosen))
+            parts.append(_BatchPart(call, chosen))
             self._queue.remove(call)
-        for piece in pieces:
-            piece.call.next += len(piece.texts)
-            if piece.call.next < len(piece.call.texts):
-                self._queue.append(piece.call)
-        self._together = max(1, len(pieces))
-        return pieces
+        for part in parts:
+            part.call.next += len(part.texts)
+            if part.call.next < len(part.call.texts):
+                self._queue.append(part.call)
+        self._last_batch_calls = max(1, len(parts))
+        return parts
 
-    async def _embed(self, pieces: list[_Piece]) -> None:
-        job = Job(pieces[0].call.source, [text for piece in pieces for text in piece.texts])
+    async def _embed(self, parts: list[_BatchPart]) -> None:
+        job = Job(parts[0].call.source, [text for part in parts for text in part.texts])
         try:
             worker = self._worker = self._worker or await WorkerProcess.start()
             reply = await worker.run(job)
@@ -205,51 +209,52 @@ class Group:
             await self._end_worker()
             self._crashes += 1
             problem = f"The process of the local models {death}; it is started again for the next call."
-            # It may have been ended from outside, so even a call that was alone is tried again.
-            self._failed(pieces, Refused(500, "local_worker_died", problem), again=True)
+            # Something outside may have ended it, so even a call that was alone in its batch is tried again.
+            self._fail(parts, RequestError(500, "local_worker_died", problem), retry=True)
             return
         self._crashes = 0
-        if isinstance(reply, Failed):
-            refused = Refused(reply.status, reply.code, reply.message)
-            self._failed(pieces, refused, again=reply.texts_at_fault and len(pieces) > 1)
+        if isinstance(reply, JobFailure):
+            error = RequestError(reply.status, reply.code, reply.message)
+            self._fail(parts, error, retry=reply.texts_at_fault and len(parts) > 1)
         else:
-            self._share(pieces, reply)
+            self._distribute(parts, reply)
 
     async def _end_worker(self) -> None:
         worker, self._worker = self._worker, None
         if worker is not None:
             await worker.close()
 
-    # -- answers ----------------------------------------------------------------------------------------------------
+    # Answers ----------------------------------------------------------------------------------------------------------
 
-    def _share(self, pieces: list[_Piece], done: Done) -> None:
-        """Give each call its part; those with texts left stay in the queue."""
-        row, vectors = 0, memoryview(done.vectors)
-        for piece in pieces:
-            end = row + len(piece.texts)
-            call = piece.call
-            part = call.embedded
-            part.vectors += vectors[row * done.size * 4 : end * done.size * 4]
-            part.tokens += sum(done.tokens[row:end])
-            part.size, part.shorter = done.size, done.shorter
+    def _distribute(self, parts: list[_BatchPart], result: JobResult) -> None:
+        """Give each call its vectors; calls with texts left stay in the queue."""
+        row, rows = 0, memoryview(result.vectors)
+        row_size = result.size * _FLOAT_SIZE
+        for part in parts:
+            end = row + len(part.texts)
+            call = part.call
+            own = call.vectors
+            own.vectors += rows[row * row_size : end * row_size]
+            own.tokens += sum(result.tokens[row:end])
+            own.size, own.shorter_sizes = result.size, result.shorter_sizes
             row = end
-            if len(part.vectors) == len(call.texts) * done.size * 4 and not call.answer.done():
-                call.answer.set_result(part)
+            if len(own.vectors) == len(call.texts) * row_size and not call.answer.done():
+                call.answer.set_result(own)
 
-    def _failed(self, pieces: list[_Piece], refused: Refused, again: bool) -> None:
-        """Refuse the calls; with ``again`` each is first tried once more, alone, so that one harms itself only."""
-        for piece in reversed(pieces):
-            call = piece.call
-            if call.alone or not again:
-                self._refuse(call, refused)
+    def _fail(self, parts: list[_BatchPart], error: RequestError, retry: bool) -> None:
+        """Reject the calls of a batch; with ``retry`` each is first tried again alone, so that it harms no other."""
+        for part in reversed(parts):
+            call = part.call
+            if call.alone or not retry:
+                self._reject(call, error)
             elif not call.answer.done():
                 call.alone = True
-                call.next -= len(piece.texts)
+                call.next -= len(part.texts)
                 with suppress(ValueError):
                     self._queue.remove(call)
                 self._queue.appendleft(call)
 
     @staticmethod
-    def _refuse(call: _Waiting, refused: Refused) -> None:
+    def _reject(call: _WaitingCall, error: RequestError) -> None:
         if not call.answer.done():
-            call.answer.set_exception(refused)
+            call.answer.set_exception(error)

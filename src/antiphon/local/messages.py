@@ -1,35 +1,35 @@
-"""What the gateway and a worker say to each other: frames of MessagePack, each behind its length in four bytes."""
+"""The messages between the gateway and a worker: MessagePack, each message behind its length in four bytes."""
 
 from typing import TypeAlias
 
 import msgspec
 
-HEAD = 4
-"""Bytes of the length before each frame, lowest first."""
+LENGTH_SIZE = 4
+"""Bytes of the length before each message, lowest byte first."""
 
 
 class Job(msgspec.Struct, frozen=True, tag="job"):
-    """Embed these texts with the model at ``source``: a folder, or a name of the hub."""
+    """Embed these texts with the model at ``source``: a folder, or a name at the Hugging Face Hub."""
 
     source: str
     texts: list[str]
 
 
-class Done(msgspec.Struct, frozen=True, tag="done"):
-    """The vectors of a job's texts in their order: 32-bit floats, lowest byte first, ``size`` of them for each text.
+class JobResult(msgspec.Struct, frozen=True, tag="done"):
+    """The vectors of a job's texts in their order: ``size`` 32-bit floats for each text, lowest byte first.
 
-    ``tokens`` are those read of each text. ``shorter`` says which lengths the vectors can be cut to: ``None`` any,
-    otherwise those in the list.
+    ``tokens`` is the number of tokens read of each text. ``shorter_sizes`` lists the sizes to which the vectors can be
+    cut; ``None`` means any.
     """
 
     vectors: bytes
     size: int
     tokens: list[int]
-    shorter: list[int] | None
+    shorter_sizes: list[int] | None
 
 
-class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """Why there are no vectors. ``texts_at_fault``: the model is fine, so that other texts may succeed."""
+class JobFailure(msgspec.Struct, frozen=True, tag="failed"):
+    """Why there are no vectors. With ``texts_at_fault`` the model is fine, so other texts may succeed."""
 
     status: int
     code: str
@@ -37,14 +37,14 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     texts_at_fault: bool = False
 
 
-Reply: TypeAlias = Done | Failed
+JobReply: TypeAlias = JobResult | JobFailure
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_job = msgspec.msgpack.Decoder(Job).decode
-decode_reply = msgspec.msgpack.Decoder(Done | Failed).decode
+decode_reply = msgspec.msgpack.Decoder(JobResult | JobFailure).decode
 
 
-def framed(message: Job | Reply) -> bytes:
+def encode_message(message: Job | JobReply) -> bytes:
     """Return a message as it is sent."""
     body = _encode(message)
-    return len(body).to_bytes(HEAD, "little") + body
+    return len(body).to_bytes(LENGTH_SIZE, "little") + body

@@ -1,4 +1,4 @@
-"""Answers as OpenAI shapes them, written so that no answer holds up the event loop."""
+"""Responses in OpenAI's shape, written so that none blocks the event loop."""
 
 import asyncio
 from array import array
@@ -9,15 +9,15 @@ from sys import byteorder
 import msgspec
 
 from antiphon.errors import BadAnswer
-from antiphon.local.request import Asked, Refused
+from antiphon.local.request import EmbeddingRequest, RequestError
 from antiphon.transport.seam import Headers
 
-_NUMBERS_AT_ONCE = 16_384
-"""Numbers written between two turns of the loop, about a millisecond's work."""
+_NUMBERS_PER_TURN = 16_384
+"""Numbers written between two turns of the event loop, about a millisecond's work."""
 
 
 class LocalResponse:
-    """An answer that is whole already; see :class:`antiphon.transport.seam.Response`."""
+    """A response that is complete already; see :class:`antiphon.transport.seam.Response`."""
 
     __slots__ = ("_body", "headers", "status")
 
@@ -31,10 +31,10 @@ class LocalResponse:
         self._body = body
 
     @classmethod
-    def refusal(cls, refused: Refused) -> "LocalResponse":
-        """Return the answer to a refused request."""
-        wait: Headers = [] if refused.retry_after is None else [(b"retry-after", b"%d" % refused.retry_after)]
-        return cls(refused.status, refused.body(), wait)
+    def from_error(cls, error: RequestError) -> "LocalResponse":
+        """Return the response to a rejected request."""
+        headers: Headers = [] if error.retry_after is None else [(b"retry-after", b"%d" % error.retry_after)]
+        return cls(error.status, error.write_body(), headers)
 
     async def chunk(self) -> bytes | None:
         """Return the body, then ``b""``."""
@@ -42,53 +42,53 @@ class LocalResponse:
         return body
 
     async def read(self, cap: int) -> bytes:
-        """Return the whole body, at most ``cap`` bytes of it."""
+        """Return the whole body; raises :class:`~antiphon.errors.BadAnswer` if it has more than ``cap`` bytes."""
         if len(self._body) > cap:
             raise BadAnswer(f"the answer of the local model is larger than {cap} bytes")
         body, self._body = self._body, b""
         return body
 
     def nudge(self) -> None:
-        """Do nothing: nobody ever waits for a body that is there."""
+        """Do nothing: the body is there, so nothing waits for it."""
 
     def finish(self) -> None:
-        """Let go."""
+        """Release the response."""
         self.close()
 
     def close(self) -> None:
-        """Let go: there is no connection to keep."""
+        """Release the response; there is no connection to keep."""
         self._body = b""
 
 
-async def written(asked: Asked, vectors: Iterable["array[float]"], tokens: int) -> bytes:
-    """Return a ``list`` of ``embedding`` objects with the tokens that were read."""
-    shape = _base64 if asked.base64 else _floats
+async def write_body(request: EmbeddingRequest, vectors: Iterable["array[float]"], tokens: int) -> bytes:
+    """Return a ``list`` of ``embedding`` objects with the number of tokens that were read."""
+    write = _write_base64 if request.base64 else _write_floats
     entries = []
-    waiting = 0
+    numbers = 0
     for index, vector in enumerate(vectors):
-        entries.append(b'{"object":"embedding","index":%d,"embedding":%b}' % (index, shape(vector)))
-        waiting += len(vector)
-        if waiting > _NUMBERS_AT_ONCE:
-            waiting = 0
+        entries.append(b'{"object":"embedding","index":%d,"embedding":%b}' % (index, write(vector)))
+        numbers += len(vector)
+        if numbers > _NUMBERS_PER_TURN:
+            numbers = 0
             await asyncio.sleep(0)
     return b'{"object":"list","data":[%b],"model":%b,"usage":{"prompt_tokens":%d,"total_tokens":%d}}' % (
         b",".join(entries),
-        msgspec.json.encode(asked.model),
+        msgspec.json.encode(request.model),
         tokens,
         tokens,
     )
 
 
-def _floats(vector: "array[float]") -> bytes:
+def _write_floats(vector: "array[float]") -> bytes:
     return msgspec.json.encode(vector.tolist())
 
 
-def _base64(vector: "array[float]") -> bytes:
-    return b'"%b"' % b64encode(little_endian(vector))
+def _write_base64(vector: "array[float]") -> bytes:
+    return b'"%b"' % b64encode(to_little_endian(vector))
 
 
-def little_endian(vector: "array[float]") -> bytes:
-    """Return the numbers as they travel: 32-bit floats, lowest byte first."""
+def to_little_endian(vector: "array[float]") -> bytes:
+    """Return the numbers as they are sent: 32-bit floats, lowest byte first."""
     if byteorder == "big":
         vector = vector[:]
         vector.byteswap()

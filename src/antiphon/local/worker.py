@@ -7,35 +7,35 @@ import sys
 import threading
 from queue import SimpleQueue
 
-from antiphon.local.model_loader import Models
-from antiphon.local.messages import HEAD, Job, decode_job, framed
+from antiphon.local.messages import LENGTH_SIZE, Job, decode_job, encode_message
+from antiphon.local.model_loader import ModelCache
 
 _NICENESS = 5
 
 
-def main(descriptor: int) -> None:
+def run(descriptor: int) -> None:
     """Answer one job after the other; never returns."""
-    # The gateway decides when a worker ends: it closes the socket, also by dying.
+    # The gateway decides when a worker ends: it closes the socket, or dies.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.nice(_NICENESS)  # where cores are short, the gateway's loop comes first
+    os.nice(_NICENESS)  # the gateway's event loop goes first if cores are short
     connection = socket.socket(fileno=descriptor)
     jobs: SimpleQueue[Job] = SimpleQueue()
-    threading.Thread(target=_receive, args=(connection, jobs), daemon=True).start()
-    models = Models()
+    threading.Thread(target=_receive_jobs, args=(connection, jobs), daemon=True).start()
+    models = ModelCache()
     while True:
-        connection.sendall(framed(models.answer(jobs.get())))
+        connection.sendall(encode_message(models.answer(jobs.get())))
 
 
-def _receive(connection: socket.socket, jobs: "SimpleQueue[Job]") -> None:
-    """Put jobs into the queue; end the process when there is nobody left to answer, even in the middle of a job."""
+def _receive_jobs(connection: socket.socket, jobs: "SimpleQueue[Job]") -> None:
+    """Put jobs into the queue; end the process when the connection closes, even in the middle of a job."""
     try:
         with connection.makefile("rb") as stream:
-            while len(head := stream.read(HEAD)) == HEAD:
-                jobs.put(decode_job(stream.read(int.from_bytes(head, "little"))))
+            while len(length := stream.read(LENGTH_SIZE)) == LENGTH_SIZE:
+                jobs.put(decode_job(stream.read(int.from_bytes(length, "little"))))
     finally:
         os._exit(0)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    run(int(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""A worker process, seen from the gateway: started, asked one job at a time, ended."""
+"""A worker process as the gateway sees it: started, given one job at a time, ended."""
 
 import asyncio
 import os
@@ -8,16 +8,16 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 
-from antiphon.local.messages import HEAD, Job, Reply, decode_reply, framed
+from antiphon.local.messages import LENGTH_SIZE, Job, JobReply, decode_reply, encode_message
 
-_PASSED = frozenset(("HOME", "LANG", "PATH", "TEMP", "TMP", "TMPDIR", "TZ", "USER", "USERPROFILE", "VIRTUAL_ENV"))
-_PASSED_PREFIXES = (
+_FORWARDED = frozenset(("HOME", "LANG", "PATH", "TEMP", "TMP", "TMPDIR", "TZ", "USER", "USERPROFILE", "VIRTUAL_ENV"))
+_FORWARDED_PREFIXES = (
     *("CUDA_", "FASTEMBED_", "HF_", "HUGGINGFACE_", "LC_", "LD_LIBRARY_", "DYLD_", "MKL_", "OMP_", "ORT_"),
     *("PYTHON", "RAYON_", "REQUESTS_", "SSL_", "XDG_"),
 )
-_PASSED_SUFFIXES = ("_PROXY",)
-"""What a worker sees of the environment: providers' credentials are none of its business."""
-_QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
+_FORWARDED_SUFFIXES = ("_PROXY",)
+"""The variables that a worker sees; it does not need providers' credentials."""
+_DEFAULTS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
 _END_SECONDS = 5.0
 
 
@@ -26,7 +26,7 @@ class WorkerDied(Exception):
 
 
 class WorkerProcess:
-    """One process; use it from one task at a time. It ends by itself when this process ends, however that happens."""
+    """One process; use it from one task at a time. It ends when this process ends, however that happens."""
 
     def __init__(
         self, process: "subprocess.Popen[bytes]", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -37,19 +37,19 @@ class WorkerProcess:
 
     @classmethod
     async def start(cls) -> "WorkerProcess":
-        """Start a worker, which takes about two milliseconds of this process; raises :class:`WorkerDied`."""
-        here, there = socket.socketpair()
-        with there:
+        """Start a worker, which takes this process about two milliseconds; raises :class:`WorkerDied`."""
+        own_end, worker_end = socket.socketpair()
+        with worker_end:
             try:
-                process = _spawn(there.fileno())
+                process = _spawn(worker_end.fileno())
             except OSError as error:
-                here.close()
+                own_end.close()
                 raise WorkerDied(f"could not be started: {error}") from None
-        here.setblocking(False)
+        own_end.setblocking(False)
         try:
-            return cls(process, *await asyncio.open_connection(sock=here))
+            return cls(process, *await asyncio.open_connection(sock=own_end))
         except BaseException:
-            here.close()
+            own_end.close()
             process.kill()
             process.wait(_END_SECONDS)
             raise
@@ -59,18 +59,18 @@ class WorkerProcess:
         """The process's number."""
         return self._process.pid
 
-    async def run(self, job: Job) -> Reply:
-        """Return the answer to a job; raises :class:`WorkerDied` where the process ended before it answered."""
+    async def run(self, job: Job) -> JobReply:
+        """Return the reply to a job; raises :class:`WorkerDied` if the process ends before it replies."""
         try:
-            self._writer.write(framed(job))
+            self._writer.write(encode_message(job))
             await self._writer.drain()
-            length = int.from_bytes(await self._reader.readexactly(HEAD), "little")
-            reply: Reply = decode_reply(await self._reader.readexactly(length))
+            length = int.from_bytes(await self._reader.readexactly(LENGTH_SIZE), "little")
+            reply: JobReply = decode_reply(await self._reader.readexactly(length))
             return reply
         except (asyncio.IncompleteReadError, ConnectionError):
-            raise WorkerDied(self._cause()) from None
+            raise WorkerDied(self._describe_end()) from None
 
-    def _cause(self) -> str:
+    def _describe_end(self) -> str:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(0.1)  # the socket closes a moment before the process can be waited for
         code = self._process.poll()
@@ -81,7 +81,7 @@ class WorkerProcess:
         return f"ended with exit code {code}"
 
     async def close(self) -> None:
-        """End the process. Waits for the kernel only, which takes a moment."""
+        """Kill the process and wait for the kernel to end it, which takes a moment."""
         self._process.kill()
         self._process.wait(_END_SECONDS)
         self._writer.close()
@@ -90,22 +90,22 @@ class WorkerProcess:
 
 
 def _spawn(descriptor: int) -> "subprocess.Popen[bytes]":
-    # -P: a module lying in the working directory is not imported by accident.
+    # -P: a module in the working directory is not imported by accident.
     command = [sys.executable, "-P", "-m", "antiphon.local.worker", str(descriptor)]
     return subprocess.Popen(  # noqa: S603  no word of it comes from outside
         command,
         pass_fds=[descriptor],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        env=_environment(os.environ),
+        env=_make_environment(os.environ),
         start_new_session=True,  # Ctrl-C at a terminal is for the gateway, which then ends the worker
     )
 
 
-def _environment(own: Mapping[str, str]) -> dict[str, str]:
-    kept = {
+def _make_environment(own: Mapping[str, str]) -> dict[str, str]:
+    forwarded = {
         name: value
         for name, value in own.items()
-        if name in _PASSED or name.startswith(_PASSED_PREFIXES) or name.upper().endswith(_PASSED_SUFFIXES)
+        if name in _FORWARDED or name.startswith(_FORWARDED_PREFIXES) or name.upper().endswith(_FORWARDED_SUFFIXES)
     }
-    return _QUIET | kept
+    return _DEFAULTS | forwarded

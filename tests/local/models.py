@@ -1,4 +1,4 @@
-"""Small real models: ONNX files with tokenizer and settings as sentence-transformers has them, and static ones."""
+"""Small real models: ONNX files with tokenizer and settings as sentence-transformers writes them, and static ones."""
 
 import json
 from pathlib import Path
@@ -22,44 +22,44 @@ from antiphon.types import Origin
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{number}" for number in range(60))]
 SIZE = 8
-LONGEST = 16
+MAX_LENGTH = 16
 
 
 class Model(NamedTuple):
-    """A folder, and the table of vectors its model looks tokens up in."""
+    """A folder, and the table in which its model looks up the vectors of tokens."""
 
     folder: Path
     table: Any
 
-    def token(self, word: str) -> Any:
+    def get_token(self, word: str) -> Any:
         return self.table[WORDS.index(word)].astype(numpy.float64)
 
-    def mean(self, text: str, *, framed: bool = True) -> Any:
-        """What a mean-pooled, normalised model of this table gives for a text of known words."""
-        words = text.split()[: LONGEST - 2]
-        rows = [self.token(word) for word in (["[CLS]", *words, "[SEP]"] if framed else words)]
-        return unit(numpy.mean(rows, axis=0))
+    def compute_mean(self, text: str, *, framed: bool = True) -> Any:
+        """Return the vector that a mean-pooled, normalised model of this table gives for a text of known words."""
+        words = text.split()[: MAX_LENGTH - 2]
+        rows = [self.get_token(word) for word in (["[CLS]", *words, "[SEP]"] if framed else words)]
+        return normalize(numpy.mean(rows, axis=0))
 
 
-def unit(vector: Any) -> Any:
+def normalize(vector: Any) -> Any:
     return vector / numpy.linalg.norm(vector)
 
 
-def tokenizer(*, framed: bool = True) -> Tokenizer:
-    made = Tokenizer(WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]"))
-    made.pre_tokenizer = Whitespace()
+def make_tokenizer(*, framed: bool = True) -> Tokenizer:
+    tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
     if framed:
         special = [("[CLS]", WORDS.index("[CLS]")), ("[SEP]", WORDS.index("[SEP]"))]
-        made.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=special)
-    return made
+        tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=special)
+    return tokenizer
 
 
-def table(seed: int, size: int = SIZE) -> Any:
+def make_table(seed: int, size: int = SIZE) -> Any:
     return numpy.random.default_rng(seed).normal(size=(len(WORDS), size)).astype(numpy.float32)
 
 
-def onnx_file(path: Path, vectors: Any, *, pooled: bool = False) -> None:
-    """A model that looks its tokens up; with ``pooled`` it gives the first token's vector itself."""
+def write_onnx_file(path: Path, vectors: Any, *, pooled: bool = False) -> None:
+    """Write a model that looks up its tokens; with ``pooled`` its output is the first token's vector."""
     ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "length"])
     mask = helper.make_tensor_value_info("attention_mask", TensorProto.INT64, ["batch", "length"])
     shape = ["batch", vectors.shape[1]] if pooled else ["batch", "length", vectors.shape[1]]
@@ -71,11 +71,11 @@ def onnx_file(path: Path, vectors: Any, *, pooled: bool = False) -> None:
         nodes.append(helper.make_node("Gather", ["tokens", "first"], ["out"], axis=1))
     graph = helper.make_graph(nodes, "lookup", [ids, mask], [output], initial)
     path.parent.mkdir(parents=True, exist_ok=True)
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    onnx.save(made, str(path))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, str(path))
 
 
-def onnx_folder(
+def make_onnx_folder(
     folder: Path,
     *,
     seed: int = 1,
@@ -85,33 +85,33 @@ def onnx_folder(
     pooled: bool = False,
     config: dict[str, Any] | None = None,
 ) -> Model:
-    """Without ``pooling`` and ``normalised`` there is nothing of sentence-transformers in the folder."""
-    vectors = table(seed)
-    onnx_file(folder / file, vectors, pooled=pooled)
-    tokenizer().save(str(folder / "tokenizer.json"))
-    write(folder / "tokenizer_config.json", {"model_max_length": LONGEST, "pad_token": "[PAD]"})
-    write(folder / "config.json", {"hidden_size": SIZE, "pad_token_id": 0, **(config or {})})
+    """Make a folder with an ONNX model; without ``pooling`` and ``normalised`` no sentence-transformers files."""
+    vectors = make_table(seed)
+    write_onnx_file(folder / file, vectors, pooled=pooled)
+    make_tokenizer().save(str(folder / "tokenizer.json"))
+    write_json(folder / "tokenizer_config.json", {"model_max_length": MAX_LENGTH, "pad_token": "[PAD]"})
+    write_json(folder / "config.json", {"hidden_size": SIZE, "pad_token_id": 0, **(config or {})})
     if pooling is not None:
-        write(folder / "1_Pooling" / "config.json", pooling)
+        write_json(folder / "1_Pooling" / "config.json", pooling)
     if normalised is not None:
         steps = ["Transformer", "Pooling", *(["Normalize"] if normalised else [])]
         types = [{"idx": at, "type": f"sentence_transformers.models.{step}"} for at, step in enumerate(steps)]
-        write(folder / "modules.json", types)
+        write_json(folder / "modules.json", types)
     return Model(folder, vectors)
 
 
-def holed_folder(folder: Path) -> Model:
-    """A model that fails on the word ``boom``: its tokenizer has a number for it, its table has no row."""
-    made = onnx_folder(folder)
+def make_failing_folder(folder: Path) -> Model:
+    """Make a model that fails on the word ``boom``: its tokenizer has a number for it, its table has no row."""
+    model = make_onnx_folder(folder)
     words = Tokenizer.from_file(str(folder / "tokenizer.json"))
     words.add_tokens(["boom"])
     words.save(str(folder / "tokenizer.json"))
-    return made
+    return model
 
 
-def heavy_folder(folder: Path, width: int = 1536, layers: int = 40) -> Model:
-    """A model with so many products of matrices that a batch takes about a second."""
-    made = onnx_folder(folder)
+def make_heavy_folder(folder: Path, width: int = 1536, layers: int = 40) -> Model:
+    """Make a model with so many products of matrices that a batch takes about a second."""
+    model = make_onnx_folder(folder)
     graph = onnx.load(str(folder / "model.onnx")).graph
     rng = numpy.random.default_rng(9)
     wide, square, narrow = ((SIZE, width), (width, width), (width, SIZE))
@@ -127,23 +127,23 @@ def heavy_folder(folder: Path, width: int = 1536, layers: int = 40) -> Model:
     onnx.save(
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(folder / "model.onnx")
     )
-    return made
+    return model
 
 
-def static_folder(folder: Path, *, seed: int = 2, config: dict[str, Any] | None = None) -> Model:
-    vectors = table(seed)
-    model = StaticModel(vectors, tokenizer(framed=False), config=config, normalize=True, max_length=LONGEST)
+def make_static_folder(folder: Path, *, seed: int = 2, config: dict[str, Any] | None = None) -> Model:
+    vectors = make_table(seed)
+    model = StaticModel(vectors, make_tokenizer(framed=False), config=config, normalize=True, max_length=MAX_LENGTH)
     model.save_pretrained(folder)
     return Model(folder, vectors)
 
 
-def write(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value))
 
 
-class Configured(LocalTransport):
-    """A transport, and the models that a configuration would have: provider to name to folder."""
+class ConfiguredTransport(LocalTransport):
+    """A transport with the models of a configuration: provider to name to folder."""
 
     def __init__(self, models: dict[str, dict[str, str]] | None = None) -> None:
         super().__init__()
@@ -162,18 +162,20 @@ class Answer(NamedTuple):
 
     @property
     def error(self) -> Any:
-        assert self.status != 200, "expected a refusal"
+        assert self.status != 200, "expected an error"
         return self.json["error"]
 
 
-async def ask(transport: Configured, model: str, texts: Any, *, provider: str = "local", **fields: Any) -> Answer:
+async def ask(
+    transport: ConfiguredTransport, model: str, texts: Any, *, provider: str = "local", **fields: Any
+) -> Answer:
     """Send one embeddings request through the seam, as the engine does."""
     body = msgspec.json.encode({"model": model, "input": texts, **fields})
     return await send(transport, body, provider=provider)
 
 
 async def send(
-    transport: Configured,
+    transport: ConfiguredTransport,
     body: bytes,
     *,
     provider: str = "local",
