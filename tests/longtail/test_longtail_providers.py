@@ -462,7 +462,7 @@ async def call_worker(
     if target.credential is not None:
         headers.append(("authorization", f"Bearer {target.credential.reveal()}"))
     head = build_head("POST", target.urls[operation], headers, target.origin)
-    transport = client.runtime.transport(target.origin.scheme)
+    transport = client.runtime.services.transports.get(target.origin.scheme)
     response = await transport.send(Request(target.origin, head, body, target.origin), 5)
     try:
         return response.status, dict(response.headers), await response.read(1 << 24)
@@ -537,7 +537,7 @@ async def test_a_call_without_the_gateways_header_is_rejected(
 ):
     origin = Origin("longtail", "litellm", 0)
     head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n" + header.encode()
-    response = await client.runtime.transport("longtail").send(Request(origin, head, b"{}"), 5)
+    response = await client.runtime.services.transports.get("longtail").send(Request(origin, head, b"{}"), 5)
     assert response.status == 400
     assert b"x-longtail-call" in await response.read(1 << 20)
     response.close()
