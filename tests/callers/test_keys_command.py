@@ -39,7 +39,7 @@ def test_create_list_revoke_beside_a_process_that_runs(database: Database, data:
     keys.refresh()
     with pytest.raises(Unauthorized, match="revoked"):
         keys.lookup(made["key"])
-    assert "before" in antiphon("revoke", made["id"], "--data", data)[0]
+    assert "already" in antiphon("revoke", made["id"], "--data", data)[0]
     assert "revoked" in antiphon("list", "--data", data)[0]
 
 

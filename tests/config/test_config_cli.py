@@ -81,7 +81,7 @@ def test_a_good_file_is_fine(antiphon, tmp_path: Path):
     (tmp_path / "antiphon.yaml").write_text(FINE, "utf-8")
     result = antiphon("config", "check", OPENAI_API_KEY="hunter2")
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == "antiphon.yaml: fine; 3 providers (openai, sim, local), 2 models\n"
+    assert result.stdout == "antiphon.yaml: OK; 3 providers (openai, sim, local), 2 models\n"
     report = json.loads(antiphon("config", "check", "--json", OPENAI_API_KEY="hunter2").stdout)
     providers = ["openai", "sim", "local"]
     assert report == {"ok": True, "file": "antiphon.yaml", "providers": providers, "models": ["smart", "new"]}
@@ -92,7 +92,7 @@ def test_a_file_that_needs_litellm_says_how_to_have_it(antiphon, tmp_path: Path)
     result = antiphon("config", "check", XDG_DATA_HOME=str(tmp_path))
     assert result.returncode == 0, result.stderr
     assert result.stderr == (
-        "hint: watsonx, sap: reached through LiteLLM, which is not installed here; run `antiphon longtail install`\n"
+        "hint: watsonx, sap: reached through LiteLLM, which is not installed; run `antiphon longtail install`\n"
     )
 
 

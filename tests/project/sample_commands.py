@@ -1,4 +1,4 @@
-"""Commands that end in every way a command can, for the tests of the command line's root."""
+"""Commands that end in every possible way, for the tests of the command line's root."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ def fine(count: Annotated[int, typer.Option(help="How many.")] = 1) -> None:
 
 @group.command()
 def seven() -> int:
-    """Leave with an exit code."""
+    """Return an exit code."""
     return 7
 
 

@@ -1,4 +1,4 @@
-"""The root of the command line: its table, its exit codes, and what it keeps out of a long-lived process."""
+"""The root of the command line: its table, its exit codes, and the modules that a long-lived process must not load."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from antiphon import __version__, cli
-from antiphon.cli import COMMANDS, PLAIN, TYPER, Entry, output
+from antiphon.cli import ARGPARSE, COMMANDS, TYPER, Command, output
 
 ANTIPHON = str(Path(sys.executable).with_name("antiphon"))
 
@@ -16,13 +16,13 @@ ANTIPHON = str(Path(sys.executable).with_name("antiphon"))
 def sample(monkeypatch: pytest.MonkeyPatch):
     """Add a command of this folder to the table under the name ``sample``."""
 
-    def add(attribute: str, runner: str = PLAIN) -> None:
-        monkeypatch.setitem(COMMANDS, "sample", Entry(f"project.sample_commands:{attribute}", runner, "A sample."))
+    def add(attribute: str, runner: str = ARGPARSE) -> None:
+        monkeypatch.setitem(COMMANDS, "sample", Command(f"project.sample_commands:{attribute}", runner, "A sample."))
 
     return add
 
 
-def python(program: str) -> str:
+def run_python(program: str) -> str:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
@@ -35,7 +35,7 @@ def test_help_names_every_command_and_imports_none(capsys):
     for name, entry in COMMANDS.items():
         assert f"  {name} " in shown
         assert entry.summary in shown
-    loaded = python(
+    loaded = run_python(
         "import sys; from antiphon import cli; cli.run(['--help'])\n"
         "print([name for name in sys.modules if name.startswith('antiphon.cli.')])"
     )
@@ -47,12 +47,14 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"antiphon {__version__}\n"
 
 
-@pytest.mark.parametrize(("typed", "near"), [("serv", "serve"), ("modles", "models"), ("--verson", "--version")])
-def test_an_unknown_word_is_answered_with_the_nearest(typed, near, capsys):
-    assert cli.run([typed]) == 2
+@pytest.mark.parametrize(
+    ("argument", "suggestion"), [("serv", "serve"), ("modles", "models"), ("--verson", "--version")]
+)
+def test_an_unknown_command_gets_a_suggestion(argument, suggestion, capsys):
+    assert cli.run([argument]) == 2
     captured = capsys.readouterr()
-    assert typed in captured.err
-    assert f"did you mean {near}?" in captured.err
+    assert argument in captured.err
+    assert f"did you mean {suggestion}?" in captured.err
     assert captured.out == ""
 
 
@@ -65,14 +67,14 @@ def test_every_fault_of_a_configuration_has_its_own_line(sample, capsys):
     ]
 
 
-def test_other_failures_are_one_line_without_a_traceback(sample, capsys):
+def test_any_other_error_is_one_line_without_a_traceback(sample, capsys):
     sample("broken")
     assert cli.run(["sample"]) == 1
     assert capsys.readouterr().err == "error: the journal is broken\n"
 
 
-@pytest.mark.parametrize("runner", [PLAIN, TYPER])
-def test_interruption_has_the_code_shells_expect(sample, runner):
+@pytest.mark.parametrize("runner", [ARGPARSE, TYPER])
+def test_an_interruption_has_the_exit_code_that_shells_expect(sample, runner):
     sample("interrupted", runner)
     assert cli.run(["sample"]) == 130
 
@@ -85,7 +87,7 @@ def test_a_typer_group_runs_and_returns_its_exit_code(sample, capsys):
 
 
 @pytest.mark.parametrize("arguments", [["fine", "--nonsense"], ["fine", "--count", "many"], ["nonsense"]])
-def test_wrong_usage_of_a_typer_command_is_plain_text_and_2(sample, capsys, arguments):
+def test_wrong_usage_of_a_typer_command_is_plain_text_with_exit_code_2(sample, capsys, arguments):
     sample("group", TYPER)
     assert cli.run(["sample", *arguments]) == 2
     error = capsys.readouterr().err
@@ -94,7 +96,7 @@ def test_wrong_usage_of_a_typer_command_is_plain_text_and_2(sample, capsys, argu
     assert "╭" not in error
 
 
-def test_a_plain_command_reads_its_signature(sample, capsys):
+def test_an_argparse_command_parses_by_its_signature(sample, capsys):
     sample("plain")
     assert cli.run(["sample", "here", "--port", "80", "--loud"]) == 0
     assert cli.run(["sample", "here", "--host-name", "elsewhere"]) == 0
@@ -102,26 +104,27 @@ def test_a_plain_command_reads_its_signature(sample, capsys):
 
 
 @pytest.mark.parametrize("arguments", [[], ["here", "--port", "x"], ["here", "--po", "1"], ["here", "there"]])
-def test_wrong_usage_of_a_plain_command_is_2(sample, arguments):
+def test_wrong_usage_of_an_argparse_command_has_exit_code_2(sample, arguments):
     sample("plain")
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as caught:
         cli.run(["sample", *arguments])
-    assert left.value.code == 2
+    assert caught.value.code == 2
 
 
-def test_a_plain_command_explains_itself(sample, capsys):
+def test_an_argparse_command_prints_its_help(sample, capsys):
     sample("plain")
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as caught:
         cli.run(["sample", "--help"])
-    assert left.value.code == 0
+    assert caught.value.code == 0
     shown = capsys.readouterr().out
     for text in ("usage: antiphon sample", "Say what was asked for.", "100 % optional.", "[default: localhost]"):
         assert text in shown
 
 
-def test_a_reader_that_leaves_is_no_error():
+def test_a_closed_pipe_is_no_error():
     program = (
-        "import sys; from antiphon import cli; cli.overview = lambda: 'x' * 10_000_000; sys.argv = ['']; cli.main()"
+        "import sys; from antiphon import cli\n"
+        "cli.write_overview = lambda: 'x' * 10_000_000; sys.argv = ['']; cli.main()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -135,32 +138,32 @@ def test_a_reader_that_leaves_is_no_error():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(name):
+def test_every_command_prints_its_help(name):
     done = subprocess.run([ANTIPHON, name, "--help"], capture_output=True, text=True, check=True)
     assert f"antiphon {name}" in done.stdout
     assert done.stderr == ""
-    # A group that forgets add_completion=False offers to write into the user's shell start-up files.
+    # A group without add_completion=False offers to write to the user's shell start-up files.
     assert "--install-completion" not in done.stdout
 
 
-@pytest.mark.parametrize("name", [name for name, entry in COMMANDS.items() if entry.runner == PLAIN])
-def test_a_process_that_stays_loads_no_command_line_framework(name):
-    loaded = python(
-        f"import sys; from antiphon import cli; cli.load(cli.COMMANDS[{name!r}].where)\n"
+@pytest.mark.parametrize("name", [name for name, entry in COMMANDS.items() if entry.runner == ARGPARSE])
+def test_a_long_lived_process_loads_no_command_line_framework(name):
+    loaded = run_python(
+        f"import sys; from antiphon import cli; cli.load(cli.COMMANDS[{name!r}].function)\n"
         "print(sorted({'typer', 'click', 'rich', 'pydantic'} & set(sys.modules)))"
     )
     assert loaded == "[]"
 
 
-def test_fail_says_why_and_leaves_with_its_code(capsys):
-    with pytest.raises(SystemExit) as left:
+def test_fail_prints_the_reason_and_exits_with_its_code(capsys):
+    with pytest.raises(SystemExit) as caught:
         output.fail("no such key: k1", 2)
-    assert left.value.code == 2
+    assert caught.value.code == 2
     assert capsys.readouterr().err == "error: no such key: k1\n"
 
 
 def test_tables_in_a_pipe_are_plain_aligned_columns(capsys):
-    output.table("Keys", ("id", "name"), [("k1", None), ("longer", "[bold]")])
+    output.print_table("Keys", ("id", "name"), [("k1", None), ("longer", "[bold]")])
     assert capsys.readouterr().out == "id      name\nk1      -\nlonger  [bold]\n"
 
 

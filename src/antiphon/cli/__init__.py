@@ -1,6 +1,6 @@
-"""The command line: one file per command, chosen by a table, imported only when asked for.
+"""The command line: one file for each command, chosen from a table and imported only when it is used.
 
-What belongs here: reading arguments, showing results. What does not: any decision a program could not make through
+What belongs here: parsing arguments and printing results. What does not: anything that a program could not do through
 :mod:`antiphon.client` or the rooms below it.
 """
 
@@ -18,31 +18,31 @@ USAGE_ERROR = 2
 INTERRUPTED = 130
 
 
-class Entry(NamedTuple):
-    """Where a command lives (``module:attribute``), which runner reads its arguments, and what it is for."""
+class Command(NamedTuple):
+    """A command: its function (``module:attribute``), the runner that parses its arguments, and a summary."""
 
-    where: str
+    function: str
     runner: str
     summary: str
 
 
-# A process that serves for weeks must not carry a command-line framework: Typer with the pydantic adapters it builds
-# costs a quarter of a second and 27 MB (docs/decisions/0001-the-house.md). Everything else may.
-PLAIN = "antiphon.cli.argparse_runner:run"
+# A process that runs for weeks must not load a command-line framework: Typer, with the pydantic adapters it builds,
+# takes a quarter of a second and 27 MB (docs/decisions/0001-the-house.md). Every other command may use it.
+ARGPARSE = "antiphon.cli.argparse_runner:run"
 TYPER = "antiphon.cli.typer_runner:run"
 
-COMMANDS: dict[str, Entry] = {
-    "serve": Entry("antiphon.cli.serve:command", PLAIN, "Run the gateway."),
-    "ask": Entry("antiphon.cli.ask:command", TYPER, "Ask a model and stream its answer to the terminal."),
-    "models": Entry(
-        "antiphon.cli.models:command", TYPER, "List the models that can be called, with context and prices."
+COMMANDS: dict[str, Command] = {
+    "serve": Command("antiphon.cli.serve:serve_gateway", ARGPARSE, "Run the gateway."),
+    "ask": Command("antiphon.cli.ask:ask_model", TYPER, "Ask a model and stream its answer to the terminal."),
+    "models": Command("antiphon.cli.models:list_models", TYPER, "List the available models, with context and prices."),
+    "providers": Command(
+        "antiphon.cli.providers:list_providers", TYPER, "List the providers that are configured or detected."
     ),
-    "providers": Entry("antiphon.cli.providers:command", TYPER, "List the providers that are configured or found."),
-    "keys": Entry("antiphon.cli.keys:app", TYPER, "Create, list and revoke the keys that callers use."),
-    "usage": Entry("antiphon.cli.usage:app", TYPER, "Show what was used and what it cost; verify the ledger."),
-    "sim": Entry("antiphon.cli.sim:command", PLAIN, "Run the simulator as a provider of its own."),
-    "longtail": Entry("antiphon.cli.longtail:app", TYPER, "Install LiteLLM next door, see what runs, stop it."),
-    "config": Entry("antiphon.cli.config:app", TYPER, "Show, check, describe and import the configuration."),
+    "keys": Command("antiphon.cli.keys:app", TYPER, "Create, list and revoke the keys of callers."),
+    "usage": Command("antiphon.cli.usage:app", TYPER, "Show usage and costs; verify the ledger."),
+    "sim": Command("antiphon.cli.sim:run_simulator", ARGPARSE, "Run the simulator as a provider."),
+    "longtail": Command("antiphon.cli.longtail:app", TYPER, "Install LiteLLM, show its processes, or stop them."),
+    "config": Command("antiphon.cli.config:app", TYPER, "Show, check, describe or import a configuration."),
 }
 
 
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command line and return its exit code: 0 fine, 1 failure, 2 usage or configuration error."""
+    """Run one command line and return its exit code: 0 success, 1 failure, 2 usage or configuration error."""
     try:
         code = _dispatch(argv)
         sys.stdout.flush()
@@ -67,7 +67,7 @@ def run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has left; the interpreter's own flush at exit must not complain about it.
+        # The reader of the output is gone. Redirect it, so that the interpreter's flush at exit does not fail too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -75,28 +75,28 @@ def run(argv: Sequence[str]) -> int:
 def _dispatch(argv: Sequence[str]) -> int:
     first = argv[0] if argv else "--help"
     if first in ("--help", "-h", "help"):
-        print(overview())
+        print(write_overview())
         return 0
     if first in ("--version", "-V"):
         print(f"antiphon {__version__}")
         return 0
-    entry = COMMANDS.get(first)
-    if entry is None:
-        return _unknown(first)
-    runner = cast("Callable[[Any, str, Sequence[str]], int]", load(entry.runner))
-    return runner(load(entry.where), f"antiphon {first}", argv[1:])
+    command = COMMANDS.get(first)
+    if command is None:
+        return _refuse_unknown(first)
+    runner = cast("Callable[[Any, str, Sequence[str]], int]", load(command.runner))
+    return runner(load(command.function), f"antiphon {first}", argv[1:])
 
 
-def load(where: str) -> Any:
-    """Return what an import string ``module:attribute`` names."""
-    module, _, attribute = where.partition(":")
+def load(path: str) -> Any:
+    """Return the object that an import string ``module:attribute`` names."""
+    module, _, attribute = path.partition(":")
     return getattr(import_module(module), attribute)
 
 
-def overview() -> str:
+def write_overview() -> str:
     """Return the text of ``antiphon --help``, made from the table alone."""
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {entry.summary}" for name, entry in COMMANDS.items()]
+    lines = [f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             "usage: antiphon COMMAND [OPTIONS]",
@@ -107,17 +107,17 @@ def overview() -> str:
             *lines,
             "",
             "options:",
-            "  --help     Show this text, or with a command that command's.",
+            "  --help     Show this text or, after a command, the help of that command.",
             "  --version  Show the version.",
         ]
     )
 
 
-def _unknown(name: str) -> int:
+def _refuse_unknown(name: str) -> int:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, [*COMMANDS, "--help", "--version"], n=1)
-    what = "option" if name.startswith("-") else "command"
-    complain(f"no such {what}: {name}" + (f"; did you mean {near[0]}?" if near else ""))
+    close = get_close_matches(name, [*COMMANDS, "--help", "--version"], n=1)
+    kind = "option" if name.startswith("-") else "command"
+    complain(f"no such {kind}: {name}" + (f"; did you mean {close[0]}?" if close else ""))
     complain("try: antiphon --help", label="")
     return USAGE_ERROR

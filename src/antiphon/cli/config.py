@@ -1,4 +1,4 @@
-"""``antiphon config``: what is in force and why, whether a file can be used, the schema, and other programs' files."""
+"""``antiphon config``: shows and checks a configuration, prints the schema, and imports other programs' files."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from antiphon.errors import ConfigError
 if TYPE_CHECKING:
     from antiphon.catalog import Catalog
 
-app = typer.Typer(add_completion=False, help="Show, check, describe and import the configuration.")
+app = typer.Typer(add_completion=False, help="Show, check, describe or import a configuration.")
 
 ConfigOption = Annotated[str | None, typer.Option(help="Path of an antiphon.yaml.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -20,23 +20,28 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command()
 def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show every value in force and where it comes from; no secret is shown."""
+    """Show every effective value and its source, without secrets."""
     from antiphon.config import load_config
     from antiphon.config.effective import list_settings
 
     catalog = load_config(config)
     settings = list_settings(catalog)
     if as_json:
-        print_json({"file": catalog.file, "values": _nested((s.path, _leaf(s.value, s.source)) for s in settings)})
+        print_json(
+            {
+                "file": catalog.file,
+                "values": _build_tree((s.path, {"value": s.value, "source": s.source}) for s in settings),
+            }
+        )
         return
-    print(f"# {catalog.file or 'no file: providers are detected from the environment and this machine'}")
-    for line in _lines(_nested((s.path, (s.value, s.source)) for s in settings)):
+    print(f"# {catalog.file or 'no file: providers are detected from the environment and on this machine'}")
+    for line in _format_tree(_build_tree((s.path, (s.value, s.source)) for s in settings)):
         print(line)
 
 
 @app.command()
 def check(config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """Say whether the configuration can be used; every fault is listed, and the exit code is 2."""
+    """Check whether the configuration can be used; list every fault and exit with 2 if not."""
     from antiphon.config import load_config
 
     try:
@@ -55,7 +60,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> int:
         print_json({"ok": True, "file": catalog.file, **names})
     else:
         print(
-            f"{catalog.file or 'no file'}: fine; "
+            f"{catalog.file or 'no file'}: OK; "
             f"{len(catalog.providers)} providers ({', '.join(catalog.providers)}), {len(catalog.routes)} models"
         )
         _hint_at_litellm(catalog)
@@ -63,19 +68,19 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> int:
 
 
 def _hint_at_litellm(catalog: "Catalog") -> None:
-    """Say where a provider goes through LiteLLM, which is not here yet: no fault, for it may be installed later."""
-    through = [provider.name for provider in catalog.providers.values() if provider.longtail is not None]
-    if not through:
+    """Print a hint if a provider needs LiteLLM, which is not installed; no fault, because it can be installed later."""
+    names = [provider.name for provider in catalog.providers.values() if provider.longtail is not None]
+    if not names:
         return
     from antiphon.longtail.environment import get_environment, list_roots
 
     if not any(get_environment(root).installed for root in list_roots(catalog.settings.data)):
-        problem = f"{', '.join(through)}: reached through LiteLLM, which is not installed here"
+        problem = f"{', '.join(names)}: reached through LiteLLM, which is not installed"
         complain(f"{problem}; run `antiphon longtail install`", label="hint: ")
 
 
-@app.command()
-def schema() -> None:
+@app.command("schema")
+def print_schema() -> None:
     """Print the JSON Schema of antiphon.yaml."""
     from antiphon.config.schema import make_json_schema
 
@@ -84,19 +89,21 @@ def schema() -> None:
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="YAML or JSON with an endpoint block, or several under names.")],
+    file: Annotated[
+        Path, typer.Argument(help="A YAML or JSON file with one endpoint block, or with several under names.")
+    ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write it here, readable by you alone [default: print it].")
+        Path | None, typer.Option("--output", "-o", help="The file to write, readable only by you [default: print it].")
     ] = None,
     keep_secrets: Annotated[
-        bool, typer.Option("--keep-secrets", help="Write secrets out, where a variable would take their place.")
+        bool, typer.Option("--keep-secrets", help="Keep secrets in the file instead of replacing them with variables.")
     ] = False,
 ) -> None:
-    """Write an antiphon.yaml out of another program's endpoints (`type: openai` or `litellm`)."""
+    """Write an antiphon.yaml from another program's endpoints (`type: openai` or `litellm`)."""
     from antiphon.config.imports import import_file
 
     if keep_secrets and output is None:
-        fail("--keep-secrets wants --output: a secret is not printed", 2)
+        fail("--keep-secrets needs --output, because secrets are not printed", 2)
     text, notes = import_file(file, keep_secrets=keep_secrets)
     for note in notes:
         complain(note, label="note: ")
@@ -109,14 +116,10 @@ def import_(
         fail(f"{output} cannot be written: {error.strerror}; name another file with --output")
     with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
         handle.write(text)
-    print(f"{output}: written; `antiphon config check --config {output}` says whether it can be used")
+    print(f"{output}: written; check it with `antiphon config check --config {output}`")
 
 
-def _leaf(value: Any, source: str) -> dict[str, Any]:
-    return {"value": value, "source": source}
-
-
-def _nested(pairs: Any) -> dict[str, Any]:
+def _build_tree(pairs: Any) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for path, leaf in pairs:
         node = tree
@@ -126,17 +129,17 @@ def _nested(pairs: Any) -> dict[str, Any]:
     return tree
 
 
-def _lines(tree: dict[str, Any], depth: int = 0) -> list[str]:
-    """Return the tree in YAML's look, with each value's source behind it."""
+def _format_tree(tree: dict[str, Any], depth: int = 0) -> list[str]:
+    """Return the lines of the tree in the style of YAML, each value followed by its source."""
     import json
 
-    out = []
+    lines = []
     for key, node in tree.items():
         indent = "  " * depth
         if isinstance(node, dict):
-            out += [f"{indent}{key}:", *_lines(node, depth + 1)]
+            lines += [f"{indent}{key}:", *_format_tree(node, depth + 1)]
         else:
             value, source = node
             shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            out.append(f"{f'{indent}{key}: {shown}':<60}  # {source}")
-    return out
+            lines.append(f"{f'{indent}{key}: {shown}':<60}  # {source}")
+    return lines

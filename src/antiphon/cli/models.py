@@ -1,21 +1,21 @@
-"""``antiphon models``: what can be called by name, with limits and prices."""
+"""``antiphon models``: lists the available models, with limits and prices."""
 
 from typing import Annotated, Any
 
 import typer
 
-from antiphon.cli.output import fail, print_json, table
+from antiphon.cli.output import fail, print_json, print_table
 
 UNITS = {"images": "image", "seconds": "second", "characters": "character", "searches": "search"}
-"""One of each unit."""
+"""Each unit in the singular."""
 
 
-def command(
+def list_models(
     provider: Annotated[str | None, typer.Option(help="Only models of this provider.")] = None,
     config: Annotated[str | None, typer.Option(help="Path of an antiphon.yaml.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the models that can be called, with context and prices in dollars."""
+    """List the available models, with context and prices in dollars."""
     from antiphon.config import load_config
 
     catalog = load_config(config)
@@ -26,17 +26,17 @@ def command(
         print_json(models)
         return
     columns = ("model", "provider", "context", "$/M in", "$/M out", "per unit", "tier")
-    table("Models", columns, [_row(entry) for entry in models])
+    print_table("Models", columns, [_make_row(entry) for entry in models])
 
 
-def _row(entry: dict[str, Any]) -> tuple[Any, ...]:
+def _make_row(entry: dict[str, Any]) -> tuple[Any, ...]:
     from antiphon.catalog.prices import format_per_million, format_per_unit
 
     price = entry.get("price") or {}
-    units = [f"{format_per_unit(price[unit])}/{word}" for unit, word in UNITS.items() if unit in price]
-    # What is billed by a unit has no price of tokens that could be unknown.
-    tokens = (
-        (None, None) if units else (format_per_million(price.get("input")), format_per_million(price.get("output")))
-    )
+    units = [f"{format_per_unit(price[unit])}/{singular}" for unit, singular in UNITS.items() if unit in price]
+    # A model that is billed by a unit has no token price, so it must not be shown as unknown.
+    tokens: tuple[str | None, str | None] = (None, None)
+    if not units:
+        tokens = (format_per_million(price.get("input")), format_per_million(price.get("output")))
     unit, tier = ", ".join(units) or None, entry.get("tier") or "unknown"
     return (entry["id"], entry["owned_by"], entry.get("context"), *tokens, unit, tier)

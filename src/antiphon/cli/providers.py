@@ -1,17 +1,17 @@
-"""``antiphon providers``: the accounts in use, and where each was found."""
+"""``antiphon providers``: lists the accounts in use, and where each was found."""
 
 from typing import Annotated
 
 import typer
 
-from antiphon.cli.output import print_json, table
+from antiphon.cli.output import print_json, print_table
 
 
-def command(
+def list_providers(
     config: Annotated[str | None, typer.Option(help="Path of an antiphon.yaml.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the providers that are configured or found, never their keys."""
+    """List the providers that are configured or detected, without their keys."""
     from antiphon.config import load_config
 
     providers = load_config(config).providers.values()
@@ -24,4 +24,4 @@ def command(
         )
         return
     rows = [(p.name, p.kind.name, p.base_url, p.key_state, p.source) for p in providers]
-    table("Providers", ("name", "kind", "base URL", "key", "source"), rows)
+    print_table("Providers", ("name", "kind", "base URL", "key", "source"), rows)

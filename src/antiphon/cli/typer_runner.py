@@ -11,19 +11,19 @@ from antiphon.cli.output import complain
 
 def run(target: typer.Typer | Callable[..., Any], prog: str, args: Sequence[str]) -> int:
     """Parse ``args`` for a Typer app or function, call it, and return the exit code."""
-    # Not standalone: errors come back here, where they are shown the same way for every command.
+    # Not in standalone mode: errors are raised here, so that every command reports them in the same way.
     try:
-        result = build(target).main(args=list(args), prog_name=prog, standalone_mode=False)
+        result = build_command(target).main(args=list(args), prog_name=prog, standalone_mode=False)
     except typer.Abort:
         complain("aborted")
         return 1
     except typer.TyperException as error:
-        return _usage_error(error)
+        return _report_usage_error(error)
     return result if isinstance(result, int) else 0
 
 
-def build(target: typer.Typer | Callable[..., Any]) -> Any:
-    """Return the parsed form of a Typer app or function."""
+def build_command(target: typer.Typer | Callable[..., Any]) -> Any:
+    """Return the command object of a Typer app or function."""
     app = target
     if not isinstance(app, typer.Typer):
         app = typer.Typer(add_completion=False)
@@ -32,7 +32,7 @@ def build(target: typer.Typer | Callable[..., Any]) -> Any:
     return get_command(app)
 
 
-def _usage_error(error: typer.TyperException) -> int:
+def _report_usage_error(error: typer.TyperException) -> int:
     complain(error.format_message())
     context = getattr(error, "ctx", None)
     if context is not None:

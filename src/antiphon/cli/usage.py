@@ -1,4 +1,4 @@
-"""``antiphon usage``: what was called and what it cost, and the proof that the ledger is whole."""
+"""``antiphon usage``: shows calls and their costs, and verifies the ledger."""
 
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from antiphon.cli.keys import Config, Data, Json, data_directory, open_database
-from antiphon.cli.output import complain, fail, print_json, table
+from antiphon.cli.ledger import Config, Data, Json, find_data_directory, open_database
+from antiphon.cli.output import complain, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from antiphon.database.database import Database
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
     from antiphon.ledger.verify import Proof
 
 app = typer.Typer(
-    help="Show what was used and what it cost.",
+    help="Show usage and costs.",
     invoke_without_command=True,
     no_args_is_help=False,
     add_completion=False,
 )
 
 GROUPS = ("day", "model", "key", "call")
-CALLS_SHOWN = 100
+CALL_LIMIT = 100
 
 
 @app.callback()
 def show(
     context: typer.Context,
-    by: Annotated[str, typer.Option(help="What to add up by: day, model, key or call.")] = "day",
-    since: Annotated[str, typer.Option(help="From then on: a span such as 30d, or an ISO date or time.")] = "",
-    until: Annotated[str, typer.Option(help="Up to then, not included; written as for --since.")] = "",
+    by: Annotated[str, typer.Option(help="Group by day, model, key or call.")] = "day",
+    since: Annotated[str, typer.Option(help="The start: a span such as 30d, or an ISO date or time.")] = "",
+    until: Annotated[str, typer.Option(help="The end, exclusive, in the same format as --since.")] = "",
     model: Annotated[str | None, typer.Option(help="Only calls of this model.")] = None,
-    key: Annotated[str | None, typer.Option(help="Only calls with the key of this id.")] = None,
+    key: Annotated[str | None, typer.Option(help="Only calls with the key of this ID.")] = None,
     zone: Annotated[str, typer.Option(help="The time zone of days and dates, such as Europe/Berlin.")] = "UTC",
-    limit: Annotated[int | None, typer.Option(min=1, help="Show at most so many lines; the total covers all.")] = None,
-    reprice: Annotated[
-        bool, typer.Option("--reprice", help="Show as well what it would cost at today's prices.")
-    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Show at most this many lines; the total covers all.")
+    ] = None,
+    reprice: Annotated[bool, typer.Option("--reprice", help="Also show the costs at today's prices.")] = False,
     json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Show what was used and what it cost."""
+    """Show usage and costs."""
     if context.invoked_subcommand is not None:
         context.obj = (data, config)
         return
@@ -54,17 +54,17 @@ def show(
         fail("--json and --csv exclude each other; give one of them", 2)
     from antiphon.ledger.usage import report
 
-    where, span = _question(since, until, model, key, zone)
+    where, span = _parse_filter(since, until, model, key, zone)
     database = open_database(data, config)
     try:
-        _file_orphans(data_directory(data, config), database)
-        lines = CALLS_SHOWN if limit is None and by == "call" and not (json or csv) else limit
-        prices = current_prices(config) if reprice else None
+        _ship_leftovers(find_data_directory(data, config), database)
+        lines = CALL_LIMIT if limit is None and by == "call" and not (json or csv) else limit
+        prices = make_price_lookup(config) if reprice else None
         result = report(database, by, where, zone=span, limit=lines, prices=prices)
     finally:
         database.close()
     if json:
-        print_json({"by": by, "zone": zone, **_document(result)})
+        print_json({"by": by, "zone": zone, **_make_document(result)})
     elif csv:
         _print_csv(result)
     else:
@@ -73,14 +73,14 @@ def show(
 
 @app.command()
 def verify(context: typer.Context, json: Json = False, data: Data = None, config: Config = None) -> None:
-    """Prove that journal and database agree; exit code 1 lists every fault."""
+    """Verify that journal and database agree; list every fault and exit with 1 if not."""
     from antiphon.ledger.verify import verify as prove
 
     # `antiphon usage --data DIR verify` means the same as `antiphon usage verify --data DIR`.
     data, config = data or context.obj[0], config or context.obj[1]
     database = open_database(data, config)
     try:
-        proof = prove(data_directory(data, config) / "journal", database, current_prices(config))
+        proof = prove(find_data_directory(data, config) / "journal", database, make_price_lookup(config))
     finally:
         database.close()
     if json:
@@ -91,24 +91,24 @@ def verify(context: typer.Context, json: Json = False, data: Data = None, config
         raise typer.Exit(1)
 
 
-def current_prices(config: Path | None) -> "Prices":
-    """Return what finds a target's price in the configuration's catalog; unknown targets have none."""
+def make_price_lookup(config: Path | None) -> "Prices":
+    """Return a function that finds a target's price in the configured catalog; unknown targets have none."""
     from antiphon.config import load_config
     from antiphon.errors import CallError
     from antiphon.types import Price
 
     catalog = load_config(str(config) if config is not None else None)
 
-    def price(target: str) -> Price | None:
+    def find_price(target: str) -> Price | None:
         try:
             return catalog.resolve(target).targets[0].price
         except CallError:
             return None
 
-    return price
+    return find_price
 
 
-def _question(since: str, until: str, model: str | None, key: str | None, zone: str) -> "tuple[Filter, tzinfo]":
+def _parse_filter(since: str, until: str, model: str | None, key: str | None, zone: str) -> "tuple[Filter, tzinfo]":
     from antiphon.clock import now_us
     from antiphon.ledger.period import parse_time, parse_zone
     from antiphon.ledger.usage import Filter
@@ -123,8 +123,8 @@ def _question(since: str, until: str, model: str | None, key: str | None, zone: 
     return Filter(start, end, model, key), span
 
 
-def _file_orphans(directory: Path, database: "Database") -> None:
-    """File what a gateway that is not running any more has left in its journal, so that nothing is missing here."""
+def _ship_leftovers(directory: Path, database: "Database") -> None:
+    """Ship the records that a stopped gateway left in its journal, so that none are missing."""
     from antiphon.ledger.shipper import Shipper
 
     shipper = Shipper(directory / "journal", database)
@@ -132,21 +132,21 @@ def _file_orphans(directory: Path, database: "Database") -> None:
     shipper.release()
 
 
-def _amount(picodollars: int | None) -> str | None:
+def _format_amount(picodollars: int | None) -> str | None:
     from antiphon.ledger.usage import dollars
 
     return None if picodollars is None else dollars(picodollars)
 
 
-def _document(report: "Report") -> dict[str, Any]:
+def _make_document(report: "Report") -> dict[str, Any]:
     return {
-        "rows": [{report.by: line.group, **line.detail, **_figures(line)} for line in report.lines],
-        "total": _figures(report.total),
+        "rows": [{report.by: line.group, **line.detail, **_collect_figures(line)} for line in report.lines],
+        "total": _collect_figures(report.total),
         "left_out": report.left_out,
     }
 
 
-def _figures(line: "Line") -> dict[str, Any]:
+def _collect_figures(line: "Line") -> dict[str, Any]:
     figures: dict[str, Any] = {
         "calls": line.calls,
         "errors": line.errors,
@@ -155,21 +155,21 @@ def _figures(line: "Line") -> dict[str, Any]:
         "estimated": line.estimated,
         "tokens": {**line.tokens, "total": line.total_tokens},
         "units": line.units,
-        "cost": _amount(line.known_cost),
+        "cost": _format_amount(line.known_cost),
         "cost_picodollars": line.known_cost,
         "unpriced": line.unpriced,
     }
     if line.repriced is not None:
         figures |= {
-            "repriced": _amount(line.known_repriced),
+            "repriced": _format_amount(line.known_repriced),
             "repriced_picodollars": line.known_repriced,
             "repriced_unpriced": line.repriced_unpriced,
         }
     return figures
 
 
-def _flat(line: "Line") -> dict[str, Any]:
-    figures = _figures(line)
+def _flatten(line: "Line") -> dict[str, Any]:
+    figures = _collect_figures(line)
     tokens: Mapping[str, int] = figures.pop("tokens")
     units: Mapping[str, int] = figures.pop("units")
     return {**{f"tokens_{bucket}": count for bucket, count in tokens.items()}, **units, **figures}
@@ -181,12 +181,16 @@ def _print_csv(report: "Report") -> None:
 
     details = list(report.lines[0].detail) if report.lines else []
     writer = csv.DictWriter(
-        sys.stdout, [report.by, *details, *_flat(report.total)], restval="", lineterminator="\n", extrasaction="raise"
+        sys.stdout,
+        [report.by, *details, *_flatten(report.total)],
+        restval="",
+        lineterminator="\n",
+        extrasaction="raise",
     )
     writer.writeheader()
     for line in report.lines:
-        writer.writerow({report.by: line.group, **line.detail, **_flat(line)})
-    writer.writerow({report.by: "total", **_flat(report.total)})
+        writer.writerow({report.by: line.group, **line.detail, **_flatten(line)})
+    writer.writerow({report.by: "total", **_flatten(report.total)})
 
 
 COLUMNS: dict[str, "Callable[[Line], Any]"] = {
@@ -197,11 +201,11 @@ COLUMNS: dict[str, "Callable[[Line], Any]"] = {
     "input": lambda line: line.total_input,
     "output": lambda line: line.total_tokens - line.total_input,
     "units": lambda line: ", ".join(f"{count} {name}" for name, count in line.units.items() if count) or None,
-    "cost $": lambda line: _amount(line.known_cost) or "unknown",
+    "cost $": lambda line: _format_amount(line.known_cost) or "unknown",
     "unpriced": lambda line: line.unpriced,
 }
 REPRICED: dict[str, "Callable[[Line], Any]"] = {
-    "today $": lambda line: _amount(line.known_repriced) or "unknown",
+    "today $": lambda line: _format_amount(line.known_repriced) or "unknown",
     "unpriced today": lambda line: line.repriced_unpriced,
 }
 CALL: dict[str, "Callable[[Line], Any]"] = {
@@ -213,9 +217,9 @@ CALL: dict[str, "Callable[[Line], Any]"] = {
 
 
 def _print_table(report: "Report") -> None:
-    """Print the figures people look at; --json and --csv have every bucket, also those without a count."""
-    first = {"key": {"name": lambda line: line.detail.get("name") or None}, "call": CALL}.get(report.by, {})
-    columns = {**first, **COLUMNS, **(REPRICED if report.total.repriced is not None else {})}
+    """Print the most important figures; --json and --csv contain every bucket, even those without a count."""
+    leading = {"key": {"name": lambda line: line.detail.get("name") or None}, "call": CALL}.get(report.by, {})
+    columns = {**leading, **COLUMNS, **(REPRICED if report.total.repriced is not None else {})}
     if report.by == "call":
         columns = {
             name: show for name, show in columns.items() if name not in ("calls", "errors", "partial", "cancelled")
@@ -223,8 +227,8 @@ def _print_table(report: "Report") -> None:
     if not any(report.total.units.values()):
         del columns["units"]
     rows = [[line.group or None, *(show(line) for show in columns.values())] for line in report.lines]
-    total = [None if name in first else show(report.total) for name, show in columns.items()]
-    table(f"Usage by {report.by}", [report.by, *columns], [*rows, ["total", *total]])
+    total = [None if name in leading else show(report.total) for name, show in columns.items()]
+    print_table(f"Usage by {report.by}", [report.by, *columns], [*rows, ["total", *total]])
     if report.left_out:
         complain(f"{report.left_out} more lines are in the total but not shown; see --limit", label="")
 
