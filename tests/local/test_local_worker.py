@@ -111,16 +111,16 @@ async def test_the_queue_is_bounded_and_a_leaving_caller_makes_room(batcher: Emb
     try:
         running = asyncio.create_task(batcher.embed(source, ["w1"]))
         await asyncio.sleep(0)
-        await eventually(lambda: batcher.health()["waiting"] == 0, 30)
+        await eventually(lambda: batcher.describe()["waiting"] == 0, 30)
         first, second = (asyncio.create_task(batcher.embed(source, [text])) for text in ("w2", "w3 w4"))
-        await eventually(lambda: batcher.health()["waiting"] == 2, 30)
+        await eventually(lambda: batcher.describe()["waiting"] == 2, 30)
         with pytest.raises(RequestError) as rejected:
             await batcher.embed(source, ["w5"])
         assert (rejected.value.status, rejected.value.retry_after) == (503, 1)
         first.cancel()
         await asyncio.wait([first])
         third = asyncio.create_task(batcher.embed(source, ["w5"]))
-        await eventually(lambda: batcher.health()["waiting"] == 2, 30)
+        await eventually(lambda: batcher.describe()["waiting"] == 2, 30)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert [(await task).tokens for task in (running, second, third)] == [3, 4, 3]
@@ -149,7 +149,7 @@ async def test_the_event_loop_runs_while_a_model_works(tmp_path: Path):
     await ask(transport, "heavy", "w1")
     gaps = []
 
-    async def beat() -> None:
+    async def measure_gaps() -> None:
         last = time.monotonic()
         while True:
             await asyncio.sleep(0.005)
@@ -157,7 +157,7 @@ async def test_the_event_loop_runs_while_a_model_works(tmp_path: Path):
             gaps.append(now - last)
             last = now
 
-    beating = asyncio.create_task(beat())
+    beating = asyncio.create_task(measure_gaps())
     started = time.monotonic()
     answer = await ask(transport, "heavy", [" ".join(["w1"] * 14)] * 64)
     took = time.monotonic() - started

@@ -58,13 +58,13 @@ async def test_long_fast_stream_comes_in_pieces_and_shares_the_loop() -> None:
     response = await send("lorem:tokens=5000", stream=True)
     turns = 0
 
-    async def others() -> None:
+    async def count_turns() -> None:
         nonlocal turns
         while True:
             turns += 1
             await asyncio.sleep(0)
 
-    other = asyncio.create_task(others())
+    other = asyncio.create_task(count_turns())
     size = len(await response.read(CAP))
     other.cancel()
     assert turns >= size // 200_000 > 0
@@ -174,7 +174,7 @@ async def test_reset_before_the_head() -> None:
 
 
 async def test_same_seed_same_answers() -> None:
-    async def answers(seed: int) -> list[tuple[int, bytes]]:
+    async def collect_answers(seed: int) -> list[tuple[int, bytes]]:
         transport = SimTransport(seed=seed)
         found = []
         for _ in range(20):
@@ -182,7 +182,7 @@ async def test_same_seed_same_answers() -> None:
             found.append((response.status, re.sub(rb'"created":\d+', b"", await response.read(CAP))))
         return found
 
-    assert await answers(1) == await answers(1) != await answers(2)
+    assert await collect_answers(1) == await collect_answers(1) != await collect_answers(2)
 
 
 SCRIPT = parse_script(

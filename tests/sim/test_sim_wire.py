@@ -284,7 +284,7 @@ async def test_probability(fetch_raw: FetchRaw) -> None:
     assert (await fetch_raw("fault-500:p=0")).status == 200
 
 
-async def exchange(sim: SimServer, data: bytes, patience: float = 10) -> bytes:
+async def send_bytes(sim: SimServer, data: bytes, patience: float = 10) -> bytes:
     host, port = sim.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(data)
@@ -308,7 +308,7 @@ ECHO = b'{"model":"echo","messages":[{"role":"user","content":"%s"}]}'
 
 async def test_pipelined_requests_are_answered_in_order(sim: SimServer) -> None:
     requests = [write_post(ECHO % b"number-%03d." % number) for number in range(60)]
-    response = await exchange(sim, b"".join(requests) + write_post(ECHO % b"last", more=b"connection: close\r\n"))
+    response = await send_bytes(sim, b"".join(requests) + write_post(ECHO % b"last", more=b"connection: close\r\n"))
     places = [response.index(b"number-%03d." % number) for number in range(60)]
     assert places == sorted(places)
     assert response.count(b"HTTP/1.1 200 OK") == 61
@@ -316,23 +316,23 @@ async def test_pipelined_requests_are_answered_in_order(sim: SimServer) -> None:
 
 async def test_http_1_0_and_connection_close(sim: SimServer) -> None:
     stream = ECHO[:-1] % b"Hello" + b',"stream":true}'
-    response = await exchange(sim, write_post(stream, version=b"1.0"))
+    response = await send_bytes(sim, write_post(stream, version=b"1.0"))
     head, _, body = response.partition(b"\r\n\r\n")
     assert b"transfer-encoding" not in head
     assert b"connection: close" in head
     assert body.endswith(b"data: [DONE]\n\n")
-    response = await exchange(sim, write_post(stream, more=b"connection: close\r\n"))
+    response = await send_bytes(sim, write_post(stream, more=b"connection: close\r\n"))
     assert decode_chunks(response.partition(b"\r\n\r\n")[2])[1]
 
 
 async def test_expect_100_continue(sim: SimServer) -> None:
-    response = await exchange(sim, write_post(ECHO % b"Hello", more=b"expect: 100-continue\r\nconnection: close\r\n"))
+    response = await send_bytes(sim, write_post(ECHO % b"Hello", more=b"expect: 100-continue\r\nconnection: close\r\n"))
     assert response.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
 
 
 async def test_bytes_that_are_not_http(sim: SimServer) -> None:
     for data in (b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"POST / HTTP/1.1\r\ncontent-length: x\r\n\r\n"):
-        assert (await exchange(sim, data)).startswith(b"HTTP/1.1 400 ")
+        assert (await send_bytes(sim, data)).startswith(b"HTTP/1.1 400 ")
 
 
 async def test_an_internal_failure_is_answered(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,7 +340,7 @@ async def test_an_internal_failure_is_answered(sim: SimServer, monkeypatch: pyte
         raise RuntimeError("a fault of the simulator")
 
     monkeypatch.setattr("antiphon.sim.simulator.Simulator.plan_response", fail)
-    response = await exchange(sim, write_post(ECHO % b"Hello"))
+    response = await send_bytes(sim, write_post(ECHO % b"Hello"))
     assert response.startswith(b"HTTP/1.1 500 ")
 
 
@@ -351,13 +351,13 @@ async def test_wrong_paths_and_methods(sim: SimServer) -> None:
         (b"GET /v1/elsewhere", 404),
         (b"GET /sim/elsewhere", 404),
     ):
-        response = await exchange(sim, head + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        response = await send_bytes(sim, head + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         assert response.startswith(b"HTTP/1.1 %d " % status)
         assert "message" in json.loads(response.partition(b"\r\n\r\n")[2])["error"]
 
 
 async def send_control(sim: SimServer, request: bytes) -> Any:
-    response = await exchange(sim, request + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    response = await send_bytes(sim, request + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
     return json.loads(response.partition(b"\r\n\r\n")[2])
 
 

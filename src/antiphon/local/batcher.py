@@ -85,7 +85,7 @@ class EmbeddingBatcher:
         """The worker's process number, if one runs."""
         return self._worker.pid if self._worker is not None else None
 
-    def health(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Return the worker's state, for people and monitors."""
         return {"pid": self.worker_pid, "waiting": len(self._queue), "crashes": self._crashes}
 

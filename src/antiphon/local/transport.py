@@ -51,7 +51,7 @@ class LocalTransport:
 
     def health(self) -> dict[str, Any]:
         """Return the state of each called provider's worker: its process, if one runs, and the waiting calls."""
-        return {provider: batcher.health() for provider, batcher in self._batchers.items()}
+        return {provider: batcher.describe() for provider, batcher in self._batchers.items()}
 
     async def close(self) -> None:
         """End every worker."""

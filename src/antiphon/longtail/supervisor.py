@@ -64,7 +64,7 @@ class Supervisor:
         finally:
             self._waiting -= 1
 
-    def health(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Return state, restarts and calls of each worker."""
         return {
             "litellm": self._environment.version if self._environment else None,

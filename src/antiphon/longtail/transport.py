@@ -68,7 +68,7 @@ class LongtailTransport:
 
     def health(self) -> dict[str, Any]:
         """Return the state of LiteLLM's processes."""
-        return self._supervisor.health()
+        return self._supervisor.describe()
 
     async def close(self) -> None:
         """End LiteLLM's processes and every connection to them."""
