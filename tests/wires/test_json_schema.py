@@ -1,4 +1,4 @@
-"""JSON Schemas as strict modes of this wire take them."""
+"""The JSON Schemas that Claude and Converse enforce."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ OPEN = {"type": "object", "properties": {"a": {"type": "string"}}}
         },
     ],
 )
-def test_what_fits_stays(schema: dict[str, Any]) -> None:
+def test_a_schema_that_fits_stays_unchanged(schema: dict[str, Any]) -> None:
     fitted = fit_schema(schema)
     assert fitted is not None
     assert (fitted.schema, fitted.unenforced) == (schema, ())
@@ -36,7 +36,7 @@ def test_objects_are_closed_at_every_depth() -> None:
     assert [part["additionalProperties"] for part in fitted.schema["items"]["anyOf"]] == [False, False]
 
 
-def test_limits_are_told() -> None:
+def test_limits_go_into_the_description() -> None:
     fitted = fit_schema(
         {
             "type": "array",
@@ -86,5 +86,5 @@ def test_one_of_becomes_any_of() -> None:
         {"$defs": []},
     ],
 )
-def test_what_has_no_counterpart(schema: dict[str, Any]) -> None:
+def test_schemas_without_a_counterpart(schema: dict[str, Any]) -> None:
     assert fit_schema(schema) is None

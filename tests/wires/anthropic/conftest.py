@@ -1,4 +1,4 @@
-"""What the tests of the Messages wire share: targets, requests and frames, written briefly."""
+"""Fixtures of the tests of the Messages wire: targets, requests and frames."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ def target() -> Callable[..., Target]:
 
 @pytest.fixture(scope="session")
 def ask() -> Callable[..., Request]:
-    """A neutral request with one user message, and whatever else is said."""
+    """Make a neutral request with one user message and any other fields."""
 
     def make(*parts: Any, **more: Any) -> Request:
         messages = more.pop("messages", (Message("user", parts or (Text("Hello"),)),))
@@ -54,7 +54,7 @@ def write(
 
 @pytest.fixture(scope="session")
 def stream() -> Callable[..., bytes]:
-    """Frames as the API writes them, from event objects."""
+    """Write event objects as frames, as the API does."""
 
     def make(*events: dict[str, Any]) -> bytes:
         return b"".join(
@@ -66,7 +66,7 @@ def stream() -> Callable[..., bytes]:
 
 @pytest.fixture(scope="session")
 def read_stream(codec: AnthropicCodec) -> Callable[..., list[Event]]:
-    """Read a whole stream, given in chunks, into neutral events."""
+    """Read the chunks of a whole stream into neutral events."""
 
     def make(*chunks: bytes) -> list[Event]:
         splitter, reader = SSESplitter(), codec.make_reader()

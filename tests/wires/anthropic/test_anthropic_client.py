@@ -1,4 +1,4 @@
-"""The official client against a server that speaks this wire by the codec alone, as before a model of another wire."""
+"""The official client against a server that speaks this wire through the codec, as for a model of another wire."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ Answer = Reply | list[Event] | CallError
 
 
 class Model:
-    """What stands behind the server: gives the next prepared answer, remembers what it was asked."""
+    """The model behind the server: it gives the next prepared answer and remembers the requests."""
 
     def __init__(self) -> None:
         self.answers: list[Answer] = []
@@ -88,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_plain_answer(model: Model, ask: Any) -> None:
     assert model.asked[0].system == (Text("Be brief."),)
 
 
-def test_what_the_client_sends_of_itself(model: Model, ask: Any) -> None:
+def test_headers_that_the_client_sends_by_itself(model: Model, ask: Any) -> None:
     model.answers = [say(Text("Rain."))]
     ask(extra_headers={"anthropic-beta": "context-1m-2025-08-07"})
     sent = model.headers[0]
@@ -157,7 +157,7 @@ def test_what_the_client_sends_of_itself(model: Model, ask: Any) -> None:
 
 
 def test_a_streamed_tool_conversation_with_thinking(model: Model, client: anthropic.Anthropic) -> None:
-    """Thinking, its proof, and a call's thought signature come back from the client in the next turn."""
+    """The client returns thinking, its signature and a call's thought signature in the next turn."""
     model.answers = [
         stream(
             [BlockStart(0, "thinking"), Delta(0, "A tool knows."), Annotation(0, "c2ln", wire="gemini"), BlockStop(0)],
@@ -231,7 +231,7 @@ def test_tokens_are_counted(client: anthropic.Anthropic) -> None:
         (UpstreamStatus("Overloaded.", status=529, body=b"", headers=()), anthropic.OverloadedError),
     ],
 )
-def test_errors_are_of_the_clients_own_class(model: Model, ask: Any, error: CallError, kind: type[Any]) -> None:
+def test_errors_have_the_clients_own_classes(model: Model, ask: Any, error: CallError, kind: type[Any]) -> None:
     model.answers = [error]
     with pytest.raises(kind) as caught:
         ask()
@@ -254,8 +254,8 @@ def test_a_broken_stream_raises(model: Model, client: anthropic.Anthropic) -> No
         broken.get_final_message()
 
 
-def test_a_thread_goes_on_without_one(model: Model, client: anthropic.Anthropic) -> None:
-    """The client's own helper knows both errors: it sends the whole conversation instead."""
+def test_a_client_with_a_thread_continues_without_it(model: Model, client: anthropic.Anthropic) -> None:
+    """The client's helper knows both errors and sends the whole conversation instead."""
     model.answers = [say(Text("Hi.")), say(Text("Ho."))]
     thread = client.beta.messages.thread(model=MODEL, max_tokens=9, unsupported_request_behavior="continue_unthreaded")
     first = thread.send({"role": "user", "content": "One"})

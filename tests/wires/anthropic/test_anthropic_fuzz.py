@@ -1,4 +1,4 @@
-"""Anything at all into every decoder: a result, or one clean error."""
+"""Every decoder gives a result or one clean error for any input."""
 
 from typing import Any
 
@@ -94,10 +94,10 @@ def test_requests(body: bytes) -> None:
         except CallError as error:
             assert 400 <= error.status < 500
             continue
-        written_everywhere(request)
+        write_for_all_targets(request)
 
 
-def written_everywhere(request: Request) -> None:
+def write_for_all_targets(request: Request) -> None:
     for target in TARGETS:
         try:
             written = CODEC.write_request(request, target)
@@ -108,8 +108,8 @@ def written_everywhere(request: Request) -> None:
 
 @given(DOCUMENTS)
 @settings(max_examples=200, deadline=None)
-def test_what_a_caller_may_say_is_read_twice_alike(document: dict[str, Any]) -> None:
-    """What is written for a target of this wire says what was read."""
+def test_a_request_that_was_written_reads_back_the_same(document: dict[str, Any]) -> None:
+    """The body for a target of this wire means the same as the caller's."""
     try:
         request = CODEC.read_request(document, "m", False)
         written = CODEC.write_request(request, TARGETS[0])
@@ -173,7 +173,7 @@ def test_streams(frames: list[bytes]) -> None:
 
 
 @given(st.text(max_size=30))
-def test_marks(text: str) -> None:
+def test_carried_signatures(text: str) -> None:
     unpack(MARK + text)
 
 

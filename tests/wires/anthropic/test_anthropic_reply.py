@@ -1,4 +1,4 @@
-"""Whole answers, to and from the neutral form, checked against the official client's own types."""
+"""Whole answers, read and written, checked against the types of the official client."""
 
 from typing import Any
 
@@ -156,12 +156,12 @@ def test_every_finish_is_written(written: Any, finish: Any, reason: str) -> None
         b'{"content":[1]}',
     ],
 )
-def test_what_is_no_answer(codec: Any, body: bytes) -> None:
+def test_bodies_that_are_no_answer(codec: Any, body: bytes) -> None:
     with pytest.raises(BadAnswer):
         codec.read_reply(body)
 
 
-def test_the_golden_written_answer(written: Any) -> None:
+def test_the_golden_answer_is_written(written: Any) -> None:
     parts = (Text("Let me see."), ToolCall("call_1", "weather", '{"city":"Zürich"}'))
     usage = Usage(input=10, cache_read=7, cache_write=5, output=12, reasoning=8, audio_input=1)
     assert written(reply(*parts, finish=Finish("tool_calls"), usage=usage)) == {
@@ -189,7 +189,7 @@ def test_the_golden_written_answer(written: Any) -> None:
     }
 
 
-def test_an_answer_without_name_gets_one(written: Any) -> None:
+def test_an_answer_without_id_gets_one(written: Any) -> None:
     body = written(Reply(id="", model="", choices=(Choice((), Finish("stop")),)))
     assert body["id"].startswith("msg")
     assert body["model"] == "smart"
@@ -208,19 +208,19 @@ def test_an_answer_without_name_gets_one(written: Any) -> None:
         (ToolCall("a", "f", "{}", "thought"), ToolCall("b", "f", "{}", "other"), ToolCall("c", "f")),
     ],
 )
-def test_thinking_and_signatures_survive_the_way_through_a_client(codec: Any, written: Any, parts: Any) -> None:
+def test_thinking_and_signatures_survive_a_client(codec: Any, written: Any, parts: Any) -> None:
     body = written(reply(*parts))
     assert codec.read_reply(msgspec.json.encode(body)).choices[0].parts == parts
     turn = {"model": "smart", "messages": [{"role": body["role"], "content": body["content"]}]}
     assert codec.read_request(turn, "smart", False).messages[0].parts == parts
 
 
-def test_thinking_with_nothing_to_it_is_not_shown(written: Any) -> None:
+def test_empty_thinking_is_left_out(written: Any) -> None:
     body = written(reply(Thinking(), Thinking(wire="gemini"), Text(""), Text("x")))
     assert [block["type"] for block in body["content"]] == ["text"]
 
 
-def test_a_page_on_the_web_is_cited(written: Any) -> None:
+def test_a_web_page_is_cited(written: Any) -> None:
     citations = (
         {"type": "url_citation", "url_citation": {"url": "https://x", "title": "X", "start_index": 3, "end_index": 8}},
         {"type": "url_citation", "url": "https://y"},

@@ -1,4 +1,4 @@
-"""Requests of this wire's callers, read into the neutral form."""
+"""Reading requests of this wire into the neutral form."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def parts(read: Any) -> Any:
 
 
 def test_the_golden_request(codec: Any) -> None:
-    """Everything that has a counterpart, in one request."""
+    """One request with every field that has a counterpart."""
     document = {
         "model": "smart",
         "max_tokens": 4096,
@@ -165,7 +165,7 @@ def test_the_golden_request(codec: Any) -> None:
         ({"type": "text", "text": "Cached", "cache_control": CACHE}, Text("Cached", CACHE)),
     ],
 )
-def test_every_block_has_its_part(parts: Any, block: dict[str, Any], part: Any) -> None:
+def test_every_block_becomes_its_part(parts: Any, block: dict[str, Any], part: Any) -> None:
     assert parts(block) == (part,)
 
 
@@ -183,7 +183,7 @@ def test_a_document_of_blocks_keeps_text_and_images(parts: Any) -> None:
     )
 
 
-def test_a_search_result_says_where_it_is_from(parts: Any) -> None:
+def test_a_search_result_begins_with_its_source(parts: Any) -> None:
     block = {
         "type": "search_result",
         "source": "https://x/doc",
@@ -208,7 +208,7 @@ def test_a_tool_result_of_blocks(parts: Any) -> None:
     )
 
 
-def test_citations_of_earlier_answers_stay(read: Any) -> None:
+def test_citations_of_earlier_answers_are_kept(read: Any) -> None:
     citation = {"type": "char_location", "cited_text": "G", "document_index": 0, "start_char_index": 0}
     messages = [{"role": "assistant", "content": [{"type": "text", "text": "Green.", "citations": [citation]}]}]
     assert read(messages=messages).messages[0].parts == (Text("Green.", citations=(citation,)),)
@@ -228,7 +228,7 @@ def test_foreign_thinking_and_call_signatures_come_back(read: Any) -> None:
     )
 
 
-def test_a_broken_mark_is_a_signature_like_any_other(read: Any) -> None:
+def test_a_malformed_carried_signature_is_an_ordinary_one(read: Any) -> None:
     for broken in ("antiphon_", "antiphon_%%%", "antiphon_é", "antiphon_AAAA"):
         content = [{"type": "thinking", "thinking": "Hm.", "signature": broken}]
         message = read(messages=[{"role": "assistant", "content": content}]).messages[0]
@@ -270,7 +270,7 @@ def test_every_tool_choice(read: Any, choice: dict[str, Any], expected: Any, par
     assert (request.tool_choice, request.parallel_tool_calls) == (expected, parallel)
 
 
-def test_built_in_tools_and_servers_are_marked(read: Any) -> None:
+def test_built_in_tools_and_servers_name_their_wire(read: Any) -> None:
     search = {"type": "web_search_20260318", "name": "web_search", "max_uses": 3}
     server = {"type": "url", "url": "https://x/mcp", "name": "docs"}
     assert read(tools=[search], mcp_servers=[server]).tools == (
@@ -279,7 +279,7 @@ def test_built_in_tools_and_servers_are_marked(read: Any) -> None:
     )
 
 
-def test_what_only_this_wire_has_travels_in_extras(read: Any) -> None:
+def test_members_that_only_this_wire_has_travel_in_extras(read: Any) -> None:
     tool = {"name": "now", "input_schema": {"type": "object"}, "input_examples": [{}], "defer_loading": False}
     request = read(container="c-1", speed="fast", diagnostics=None, inference_geo="us", tools=[tool])
     assert request.extras == {
@@ -338,7 +338,7 @@ def test_a_thread_is_refused_as_the_api_refuses_it(read: Any) -> None:
         ),
     ],
 )
-def test_messages_at_fault_are_named(read: Any, messages: Any, param: str) -> None:
+def test_wrong_messages_are_named(read: Any, messages: Any, param: str) -> None:
     with pytest.raises(BadRequest) as caught:
         read(messages=messages)
     assert caught.value.param == param
@@ -359,7 +359,7 @@ def test_messages_at_fault_are_named(read: Any, messages: Any, param: str) -> No
         ({"system": [{"type": "image"}]}, "system[0].type"),
     ],
 )
-def test_members_at_fault_are_named(read: Any, members: dict[str, Any], param: str) -> None:
+def test_wrong_members_are_named(read: Any, members: dict[str, Any], param: str) -> None:
     with pytest.raises(BadRequest) as caught:
         read(**members)
     assert caught.value.param == param

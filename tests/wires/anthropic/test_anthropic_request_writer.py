@@ -1,4 +1,4 @@
-"""Neutral requests, written for this wire's targets: counterparts, rules and refusals."""
+"""Writing neutral requests for targets of this wire: counterparts, rules and refusals."""
 
 import base64
 from typing import Any
@@ -33,7 +33,7 @@ SCHEMA = {
 WEATHER = Tool("weather", "Looks out.", SCHEMA)
 
 
-def test_the_plainest_request(ask: Any, write: Any) -> None:
+def test_the_simplest_request(ask: Any, write: Any) -> None:
     assert write(ask()) == (
         {"model": NEW, "max_tokens": 128_000, "messages": [{"role": "user", "content": "Hello"}]},
         (),
@@ -125,13 +125,13 @@ def test_the_golden_conversation(ask: Any, write: Any) -> None:
     }
 
 
-def test_a_host_that_has_the_model_in_its_path(ask: Any, codec: Any, target: Any) -> None:
+def test_a_host_with_the_model_in_its_path(ask: Any, codec: Any, target: Any) -> None:
     host = msgspec.structs.replace(target(), quirks=frozenset(("model_in_path",)))
     body = msgspec.json.decode(codec.write_request(ask(), host).body)
     assert (body["anthropic_version"], "model" in body) == ("vertex-2023-10-16", False)
 
 
-def content_of(write: Any, ask: Any, *parts: Any) -> Any:
+def get_content(write: Any, ask: Any, *parts: Any) -> Any:
     return write(ask(*parts))[0]["messages"][0]["content"]
 
 
@@ -172,8 +172,8 @@ def content_of(write: Any, ask: Any, *parts: Any) -> Any:
         (File(file_id="file_2"), {"type": "document", "source": {"type": "file", "file_id": "file_2"}}),
     ],
 )
-def test_every_part_has_its_block(ask: Any, write: Any, part: Any, block: dict[str, Any]) -> None:
-    assert content_of(write, ask, part) == [block]
+def test_every_part_becomes_its_block(ask: Any, write: Any, part: Any, block: dict[str, Any]) -> None:
+    assert get_content(write, ask, part) == [block]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_every_part_has_its_block(ask: Any, write: Any, part: Any, block: dict[s
         ToolResult("t", (Image(data="Qk0=", media_type="image/bmp"),)),
     ],
 )
-def test_what_cannot_be_carried_is_refused_by_its_place(ask: Any, write: Any, part: Any) -> None:
+def test_parts_that_cannot_be_carried_are_refused_with_their_path(ask: Any, write: Any, part: Any) -> None:
     with pytest.raises(BadRequest) as caught:
         write(ask(Text("See:"), part))
     assert caught.value.param is not None
@@ -213,12 +213,12 @@ def test_blank_text_and_foreign_thinking_are_not_sent(ask: Any, write: Any) -> N
         write(ask(Text("  ")))
 
 
-def test_a_refusal_of_the_past_is_text(ask: Any, write: Any) -> None:
+def test_an_earlier_refusal_is_text(ask: Any, write: Any) -> None:
     messages = (Message("user", (Text("x"),)), Message("assistant", (Refusal("No."),)), Message("user", (Text("y"),)))
     assert write(ask(messages=messages))[0]["messages"][1] == {"role": "assistant", "content": "No."}
 
 
-def test_results_stand_before_other_words(ask: Any, write: Any) -> None:
+def test_tool_results_come_first(ask: Any, write: Any) -> None:
     messages = (
         Message("user", (Text("x"),)),
         Message("assistant", (ToolCall("a", "f"), ToolCall("b", "f"))),
@@ -229,7 +229,7 @@ def test_results_stand_before_other_words(ask: Any, write: Any) -> None:
     assert kinds == ["tool_result", "tool_result", "text", "text"]
 
 
-def test_tool_ids_of_other_wires_keep_pairs_together(ask: Any, write: Any) -> None:
+def test_a_call_and_its_result_keep_the_same_foreign_id(ask: Any, write: Any) -> None:
     ids = ("functions.now:0", "functions.now:1", "call/1", "x" * 300, "plain_1")
     messages = (
         Message("user", (Text("x"),)),
@@ -251,13 +251,13 @@ def test_arguments_that_are_no_object_are_not_lost(ask: Any, write: Any, argumen
     assert block["input"] == {"arguments": arguments}
 
 
-def test_arguments_stay_as_they_came(ask: Any, codec: Any, target: Any) -> None:
+def test_arguments_stay_unchanged(ask: Any, codec: Any, target: Any) -> None:
     arguments = '{"b": 1.50, "a": 12345678901234567890, "ü": "\\u00e9"}'
     messages = (Message("user", (Text("x"),)), Message("assistant", (ToolCall("a", "f", arguments),)))
     assert arguments.encode() in codec.write_request(ask(messages=messages), target()).body
 
 
-def test_system_messages_stay_in_their_place_where_a_model_takes_them(ask: Any, write: Any) -> None:
+def test_system_messages_keep_their_place_if_the_model_accepts_it(ask: Any, write: Any) -> None:
     messages = (
         Message("system", (Text("First."),)),
         Message("user", (Text("Hi"),)),
@@ -328,7 +328,7 @@ def test_strict_tools(ask: Any, write: Any) -> None:
         (Tool("web_search", builtin={"type": "web_search"}, wire="responses"), "tools[0]"),
     ],
 )
-def test_tools_that_cannot_be_are_named(ask: Any, write: Any, tool: Tool, param: str) -> None:
+def test_invalid_tools_are_named(ask: Any, write: Any, tool: Tool, param: str) -> None:
     with pytest.raises(BadRequest) as caught:
         write(ask(tools=(tool,)))
     assert caught.value.param == param
@@ -341,13 +341,13 @@ def test_tools_that_cannot_be_are_named(ask: Any, write: Any, tool: Tool, param:
         (Message("system", (Text("x"), Image(url="https://x/a.png"))), "messages[0].content"),
     ],
 )
-def test_messages_that_cannot_be_are_named(ask: Any, write: Any, message: Message, param: str) -> None:
+def test_invalid_messages_are_named(ask: Any, write: Any, message: Message, param: str) -> None:
     with pytest.raises(BadRequest) as caught:
         write(ask(messages=(message, Message("user", (Text("x"),)))))
     assert caught.value.param == param
 
 
-def test_own_built_in_tools_and_servers_go_as_they_came(ask: Any, write: Any) -> None:
+def test_built_in_tools_and_servers_of_this_wire_stay_unchanged(ask: Any, write: Any) -> None:
     search = {"type": "web_search_20260318", "name": "web_search", "max_uses": 3}
     server = {"type": "url", "url": "https://x/mcp", "name": "docs"}
     tools = (Tool("web_search", builtin=search, wire="anthropic"), Tool("docs", builtin=server, wire="anthropic"))
@@ -355,7 +355,7 @@ def test_own_built_in_tools_and_servers_go_as_they_came(ask: Any, write: Any) ->
     assert (body["tools"], body["mcp_servers"]) == ([search], [server])
 
 
-def test_calls_of_the_past_are_named_but_not_offered(ask: Any, write: Any) -> None:
+def test_tools_of_earlier_calls_are_named_but_not_offered(ask: Any, write: Any) -> None:
     messages = (
         Message("user", (Text("x"),)),
         Message("assistant", (ToolCall("a", "now"), ToolCall("b", "now"))),
@@ -394,7 +394,7 @@ def test_a_forced_call_without_tools_is_refused(ask: Any, write: Any) -> None:
         ("some-compatible-model", Reasoning(effort="low"), ({"type": "enabled", "budget_tokens": 2048}, None), ()),
     ],
 )
-def test_thinking_in_the_form_of_the_generation(
+def test_thinking_in_the_form_that_the_generation_accepts(
     ask: Any, write: Any, model: str, reasoning: Reasoning, written: Any, dropped: Any
 ) -> None:
     body, left_out = write(ask(reasoning=reasoning), model)
@@ -414,8 +414,8 @@ def test_thinking_yields_to_the_answer(ask: Any, write: Any) -> None:
     assert ("thinking" in body, dropped) == (False, ("reasoning",))
 
 
-def test_a_tool_loop_that_began_elsewhere_goes_on_without_a_budget(ask: Any, write: Any) -> None:
-    def loop(*before: Any) -> Any:
+def test_a_tool_loop_of_another_provider_continues_without_a_budget(ask: Any, write: Any) -> None:
+    def ask_in_loop(*before: Any) -> Any:
         messages = (
             Message("user", (Text("x"),)),
             Message("assistant", (*before, ToolCall("a", "weather"))),
@@ -423,11 +423,11 @@ def test_a_tool_loop_that_began_elsewhere_goes_on_without_a_budget(ask: Any, wri
         )
         return ask(messages=messages, tools=(WEATHER,), reasoning=Reasoning(budget=2000))
 
-    body, dropped = write(loop(Thinking("Hm.", "s", wire="gemini")), BUDGET)
+    body, dropped = write(ask_in_loop(Thinking("Hm.", "s", wire="gemini")), BUDGET)
     assert ("thinking" in body, dropped) == (False, ("reasoning",))
-    body, dropped = write(loop(Thinking("Hm.", "s", wire="anthropic")), BUDGET)
+    body, dropped = write(ask_in_loop(Thinking("Hm.", "s", wire="anthropic")), BUDGET)
     assert ("thinking" in body, dropped) == (True, ())
-    assert "thinking" in write(loop(), NEW)[0]
+    assert "thinking" in write(ask_in_loop(), NEW)[0]
 
 
 @pytest.mark.parametrize(
@@ -447,7 +447,7 @@ def test_a_tool_loop_that_began_elsewhere_goes_on_without_a_budget(ask: Any, wri
         (MIDDLE, {"temperature": 0.5, "reasoning": Reasoning(effort="low")}, {}, ("temperature",)),
     ],
 )
-def test_sampling_as_the_generation_takes_it(
+def test_sampling_that_the_generation_accepts(
     ask: Any, write: Any, model: str, sampling: Any, written: Any, dropped: Any
 ) -> None:
     body, left_out = write(ask(**sampling), model)
@@ -455,7 +455,7 @@ def test_sampling_as_the_generation_takes_it(
     assert left_out == dropped
 
 
-def test_what_only_tunes_is_left_out_and_reported(ask: Any, write: Any) -> None:
+def test_tuning_fields_without_counterpart_are_left_out_and_reported(ask: Any, write: Any) -> None:
     request = ask(
         messages=(Message("user", (Text("x"), Image(url="https://x/a.png", detail="high")), name="ann"),),
         seed=0,
@@ -489,14 +489,14 @@ def test_limits_of_zero_and_none(ask: Any, write: Any) -> None:
     assert write(ask(), OLD)[0]["max_tokens"] == 8192
 
 
-def test_structured_output_is_native_where_it_can_be(ask: Any, write: Any) -> None:
+def test_structured_output_is_native_if_possible(ask: Any, write: Any) -> None:
     form = Format("schema", SCHEMA, "city", strict=True)
     body, dropped = write(ask(format=form, reasoning=Reasoning(effort="low")))
     assert body["output_config"] == {"effort": "low", "format": {"type": "json_schema", "schema": SCHEMA}}
     assert dropped == ()
 
 
-def test_limits_in_a_schema_are_told(ask: Any, write: Any) -> None:
+def test_limits_in_a_schema_go_into_its_description(ask: Any, write: Any) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1, "description": "Count"}}}
     body, dropped = write(ask(format=Format("schema", schema)))
     assert body["output_config"]["format"]["schema"] == {
@@ -516,11 +516,11 @@ def test_limits_in_a_schema_are_told(ask: Any, write: Any) -> None:
         (NEW, Format("schema", {"$ref": "#/$defs/node", "$defs": {"node": {"items": {"$ref": "#/$defs/node"}}}})),
     ],
 )
-def test_elsewhere_an_instruction_stands_in_for_it(ask: Any, write: Any, model: str, form: Format) -> None:
+def test_otherwise_an_instruction_replaces_it(ask: Any, write: Any, model: str, form: Format) -> None:
     body, dropped = write(ask(format=form, system=(Text("Be brief."),)), model)
     assert "output_config" not in body
     assert dropped == ("format",)
-    told = body["system"][-1]["text"]
-    assert "one JSON object and nothing else" in told
+    instruction = body["system"][-1]["text"]
+    assert "one JSON object and nothing else" in instruction
     if form.schema is not None:
-        assert msgspec.json.encode(form.schema).decode() in told
+        assert msgspec.json.encode(form.schema).decode() in instruction

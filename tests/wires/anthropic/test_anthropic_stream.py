@@ -1,4 +1,4 @@
-"""Streams: golden transcripts, and what holds for any stream at all."""
+"""Streams: golden transcripts, and properties of every stream."""
 
 import json
 from typing import Any
@@ -154,13 +154,13 @@ GOLDEN_EVENTS = [
 ]
 
 
-def written(events: list[Event]) -> bytes:
+def write_stream(events: list[Event]) -> bytes:
     writer = CODEC.make_writer(REQUEST)
     return b"".join(writer.write(event) for event in events)
 
 
-def documents(data: bytes) -> list[dict[str, Any]]:
-    """The data of every frame; event names agree with their types."""
+def read_documents(data: bytes) -> list[dict[str, Any]]:
+    """Return the data of every frame after checking that event names agree with their types."""
     splitter = SSESplitter()
     frames = splitter.feed(data)
     assert not splitter.rest
@@ -173,10 +173,10 @@ def documents(data: bytes) -> list[dict[str, Any]]:
     return found
 
 
-def final_message(data: bytes) -> Any:
-    """What the official client makes of a stream; every event is valid by its own types."""
+def read_final_message(data: bytes) -> Any:
+    """Return the message that the official client reads from a stream; its types validate every event."""
     snapshot, buffers = None, {}
-    for document in documents(data):
+    for document in read_documents(data):
         if document["type"] not in ("ping", "error"):
             event = OFFICIAL.validate_python(document)
             snapshot = accumulate_event(event=event, current_snapshot=snapshot, json_bufs=buffers)
@@ -188,7 +188,7 @@ def test_the_golden_transcript_is_read(stream: Any, read_stream: Any) -> None:
 
 
 def test_the_golden_transcript_is_written() -> None:
-    found = documents(written(GOLDEN_EVENTS))
+    found = read_documents(write_stream(GOLDEN_EVENTS))
     assert [document["type"] for document in found[:2]] == ["message_start", "ping"]
     assert found[0]["message"]["usage"] == {
         "input_tokens": 472,
@@ -217,7 +217,7 @@ def test_the_golden_transcript_is_written() -> None:
 
 
 def test_the_official_client_reads_what_is_written() -> None:
-    message = final_message(written(GOLDEN_EVENTS))
+    message = read_final_message(write_stream(GOLDEN_EVENTS))
     thinking, redacted, text, weather, now = message.content
     assert (thinking.thinking, thinking.signature, redacted.data) == ("A tool knows.", "EqQB", "EmwK")
     assert (text.text, text.citations[0].url) == ("It rains in Zürich.", "https://x")
@@ -225,8 +225,8 @@ def test_the_official_client_reads_what_is_written() -> None:
     assert (message.stop_reason, message.usage.output_tokens_details.thinking_tokens) == ("tool_use", 40)
 
 
-def test_usage_that_comes_after_the_finish_is_told() -> None:
-    """As other wires tell it: nothing at the start, all of it last."""
+def test_usage_after_the_finish_is_written() -> None:
+    """Other wires send no usage at the start and all of it last."""
     used = Usage(input=9, cache_read=1, output=4, reasoning=2)
     events = [
         Start("", "", None),
@@ -237,18 +237,18 @@ def test_usage_that_comes_after_the_finish_is_told() -> None:
         UsageUpdate(used),
         StreamEnd(),
     ]
-    message = final_message(written(events))
+    message = read_final_message(write_stream(events))
     assert (message.usage.input_tokens, message.usage.cache_read_input_tokens, message.usage.output_tokens) == (9, 1, 6)
     assert (message.model, message.id[:3]) == ("smart", "msg")
 
 
 def test_a_block_left_open_is_closed_at_the_end() -> None:
     events = [Start("m", "m"), BlockStart(0, "text"), Delta(0, "Hi"), Finish("length"), StreamEnd()]
-    types = [document["type"] for document in documents(written(events))]
+    types = [document["type"] for document in read_documents(write_stream(events))]
     assert types[-3:] == ["content_block_stop", "message_delta", "message_stop"]
 
 
-def test_only_the_first_choice_is_shown() -> None:
+def test_only_the_first_choice_is_written() -> None:
     events = [
         Start("m", "m"),
         BlockStart(0, "text"),
@@ -261,12 +261,14 @@ def test_only_the_first_choice_is_shown() -> None:
         Finish("stop"),
         StreamEnd(),
     ]
-    message = final_message(written(events))
+    message = read_final_message(write_stream(events))
     assert ([block.text for block in message.content], message.stop_reason) == (["A"], "end_turn")
 
 
-def test_a_stream_without_finish_is_never_shown_as_complete() -> None:
-    found = documents(written([Start("m", "m"), BlockStart(0, "text"), Delta(0, "Hi"), BlockStop(0), StreamEnd()]))
+def test_a_stream_without_finish_is_never_complete() -> None:
+    found = read_documents(
+        write_stream([Start("m", "m"), BlockStart(0, "text"), Delta(0, "Hi"), BlockStop(0), StreamEnd()])
+    )
     assert found[-1]["type"] == "error"
     assert "message_stop" not in [document["type"] for document in found]
 
@@ -275,18 +277,18 @@ def test_a_failure_ends_everything() -> None:
     writer = CODEC.make_writer(REQUEST)
     writer.write(Start("m", "m"))
     frame = writer.write(StreamError("Overloaded", 529))
-    assert documents(frame)[0]["error"]["type"] == "overloaded_error"
+    assert read_documents(frame)[0]["error"]["type"] == "overloaded_error"
     assert writer.write(Finish("stop")) + writer.write(StreamEnd()) == b""
-    assert documents(CODEC.make_writer(REQUEST).fail(Truncated("Cut.")))[0]["error"]["message"] == "Cut."
+    assert read_documents(CODEC.make_writer(REQUEST).fail(Truncated("Cut.")))[0]["error"]["message"] == "Cut."
 
 
 def test_a_refusal_block_is_text() -> None:
     events = [Start("m", "m"), BlockStart(0, "refusal"), Delta(0, "No."), BlockStop(0), Finish("refusal"), StreamEnd()]
-    message = final_message(written(events))
+    message = read_final_message(write_stream(events))
     assert (message.content[0].text, message.stop_reason) == ("No.", "refusal")
 
 
-def test_thinking_of_another_wire_survives_the_way_through_a_client() -> None:
+def test_thinking_of_another_wire_survives_a_client() -> None:
     events: list[Event] = [
         Start("m", "m"),
         BlockStart(0, "thinking", "rs_1"),
@@ -303,7 +305,7 @@ def test_thinking_of_another_wire_survives_the_way_through_a_client() -> None:
         Finish("tool_calls"),
         StreamEnd(),
     ]
-    message = final_message(written(events))
+    message = read_final_message(write_stream(events))
     turn = {"role": "assistant", "content": [block.to_dict() for block in message.content]}
     thinking, first, second = CODEC.read_request({"messages": [turn]}, "smart", False).messages[0].parts
     assert (thinking.text, thinking.redacted, thinking.id, thinking.wire) == ("Hm.", "enc", "rs_1", "responses")
@@ -311,10 +313,10 @@ def test_thinking_of_another_wire_survives_the_way_through_a_client() -> None:
     assert (second.id, second.signature, second.arguments) == ("t2", "late", '{"a":1}')
 
 
-def test_a_web_citation_of_another_wire_is_shown() -> None:
+def test_a_web_citation_of_another_wire_is_written() -> None:
     cited = Annotation(0, citation={"type": "url_citation", "url": "https://x", "title": "X"})
     events = [Start("m", "m"), BlockStart(0, "text"), Delta(0, "A"), cited, BlockStop(0), Finish("stop"), StreamEnd()]
-    assert final_message(written(events)).content[0].citations[0].url == "https://x"
+    assert read_final_message(write_stream(events)).content[0].citations[0].url == "https://x"
 
 
 def test_a_compatible_server_may_put_contents_into_the_opening(stream: Any, read_stream: Any) -> None:
@@ -351,12 +353,12 @@ def test_a_refusal_in_a_stream_is_explained(stream: Any, read_stream: Any) -> No
     assert events[1:5] == [BlockStart(0, "refusal"), Delta(0, "Not this."), BlockStop(0), Finish("refusal")]
 
 
-def test_a_stream_that_only_lacks_its_marker_ends(stream: Any, read_stream: Any) -> None:
+def test_a_stream_without_its_end_marker_ends(stream: Any, read_stream: Any) -> None:
     assert read_stream(stream(*GOLDEN[:-1])) == GOLDEN_EVENTS
     assert read_stream(stream(*GOLDEN[:4])) == [*GOLDEN_EVENTS[:3], BlockStop(0)]
 
 
-def test_an_error_ends_what_is_read(stream: Any, read_stream: Any) -> None:
+def test_an_error_ends_the_stream(stream: Any, read_stream: Any) -> None:
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     assert read_stream(stream(error, *GOLDEN)) == [StreamError("Overloaded", 529)]
 
@@ -369,13 +371,13 @@ def test_an_error_ends_what_is_read(stream: Any, read_stream: Any) -> None:
         b"data: <html>\n\n",
     ],
 )
-def test_what_the_wire_forbids(frame: bytes) -> None:
+def test_forbidden_events_are_refused(frame: bytes) -> None:
     with pytest.raises(BadAnswer):
         CODEC.make_reader().read(frame)
 
 
 @pytest.mark.parametrize("index", [-1, 0, 1])
-def test_a_piece_of_a_block_that_is_not_open_is_not_lost_in_silence(stream: Any, read_stream: Any, index: int) -> None:
+def test_a_delta_of_a_block_that_is_not_open_is_an_error(stream: Any, read_stream: Any, index: int) -> None:
     piece = {"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": "Hi"}}
     with pytest.raises(BadAnswer, match=f"block {index}, which is not open"):
         read_stream(stream(GOLDEN[0], piece))
@@ -384,7 +386,7 @@ def test_a_piece_of_a_block_that_is_not_open_is_not_lost_in_silence(stream: Any,
         read_stream(stream(GOLDEN[0], opened, piece))
 
 
-def test_a_tool_whose_input_is_no_object() -> None:
+def test_a_tool_call_whose_input_is_no_object() -> None:
     reader = CODEC.make_reader()
     reader.read(b"data: " + msgspec.json.encode(GOLDEN[0]) + b"\n\n")
     opening = b'{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","input":[]}}'
@@ -392,7 +394,7 @@ def test_a_tool_whose_input_is_no_object() -> None:
         reader.read(b"data: " + opening + b"\n\n")
 
 
-# What holds for any stream.
+# Properties of every stream.
 
 texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 names = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=8)
@@ -400,21 +402,21 @@ counts = st.integers(0, 10**6)
 
 
 @st.composite
-def arguments(draw: st.DrawFn) -> list[str]:
-    """JSON of an object, cut anywhere."""
+def draw_arguments(draw: st.DrawFn) -> list[str]:
+    """Draw the JSON of an object in pieces."""
     text = json.dumps(draw(st.dictionaries(names, st.one_of(texts, counts, st.none()), max_size=3)))
     cuts = sorted(draw(st.lists(st.integers(1, len(text) - 1), max_size=3, unique=True)))
     return [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
 
 
 @st.composite
-def blocks(draw: st.DrawFn, index: int) -> list[Event]:
+def draw_block(draw: st.DrawFn, index: int) -> list[Event]:
     kind = draw(st.sampled_from(("text", "thinking", "redacted", "tool", "call")))
     if kind == "tool":
         opened: list[Event] = [BlockStart(index, "tool", f"t{index}", draw(names))]
         if draw(st.booleans()):
             opened.append(Annotation(index, draw(texts), wire="gemini"))
-        return [*opened, *(Delta(index, text) for text in draw(arguments())), BlockStop(index)]
+        return [*opened, *(Delta(index, text) for text in draw(draw_arguments())), BlockStop(index)]
     if kind == "call":
         return [BlockStart(index, "tool", f"t{index}", draw(names)), Delta(index, "{}"), BlockStop(index)]
     if kind == "redacted":
@@ -423,35 +425,32 @@ def blocks(draw: st.DrawFn, index: int) -> list[Event]:
             Annotation(index, redacted=draw(texts), wire="anthropic"),
             BlockStop(index),
         ]
-    grown: list[Event] = [Delta(index, text) for text in draw(st.lists(texts, min_size=1, max_size=4))]
+    deltas: list[Event] = [Delta(index, text) for text in draw(st.lists(texts, min_size=1, max_size=4))]
     if kind == "text":
-        return [BlockStart(index, "text"), *grown, BlockStop(index)]
+        return [BlockStart(index, "text"), *deltas, BlockStop(index)]
     signed = draw(st.sampled_from(("anthropic", "gemini", "")))
-    marks: list[Event] = [Annotation(index, draw(texts), wire=signed)] if signed else []
-    return [BlockStart(index, "thinking"), *grown, *marks, BlockStop(index)]
+    annotations: list[Event] = [Annotation(index, draw(texts), wire=signed)] if signed else []
+    return [BlockStart(index, "thinking"), *deltas, *annotations, BlockStop(index)]
 
 
-_TOLD = ("input", "cache_read", "cache_write", "output", "reasoning")
-usages = st.builds(Usage, **dict.fromkeys(_TOLD, counts))
+usages = st.builds(Usage, **dict.fromkeys(("input", "cache_read", "cache_write", "output", "reasoning"), counts))
 
 
 @st.composite
-def streams(draw: st.DrawFn) -> list[Event]:
-    """Events in the order that the neutral form promises."""
+def draw_stream(draw: st.DrawFn) -> list[Event]:
+    """Draw events in the order that the neutral form promises."""
     events: list[Event] = [Start("msg_1", "m", draw(usages))]
     for index in range(draw(st.integers(0, 4))):
-        events += draw(blocks(index))
+        events += draw(draw_block(index))
     sequence = draw(st.sampled_from(("", "END")))
-    events.append(
-        Finish("stop", sequence) if sequence else Finish(draw(st.sampled_from(("stop", "length", "refusal"))))
-    )
-    return [*events, UsageUpdate(draw(usages)), StreamEnd()]
+    reason = "stop" if sequence else draw(st.sampled_from(("stop", "length", "refusal")))
+    return [*events, Finish(reason, sequence), UsageUpdate(draw(usages)), StreamEnd()]
 
 
-@given(streams())
+@given(draw_stream())
 @settings(max_examples=150, deadline=None)
-def test_what_is_written_reads_back(events: list[Event]) -> None:
-    data = written(events)
+def test_a_written_stream_reads_back(events: list[Event]) -> None:
+    data = write_stream(events)
     splitter, reader = SSESplitter(), CODEC.make_reader()
     found = [event for frame in splitter.feed(data) for event in reader.read(frame)] + reader.close()
     start = found[0]
@@ -459,10 +458,10 @@ def test_what_is_written_reads_back(events: list[Event]) -> None:
     assert found == events
 
 
-@given(streams())
+@given(draw_stream())
 @settings(max_examples=150, deadline=None)
 def test_every_stream_is_well_formed(events: list[Event]) -> None:
-    found = documents(written(events))
+    found = read_documents(write_stream(events))
     types = [document["type"] for document in found]
     assert types.count("message_start") == types.count("message_delta") == types.count("message_stop") == 1
     assert (types[0], types[-2], types[-1]) == ("message_start", "message_delta", "message_stop")
@@ -485,13 +484,13 @@ def test_every_stream_is_well_formed(events: list[Event]) -> None:
     assert at is None
     sent = "".join(event.text for event in events if isinstance(event, Delta))
     assert all(isinstance(json.loads(text), dict) and text in sent for text in pieces.values())
-    assert final_message(written(events)) is not None
+    assert read_final_message(write_stream(events)) is not None
 
 
-@given(streams(), st.data())
+@given(draw_stream(), st.data())
 @settings(max_examples=60, deadline=None)
 def test_any_split_reads_the_same(events: list[Event], data: st.DataObject) -> None:
-    whole = written(events)
+    whole = write_stream(events)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=20)))
     splitter, reader = SSESplitter(), CODEC.make_reader()
     found: list[Event] = []

@@ -1,4 +1,4 @@
-"""Golden invoices: usage as the guides show it, to buckets and to exact money."""
+"""Golden invoices: the usage in the guides, as buckets and as exact cost."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from antiphon.wires.anthropic import usage
 from antiphon.wires.anthropic.usage import UsageCounts
 
 DOLLARS_PER_MILLION = 1_000_000
-"""A dollar for a million tokens, in picodollars for one."""
+"""One dollar per million tokens, in picodollars per token."""
 
 RATES = {
     "input": 3 * 10**6,
@@ -25,16 +25,16 @@ FAST = Price("test", **{name: amount if name == "searches" else 2 * amount for n
 PRICE = Price("test", **RATES, tiers={"fast": FAST})
 
 
-def raw(value: Any) -> msgspec.Raw:
+def encode_raw(value: Any) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(value))
 
 
 @pytest.mark.parametrize(
-    ("told", "buckets", "cost"),
+    ("usage_object", "buckets", "cost"),
     [
         # A plain call.
         ({"input_tokens": 2095, "output_tokens": 503}, Usage(input=2095, output=503), 13_830_000_000),
-        # The first call of a cached conversation: all of a long document is written.
+        # The first call of a cached conversation writes the whole long document.
         (
             {
                 "input_tokens": 21,
@@ -45,7 +45,7 @@ def raw(value: Any) -> msgspec.Raw:
             Usage(input=21, cache_write=188086, output=393),
             711_280_500_000,
         ),
-        # The second one reads it.
+        # The second call reads it.
         (
             {
                 "input_tokens": 21,
@@ -56,7 +56,7 @@ def raw(value: Any) -> msgspec.Raw:
             Usage(input=21, cache_read=188086, output=393),
             62_383_800_000,
         ),
-        # Both lifetimes at once; the sum is what the total says.
+        # Both lifetimes at once; their sum is the total.
         (
             {
                 "input_tokens": 2048,
@@ -68,7 +68,7 @@ def raw(value: Any) -> msgspec.Raw:
             Usage(input=2048, cache_read=1800, cache_write=148, cache_write_long=100, output=503),
             15_384_000_000,
         ),
-        # Only the breakdown.
+        # The breakdown without a total.
         (
             {
                 "input_tokens": 1,
@@ -78,13 +78,13 @@ def raw(value: Any) -> msgspec.Raw:
             Usage(input=1, cache_write=4, cache_write_long=6, output=1),
             69_000_000,
         ),
-        # Thinking is part of the output, and told apart.
+        # Thinking is part of the output and also reported separately.
         (
             {"input_tokens": 100, "output_tokens": 1500, "output_tokens_details": {"thinking_tokens": 1200}},
             Usage(input=100, output=300, reasoning=1200),
             22_800_000_000,
         ),
-        # A breakdown that contradicts its total is not believed.
+        # A breakdown that contradicts its total is ignored.
         (
             {
                 "input_tokens": 1,
@@ -95,7 +95,7 @@ def raw(value: Any) -> msgspec.Raw:
             Usage(input=1, cache_write=3, output=1),
             29_250_000,
         ),
-        # A search of the web is billed beside the tokens; what only changes the price changes no token.
+        # A web search is billed beside the tokens; a service tier changes no count.
         (
             {
                 "input_tokens": 105,
@@ -108,7 +108,7 @@ def raw(value: Any) -> msgspec.Raw:
             Usage(input=105, output=6039, searches=2),
             110_900_000_000,
         ),
-        # A faster answer costs more, its searches do not.
+        # A faster answer costs more; its searches do not.
         (
             {
                 "input_tokens": 100,
@@ -120,7 +120,7 @@ def raw(value: Any) -> msgspec.Raw:
             Usage(input=100, output=10, searches=1, service_tier="fast"),
             10_900_000_000,
         ),
-        # Compaction is billed and stands in no total; a message's iterations are in it.
+        # Compaction is billed but not in the totals; the iterations of a message are.
         (
             {
                 "input_tokens": 10,
@@ -140,7 +140,7 @@ def raw(value: Any) -> msgspec.Raw:
             Usage(input=1010, cache_read=7, cache_write=10, cache_write_long=20, output=120),
             4_989_600_000,
         ),
-        # Another model answered in part, at a price that this model's list does not tell.
+        # Another model gave part of the answer, at a price that is not in this model's list.
         (
             {
                 "input_tokens": 10,
@@ -164,7 +164,7 @@ def raw(value: Any) -> msgspec.Raw:
             Usage(input=105, cache_read=7123, cache_write=7345, output=6039, searches=1, service_tier="priority+us"),
             None,
         ),
-        # Details that contradict the total are not believed.
+        # Details that contradict the total are ignored.
         (
             {"input_tokens": 1, "output_tokens": 5, "output_tokens_details": {"thinking_tokens": 9}},
             Usage(input=1, output=5),
@@ -173,14 +173,14 @@ def raw(value: Any) -> msgspec.Raw:
         ({"input_tokens": 1, "output_tokens": 0, "cache_read_input_tokens": None}, Usage(input=1), 3_000_000),
     ],
 )
-def test_golden_invoices(told: dict[str, Any], buckets: Usage, cost: int | None) -> None:
-    counted = usage.read_usage(raw(told))
+def test_golden_invoices(usage_object: dict[str, Any], buckets: Usage, cost: int | None) -> None:
+    counted = usage.read_usage(encode_raw(usage_object))
     assert counted == buckets
     assert PRICE.cost(buckets) == cost
 
 
 @pytest.mark.parametrize(
-    "told",
+    "usage_object",
     [
         {},
         None,
@@ -198,20 +198,22 @@ def test_golden_invoices(told: dict[str, Any], buckets: Usage, cost: int | None)
         [],
     ],
 )
-def test_what_cannot_be_is_no_usage(told: Any) -> None:
-    assert usage.read_usage(raw(told)) is None
+def test_impossible_counts_are_no_usage(usage_object: Any) -> None:
+    assert usage.read_usage(encode_raw(usage_object)) is None
     assert usage.read_usage(msgspec.UNSET) is None
 
 
-def test_a_stream_tells_totals_and_leaves_out_what_did_not_change() -> None:
+def test_a_stream_has_totals_without_those_that_did_not_change() -> None:
     counts = UsageCounts()
     counts.add(
-        raw({"input_tokens": 25, "cache_read_input_tokens": 7, "cache_creation_input_tokens": 9, "output_tokens": 1})
+        encode_raw(
+            {"input_tokens": 25, "cache_read_input_tokens": 7, "cache_creation_input_tokens": 9, "output_tokens": 1}
+        )
     )
-    counts.add(raw({"output_tokens": 80}))
-    counts.add(raw({"output_tokens": 120, "output_tokens_details": {"thinking_tokens": 50}}))
+    counts.add(encode_raw({"output_tokens": 80}))
+    counts.add(encode_raw({"output_tokens": 120, "output_tokens_details": {"thinking_tokens": 50}}))
     assert counts.sum() == Usage(input=25, cache_read=7, cache_write=9, output=70, reasoning=50)
-    counts.add(raw({"input_tokens": 3000, "output_tokens": 200}))
+    counts.add(encode_raw({"input_tokens": 3000, "output_tokens": 200}))
     assert counts.sum() == Usage(input=3000, cache_read=7, cache_write=9, output=150, reasoning=50)
 
 
@@ -240,14 +242,14 @@ def test_written_usage_always_has_the_cache_fields() -> None:
 
 @pytest.mark.parametrize("buckets", [Usage(1, 2, 3, output=4, reasoning=5), Usage(), Usage(input=9, output=1)])
 def test_written_usage_reads_back(buckets: Usage) -> None:
-    assert usage.read_usage(raw(usage.write_usage(buckets, True))) == buckets
+    assert usage.read_usage(encode_raw(usage.write_usage(buckets, True))) == buckets
 
 
-def test_what_was_written_for_long_is_told_apart_wherever_it_is_told() -> None:
+def test_long_cache_writes_are_always_reported_separately() -> None:
     counted = Usage(input=3, cache_write=5, cache_write_long=7, output=4, searches=2)
-    for told in (usage.write_usage(counted, False), usage.write_delta_usage(counted, False)):
-        assert told["cache_creation_input_tokens"] == 12
-        assert told["cache_creation"] == {"ephemeral_5m_input_tokens": 5, "ephemeral_1h_input_tokens": 7}
-        assert told["server_tool_use"] == {"web_search_requests": 2, "web_fetch_requests": 0}
-        assert usage.read_usage(raw(told)) == counted
+    for usage_object in (usage.write_usage(counted, False), usage.write_delta_usage(counted, False)):
+        assert usage_object["cache_creation_input_tokens"] == 12
+        assert usage_object["cache_creation"] == {"ephemeral_5m_input_tokens": 5, "ephemeral_1h_input_tokens": 7}
+        assert usage_object["server_tool_use"] == {"web_search_requests": 2, "web_fetch_requests": 0}
+        assert usage.read_usage(encode_raw(usage_object)) == counted
     assert "cache_creation" not in usage.write_delta_usage(Usage(cache_write=5), False)

@@ -1,4 +1,4 @@
-"""Messages and token counting as pass-through: what is checked, what stays, what is read from answers."""
+"""Messages and token counting as pass-through: checks of requests, unchanged bytes, reading of answers."""
 
 from typing import Any
 
@@ -25,19 +25,19 @@ from antiphon.wires.translation.foreign_signatures import Carried, pack
 MESSAGES, COUNT = Messages(), CountTokens()
 
 
-def body(**members: Any) -> bytes:
+def make_body(**members: Any) -> bytes:
     request = {"model": "smart", "max_tokens": 64, "messages": [{"role": "user", "content": "Hello"}], **members}
     return msgspec.json.encode({name: value for name, value in request.items() if value is not ...})
 
 
 def test_peek_reads_model_and_stream() -> None:
-    envelope = MESSAGES.peek(body(stream=True))
+    envelope = MESSAGES.peek(make_body(stream=True))
     assert (envelope.model, envelope.stream, envelope.choices, envelope.wants_usage) == ("smart", True, 1, True)
-    assert not MESSAGES.peek(body()).stream
+    assert not MESSAGES.peek(make_body()).stream
 
 
 def test_peek_takes_model_and_stream_from_the_path() -> None:
-    envelope = MESSAGES.peek(body(model=...), model="claude-opus-5-5@default", stream=True)
+    envelope = MESSAGES.peek(make_body(model=...), model="claude-opus-5-5@default", stream=True)
     assert (envelope.model, envelope.stream) == ("claude-opus-5-5@default", True)
 
 
@@ -66,9 +66,9 @@ def test_peek_takes_model_and_stream_from_the_path() -> None:
         ({"metadata": []}, "metadata"),
     ],
 )
-def test_peek_names_the_field_at_fault(members: dict[str, Any], param: str) -> None:
+def test_peek_names_the_wrong_field(members: dict[str, Any], param: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        MESSAGES.peek(body(**members))
+        MESSAGES.peek(make_body(**members))
     assert caught.value.param == param
     assert param in caught.value.message
 
@@ -90,14 +90,14 @@ def test_encode_replaces_the_model_and_nothing_else(target: Any) -> None:
     assert MESSAGES.encode(same, MESSAGES.peek(same), target("claude-opus-5-5")).body is same
 
 
-def test_encode_leaves_a_body_without_model_as_it_is(target: Any) -> None:
-    sent = body(model=..., anthropic_version="vertex-2023-10-16")
+def test_encode_leaves_a_body_without_model_unchanged(target: Any) -> None:
+    sent = make_body(model=..., anthropic_version="vertex-2023-10-16")
     assert MESSAGES.encode(sent, MESSAGES.peek(sent, model="smart"), target()).body is sent
 
 
-def test_encode_for_a_host_that_has_the_model_in_its_path(target: Any) -> None:
+def test_encode_for_a_host_with_the_model_in_its_path(target: Any) -> None:
     host = msgspec.structs.replace(target(), quirks=frozenset(("model_in_path",)))
-    sent = body(stream=True)
+    sent = make_body(stream=True)
     encoded = msgspec.json.decode(MESSAGES.encode(sent, MESSAGES.peek(sent), host).body)
     assert encoded == {
         "max_tokens": 64,
@@ -108,7 +108,7 @@ def test_encode_for_a_host_that_has_the_model_in_its_path(target: Any) -> None:
 
 
 def test_encode_keeps_threads_and_server_tools(target: Any) -> None:
-    sent = body(
+    sent = make_body(
         model="claude-opus-5-5",
         thread={"type": "continue", "previous_message_id": "msg_1"},
         tools=[{"type": "web_search_20260318", "name": "web_search"}],
@@ -117,11 +117,11 @@ def test_encode_keeps_threads_and_server_tools(target: Any) -> None:
     assert MESSAGES.encode(sent, MESSAGES.peek(sent), target("claude-opus-5-5")).body is sent
 
 
-def test_encode_takes_out_thinking_of_another_wire(target: Any) -> None:
+def test_encode_removes_thinking_of_another_wire(target: Any) -> None:
     foreign = {"type": "thinking", "thinking": "Hm.", "signature": pack(Carried("gemini", "sig"))}
     own = {"type": "thinking", "thinking": "So.", "signature": "EqQB"}
     text = {"type": "text", "text": "Yes."}
-    sent = body(
+    sent = make_body(
         messages=[
             {"role": "user", "content": "A?"},
             {"role": "assistant", "content": [foreign, own, text]},
@@ -137,19 +137,19 @@ def test_encode_takes_out_thinking_of_another_wire(target: Any) -> None:
     ]
 
 
-def test_a_mark_in_a_text_is_no_signature(target: Any) -> None:
-    sent = body(model="claude-opus-5-5", messages=[{"role": "user", "content": "antiphon_ is a mark"}])
+def test_a_carried_signature_inside_a_text_stays(target: Any) -> None:
+    sent = make_body(model="claude-opus-5-5", messages=[{"role": "user", "content": "antiphon_ is a mark"}])
     assert MESSAGES.encode(sent, MESSAGES.peek(sent), target("claude-opus-5-5")).body is sent
 
 
-def test_headers_that_travel() -> None:
+def test_forwarded_and_required_headers() -> None:
     assert {b"anthropic-version", b"anthropic-beta"} == MESSAGES.forwards
     assert MESSAGES.requires == ((b"anthropic-version", b"2023-06-01"),)
     assert MESSAGES.request_id == b"request-id"
 
 
 def test_a_heartbeat_is_a_ping() -> None:
-    watch = watched(MESSAGES.heartbeat)
+    watch = watch_frames(MESSAGES.heartbeat)
     assert not watch.committed
     assert MESSAGES.make_splitter().feed(MESSAGES.heartbeat) == [MESSAGES.heartbeat]
 
@@ -171,7 +171,7 @@ WHOLE = {
 }
 
 
-def test_whole_reads_usage_and_output() -> None:
+def test_read_whole_returns_usage_and_output_size() -> None:
     whole = MESSAGES.read_whole(msgspec.json.encode(WHOLE))
     assert whole.usage == Usage(input=10, output=20)
     assert whole.output_bytes == 5 + 2 + len("now") + len('{"zone":"UTC"}')
@@ -190,12 +190,12 @@ def test_whole_reads_usage_and_output() -> None:
         b"\xff\xfe",
     ],
 )
-def test_whole_refuses_what_is_no_answer(answer: bytes) -> None:
+def test_read_whole_refuses_bodies_that_are_no_answer(answer: bytes) -> None:
     with pytest.raises(BadAnswer):
         MESSAGES.read_whole(answer)
 
 
-def test_an_error_with_status_200_says_what_the_provider_said() -> None:
+def test_an_error_with_status_200_has_the_providers_message() -> None:
     with pytest.raises(BadAnswer, match="Overloaded"):
         MESSAGES.read_whole(b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}')
 
@@ -216,15 +216,15 @@ STOP = {"type": "message_stop"}
 PING = {"type": "ping"}
 
 
-def watched(*frames: bytes) -> Any:
-    watch = MESSAGES.start_stream(MESSAGES.peek(body(stream=True)), False)
+def watch_frames(*frames: bytes) -> Any:
+    watch = MESSAGES.start_stream(MESSAGES.peek(make_body(stream=True)), False)
     for frame in frames:
         assert watch.feed(frame) is frame
     return watch
 
 
-def test_watch_commits_at_the_first_output(stream: Any) -> None:
-    watch = watched(stream(START), stream(PING), b": comment\n\n", stream(OPEN_TEXT))
+def test_a_stream_commits_at_the_first_output(stream: Any) -> None:
+    watch = watch_frames(stream(START), stream(PING), b": comment\n\n", stream(OPEN_TEXT))
     assert not watch.committed
     watch.feed(stream(GROW_TEXT))
     assert watch.committed
@@ -242,12 +242,12 @@ def test_watch_commits_at_the_first_output(stream: Any) -> None:
         {"type": "message_delta", "delta": {"stop_reason": "refusal"}, "usage": {"output_tokens": 0}},
     ],
 )
-def test_watch_commits_at_any_real_output(stream: Any, first: dict[str, Any]) -> None:
-    assert watched(stream(START), stream(first)).committed
+def test_a_stream_commits_at_any_real_output(stream: Any, first: dict[str, Any]) -> None:
+    assert watch_frames(stream(START), stream(first)).committed
 
 
-def test_watch_of_a_whole_stream(stream: Any) -> None:
-    watch = watched(*map(stream, (START, PING, OPEN_TEXT, GROW_TEXT, STOP_TEXT, DELTA)))
+def test_a_whole_stream(stream: Any) -> None:
+    watch = watch_frames(*map(stream, (START, PING, OPEN_TEXT, GROW_TEXT, STOP_TEXT, DELTA)))
     assert watch.complete
     assert not watch.ended
     watch.feed(stream(STOP))
@@ -255,8 +255,8 @@ def test_watch_of_a_whole_stream(stream: Any) -> None:
     assert (watch.usage, watch.output_bytes, watch.error) == (Usage(input=25, output=15), 2, None)
 
 
-def test_watch_reads_frames_in_any_legal_form(stream: Any) -> None:
-    watch = watched(
+def test_a_stream_reads_frames_in_any_legal_form(stream: Any) -> None:
+    watch = watch_frames(
         b"data: " + msgspec.json.encode(START) + b"\n\n",
         b"event: content_block_delta\r\ndata: " + msgspec.json.encode(GROW_TEXT) + b"\r\n\r\n",
         b'event: message_delta\ndata: {"type":"message_delta",\ndata: "delta":{"stop_reason":"end_turn"}}\n\n',
@@ -265,8 +265,8 @@ def test_watch_reads_frames_in_any_legal_form(stream: Any) -> None:
     assert (watch.output_bytes, watch.complete, watch.ended) == (2, True, False)
 
 
-def test_watch_lets_what_is_new_pass(stream: Any) -> None:
-    watch = watched(
+def test_a_stream_passes_unknown_events(stream: Any) -> None:
+    watch = watch_frames(
         stream({"type": "event_of_tomorrow", "message": "text", "delta": 5}),
         stream({"type": "content_block_delta", "index": 0, "delta": {"type": "new_delta", "text": {"a": 1}}}),
         stream({**START, "message": {**WHOLE, "usage": {"input_tokens": 1, "new_tokens": [2]}}}),
@@ -274,15 +274,15 @@ def test_watch_lets_what_is_new_pass(stream: Any) -> None:
     assert not watch.committed
 
 
-def test_watch_before_the_end_counts_output_itself(stream: Any) -> None:
-    watch = watched(stream(START), stream(OPEN_TEXT), *[stream(GROW_TEXT)] * 6)
+def test_a_stream_estimates_its_output_before_the_end(stream: Any) -> None:
+    watch = watch_frames(stream(START), stream(OPEN_TEXT), *[stream(GROW_TEXT)] * 6)
     assert watch.usage == Usage(input=25, output=3, estimated=True)
-    assert watched(stream(OPEN_TEXT)).usage is None
+    assert watch_frames(stream(OPEN_TEXT)).usage is None
 
 
 @pytest.mark.parametrize(("kind", "status"), [("overloaded_error", 529), ("rate_limit_error", 429), ("new_error", 502)])
-def test_watch_sees_an_error(stream: Any, kind: str, status: int) -> None:
-    watch = watched(stream(START), stream({"type": "error", "error": {"type": kind, "message": "No."}}))
+def test_a_stream_reports_an_error(stream: Any, kind: str, status: int) -> None:
+    watch = watch_frames(stream(START), stream({"type": "error", "error": {"type": kind, "message": "No."}}))
     assert watch.error is not None
     assert (watch.error.status, "No." in watch.error.message) == (status, True)
 
@@ -291,13 +291,13 @@ def test_watch_sees_an_error(stream: Any, kind: str, status: int) -> None:
     "frame",
     [b"data: {\n\n", b'data: {"type":"message_start","message":"no"}\n\n', b"data: 1\n\n", b"data: \xff\n\n"],
 )
-def test_watch_refuses_what_is_not_of_this_wire(frame: bytes) -> None:
+def test_a_stream_refuses_frames_of_other_wires(frame: bytes) -> None:
     with pytest.raises(BadAnswer):
-        watched(frame)
+        watch_frames(frame)
 
 
 def test_end_frame_ends_a_stream(stream: Any) -> None:
-    assert watched(Messages.end_frame).ended
+    assert watch_frames(Messages.end_frame).ended
     assert stream(STOP) == Messages.end_frame
 
 
@@ -320,7 +320,7 @@ def test_end_frame_ends_a_stream(stream: Any) -> None:
         (CallError("x", status=599), "api_error"),
     ],
 )
-def test_errors_have_the_shape_of_the_wire(error: CallError, kind: str) -> None:
+def test_errors_have_the_form_of_the_wire(error: CallError, kind: str) -> None:
     error.call_id = "call_1"
     assert msgspec.json.decode(MESSAGES.write_error_body(error)) == {
         "type": "error",
@@ -330,12 +330,18 @@ def test_errors_have_the_shape_of_the_wire(error: CallError, kind: str) -> None:
 
 
 def test_a_providers_error_object_is_kept() -> None:
-    told = {"type": "not_found_error", "message": "Gone.", "details": {"error_code": "thread_not_found"}}
-    error = UpstreamStatus("x", status=404, body=msgspec.json.encode({"type": "error", "error": told}), headers=())
-    assert msgspec.json.decode(MESSAGES.write_error_body(error)) == {"type": "error", "error": told, "request_id": None}
+    error_object = {"type": "not_found_error", "message": "Gone.", "details": {"error_code": "thread_not_found"}}
+    error = UpstreamStatus(
+        "x", status=404, body=msgspec.json.encode({"type": "error", "error": error_object}), headers=()
+    )
+    assert msgspec.json.decode(MESSAGES.write_error_body(error)) == {
+        "type": "error",
+        "error": error_object,
+        "request_id": None,
+    }
 
 
-def test_error_frame_is_an_error_event() -> None:
+def test_the_error_frame_is_an_error_event() -> None:
     frame = MESSAGES.write_error_frame(Truncated("Cut."))
     assert frame.startswith(b'event: error\ndata: {"type":"error"')
     assert frame.endswith(b"\n\n")
@@ -351,31 +357,31 @@ def test_error_frame_is_an_error_event() -> None:
         (b"[1]", "'[1]'"),
     ],
 )
-def test_refusal_says_what_the_provider_said(answer: bytes, message: str) -> None:
+def test_the_providers_message_is_read(answer: bytes, message: str) -> None:
     assert MESSAGES.read_error_message(answer) == message
 
 
 def test_count_tokens_needs_no_limit_and_costs_nothing() -> None:
-    envelope = COUNT.peek(body(max_tokens=...))
+    envelope = COUNT.peek(make_body(max_tokens=...))
     assert not envelope.stream
     whole = COUNT.read_whole(b'{"input_tokens":2095}')
     assert (whole.usage, whole.output_bytes) == (Usage(), 0)
 
 
 @pytest.mark.parametrize("answer", [b"{}", b'{"input_tokens":"12"}', b'{"type":"error","error":{"message":"no"}}'])
-def test_count_tokens_refuses_what_is_no_count(answer: bytes) -> None:
+def test_count_tokens_refuses_answers_without_a_count(answer: bytes) -> None:
     with pytest.raises(BadAnswer):
         COUNT.read_whole(answer)
 
 
-def test_counted_counts_text_tools_and_images_but_no_base64() -> None:
+def test_input_bytes_include_text_tools_and_images_but_no_base64() -> None:
     plain = COUNT.count_input_bytes(
-        COUNT.peek(body(messages=[{"role": "user", "content": "x" * 400}], system="y" * 40))
+        COUNT.peek(make_body(messages=[{"role": "user", "content": "x" * 400}], system="y" * 40))
     )
     assert plain == 440
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 1_000_000}}
     result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "z" * 80}, image]}
-    counted = COUNT.count_input_bytes(COUNT.peek(body(messages=[{"role": "user", "content": [image, result]}])))
-    assert counted == 2 * 1600 * 4 + 80
+    size = COUNT.count_input_bytes(COUNT.peek(make_body(messages=[{"role": "user", "content": [image, result]}])))
+    assert size == 2 * 1600 * 4 + 80
     tools = [{"name": "now", "input_schema": {"type": "object"}}]
-    assert COUNT.count_input_bytes(COUNT.peek(body(tools=tools))) > 40
+    assert COUNT.count_input_bytes(COUNT.peek(make_body(tools=tools))) > 40
