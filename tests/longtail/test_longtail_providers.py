@@ -16,7 +16,7 @@ from antiphon.errors import BadRequest, RateLimited, UpstreamStatus
 from antiphon.transport import Request
 from antiphon.transport.head import build_head
 from antiphon.types import Origin
-from antiphon.wires.aws.eventstream import encode, header_block
+from antiphon.wires.aws.eventstream import encode_headers, encode_message
 from living import eventually
 from longtail.conftest import RuntimeClient
 from longtail.provider import ReceivedRequest, RecordingProvider, Reply, make_reply, make_stream
@@ -293,7 +293,9 @@ def make_converse_stream() -> Reply:
         ("metadata", b'{"usage":{"inputTokens":3,"outputTokens":1,"totalTokens":4},"metrics":{"latencyMs":1}}'),
     ]
     fields = {":content-type": "application/json", ":message-type": "event"}
-    frames = [encode(header_block({**fields, ":event-type": kind}.items()), payload) for kind, payload in parts]
+    frames = [
+        encode_message(encode_headers({**fields, ":event-type": kind}.items()), payload) for kind, payload in parts
+    ]
     return Reply(frames, headers={"content-type": "application/vnd.amazon.eventstream"})
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.types import Secret
-from antiphon.wires.aws.sigv4 import Signer, canonical_path, canonical_query, sign
+from antiphon.wires.aws.sigv4 import Signer, normalize_path, normalize_query, sign
 
 ACCESS, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 NOW = calendar.timegm((2015, 8, 30, 12, 36, 0))
@@ -89,7 +89,7 @@ VECTORS = {
 }  # fmt: skip
 
 
-def signed(method, path, query, headers, body, token="", service="service", region="us-east-1"):
+def sign_request(method, path, query, headers, body, token="", service="service", region="us-east-1"):
     return sign(
         method, path, query, headers, body,
         access_key=ACCESS, secret_key=SECRET, session_token=token, region=region, service=service, now=NOW,
@@ -97,10 +97,10 @@ def signed(method, path, query, headers, body, token="", service="service", regi
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_the_published_vectors(name):
+def test_the_published_vectors_are_signed_the_same(name):
     method, path, query, more, body, names, signature = VECTORS[name]
     names = ";".join(sorted(["host", "x-amz-date", *filter(None, names.split(";"))]))
-    assert signed(method, path, query, [*more, HOST], body) == [
+    assert sign_request(method, path, query, [*more, HOST], body) == [
         ("x-amz-date", "20150830T123600Z"),
         (
             "authorization",
@@ -111,7 +111,7 @@ def test_the_published_vectors(name):
 
 
 def test_a_session_token_is_added_and_signed():
-    added = dict(signed("POST", "/", "", [HOST], b"", TOKEN))
+    added = dict(sign_request("POST", "/", "", [HOST], b"", TOKEN))
     assert added["x-amz-security-token"] == TOKEN
     assert added["authorization"].endswith(
         "SignedHeaders=host;x-amz-date;x-amz-security-token, "
@@ -119,9 +119,9 @@ def test_a_session_token_is_added_and_signed():
     )
 
 
-def test_what_we_add_replaces_what_was_there():
+def test_added_headers_replace_older_ones():
     stale = [("Authorization", "AWS4 old"), ("X-Amz-Date", "19990101T000000Z"), ("x-amz-security-token", "old")]
-    assert signed("GET", "/", "", [HOST, *stale], b"")[-1][1].endswith(VANILLA)
+    assert sign_request("GET", "/", "", [HOST, *stale], b"")[-1][1].endswith(VANILLA)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_what_we_add_replaces_what_was_there():
     ],
 )  # fmt: skip
 def test_a_path_is_encoded_once_more(path, expected):
-    assert canonical_path(path) == expected
+    assert normalize_path(path) == expected
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_path_is_encoded_once_more(path, expected):
     ],
 )
 def test_a_query_is_encoded_one_way(query, expected):
-    assert canonical_query(query) == expected
+    assert normalize_query(query) == expected
 
 
 words = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=12)
@@ -195,7 +195,7 @@ def test_botocore_signs_the_same(method, path, query, headers, body, token, mome
     assert ours.get("x-amz-security-token", "") == request.headers.get("X-Amz-Security-Token", "")
 
 
-def test_a_signer_follows_the_day_and_keeps_its_secret():
+def test_a_signer_renews_its_key_each_day_and_hides_its_secret():
     signer = Signer(ACCESS, Secret(SECRET), Secret(TOKEN), "us-east-1", "service")
     for now in (NOW, NOW + 60, NOW + 86_400, NOW):
         fresh = sign(

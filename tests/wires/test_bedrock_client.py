@@ -1,11 +1,11 @@
-"""boto3's own client calls us: its requests are read, its signatures checked with our signer, and it reads us."""
+"""boto3's own client calls us: we read its requests, check its signatures with our signer, and it reads our answers."""
 
 import json
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import boto3
 import pytest
@@ -24,7 +24,7 @@ from antiphon.errors import (
 )
 from antiphon.types import Secret, Usage
 from antiphon.wires.aws.sigv4 import Signer
-from antiphon.wires.bedrock import BedrockCodec, Converse, path
+from antiphon.wires.bedrock import BedrockCodec, Converse
 from antiphon.wires.translation.neutral import (
     Annotation,
     BlockStart,
@@ -67,7 +67,7 @@ class Provider:
         stream = last == "converse-stream"
         self.paths.append(handler.path)
         self.headers.append(handler.headers)
-        self.signed.append(proves(handler, body))
+        self.signed.append(verify_signature(handler, body))
         try:
             envelope = WIRE.peek(body, unquote(model), stream)
             request = CODEC.read_request(envelope.document, envelope.model, stream)
@@ -78,7 +78,7 @@ class Provider:
         except CallError as error:
             return (
                 error.status,
-                [("content-type", "application/json"), *decoded(WIRE.list_error_headers(error))],
+                [("content-type", "application/json"), *decode_headers(WIRE.list_error_headers(error))],
                 WIRE.write_error_body(error),
             )
         if isinstance(answer, Reply):
@@ -88,23 +88,23 @@ class Provider:
         return 200, [("content-type", WIRE.stream_type)], b"".join(frames)
 
 
-def decoded(headers):
+def decode_headers(headers):
     return [(name.decode(), value.decode()) for name, value in headers]
 
 
-def proves(handler, body):
-    """Whether a request's signature is the one we would make of the headers it says are signed."""
-    told = handler.headers["authorization"] or ""
-    if not told.startswith("AWS4-HMAC-SHA256 "):
-        return told
-    fields = dict(field.split("=", 1) for field in told.removeprefix("AWS4-HMAC-SHA256 ").split(", "))
+def verify_signature(handler, body):
+    """Return whether a request has the signature that our signer makes; for a bearer key, return its header instead."""
+    authorization = handler.headers["authorization"] or ""
+    if not authorization.startswith("AWS4-HMAC-SHA256 "):
+        return authorization
+    fields = dict(field.split("=", 1) for field in authorization.removeprefix("AWS4-HMAC-SHA256 ").split(", "))
     _, _, region, service, _ = fields["Credential"].split("/")
     headers = [(name, handler.headers[name]) for name in fields["SignedHeaders"].split(";")]
     moment = datetime.strptime(handler.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     token = handler.headers["x-amz-security-token"]
     signer = Signer(ACCESS, Secret(SECRET), Secret(token) if token else None, region, service)
     added = dict(signer.sign(handler.command, handler.path, "", headers, body, moment))
-    return added["authorization"] == told
+    return added["authorization"] == authorization
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def provider():
             self.wfile.write(body)
 
         def log_message(self, *args):
-            """Say nothing."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -136,7 +136,7 @@ def provider():
 
 
 @contextmanager
-def client_of(provider, token=None):
+def make_client(provider, token=None):
     client = boto3.client(
         "bedrock-runtime",
         region_name="us-east-1",
@@ -152,22 +152,22 @@ def client_of(provider, token=None):
         client.close()
 
 
-def reply(*parts, finish=None):
+def make_reply(*parts, finish=None):
     return Reply(id="x", model="m", choices=(Choice(parts, finish or Finish("stop")),), usage=USAGE)
 
 
-def user(*content):
+def make_user_turn(*content):
     return [{"role": "user", "content": list(content)}]
 
 
 @pytest.mark.parametrize("token", [None, TOKEN])
 @pytest.mark.parametrize("model", [MODEL, ARN])
-def test_a_call(provider, model, token):
-    provider.answer = lambda request: reply(Text("Grüß Gott"))
-    with client_of(provider, token) as client:
+def test_boto3_sends_a_signed_call_and_reads_the_answer(provider, model, token):
+    provider.answer = lambda request: make_reply(Text("Grüß Gott"))
+    with make_client(provider, token) as client:
         got = client.converse(
             modelId=model,
-            messages=user({"text": "Hello"}),
+            messages=make_user_turn({"text": "Hello"}),
             system=[{"text": "be kind"}],
             inferenceConfig={"maxTokens": 100, "temperature": 0.5, "topP": 0.9, "stopSequences": ["END"]},
         )
@@ -179,30 +179,30 @@ def test_a_call(provider, model, token):
     (request,) = provider.requests
     assert (request.model, request.stream, request.system) == (model, False, (Text("be kind"),))
     assert (request.max_tokens, request.temperature, request.top_p, request.stop) == (100, 0.5, 0.9, ("END",))
-    assert provider.paths == [path(model, False)]
+    assert provider.paths == [f"/model/{quote(model, safe='')}/converse"]
     assert provider.signed == [True]
 
 
-def test_a_bearer_key_is_a_plain_header(provider, monkeypatch):
+def test_boto3_sends_a_bearer_key_as_a_plain_header(provider, monkeypatch):
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "bedrock-api-key-1")
-    provider.answer = lambda request: reply(Text("x"))
+    provider.answer = lambda request: make_reply(Text("x"))
     with pytest.MonkeyPatch.context() as patch:
-        # The client wants TLS for a bearer key; the server of this test has none.
+        # The client requires TLS for a bearer key, and the server of this test has none.
         patch.setattr("botocore.auth.BearerAuth.add_auth", lambda self, request: request.headers.add_header(
             "Authorization", f"Bearer {self.auth_token.token}"))  # fmt: skip
         client = boto3.client("bedrock-runtime", region_name="us-east-1", endpoint_url=provider.url)
-        client.converse(modelId=MODEL, messages=user({"text": "Hello"}))
+        client.converse(modelId=MODEL, messages=make_user_turn({"text": "Hello"}))
         client.close()
     assert provider.signed == ["Bearer bedrock-api-key-1"]
 
 
-def test_everything_boto3_sends_is_read(provider):
-    provider.answer = lambda request: reply(Text("x"))
-    with client_of(provider) as client:
+def test_every_field_that_boto3_sends_is_read(provider):
+    provider.answer = lambda request: make_reply(Text("x"))
+    with make_client(provider) as client:
         client.converse(
             modelId=MODEL,
             messages=[
-                *user(
+                *make_user_turn(
                     {"image": {"format": "png", "source": {"bytes": b"\x89PNG"}}},
                     {"document": {"format": "pdf", "name": "a", "source": {"bytes": b"%PDF"}}},
                     {"cachePoint": {"type": "default"}},
@@ -213,7 +213,7 @@ def test_everything_boto3_sends_is_read(provider):
                     {"reasoningContent": {"redactedContent": b"ABC"}},
                     {"toolUse": {"toolUseId": "t", "name": "f", "input": {"city": "Zürich"}}},
                 ]},
-                *user({"toolResult": {"toolUseId": "t", "content": [{"json": {"c": 1.5}}, {"text": "ok"}],
+                *make_user_turn({"toolResult": {"toolUseId": "t", "content": [{"json": {"c": 1.5}}, {"text": "ok"}],
                                       "status": "error"}}),
             ],
             toolConfig={
@@ -246,7 +246,7 @@ def test_everything_boto3_sends_is_read(provider):
 
 
 def run_tool(request):
-    """Ask for the weather first, and tell it when the result is there."""
+    """Call the tools first; state the result once it is there."""
     last = request.messages[-1].parts[-1]
     if type(last) is ToolResult:
         return [Start("", ""), BlockStart(0, "text"), Delta(0, "It is "), Delta(0, last.parts[0].text), BlockStop(0),
@@ -261,16 +261,15 @@ def run_tool(request):
     ]  # fmt: skip
 
 
-def gather(stream):
-    """Put a stream together as the user guide does."""
+def gather_stream(stream):
+    """Assemble a stream as the user guide does."""
     content, reason, usage = {}, None, None
     for event in stream:
         if "contentBlockStart" in event:
-            told = event["contentBlockStart"]
-            content[told["contentBlockIndex"]] = {"toolUse": {**told["start"]["toolUse"], "input": ""}}
+            start = event["contentBlockStart"]
+            content[start["contentBlockIndex"]] = {"toolUse": {**start["start"]["toolUse"], "input": ""}}
         elif "contentBlockDelta" in event:
-            told = event["contentBlockDelta"]
-            index, delta = told["contentBlockIndex"], told["delta"]
+            index, delta = event["contentBlockDelta"]["contentBlockIndex"], event["contentBlockDelta"]["delta"]
             if "text" in delta:
                 block = content.setdefault(index, {"text": ""})
                 block["text"] += delta["text"]
@@ -292,14 +291,14 @@ def gather(stream):
     return [content[index] for index in sorted(content)], reason, usage
 
 
-def test_a_streamed_tool_conversation(provider):
+def test_boto3_reads_a_streamed_tool_conversation(provider):
     provider.answer = run_tool
     tools = {
         "tools": [{"toolSpec": {"name": name, "inputSchema": {"json": WEATHER}}} for name in ("get_weather", "now")]
     }
-    messages = user({"text": "Weather in Zürich?"})
-    with client_of(provider, TOKEN) as client:
-        content, reason, usage = gather(
+    messages = make_user_turn({"text": "Weather in Zürich?"})
+    with make_client(provider, TOKEN) as client:
+        content, reason, usage = gather_stream(
             client.converse_stream(modelId=MODEL, messages=messages, toolConfig=tools)["stream"]
         )
         assert (reason, usage["totalTokens"]) == ("tool_use", 25)
@@ -310,17 +309,17 @@ def test_a_streamed_tool_conversation(provider):
         ]
         messages += [
             {"role": "assistant", "content": content},
-            *user(
+            *make_user_turn(
                 {"toolResult": {"toolUseId": "t1", "content": [{"text": "wet"}]}},
                 {"toolResult": {"toolUseId": "t2", "content": [{"text": "noon"}]}},
             ),
         ]
-        content, reason, _ = gather(
+        content, reason, _ = gather_stream(
             client.converse_stream(modelId=MODEL, messages=messages, toolConfig=tools)["stream"]
         )
     assert (content, reason) == ([{"text": "It is noon"}], "end_turn")
     assert provider.signed == [True, True]
-    assert provider.paths == [path(MODEL, True)] * 2
+    assert provider.paths == [f"/model/{quote(MODEL, safe='')}/converse-stream"] * 2
     assert provider.requests[1].messages[1].parts == (
         Thinking("Let me look.", "sig", wire="bedrock"),
         ToolCall("t1", "get_weather", '{"city":"Zürich"}'),
@@ -340,27 +339,30 @@ def test_a_streamed_tool_conversation(provider):
         (UpstreamTimeout("why", phase="total"), "ModelTimeoutException"),
     ],
 )
-def test_errors_have_the_clients_own_classes(provider, error, name):
+def test_boto3_raises_its_own_class_for_each_error(provider, error, name):
     provider.answer = lambda request: error
-    with client_of(provider) as client:
+    with make_client(provider) as client:
         for call in (client.converse, client.converse_stream):
             with pytest.raises(ClientError) as caught:
-                call(modelId=MODEL, messages=user({"text": "Hello"}))
+                call(modelId=MODEL, messages=make_user_turn({"text": "Hello"}))
             assert type(caught.value) is getattr(client.exceptions, name)
             assert caught.value.response["Error"] == {"Message": "why", "Code": name}
             assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == error.status
 
 
-def test_a_wrong_request_is_a_validation_error(provider):
-    with client_of(provider) as client, pytest.raises(ClientError, match=r"ValidationException.*at least one message"):
+def test_an_invalid_request_is_a_validation_error(provider):
+    with (
+        make_client(provider) as client,
+        pytest.raises(ClientError, match=r"ValidationException.*at least one message"),
+    ):
         client.converse(modelId=MODEL, messages=[])
     assert provider.requests == []
 
 
-def test_a_break_in_a_stream_is_raised(provider):
+def test_boto3_raises_the_exception_of_a_broken_stream(provider):
     provider.answer = lambda request: [Start("", ""), BlockStart(0, "text"), Delta(0, "half"), Truncated("cut short")]
-    with client_of(provider) as client:
-        events = iter(client.converse_stream(modelId=MODEL, messages=user({"text": "Hello"}))["stream"])
+    with make_client(provider) as client:
+        events = iter(client.converse_stream(modelId=MODEL, messages=make_user_turn({"text": "Hello"}))["stream"])
         assert next(events) == {"messageStart": {"role": "assistant"}}
         assert next(events)["contentBlockDelta"]["delta"] == {"text": "half"}
         with pytest.raises(EventStreamError, match=r"modelStreamErrorException.*cut short"):

@@ -1,4 +1,4 @@
-"""Converse answers and streams, to and from the neutral form; botocore's own parser reads what we write."""
+"""Converse answers and streams, to and from the neutral form; botocore's own parser reads our output."""
 
 import base64
 import contextlib
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from antiphon.errors import BadAnswer, RateLimited, Truncated
 from antiphon.types import Usage
-from antiphon.wires.aws.eventstream import MessageReader, encode, header_block
+from antiphon.wires.aws.eventstream import MessageReader, encode_headers, encode_message
 from antiphon.wires.bedrock import BedrockCodec, citations, frames
 from antiphon.wires.translation.foreign_signatures import Carried, pack
 from antiphon.wires.translation.media import text_of
@@ -55,11 +55,11 @@ USED = {
 USAGE = Usage(input=30, cache_read=100, output=8)
 
 
-def answered(*blocks, stop="end_turn", **more):
+def write_answer(*blocks, stop_reason="end_turn", **more):
     return msgspec.json.encode(
         {
             "output": {"message": {"role": "assistant", "content": list(blocks)}},
-            "stopReason": stop,
+            "stopReason": stop_reason,
             "usage": USED,
             "metrics": {"latencyMs": 712},
             **more,
@@ -67,11 +67,11 @@ def answered(*blocks, stop="end_turn", **more):
     )
 
 
-def reply(*parts, finish=None, usage=USAGE):
+def make_reply(*parts, finish=None, usage=USAGE):
     return Reply(id="", model="", choices=(Choice(parts, finish or Finish("stop")),), usage=usage)
 
 
-def as_botocore_reads_it(body):
+def parse_with_botocore(body):
     parser = create_parser("rest-json")
     parsed = parser.parse(
         {"status_code": 200, "headers": {}, "body": body}, SERVICE.operation_model("Converse").output_shape
@@ -105,13 +105,13 @@ def as_botocore_reads_it(body):
 )  # fmt: skip
 def test_a_block_of_an_answer_is_the_same_part_both_ways(block, part):
     called = type(part) is ToolCall
-    finish, stop = (Finish("tool_calls"), "tool_use") if called else (Finish("stop"), "end_turn")
-    assert CODEC.read_reply(answered(block, stop=stop)) == reply(part, finish=finish)
-    written = msgspec.json.decode(CODEC.write_reply(reply(part, finish=finish), REQUEST))
-    assert written == msgspec.json.decode(answered(block, stop=stop, metrics={"latencyMs": 0}))
+    finish, stop_reason = (Finish("tool_calls"), "tool_use") if called else (Finish("stop"), "end_turn")
+    assert CODEC.read_reply(write_answer(block, stop_reason=stop_reason)) == make_reply(part, finish=finish)
+    written = msgspec.json.decode(CODEC.write_reply(make_reply(part, finish=finish), REQUEST))
+    assert written == msgspec.json.decode(write_answer(block, stop_reason=stop_reason, metrics={"latencyMs": 0}))
 
 
-def test_arguments_stay_as_they_came():
+def test_tool_arguments_stay_unchanged():
     body = (
         b'{"output":{"message":{"content":[{"toolUse":{"toolUseId":"t","name":"f","input":{ "n" : 1.0, "b":%d }}}]}},'
         % (10**30)
@@ -119,11 +119,11 @@ def test_arguments_stay_as_they_came():
     )
     (part,) = CODEC.read_reply(body).choices[0].parts
     assert part.arguments == '{ "n" : 1.0, "b":%d }' % 10**30  # noqa: UP031
-    assert part.arguments.encode() in CODEC.write_reply(reply(part), REQUEST)
+    assert part.arguments.encode() in CODEC.write_reply(make_reply(part), REQUEST)
 
 
 @pytest.mark.parametrize(
-    ("stop", "called", "finish"),
+    ("stop_reason", "called", "finish"),
     [
         ("end_turn", False, Finish("stop")),
         ("end_turn", True, Finish("tool_calls")),
@@ -137,44 +137,46 @@ def test_arguments_stay_as_they_came():
         ("something_new", False, Finish("stop")),
     ],
 )
-def test_why_it_ended(stop, called, finish):
+def test_each_stop_reason_becomes_a_neutral_finish(stop_reason, called, finish):
     blocks = [{"toolUse": {"toolUseId": "t", "name": "f", "input": {}}}] if called else [{"text": "x"}]
-    assert CODEC.read_reply(answered(*blocks, stop=stop)).choices[0].finish == finish
+    assert CODEC.read_reply(write_answer(*blocks, stop_reason=stop_reason)).choices[0].finish == finish
 
 
-def test_the_stop_sequence_is_told_where_it_was_asked_for():
-    body = answered({"text": "x"}, stop="stop_sequence", additionalModelResponseFields={"stop_sequence": "END"})
+def test_the_stop_sequence_is_read_and_written():
+    body = write_answer(
+        {"text": "x"}, stop_reason="stop_sequence", additionalModelResponseFields={"stop_sequence": "END"}
+    )
     got = CODEC.read_reply(body)
     assert got.choices[0].finish == Finish("stop", "END")
-    assert as_botocore_reads_it(CODEC.write_reply(got, REQUEST))["additionalModelResponseFields"] == {
+    assert parse_with_botocore(CODEC.write_reply(got, REQUEST))["additionalModelResponseFields"] == {
         "stop_sequence": "END"
     }
 
 
-@pytest.mark.parametrize("stop", ["malformed_model_output", "malformed_tool_use"])
-def test_broken_output_is_no_answer(stop):
-    with pytest.raises(BadAnswer, match=stop):
-        CODEC.read_reply(answered({"text": "x"}, stop=stop))
+@pytest.mark.parametrize("stop_reason", ["malformed_model_output", "malformed_tool_use"])
+def test_malformed_output_is_a_bad_answer(stop_reason):
+    with pytest.raises(BadAnswer, match=stop_reason):
+        CODEC.read_reply(write_answer({"text": "x"}, stop_reason=stop_reason))
 
 
-def test_tools_that_the_provider_ran_are_no_calls():
-    body = answered(
+def test_calls_of_tools_that_the_provider_ran_are_left_out():
+    body = write_answer(
         {"toolUse": {"toolUseId": "t", "name": "nova_grounding", "input": {}, "type": "server_tool_use"}},
         {"toolResult": {"toolUseId": "t", "content": [], "type": "nova_grounding_result"}},
         {"text": "found"},
     )
-    assert CODEC.read_reply(body) == reply(Text("found"))
+    assert CODEC.read_reply(body) == make_reply(Text("found"))
 
 
 @pytest.mark.parametrize(
-    ("reason", "stop"),
+    ("reason", "stop_reason"),
     [("stop", "end_turn"), ("length", "max_tokens"), ("tool_calls", "tool_use"), ("content_filter", "content_filtered"),
      ("refusal", "content_filtered"), ("pause", "end_turn")],
 )  # fmt: skip
-def test_botocore_reads_a_written_answer(reason, stop):
-    parsed = as_botocore_reads_it(
+def test_botocore_reads_a_written_answer(reason, stop_reason):
+    parsed = parse_with_botocore(
         CODEC.write_reply(
-            reply(
+            make_reply(
                 Thinking("hm", "own", wire="gemini"),
                 Text("grüß"),
                 Text(""),
@@ -195,7 +197,7 @@ def test_botocore_reads_a_written_answer(reason, stop):
             REQUEST,
         )
     )
-    assert parsed["stopReason"] == stop
+    assert parsed["stopReason"] == stop_reason
     assert parsed["usage"] == {
         "inputTokens": 3, "outputTokens": 48, "totalTokens": 63, "cacheReadInputTokens": 4, "cacheWriteInputTokens": 8,
         "cacheDetails": [{"ttl": "1h", "inputTokens": 5}, {"ttl": "5m", "inputTokens": 3}],
@@ -213,13 +215,13 @@ def test_botocore_reads_a_written_answer(reason, stop):
 
 
 @pytest.mark.parametrize("part", [Image(url="https://example.org/a.png"), Audio(data="AA==", media_type="audio/midi")])
-def test_what_an_answer_has_no_block_for_is_told_as_text(part):
-    written = msgspec.json.decode(CODEC.write_reply(reply(part), REQUEST))
+def test_media_without_a_block_are_written_as_text(part):
+    written = msgspec.json.decode(CODEC.write_reply(make_reply(part), REQUEST))
     assert written["output"]["message"]["content"] == [{"text": text_of(part)}]
 
 
-def test_sound_is_told():
-    written = CODEC.write_reply(reply(Audio(data="AA==", media_type="audio/wav")), REQUEST)
+def test_audio_has_a_block():
+    written = CODEC.write_reply(make_reply(Audio(data="AA==", media_type="audio/wav")), REQUEST)
     assert msgspec.json.decode(written)["output"]["message"]["content"] == [
         {"audio": {"format": "wav", "source": {"bytes": "AA=="}}}
     ]
@@ -234,13 +236,13 @@ PLACES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("location", "told"), PLACES)
-def test_citations_both_ways(location, told):
+@pytest.mark.parametrize(("location", "neutral"), PLACES)
+def test_citations_both_ways(location, neutral):
     citation = {"title": "T", "source": "S", "sourceContent": [{"text": "x"}], "location": location}
-    title = "document_title" if "document_index" in told else "title"
-    travelling = citations.read(citation)
-    assert travelling == {**told, title: "T", "source": "S", "cited_text": "x"}
-    assert citations.write(travelling) == citation
+    title = "document_title" if "document_index" in neutral else "title"
+    read = citations.read_citation(citation)
+    assert read == {**neutral, title: "T", "source": "S", "cited_text": "x"}
+    assert citations.write_citation(read) == citation
 
 
 shapes = st.none() | st.just("x") | st.just([{"text": 1}, 2]) | st.just({"web": 1}) | st.just({})
@@ -248,64 +250,66 @@ members = st.sampled_from(["title", "source", "sourceContent", "location", "type
 
 
 @given(st.dictionaries(members, shapes, max_size=5))
-def test_citations_of_any_shape_travel(citation):
-    assert type(citations.read(citation)["type"]) is str
-    citations.write(citation)
+def test_citations_of_any_shape_are_read_and_written(citation):
+    assert type(citations.read_citation(citation)["type"]) is str
+    citations.write_citation(citation)
 
 
-def test_usage_that_nobody_counted_is_zeros():
-    assert as_botocore_reads_it(CODEC.write_reply(reply(Text("x"), usage=None), REQUEST))["usage"]["totalTokens"] == 0
+def test_missing_usage_is_written_as_zeros():
+    assert (
+        parse_with_botocore(CODEC.write_reply(make_reply(Text("x"), usage=None), REQUEST))["usage"]["totalTokens"] == 0
+    )
 
 
 # --- streams ---------------------------------------------------------------------------------------------------------
 
 
-def delta(index, **kind):
-    return frames.event(frames.BLOCK_DELTA, {"contentBlockIndex": index, "delta": kind, "p": "abcdefghijkl"})
+def write_delta(index, **kind):
+    return frames.write_event(frames.BLOCK_DELTA, {"contentBlockIndex": index, "delta": kind, "p": "abcdefghijkl"})
 
 
-def tool(index, identifier, name, **more):
+def write_tool_start(index, identifier, name, **more):
     start = {"toolUse": {"toolUseId": identifier, "name": name, **more}}
-    return frames.event(frames.BLOCK_START, {"contentBlockIndex": index, "start": start})
+    return frames.write_event(frames.BLOCK_START, {"contentBlockIndex": index, "start": start})
 
 
-def stop(index):
-    return frames.event(frames.BLOCK_STOP, {"contentBlockIndex": index})
+def write_block_stop(index):
+    return frames.write_event(frames.BLOCK_STOP, {"contentBlockIndex": index})
 
 
-BEGIN = frames.event(frames.MESSAGE_START, {"role": "assistant", "p": "abc"})
-META = frames.event(frames.METADATA, {"usage": USED, "metrics": {"latencyMs": 900}, "trace": {}})
+BEGIN = frames.write_event(frames.MESSAGE_START, {"role": "assistant", "p": "abc"})
+META = frames.write_event(frames.METADATA, {"usage": USED, "metrics": {"latencyMs": 900}, "trace": {}})
 
 
-def end(reason="end_turn", **more):
-    return frames.event(frames.MESSAGE_STOP, {"stopReason": reason, **more})
+def write_message_stop(reason="end_turn", **more):
+    return frames.write_event(frames.MESSAGE_STOP, {"stopReason": reason, **more})
 
 
-def events_of(*sent, reader=None):
+def read_events(*sent, reader=None):
     reader = reader or CODEC.make_reader()
     return [event for frame in sent for event in reader.read(frame)] + reader.close()
 
 
-# As Claude streams a thought, words and two calls: text and reasoning have no contentBlockStart.
+# Thinking, text and two tool calls, as Claude streams them: text and reasoning have no contentBlockStart.
 GOLDEN = [
     BEGIN,
-    delta(0, reasoningContent={"text": "Let me"}),
-    delta(0, reasoningContent={"text": " see."}),
-    delta(0, reasoningContent={"signature": "EqQB"}),
-    stop(0),
-    delta(1, reasoningContent={"redactedContent": "QUJD"}),
-    stop(1),
-    delta(2, text="I will "),
-    delta(2, text="look.😀"),
-    stop(2),
-    tool(3, "tooluse_1", "get_weather"),
-    delta(3, toolUse={"input": ""}),
-    delta(3, toolUse={"input": '{"city"'}),
-    delta(3, toolUse={"input": ':"Zürich"}'}),
-    stop(3),
-    tool(4, "tooluse_2", "now"),
-    stop(4),
-    end("tool_use"),
+    write_delta(0, reasoningContent={"text": "Let me"}),
+    write_delta(0, reasoningContent={"text": " see."}),
+    write_delta(0, reasoningContent={"signature": "EqQB"}),
+    write_block_stop(0),
+    write_delta(1, reasoningContent={"redactedContent": "QUJD"}),
+    write_block_stop(1),
+    write_delta(2, text="I will "),
+    write_delta(2, text="look.😀"),
+    write_block_stop(2),
+    write_tool_start(3, "tooluse_1", "get_weather"),
+    write_delta(3, toolUse={"input": ""}),
+    write_delta(3, toolUse={"input": '{"city"'}),
+    write_delta(3, toolUse={"input": ':"Zürich"}'}),
+    write_block_stop(3),
+    write_tool_start(4, "tooluse_2", "now"),
+    write_block_stop(4),
+    write_message_stop("tool_use"),
     META,
 ]
 EVENTS = [
@@ -335,24 +339,24 @@ EVENTS = [
 ]
 
 
-def test_a_stream_is_read():
-    assert events_of(*GOLDEN) == EVENTS
+def test_a_stream_is_read_as_neutral_events():
+    assert read_events(*GOLDEN) == EVENTS
 
 
-def test_a_stream_is_written_as_the_provider_would():
+def test_a_stream_is_written_as_the_provider_writes_it():
     writer = CODEC.make_writer(REQUEST)
     written = b"".join(writer.write(event) for event in EVENTS)
     reader = MessageReader()
     got = [reader.read(frame) for frame in CODEC.make_splitter().feed(written)]
-    kinds = [message.text(":event-type") for message in got]
+    kinds = [message.get_text(":event-type") for message in got]
     assert kinds[:3] == ["messageStart", "contentBlockDelta", "contentBlockDelta"]
     assert kinds[-2:] == ["messageStop", "metadata"]
     assert kinds.count("contentBlockStart") == 2  # of the tools
-    assert {message.text(":content-type") for message in got} == {"application/json"}
-    assert events_of(*CODEC.make_splitter().feed(written)) == EVENTS
+    assert {message.get_text(":content-type") for message in got} == {"application/json"}
+    assert read_events(*CODEC.make_splitter().feed(written)) == EVENTS
 
 
-def as_botocore_streams_it(data):
+def parse_stream_with_botocore(data):
     parser = create_parser("rest-json")
     shape = SERVICE.operation_model("ConverseStream").output_shape.members["stream"]
     buffer = EventStreamBuffer()
@@ -362,7 +366,7 @@ def as_botocore_streams_it(data):
 
 def test_botocore_reads_a_written_stream():
     writer = CODEC.make_writer(REQUEST)
-    got = as_botocore_streams_it(b"".join(writer.write(event) for event in EVENTS))
+    got = parse_stream_with_botocore(b"".join(writer.write(event) for event in EVENTS))
     assert [next(iter(event)) for event in got].count("contentBlockStop") == 5
     assert got[0] == {"messageStart": {"role": "assistant"}}
     text = "".join(event["contentBlockDelta"]["delta"].get("text", "") for event in got if "contentBlockDelta" in event)
@@ -385,7 +389,7 @@ def test_a_stream_with_usage_before_the_finish_ends_with_it():
         )
     ]
     assert written[1] == written[4] == b""
-    got = as_botocore_streams_it(b"".join(written))
+    got = parse_stream_with_botocore(b"".join(written))
     assert got[1] == {
         "messageStop": {"stopReason": "stop_sequence", "additionalModelResponseFields": {"stop_sequence": "END"}}
     }
@@ -400,14 +404,14 @@ def test_a_citation_is_written_and_read():
               Finish("stop"), StreamEnd()]  # fmt: skip
     writer = CODEC.make_writer(REQUEST)
     written = b"".join(writer.write(event) for event in events)
-    cited = as_botocore_streams_it(written)[2]["contentBlockDelta"]["delta"]["citation"]
+    cited = parse_stream_with_botocore(written)[2]["contentBlockDelta"]["delta"]["citation"]
     assert cited["location"] == {"documentPage": {"documentIndex": 1, "start": 2, "end": 3}}
     assert [
-        event for event in events_of(*CODEC.make_splitter().feed(written)) if type(event) is not UsageUpdate
+        event for event in read_events(*CODEC.make_splitter().feed(written)) if type(event) is not UsageUpdate
     ] == events
 
 
-def test_signatures_of_other_wires_are_carried():
+def test_signatures_of_other_wires_travel_in_a_stream():
     events = [
         Start("", ""),
         BlockStart(0, "thinking"),
@@ -423,7 +427,7 @@ def test_signatures_of_other_wires_are_carried():
         StreamEnd(),
     ]
     writer = CODEC.make_writer(REQUEST)
-    got = as_botocore_streams_it(b"".join(writer.write(event) for event in events))
+    got = parse_stream_with_botocore(b"".join(writer.write(event) for event in events))
     deltas = [event["contentBlockDelta"] for event in got if "contentBlockDelta" in event]
     assert [(one["contentBlockIndex"], one["delta"]) for one in deltas] == [
         (0, {"reasoningContent": {"text": "hm"}}),
@@ -435,14 +439,14 @@ def test_signatures_of_other_wires_are_carried():
     assert stops == [0, 1, 2]
 
 
-def test_thinking_that_nobody_signed_is_marked_so_that_no_provider_is_shown_it():
+def test_unsigned_thinking_is_marked_so_that_no_provider_receives_it():
     writer = CODEC.make_writer(REQUEST)
     events = [Start("", ""), BlockStart(0, "thinking"), Delta(0, "hm"), BlockStop(0), Finish("stop"), StreamEnd()]
-    got = as_botocore_streams_it(b"".join(writer.write(event) for event in events))
+    got = parse_stream_with_botocore(b"".join(writer.write(event) for event in events))
     assert got[2]["contentBlockDelta"]["delta"] == {"reasoningContent": {"signature": pack(Carried())}}
 
 
-def test_a_refusal_is_text_and_further_choices_have_no_place():
+def test_a_refusal_is_text_and_further_choices_are_left_out():
     writer = CODEC.make_writer(REQUEST)
     written = b"".join(
         writer.write(event)
@@ -450,7 +454,7 @@ def test_a_refusal_is_text_and_further_choices_have_no_place():
                       Delta(0, "b", choice=1),
                       BlockStop(0, choice=1), Finish("stop", choice=1), BlockStop(0), Finish("refusal"))
     )  # fmt: skip
-    got = as_botocore_streams_it(written)
+    got = parse_stream_with_botocore(written)
     assert [next(iter(event)) for event in got] == ["contentBlockDelta", "contentBlockStop", "messageStop"]
     assert got[0]["contentBlockDelta"]["delta"] == {"text": "no"}
 
@@ -461,7 +465,7 @@ def test_a_block_without_content_takes_no_number():
         writer.write(event)
         for event in (BlockStart(0, "text"), BlockStop(0), BlockStart(1, "text"), Delta(1, "x"), BlockStop(1))
     )
-    assert as_botocore_streams_it(written)[0]["contentBlockDelta"]["contentBlockIndex"] == 0
+    assert parse_stream_with_botocore(written)[0]["contentBlockDelta"]["contentBlockIndex"] == 0
 
 
 @pytest.mark.parametrize(
@@ -469,11 +473,11 @@ def test_a_block_without_content_takes_no_number():
     [("throttlingException", 429), ("validationException", 400), ("internalServerException", 500),
      ("serviceUnavailableException", 503), ("modelStreamErrorException", 502), ("unknownException", 502)],
 )  # fmt: skip
-def test_an_exception_is_a_failure(name, status):
-    assert events_of(frames.exception(name, "too many")) == [StreamError(f"{name}: too many", status)]
+def test_an_exception_frame_is_a_stream_error(name, status):
+    assert read_events(frames.write_exception(name, "too many")) == [StreamError(f"{name}: too many", status)]
 
 
-def test_a_break_is_an_exception():
+def test_a_broken_stream_ends_with_an_exception_frame():
     writer = CODEC.make_writer(REQUEST)
     for written, name in (
         (writer.fail(Truncated("cut short")), "modelStreamErrorException"),
@@ -485,7 +489,7 @@ def test_a_break_is_an_exception():
         buffer.add_data(written)
         (event,) = buffer
         parsed = event.to_response_dict()
-        assert parsed["status_code"] == 400  # what makes the client raise
+        assert parsed["status_code"] == 400  # which makes the client raise
         assert parsed["headers"][":exception-type"] == name
         assert json.loads(parsed["body"]) == {"message": "cut short"}
 
@@ -493,28 +497,28 @@ def test_a_break_is_an_exception():
 @pytest.mark.parametrize(
     "sent",
     [
-        [delta(0, toolUse={"input": "{}"})],  # input without the tool
-        [delta(0, text="a"), delta(0, toolUse={"input": "{}"})],  # two kinds in one block
-        [tool(0, "t", "f"), delta(0, text="a")],
-        [delta(1, text="a"), stop(1), delta(0, text="b")],  # back to a closed block
-        [delta(0, text="a"), delta(1, text="b"), delta(0, text="c")],
-        [end(), delta(0, text="a")],  # content after the end
-        [end("malformed_tool_use")],
-        [end(), end()],
-        [frames.event(frames.BLOCK_DELTA, {"delta": {"text": "a"}})],
-        [frames.event(frames.BLOCK_DELTA, {"contentBlockIndex": 0, "delta": {"text": 1}})],
-        [encode(frames.BLOCK_DELTA, b"{")],
-        [encode(frames.BLOCK_DELTA, b"[" * 9999)],
+        [write_delta(0, toolUse={"input": "{}"})],  # input without the tool
+        [write_delta(0, text="a"), write_delta(0, toolUse={"input": "{}"})],  # two kinds in one block
+        [write_tool_start(0, "t", "f"), write_delta(0, text="a")],
+        [write_delta(1, text="a"), write_block_stop(1), write_delta(0, text="b")],  # back to a closed block
+        [write_delta(0, text="a"), write_delta(1, text="b"), write_delta(0, text="c")],
+        [write_message_stop(), write_delta(0, text="a")],  # content after the end
+        [write_message_stop("malformed_tool_use")],
+        [write_message_stop(), write_message_stop()],
+        [frames.write_event(frames.BLOCK_DELTA, {"delta": {"text": "a"}})],
+        [frames.write_event(frames.BLOCK_DELTA, {"contentBlockIndex": 0, "delta": {"text": 1}})],
+        [encode_message(frames.BLOCK_DELTA, b"{")],
+        [encode_message(frames.BLOCK_DELTA, b"[" * 9999)],
         [b"data: hello\n\n"],
     ],
 )  # fmt: skip
-def test_what_converse_forbids_is_a_bad_answer(sent):
+def test_events_in_a_forbidden_order_are_a_bad_answer(sent):
     with pytest.raises(BadAnswer):
-        events_of(BEGIN, *sent)
+        read_events(BEGIN, *sent)
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("pieces", "expected"),
     [
         (
             [{"source": {"bytes": "QUJD"}}, {"source": {"bytes": "REVG"}}],
@@ -525,44 +529,55 @@ def test_what_converse_forbids_is_a_bad_answer(sent):
     ],
     ids=["in pieces", "an error", "nothing"],
 )
-def test_an_image_in_a_stream_is_shown_when_it_is_whole(told, expected):
-    begin = frames.event(frames.BLOCK_START, {"contentBlockIndex": 0, "start": {"image": {"format": "png"}}})
-    events = events_of(
-        BEGIN, begin, *(delta(0, image=each) for each in told), stop(0), delta(1, text="x"), stop(1), end()
+def test_an_image_in_a_stream_is_one_event_when_it_is_whole(pieces, expected):
+    begin = frames.write_event(frames.BLOCK_START, {"contentBlockIndex": 0, "start": {"image": {"format": "png"}}})
+    events = read_events(
+        BEGIN,
+        begin,
+        *(write_delta(0, image=piece) for piece in pieces),
+        write_block_stop(0),
+        write_delta(1, text="x"),
+        write_block_stop(1),
+        write_message_stop(),
     )
     at = len(expected)
     assert events[1 : 1 + at] == expected
     assert [event.text for event in events[1 + at :] if isinstance(event, Delta)] == ["x"]
 
 
-@pytest.mark.parametrize("sent", [[delta(0, text="a")], [tool(0, "t", "f")], [end()], [BEGIN, BEGIN]])
+@pytest.mark.parametrize(
+    "sent", [[write_delta(0, text="a")], [write_tool_start(0, "t", "f")], [write_message_stop()], [BEGIN, BEGIN]]
+)
 def test_a_message_begins_once_and_first(sent):
     with pytest.raises(BadAnswer):
-        events_of(*sent)
+        read_events(*sent)
 
 
-def test_what_converse_allows():
-    news = encode(header_block([(":event-type", "news"), (":message-type", "event")]), b"{}")
-    server = tool(0, "t", "nova_grounding", type="server_tool_use")
-    result = frames.event(frames.BLOCK_START, {"contentBlockIndex": 1, "start": {"toolResult": {"toolUseId": "t"}}})
-    assert events_of(
-        BEGIN, news, server, delta(0, toolUse={"input": "{}"}), stop(0), result, delta(1, toolResult=[{"text": "x"}]),
-        stop(1), stop(2), delta(3, text=""), delta(3, text="a"), delta(3, text=""), delta(4, text="b"),
-        end("tool_use"), META,
+def test_empty_and_unknown_and_provider_blocks_are_skipped():
+    news = encode_message(encode_headers([(":event-type", "news"), (":message-type", "event")]), b"{}")
+    server = write_tool_start(0, "t", "nova_grounding", type="server_tool_use")
+    result = frames.write_event(
+        frames.BLOCK_START, {"contentBlockIndex": 1, "start": {"toolResult": {"toolUseId": "t"}}}
+    )
+    assert read_events(
+        BEGIN, news, server, write_delta(0, toolUse={"input": "{}"}), write_block_stop(0), result,
+        write_delta(1, toolResult=[{"text": "x"}]), write_block_stop(1), write_block_stop(2), write_delta(3, text=""),
+        write_delta(3, text="a"), write_delta(3, text=""), write_delta(4, text="b"), write_message_stop("tool_use"),
+        META,
     ) == [
         Start("", ""), BlockStart(0, "text"), Delta(0, "a"), BlockStop(0), BlockStart(1, "text"),
         Delta(1, "b"), BlockStop(1), Finish("stop"), UsageUpdate(USAGE), StreamEnd(),
     ]  # fmt: skip
 
 
-def test_a_stream_whose_usage_is_missing_ends_all_the_same():
-    assert events_of(BEGIN, delta(0, text="a"), end())[-2:] == [Finish("stop"), StreamEnd()]
-    assert events_of(*GOLDEN).count(StreamEnd()) == 1
+def test_a_stream_without_usage_ends():
+    assert read_events(BEGIN, write_delta(0, text="a"), write_message_stop())[-2:] == [Finish("stop"), StreamEnd()]
+    assert read_events(*GOLDEN).count(StreamEnd()) == 1
 
 
 def test_a_stream_cut_short_has_no_finish_and_no_end():
     reader = CODEC.make_reader()
-    got = events_of(BEGIN, delta(0, text="a"), reader=reader)
+    got = read_events(BEGIN, write_delta(0, text="a"), reader=reader)
     assert got == [Start("", ""), BlockStart(0, "text"), Delta(0, "a"), BlockStop(0)]
     assert reader.close() == []
 
@@ -573,12 +588,12 @@ pieces = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size
 names = st.from_regex(r"\A[a-zA-Z0-9_-]{1,12}\Z")
 
 
-def cut(text, places):
+def cut_text(text, places):
     marks = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
     return [text[a:b] for a, b in pairwise(marks) if a < b]
 
 
-texts = st.lists(pieces, min_size=1, max_size=3).map(lambda grown: ("text", "", "", grown, []))
+texts = st.lists(pieces, min_size=1, max_size=3).map(lambda deltas: ("text", "", "", deltas, []))
 thoughts = st.tuples(st.lists(pieces, min_size=1, max_size=3), pieces).map(
     lambda drawn: ("thinking", "", "", drawn[0], [Annotation(0, signature=drawn[1], wire="bedrock")])
 )
@@ -590,18 +605,18 @@ calls = st.tuples(
     names,
     st.dictionaries(pieces, pieces | st.integers(-9, 9) | st.none(), max_size=3),
     st.lists(st.integers(0, 99), max_size=3),
-).map(lambda drawn: ("tool", drawn[0], drawn[1], cut(json.dumps(drawn[2], ensure_ascii=False), drawn[3]), []))
-_TOLD = ("input", "cache_read", "cache_write", "cache_write_long", "output")
-usages = st.builds(Usage, **dict.fromkeys(_TOLD, st.integers(0, 9)))
+).map(lambda drawn: ("tool", drawn[0], drawn[1], cut_text(json.dumps(drawn[2], ensure_ascii=False), drawn[3]), []))
+_BUCKETS = ("input", "cache_read", "cache_write", "cache_write_long", "output")
+usages = st.builds(Usage, **dict.fromkeys(_BUCKETS, st.integers(0, 9)))
 
 
 @st.composite
-def streams(draw):
+def make_streams(draw):
     made = [Start("", "")]
     blocks = draw(st.lists(texts | thoughts | redacted | calls, max_size=5))
-    for index, (kind, identifier, name, grown, marks) in enumerate(blocks):
+    for index, (kind, identifier, name, deltas, marks) in enumerate(blocks):
         made.append(BlockStart(index, kind, identifier, name))
-        made += [Delta(index, text) for text in grown]
+        made += [Delta(index, text) for text in deltas]
         made += [msgspec.structs.replace(mark, index=index) for mark in marks]
         made.append(BlockStop(index))
     called = any(kind == "tool" for kind, *_ in blocks)
@@ -609,8 +624,8 @@ def streams(draw):
     return [*made, UsageUpdate(draw(usages)), StreamEnd()]
 
 
-@given(streams(), st.lists(st.integers(0, 3000), max_size=8))
-def test_what_is_written_is_read_as_the_same_over_any_split(events, cuts):
+@given(make_streams(), st.lists(st.integers(0, 3000), max_size=8))
+def test_a_written_stream_is_read_back_over_any_split(events, cuts):
     writer = CODEC.make_writer(REQUEST)
     data = b"".join(writer.write(event) for event in events)
     places = [0, *sorted(min(place, len(data)) for place in cuts), len(data)]
@@ -618,7 +633,7 @@ def test_what_is_written_is_read_as_the_same_over_any_split(events, cuts):
     got = [event for a, b in pairwise(places) for frame in splitter.feed(data[a:b]) for event in reader.read(frame)]
     assert got + reader.close() == events
     assert not splitter.rest
-    as_botocore_streams_it(data)
+    parse_stream_with_botocore(data)
 
 
 kinds = st.sampled_from([frames.MESSAGE_START, frames.BLOCK_START, frames.BLOCK_DELTA, frames.BLOCK_STOP,
@@ -639,12 +654,12 @@ payloads = st.fixed_dictionaries(
 
 
 @given(st.lists(st.tuples(kinds, payloads), max_size=12))
-def test_whatever_comes_blocks_are_opened_once_closed_once_and_in_order(sent):
+def test_blocks_open_once_close_once_and_in_order_for_any_input(sent):
     reader = CODEC.make_reader()
     got = reader.read(BEGIN)
     with contextlib.suppress(BadAnswer):
         for block, payload in sent:
-            got += reader.read(frames.event(block, payload))
+            got += reader.read(frames.write_event(block, payload))
     got += reader.close()
     assert [type(event) for event in got].count(Start) == 1
     assert [type(event) for event in got].count(Finish) <= 1
@@ -665,11 +680,11 @@ def test_whatever_comes_blocks_are_opened_once_closed_once_and_in_order(sent):
 
 
 @given(st.binary(max_size=60), kinds)
-def test_nothing_crashes_the_decoders(data, block):
+def test_random_bytes_only_raise_bad_answer(data, block):
     for attempt in (CODEC.read_reply, CODEC.make_reader().read, CODEC.make_splitter().feed):
         with contextlib.suppress(BadAnswer):
             attempt(data)
     with contextlib.suppress(BadAnswer):
-        CODEC.make_reader().read(encode(block, data))
+        CODEC.make_reader().read(encode_message(block, data))
     with contextlib.suppress(BadAnswer):
-        CODEC.make_reader().read(encode(data, b"{}"))
+        CODEC.make_reader().read(encode_message(data, b"{}"))

@@ -1,4 +1,4 @@
-"""Converse requests to and from the neutral form: every part, every field, every model family's rules."""
+"""Converse requests to and from the neutral form: every part, every field, and the rules of every model family."""
 
 import base64
 import contextlib
@@ -43,7 +43,7 @@ WEATHER = {"type": "object", "properties": {"city": {"type": "string"}}, "requir
 PNG = base64.b64encode(b"\x89PNG").decode()
 
 
-def target(model=CLAUDE, quirks=()):
+def make_target(model=CLAUDE, quirks=()):
     return Target(
         f"aws/{model}",
         "aws",
@@ -57,26 +57,26 @@ def target(model=CLAUDE, quirks=()):
     )
 
 
-def write(model=CLAUDE, quirks=(), messages=(USER,), **more):
-    written = CODEC.write_request(Request(model="m", messages=tuple(messages), **more), target(model, quirks))
+def write_request(model=CLAUDE, quirks=(), messages=(USER,), **more):
+    written = CODEC.write_request(Request(model="m", messages=tuple(messages), **more), make_target(model, quirks))
     return msgspec.json.decode(written.body), written.dropped
 
 
-def read(document, stream=False):
+def read_request(document, stream=False):
     body = json.dumps(document).encode()
     return CODEC.read_request(Converse().peek(body, "m", stream).document, "m", stream)
 
 
-def content_of(*parts, role="user", model=CLAUDE):
-    body, _ = write(model, messages=[Message(role, parts)])
+def write_content(*parts, role="user", model=CLAUDE):
+    body, _ = write_request(model, messages=[Message(role, parts)])
     return body["messages"][0]["content"]
 
 
 def read_parts(*blocks, role="user"):
-    return read({"messages": [{"role": role, "content": list(blocks)}]}).messages[0].parts
+    return read_request({"messages": [{"role": role, "content": list(blocks)}]}).messages[0].parts
 
 
-# --- parts, both ways: block, what it is read into; the last is what it is written from where that differs -----------
+# --- parts, both ways: a block and its part -------------------------------------------------------------------------
 
 BOTH_WAYS = {
     "text": ({"text": "grüß 😀"}, Text("grüß 😀")),
@@ -122,10 +122,10 @@ BOTH_WAYS = {
 
 
 @pytest.mark.parametrize("name", BOTH_WAYS)
-def test_a_block_is_the_same_part_both_ways(name):
+def test_a_block_and_its_part_are_translated_both_ways(name):
     block, part = BOTH_WAYS[name]
     assert read_parts(block) == (part,)
-    assert content_of(part) == [block]
+    assert write_content(part) == [block]
 
 
 @pytest.mark.parametrize(
@@ -210,30 +210,30 @@ def test_a_block_is_read(block, part):
     ],
 )  # fmt: skip
 def test_a_part_is_written(part, block):
-    assert content_of(part) == [block]
+    assert write_content(part) == [block]
 
 
-@pytest.mark.parametrize("known", ["functions.f:0|x", "x" * 65, "", "ü"])
-def test_an_id_that_converse_does_not_take_is_the_same_digest_in_call_and_result(known):
-    (call,), (result,) = content_of(ToolCall(known, "f")), content_of(ToolResult(known))
-    identifier = call["toolUse"]["toolUseId"]
-    assert identifier == result["toolResult"]["toolUseId"] != known
-    assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", identifier)
+@pytest.mark.parametrize("identifier", ["functions.f:0|x", "x" * 65, "", "ü"])
+def test_an_invalid_tool_id_becomes_one_digest_in_call_and_result(identifier):
+    (call,), (result,) = write_content(ToolCall(identifier, "f")), write_content(ToolResult(identifier))
+    digest = call["toolUse"]["toolUseId"]
+    assert digest == result["toolResult"]["toolUseId"] != identifier
+    assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", digest)
 
 
-def test_what_only_some_wires_can_say_of_a_part_is_named():
+def test_the_detail_of_an_image_is_dropped():
     image = Message("user", (Image(data=PNG, media_type="image/png", detail="low"), Text("x")))
-    assert write(messages=[image])[1] == ("detail",)
+    assert write_request(messages=[image])[1] == ("detail",)
 
 
 def test_a_blank_system_text_is_left_out():
-    body, _ = write(system=(Text(" "), Text("s", cache={"type": "ephemeral", "ttl": "5m"})))
+    body, _ = write_request(system=(Text(" "), Text("s", cache={"type": "ephemeral", "ttl": "5m"})))
     assert body["system"] == [{"text": "s"}, {"cachePoint": {"type": "default", "ttl": "5m"}}]
 
 
-def test_a_limit_that_is_not_enforced_is_told_and_named():
+def test_a_limit_that_is_not_enforced_is_described_and_dropped():
     schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}}
-    body, dropped = write(format=Format("schema", schema))
+    body, dropped = write_request(format=Format("schema", schema))
     assert "minimum: 1" in body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"]
     assert dropped == ("format.minimum",)
 
@@ -251,14 +251,14 @@ def test_a_limit_that_is_not_enforced_is_told_and_named():
         Thinking(wire="bedrock"),
     ],
 )
-def test_what_says_nothing_or_proves_nothing_is_left_out(part):
-    assert content_of(part, Text("end")) == [{"text": "end"}]
+def test_blank_text_and_unsigned_thinking_are_left_out(part):
+    assert write_content(part, Text("end")) == [{"text": "end"}]
 
 
 def test_a_signature_of_the_messages_wire_goes_to_claude_only():
     thinking = Thinking("x", "s", wire="anthropic")
-    assert content_of(thinking, Text("end"), model=NOVA) == [{"text": "end"}]
-    assert content_of(thinking, Text("end"), model=OPAQUE) == [{"text": "end"}]
+    assert write_content(thinking, Text("end"), model=NOVA) == [{"text": "end"}]
+    assert write_content(thinking, Text("end"), model=OPAQUE) == [{"text": "end"}]
 
 
 @pytest.mark.parametrize(
@@ -274,16 +274,16 @@ def test_a_signature_of_the_messages_wire_goes_to_claude_only():
         (ToolResult("t", (Image(url="https://example.org/a.png"),)), "by reference"),
     ],
 )
-def test_what_converse_cannot_take_is_refused_by_place(part, problem):
+def test_media_that_converse_does_not_take_are_refused_with_their_place(part, problem):
     with pytest.raises(BadRequest) as caught:
-        content_of(part)
+        write_content(part)
     assert problem in caught.value.message
     assert caught.value.param.startswith("messages[0].content[0]")
 
 
-def test_document_names_differ_all_over_a_request():
+def test_document_names_are_unique_in_a_request():
     files = [File(data="AA==", media_type="application/pdf", name="a") for _ in range(3)]
-    body, _ = write(
+    body, _ = write_request(
         messages=[Message("user", tuple(files)), Message("assistant", (Text("x"),)), Message("user", (files[0],))]
     )
     names = [
@@ -295,8 +295,8 @@ def test_document_names_differ_all_over_a_request():
 # --- messages and system ---------------------------------------------------------------------------------------------
 
 
-def test_neighbours_join_and_results_come_first():
-    body, dropped = write(
+def test_turns_of_one_role_are_merged_and_results_come_first():
+    body, dropped = write_request(
         messages=[
             Message("user", (Text("a"),), name="ann"),
             Message("user", (Text(" "),)),
@@ -314,24 +314,24 @@ def test_neighbours_join_and_results_come_first():
     assert dropped == ("name",)
 
 
-def test_nothing_to_send_is_refused():
+def test_a_request_without_content_is_refused():
     with pytest.raises(BadRequest) as caught:
-        write(messages=[Message("user", (Text(""),)), Message("system", (Text("s"),))])
+        write_request(messages=[Message("user", (Text(""),)), Message("system", (Text("s"),))])
     assert caught.value.param == "messages"
 
 
-def test_system_messages_keep_their_place_where_the_model_knows_such():
+def test_system_messages_keep_their_place_if_the_model_allows_it():
     messages = [USER, Message("system", (Text("now in French"),)), Message("assistant", (Text("oui"),))]
-    body, _ = write("anthropic.claude-opus-4-8", messages=messages, system=(Text("be kind"),))
+    body, _ = write_request("anthropic.claude-opus-4-8", messages=messages, system=(Text("be kind"),))
     assert [message["role"] for message in body["messages"]] == ["user", "system", "assistant"]
     assert body["system"] == [{"text": "be kind"}]
-    body, _ = write(CLAUDE, messages=messages, system=(Text("be kind"),))
+    body, _ = write_request(CLAUDE, messages=messages, system=(Text("be kind"),))
     assert [message["role"] for message in body["messages"]] == ["user", "assistant"]
     assert body["system"] == [{"text": "be kind"}, {"text": "now in French"}]
 
 
 def test_system_messages_are_read_in_their_place():
-    got = read(
+    got = read_request(
         {"messages": [{"role": "user", "content": [{"text": "a"}]}, {"role": "system", "content": [{"text": "b"}]}]}
     )
     assert got.messages[1] == Message("system", (Text("b"),))
@@ -354,30 +354,32 @@ CACHED = {
 }
 
 
-def test_cache_points_are_marks_of_what_stands_before_them():
-    got = read(CACHED)
+def test_a_cache_point_is_the_mark_of_the_part_before_it():
+    got = read_request(CACHED)
     assert got.messages[0].parts == (Text("long", cache={"type": "ephemeral"}), Text("short"))
     assert got.system == (Text("rules", cache={"type": "ephemeral", "ttl": "1h"}),)
     assert got.tools == (Tool("f", schema=WEATHER, cache={"type": "ephemeral"}),)
-    written = CODEC.write_request(got, target())
+    written = CODEC.write_request(got, make_target())
     assert msgspec.json.decode(written.body) == CACHED
     assert written.dropped == ()
 
 
-def test_a_cache_point_without_a_place_is_reported():
-    got = read({"messages": [{"role": "user", "content": [{"cachePoint": {"type": "default"}}, {"text": "x"}]}]})
+def test_a_cache_point_without_a_part_before_it_is_reported():
+    got = read_request(
+        {"messages": [{"role": "user", "content": [{"cachePoint": {"type": "default"}}, {"text": "x"}]}]}
+    )
     assert got.extras == {"messages.0.content.cachePoint": {"type": "ephemeral"}}
 
 
-def test_a_lifetime_that_converse_does_not_know_is_the_default():
+def test_an_unknown_cache_lifetime_becomes_the_default():
     text = Text("x", cache={"type": "ephemeral", "ttl": "9h"})
-    assert content_of(text) == [{"text": "x"}, {"cachePoint": {"type": "default"}}]
+    assert write_content(text) == [{"text": "x"}, {"cachePoint": {"type": "default"}}]
 
 
 # --- tools -----------------------------------------------------------------------------------------------------------
 
 
-def test_tools_and_choices_both_ways():
+def test_tools_and_choices_are_translated_both_ways():
     for wire, choice in (
         ({"auto": {}}, ToolChoice("auto")),
         ({"any": {}}, ToolChoice("required")),
@@ -393,15 +395,15 @@ def test_tools_and_choices_both_ways():
                 "toolChoice": wire,
             },
         }
-        got = read(document)
+        got = read_request(document)
         assert got.tool_choice == choice
         assert got.tools[0] == Tool("f", "d", WEATHER)
         assert got.tools[1].builtin == {"systemTool": {"name": "nova_grounding"}}
-        assert msgspec.json.decode(CODEC.write_request(got, target(NOVA)).body) == document
+        assert msgspec.json.decode(CODEC.write_request(got, make_target(NOVA)).body) == document
 
 
 def test_a_tool_without_a_schema_takes_no_arguments():
-    body, _ = write(tools=(Tool("f"), Tool("g", schema={"properties": {}})))
+    body, _ = write_request(tools=(Tool("f"), Tool("g", schema={"properties": {}})))
     specs = [tool["toolSpec"] for tool in body["toolConfig"]["tools"]]
     assert specs == [
         {"name": "f", "inputSchema": {"json": {"type": "object", "properties": {}}}},
@@ -418,45 +420,45 @@ def test_a_tool_without_a_schema_takes_no_arguments():
         (Tool("web_search", builtin={"type": "web_search"}, wire="responses"), "tools[0]"),
     ],
 )
-def test_a_tool_that_converse_cannot_have_is_refused(tool, param):
+def test_a_tool_that_converse_does_not_have_is_refused(tool, param):
     with pytest.raises(BadRequest) as caught:
-        write(tools=(tool,))
+        write_request(tools=(tool,))
     assert caught.value.param == param
 
 
-def test_no_tool_may_be_called():
+def test_the_tool_choice_none_leaves_the_tools_out():
     none = ToolChoice("none")
-    assert write(tools=(Tool("f"),), tool_choice=none) == (
+    assert write_request(tools=(Tool("f"),), tool_choice=none) == (
         {"messages": [{"role": "user", "content": [{"text": "Hi"}]}]},
         (),
     )
     called = [USER, Message("assistant", (ToolCall("t", "f"),)), Message("user", (ToolResult("t"),))]
-    body, dropped = write(messages=called, tools=(Tool("f"),), tool_choice=none)
+    body, dropped = write_request(messages=called, tools=(Tool("f"),), tool_choice=none)
     assert "toolChoice" not in body["toolConfig"]
     assert dropped == ("tool_choice",)
-    body, dropped = write(messages=called)  # Converse wants the tools of a conversation to be named
+    body, dropped = write_request(messages=called)  # Converse requires the tools of a conversation to be named
     assert [tool["toolSpec"]["name"] for tool in body["toolConfig"]["tools"]] == ["f"]
     assert dropped == ("tool_choice",)
 
 
-def test_required_may_be_narrowed():
-    body, _ = write(tools=(Tool("f"), Tool("g")), tool_choice=ToolChoice("required", ("g",)))
+def test_a_required_choice_may_name_some_of_the_tools():
+    body, _ = write_request(tools=(Tool("f"), Tool("g")), tool_choice=ToolChoice("required", ("g",)))
     assert [tool["toolSpec"]["name"] for tool in body["toolConfig"]["tools"]] == ["g"]
     assert body["toolConfig"]["toolChoice"] == {"any": {}}
 
 
-def test_one_call_at_a_time_cannot_be_asked_for():
-    assert write(tools=(Tool("f"),), parallel_tool_calls=False)[1] == ("parallel_tool_calls",)
-    assert write(tools=(Tool("f"),), parallel_tool_calls=True)[1] == ()
+def test_parallel_tool_calls_false_is_dropped():
+    assert write_request(tools=(Tool("f"),), parallel_tool_calls=False)[1] == ("parallel_tool_calls",)
+    assert write_request(tools=(Tool("f"),), parallel_tool_calls=True)[1] == ()
 
 
-def test_strict_where_the_model_enforces_it():
+def test_strict_tools_are_sent_if_the_model_enforces_them():
     strict = Tool("f", schema=WEATHER, strict=True)
-    body, dropped = write(tools=(strict,))
+    body, dropped = write_request(tools=(strict,))
     spec = body["toolConfig"]["tools"][0]["toolSpec"]
     assert (spec["strict"], spec["inputSchema"]["json"]["additionalProperties"]) == (True, False)
     assert dropped == ()
-    body, dropped = write(OPAQUE, tools=(strict,))
+    body, dropped = write_request(OPAQUE, tools=(strict,))
     assert body["toolConfig"]["tools"][0]["toolSpec"] == {"name": "f", "inputSchema": {"json": WEATHER}}
     assert dropped == ("strict",)
 
@@ -464,29 +466,30 @@ def test_strict_where_the_model_enforces_it():
 # --- structured output -----------------------------------------------------------------------------------------------
 
 
-def test_a_schema_is_enforced_where_the_model_can():
+def test_a_schema_is_sent_if_the_model_enforces_it():
     wanted = Format("schema", WEATHER, "weather", description="d")
-    body, dropped = write(format=wanted)
-    told = body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]
-    assert json.loads(told.pop("schema")) == WEATHER | {"additionalProperties": False}
-    assert told == {"name": "weather", "description": "d"}
+    body, dropped = write_request(format=wanted)
+    written = body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]
+    assert json.loads(written.pop("schema")) == WEATHER | {"additionalProperties": False}
+    assert written == {"name": "weather", "description": "d"}
     assert dropped == ()
-    got = read({"messages": body["messages"], "outputConfig": {"textFormat": {"type": "json_schema", "structure": {
-        "jsonSchema": {"schema": json.dumps(WEATHER), "name": "weather", "description": "d"}}}}})  # fmt: skip
+    schema = {"schema": json.dumps(WEATHER), "name": "weather", "description": "d"}
+    text_format = {"type": "json_schema", "structure": {"jsonSchema": schema}}
+    got = read_request({"messages": body["messages"], "outputConfig": {"textFormat": text_format}})
     assert got.format == wanted
 
 
 @pytest.mark.parametrize(("model", "quirks"), [(OPAQUE, ()), (CLAUDE, ("no_structured_output",)), (NOVA, ())])
-def test_a_schema_is_asked_for_in_words_elsewhere(model, quirks):
-    body, dropped = write(model, quirks, format=Format("schema", WEATHER), system=(Text("be kind"),))
+def test_the_system_prompt_asks_for_a_schema_otherwise(model, quirks):
+    body, dropped = write_request(model, quirks, format=Format("schema", WEATHER), system=(Text("be kind"),))
     assert "outputConfig" not in body
     assert body["system"][0] == {"text": "be kind"}
     assert json.dumps(WEATHER, separators=(",", ":")) in body["system"][1]["text"]
     assert dropped == ("format",)
 
 
-def test_any_json_is_asked_for_in_words():
-    body, dropped = write(format=Format("json"))
+def test_the_system_prompt_asks_for_any_json():
+    body, dropped = write_request(format=Format("json"))
     assert "JSON object" in body["system"][0]["text"]
     assert dropped == ("format",)
 
@@ -494,7 +497,7 @@ def test_any_json_is_asked_for_in_words():
 # --- tuning ----------------------------------------------------------------------------------------------------------
 
 
-def test_inference_both_ways():
+def test_inference_fields_are_translated_both_ways():
     document = {
         "messages": [{"role": "user", "content": [{"text": "Hi"}]}],
         "inferenceConfig": {"maxTokens": 0, "temperature": 0.0, "topP": 0.5, "stopSequences": ["a", " "]},
@@ -506,18 +509,18 @@ def test_inference_both_ways():
         "additionalModelResponseFieldPaths": ["/stop_sequence"],
         "additionalModelRequestFields": {"inferenceConfig": {"topK": 20, "other": 1}, "odd": [1]},
     }
-    got = read(document, stream=True)
+    got = read_request(document, stream=True)
     assert (got.max_tokens, got.temperature, got.top_p, got.top_k, got.stop) == (0, 0.0, 0.5, 20, ("a", " "))
     assert (got.metadata, got.service_tier, got.stream) == ({"team": "blue"}, "flex", True)
     assert got.extras["additionalModelRequestFields"] == {"inferenceConfig": {"other": 1}, "odd": [1]}
-    written = CODEC.write_request(got, target("amazon.nova-lite-v1:0"))
+    written = CODEC.write_request(got, make_target("amazon.nova-lite-v1:0"))
     assert msgspec.json.decode(written.body) == document
     assert written.dropped == ()
 
 
-def test_a_callers_object_is_never_changed():
+def test_the_extras_of_a_request_are_not_changed():
     extras = {"additionalModelRequestFields": {"inferenceConfig": {"other": 1}}}
-    write(NOVA, top_k=5, extras=extras)
+    write_request(NOVA, top_k=5, extras=extras)
     assert extras == {"additionalModelRequestFields": {"inferenceConfig": {"other": 1}}}
 
 
@@ -532,11 +535,11 @@ def test_a_callers_object_is_never_changed():
         ("arn:aws:bedrock:eu-west-1:1:inference-profile/eu.anthropic.claude-sonnet-4-20250514-v1:0", {"top_k": 5}),
     ],
 )
-def test_top_k_goes_where_the_family_has_it(model, place):
-    body, dropped = write(model, top_k=5)
+def test_top_k_goes_to_the_field_of_the_family(model, place):
+    body, dropped = write_request(model, top_k=5)
     assert body["additionalModelRequestFields"] == place
     assert dropped == ()
-    assert read({"messages": body["messages"], "additionalModelRequestFields": place}).top_k == 5
+    assert read_request({"messages": body["messages"], "additionalModelRequestFields": place}).top_k == 5
 
 
 @pytest.mark.parametrize(
@@ -560,8 +563,8 @@ def test_top_k_goes_where_the_family_has_it(model, place):
          ("verbosity", "messages.0.content.cachePoint")),
     ],
 )  # fmt: skip
-def test_what_only_tunes_is_left_out_by_rule_and_named(model, asked, sent, dropped):
-    body, named = write(model, **asked)
+def test_tuning_fields_that_the_model_does_not_take_are_dropped(model, asked, sent, dropped):
+    body, named = write_request(model, **asked)
     assert body.get("inferenceConfig", {}) == sent
     assert named == dropped
     assert set(body) <= {"messages", "inferenceConfig"}
@@ -569,19 +572,19 @@ def test_what_only_tunes_is_left_out_by_rule_and_named(model, asked, sent, dropp
 
 def test_several_answers_are_refused():
     with pytest.raises(BadRequest) as caught:
-        write(n=2)
+        write_request(n=2)
     assert caught.value.param == "n"
 
 
-def test_metadata_and_user():
-    body, dropped = write(metadata={"a": "ok", "b": "{}", "c": 1, "": "x"}, user="u-1")
+def test_metadata_and_user_fit_the_limits_of_converse():
+    body, dropped = write_request(metadata={"a": "ok", "b": "{}", "c": 1, "": "x"}, user="u-1")
     assert body["requestMetadata"] == {"a": "ok", "user": "u-1"}
     assert dropped == ("metadata",)
     many = {f"k{n}": "v" for n in range(20)}
-    body, dropped = write(metadata=many, user="u-1")
+    body, dropped = write_request(metadata=many, user="u-1")
     assert len(body["requestMetadata"]) == 16
     assert dropped == ("metadata", "user")
-    assert write(user="a\x00b")[1] == ("user",)
+    assert write_request(user="a\x00b")[1] == ("user",)
 
 
 # --- reasoning -------------------------------------------------------------------------------------------------------
@@ -623,8 +626,8 @@ def test_metadata_and_user():
         (OPAQUE, Reasoning(effort="high"), {}, None, ("reasoning",)),
     ],
 )  # fmt: skip
-def test_how_much_to_think(model, reasoning, more, expected, dropped):
-    body, named = write(model, reasoning=reasoning, **more)
+def test_reasoning_is_written_for_each_family(model, reasoning, more, expected, dropped):
+    body, named = write_request(model, reasoning=reasoning, **more)
     got = dict(body.get("additionalModelRequestFields", {}))
     if effort := body.get("outputConfig", {}).get("effort"):
         got["effort"] = effort
@@ -632,13 +635,13 @@ def test_how_much_to_think(model, reasoning, more, expected, dropped):
     assert named == dropped
 
 
-def test_a_tool_loop_that_began_without_thinking_goes_on_without_it():
+def test_a_tool_loop_that_began_without_thinking_continues_without_it():
     loop = [USER, Message("assistant", (ToolCall("t", "f"),)), Message("user", (ToolResult("t", (Text("1"),)),))]
-    body, dropped = write(messages=loop, tools=(Tool("f"),), reasoning=Reasoning(budget=2000))
+    body, dropped = write_request(messages=loop, tools=(Tool("f"),), reasoning=Reasoning(budget=2000))
     assert "additionalModelRequestFields" not in body
     assert dropped == ("reasoning",)
     loop[1] = Message("assistant", (Thinking("hm", "s", wire="bedrock"), ToolCall("t", "f")))
-    body, dropped = write(messages=loop, tools=(Tool("f"),), reasoning=Reasoning(budget=2000))
+    body, dropped = write_request(messages=loop, tools=(Tool("f"),), reasoning=Reasoning(budget=2000))
     assert body["additionalModelRequestFields"]["thinking"]["budget_tokens"] == 2000
     assert dropped == ()
 
@@ -659,16 +662,16 @@ def test_a_tool_loop_that_began_without_thinking_goes_on_without_it():
         ({}, None),
     ],
 )  # fmt: skip
-def test_how_much_to_think_is_read(document, reasoning):
-    got = read({"messages": [{"role": "user", "content": [{"text": "Hi"}]}], **document})
+def test_reasoning_is_read(document, reasoning):
+    got = read_request({"messages": [{"role": "user", "content": [{"text": "Hi"}]}], **document})
     assert got.reasoning == reasoning
     assert got.extras == {}
 
 
-# --- what travels through a client of this wire, and what is refused ------------------------------------------------
+# --- signatures of other wires, extras, and invalid requests --------------------------------------------------------
 
 
-def test_signatures_of_other_wires_come_back_to_them():
+def test_signatures_of_other_wires_are_read_back():
     parts = read_parts(
         {"reasoningContent": {"reasoningText": {"text": "hm", "signature": pack(Carried("gemini", "own"))}}},
         {"toolUse": {"toolUseId": "t", "name": "f", "input": {}}},
@@ -684,14 +687,14 @@ def test_signatures_of_other_wires_come_back_to_them():
     )
 
 
-def test_thinking_that_nobody_signed_goes_to_nobody():
+def test_unsigned_thinking_goes_to_no_provider():
     (part,) = read_parts({"reasoningContent": {"reasoningText": {"text": "hm", "signature": pack(Carried())}}})
     assert part == Thinking("hm")
-    assert content_of(part, Text("end")) == [{"text": "end"}]
+    assert write_content(part, Text("end")) == [{"text": "end"}]
 
 
-def test_what_only_this_wire_has_is_told_by_its_place():
-    got = read(
+def test_fields_that_only_this_wire_has_travel_in_extras():
+    got = read_request(
         {
             "messages": [
                 {"role": "user", "content": [
@@ -731,9 +734,9 @@ def test_what_only_this_wire_has_is_told_by_its_place():
          "outputConfig.textFormat.structure.jsonSchema.schema"),
     ],
 )  # fmt: skip
-def test_a_wrong_request_names_the_field(document, param):
+def test_an_invalid_request_names_the_field(document, param):
     with pytest.raises(BadRequest) as caught:
-        read(document)
+        read_request(document)
     assert caught.value.param == param
 
 
@@ -752,13 +755,13 @@ blocks = st.lists(st.dictionaries(names, values, min_size=1, max_size=2), max_si
 
 
 @given(st.lists(blocks, max_size=3), st.dictionaries(names.filter(lambda name: name != "messages"), values, max_size=4))
-def test_nothing_crashes_the_reader_and_what_it_reads_can_be_written(turns, more):
+def test_random_requests_are_refused_or_can_be_written(turns, more):
     messages = [{"role": "user", "content": content} for content in turns]
     with contextlib.suppress(BadRequest):
-        CODEC.write_request(read({"messages": messages, **more}), target())
+        CODEC.write_request(read_request({"messages": messages, **more}), make_target())
 
 
-# --- round trip: what is written can be read, and means the same ----------------------------------------------------
+# --- round trip: a written request is read back with the same meaning -----------------------------------------------
 
 words = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8).filter(lambda text: text.strip())
 ids = st.from_regex(r"\A[a-zA-Z0-9_-]{1,12}\Z")
@@ -798,8 +801,8 @@ requests = st.builds(
 
 
 @given(requests)
-def test_what_is_written_is_read_as_the_same(request):
-    written = CODEC.write_request(request, target())
+def test_a_written_request_is_read_back(request):
+    written = CODEC.write_request(request, make_target())
     assert written.dropped == ()
     document = Converse().peek(written.body, "m", False).document
     assert CODEC.read_request(document, "m", False) == request

@@ -1,4 +1,4 @@
-"""Converse passed through: what is checked, what is counted, when an answer is complete, and how errors look."""
+"""Converse passed through: checks of the body, counts, the end of an answer, and the form of errors."""
 
 import contextlib
 import json
@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antiphon.catalog.kinds import load_kinds
+from antiphon.catalog.kinds.kind import fill_template
 from antiphon.catalog.profiles import get_profile
 from antiphon.errors import (
     BadAnswer,
@@ -23,8 +25,8 @@ from antiphon.errors import (
     UpstreamTimeout,
 )
 from antiphon.types import Origin, Price, Target, Usage
-from antiphon.wires.aws.eventstream import MessageReader, encode, header_block
-from antiphon.wires.bedrock import Converse, frames, path
+from antiphon.wires.aws.eventstream import MessageReader, encode_headers, encode_message
+from antiphon.wires.bedrock import Converse, frames
 from antiphon.wires.translation.foreign_signatures import Carried, pack
 
 MODEL = "anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -32,7 +34,7 @@ WIRE = Converse()
 HELLO = b'{"messages":[{"role":"user","content":[{"text":"Hello"}]}],"newMember":{"a":1}}'
 
 
-def target(model=MODEL, **more):
+def make_target(model=MODEL, **more):
     return Target(
         f"aws/{model}",
         "aws",
@@ -46,16 +48,16 @@ def target(model=MODEL, **more):
     )
 
 
-def event(block, payload):
-    return frames.event(block, payload)
+def write_event(block, payload):
+    return frames.write_event(block, payload)
 
 
-def delta(**kind):
-    return event(frames.BLOCK_DELTA, {"contentBlockIndex": 0, "delta": kind, "p": "abcdef"})
+def write_delta(**kind):
+    return write_event(frames.BLOCK_DELTA, {"contentBlockIndex": 0, "delta": kind, "p": "abcdef"})
 
 
-STOP = event(frames.MESSAGE_STOP, {"stopReason": "end_turn"})
-META = event(
+STOP = write_event(frames.MESSAGE_STOP, {"stopReason": "end_turn"})
+META = write_event(
     frames.METADATA,
     {"usage": {"inputTokens": 11, "outputTokens": 7, "totalTokens": 18}, "metrics": {"latencyMs": 431}},
 )
@@ -85,14 +87,14 @@ def test_peek_reads_model_and_stream_from_the_path():
         (b'{"messages":[{"role":"user","content":[]}],"requestMetadata":{"a":1}}', "requestMetadata[...]"),
     ],
 )
-def test_a_body_of_wrong_types_names_the_field(body, param):
+def test_a_member_of_a_wrong_type_is_named(body, param):
     with pytest.raises(BadRequest) as caught:
         WIRE.peek(body, MODEL, False)
     assert caught.value.param == param
 
 
 @pytest.mark.parametrize("model", ["", "x" * 2049, "a\nb"])
-def test_a_model_that_is_no_name_is_refused(model):
+def test_an_invalid_model_id_is_refused(model):
     with pytest.raises(BadRequest) as caught:
         WIRE.peek(HELLO, model, False)
     assert caught.value.param == "modelId"
@@ -106,23 +108,23 @@ def test_a_body_that_is_no_json_object_is_refused(body):
 
 def test_encode_keeps_every_byte():
     for stream in (True, False):
-        assert WIRE.encode(HELLO, WIRE.peek(HELLO, "alias", stream), target()).body is HELLO
+        assert WIRE.encode(HELLO, WIRE.peek(HELLO, "alias", stream), make_target()).body is HELLO
 
 
-def test_encode_takes_out_what_only_travelled_through_the_caller():
-    mark = pack(Carried("gemini", "secret-proof", call="c1"))
+def test_encode_removes_the_signatures_of_other_wires():
+    signature = pack(Carried("gemini", "secret-proof", call="c1"))
     native = {"reasoningContent": {"reasoningText": {"text": "mine", "signature": "sig"}}}
-    carried = {"reasoningContent": {"reasoningText": {"text": "", "signature": mark}}}
+    foreign = {"reasoningContent": {"reasoningText": {"text": "", "signature": signature}}}
     document = {
         "messages": [
-            {"role": "user", "content": [{"text": f"do you know {mark}?"}]},
-            {"role": "assistant", "content": [native, carried, {"text": "yes"}]},
-            {"role": "assistant", "content": [carried]},
+            {"role": "user", "content": [{"text": f"do you know {signature}?"}]},
+            {"role": "assistant", "content": [native, foreign, {"text": "yes"}]},
+            {"role": "assistant", "content": [foreign]},
         ],
         "system": [{"text": "s"}],
     }
     body = msgspec.json.encode(document)
-    sent = msgspec.json.decode(WIRE.encode(body, WIRE.peek(body, MODEL, False), target()).body)
+    sent = msgspec.json.decode(WIRE.encode(body, WIRE.peek(body, MODEL, False), make_target()).body)
     assert sent["messages"] == [document["messages"][0], {"role": "assistant", "content": [native, {"text": "yes"}]}]
     assert sent["system"] == document["system"]
 
@@ -139,11 +141,12 @@ def test_encode_takes_out_what_only_travelled_through_the_caller():
     ],
 )
 def test_a_model_id_is_one_segment_of_the_path(model, expected):
-    assert path(model, False) == expected
-    assert path(model, True) == expected + "-stream"
+    paths = load_kinds()["bedrock"].operations
+    assert fill_template(paths["converse"], {"model": model}) == expected
+    assert fill_template(paths["converse.stream"], {"model": model}) == expected + "-stream"
 
 
-# Golden invoices: the user guide's formula is input = inputTokens + cacheReadInputTokens + cacheWriteInputTokens; the
+# Golden invoices. The user guide's formula is input = inputTokens + cacheReadInputTokens + cacheWriteInputTokens. The
 # second and third were measured on one prompt of 3,621 tokens, without and with a cache point.
 INVOICES = [
     ({"inputTokens": 30, "outputTokens": 628, "totalTokens": 658}, Usage(input=30, output=628)),
@@ -160,44 +163,44 @@ INVOICES = [
 ]  # fmt: skip
 
 
-def answer(usage=None, content=({"text": "Hi"},)):
+def write_answer(usage=None, content=({"text": "Hi"},)):
     document = {"output": {"message": {"role": "assistant", "content": list(content)}}, "stopReason": "end_turn"}
     return msgspec.json.encode(document if usage is None else document | {"usage": usage})
 
 
 @pytest.mark.parametrize(("counts", "expected"), INVOICES)
 def test_usage_becomes_disjoint_buckets(counts, expected):
-    assert WIRE.read_whole(answer(counts)).usage == expected
-    watch = WIRE.start_stream(WIRE.peek(HELLO, MODEL, True), False)
-    watch.feed(STOP)
-    watch.feed(event(frames.METADATA, {"usage": counts, "metrics": {"latencyMs": 1}}))
-    assert watch.usage == expected
+    assert WIRE.read_whole(write_answer(counts)).usage == expected
+    stream = WIRE.start_stream(WIRE.peek(HELLO, MODEL, True), False)
+    stream.feed(STOP)
+    stream.feed(write_event(frames.METADATA, {"usage": counts, "metrics": {"latencyMs": 1}}))
+    assert stream.usage == expected
 
 
-def long(count):
+def make_long_detail(count):
     return {"ttl": "1h", "inputTokens": count}
 
 
-def test_the_tier_and_the_speed_change_the_price():
+def test_the_service_tier_and_the_latency_are_read():
     counts = {"inputTokens": 3, "outputTokens": 5, "totalTokens": 8}
-    beside = {"usage": counts, "serviceTier": {"type": "flex"}, "performanceConfig": {"latency": "standard"}}
-    whole = msgspec.json.decode(answer(counts)) | beside
+    metadata = {"usage": counts, "serviceTier": {"type": "flex"}, "performanceConfig": {"latency": "standard"}}
+    whole = msgspec.json.decode(write_answer(counts)) | metadata
     assert WIRE.read_whole(msgspec.json.encode(whole)).usage == Usage(input=3, output=5, service_tier="flex")
-    watch = WIRE.start_stream(WIRE.peek(HELLO, MODEL, True), False)
-    watch.feed(STOP)
-    beside["performanceConfig"] = {"latency": "optimized"}
-    watch.feed(event(frames.METADATA, {**beside, "metrics": {"latencyMs": 1}}))
-    assert watch.usage == Usage(input=3, output=5, service_tier="flex+optimized")
+    stream = WIRE.start_stream(WIRE.peek(HELLO, MODEL, True), False)
+    stream.feed(STOP)
+    metadata["performanceConfig"] = {"latency": "optimized"}
+    stream.feed(write_event(frames.METADATA, {**metadata, "metrics": {"latencyMs": 1}}))
+    assert stream.usage == Usage(input=3, output=5, service_tier="flex+optimized")
     whole["serviceTier"] = {"type": "default"}
     assert WIRE.read_whole(msgspec.json.encode(whole)).usage == Usage(input=3, output=5)
 
 
-def test_an_invoice_to_the_picodollar():
+def test_the_cost_is_exact_to_the_picodollar():
     price = Price(
         "v", input=3_000_000, cache_read=300_000, cache_write=3_750_000, cache_write_long=6_000_000, output=15_000_000
     )
     usage = WIRE.read_whole(
-        answer({"inputTokens": 562, "outputTokens": 40, "totalTokens": 3761, "cacheReadInputTokens": 3059,
+        write_answer({"inputTokens": 562, "outputTokens": 40, "totalTokens": 3761, "cacheReadInputTokens": 3059,
                 "cacheWriteInputTokens": 100,
                 "cacheDetails": [{"ttl": "1h", "inputTokens": 30}, {"ttl": "5m", "inputTokens": 70}]})
     ).usage  # fmt: skip
@@ -214,16 +217,16 @@ def test_an_invoice_to_the_picodollar():
         {"inputTokens": -1, "outputTokens": 1},
         {"inputTokens": 10**10, "outputTokens": 1},
         {"inputTokens": "9"},
-        {"inputTokens": 9, "outputTokens": 1, "cacheWriteInputTokens": 5, "cacheDetails": [long(6)]},
-        {"inputTokens": 9, "outputTokens": 1, "cacheWriteInputTokens": 5, "cacheDetails": [long(-6)]},
+        {"inputTokens": 9, "outputTokens": 1, "cacheWriteInputTokens": 5, "cacheDetails": [make_long_detail(6)]},
+        {"inputTokens": 9, "outputTokens": 1, "cacheWriteInputTokens": 5, "cacheDetails": [make_long_detail(-6)]},
         [],
     ],
 )
-def test_usage_that_cannot_be_is_none(counts):
-    assert WIRE.read_whole(answer(counts)).usage is None
+def test_impossible_usage_is_none(counts):
+    assert WIRE.read_whole(write_answer(counts)).usage is None
 
 
-def test_a_whole_answer_is_measured():
+def test_the_output_bytes_of_an_answer_are_counted():
     content = [
         {"reasoningContent": {"reasoningText": {"text": "abc", "signature": "s"}}},
         {"text": "grüß"},
@@ -231,7 +234,7 @@ def test_a_whole_answer_is_measured():
         {"toolUse": {"toolUseId": "t", "name": "now", "input": {}}},
         {"somethingNew": {}},
     ]
-    assert WIRE.read_whole(answer(content=content)).output_bytes == 3 + 6 + 2 + 3 + 2
+    assert WIRE.read_whole(write_answer(content=content)).output_bytes == 3 + 6 + 2 + 3 + 2
 
 
 @pytest.mark.parametrize(
@@ -239,47 +242,49 @@ def test_a_whole_answer_is_measured():
     [b"<html>", b"", b"{}", b"[]", b'{"message":"Too many requests"}', b'{"output":{}}', b"\xff", b"[" * 5000,
      b'{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}'],
 )  # fmt: skip
-def test_what_is_no_answer_is_refused(body):
+def test_a_body_that_is_no_answer_is_refused(body):
     with pytest.raises(BadAnswer):
         WIRE.read_whole(body)
 
 
-def watching():
+def start_stream():
     return WIRE.start_stream(WIRE.peek(HELLO, MODEL, True), False)
 
 
 @pytest.mark.parametrize(
     ("first", "commits"),
     [
-        (event(frames.MESSAGE_START, {"role": "assistant"}), False),
-        (event(frames.BLOCK_STOP, {"contentBlockIndex": 0}), False),
-        (delta(text=""), False),
-        (delta(reasoningContent={"signature": "abc"}), False),
-        (event(header_block([(":event-type", "news"), (":message-type", "event")]), {"a": 1}), False),
-        (delta(text="H"), True),
-        (delta(reasoningContent={"text": "hm"}), True),
-        (delta(reasoningContent={"redactedContent": "QUJD"}), True),
+        (write_event(frames.MESSAGE_START, {"role": "assistant"}), False),
+        (write_event(frames.BLOCK_STOP, {"contentBlockIndex": 0}), False),
+        (write_delta(text=""), False),
+        (write_delta(reasoningContent={"signature": "abc"}), False),
+        (write_event(encode_headers([(":event-type", "news"), (":message-type", "event")]), {"a": 1}), False),
+        (write_delta(text="H"), True),
+        (write_delta(reasoningContent={"text": "hm"}), True),
+        (write_delta(reasoningContent={"redactedContent": "QUJD"}), True),
         (
-            event(frames.BLOCK_START, {"contentBlockIndex": 0, "start": {"toolUse": {"toolUseId": "t", "name": "f"}}}),
+            write_event(
+                frames.BLOCK_START, {"contentBlockIndex": 0, "start": {"toolUse": {"toolUseId": "t", "name": "f"}}}
+            ),
             True,
         ),
         (STOP, True),
     ],
 )
 def test_the_first_real_output_commits(first, commits):
-    watch = watching()
-    assert watch.feed(first) == first
-    assert watch.committed is commits
+    stream = start_stream()
+    assert stream.feed(first) == first
+    assert stream.committed is commits
 
 
 def test_a_stream_is_complete_at_message_stop_and_ended_at_metadata():
-    watch = watching()
-    seen = []
-    for frame in (event(frames.MESSAGE_START, {"role": "assistant"}), delta(text="Hello"), STOP, META):
-        assert watch.feed(frame) == frame
-        seen.append((watch.complete, watch.ended))
-    assert seen == [(False, False), (False, False), (True, False), (True, True)]
-    assert (watch.usage, watch.output_bytes, watch.error) == (Usage(input=11, output=7), 5, None)
+    stream = start_stream()
+    states = []
+    for frame in (write_event(frames.MESSAGE_START, {"role": "assistant"}), write_delta(text="Hello"), STOP, META):
+        assert stream.feed(frame) == frame
+        states.append((stream.complete, stream.ended))
+    assert states == [(False, False), (False, False), (True, False), (True, True)]
+    assert (stream.usage, stream.output_bytes, stream.error) == (Usage(input=11, output=7), 5, None)
 
 
 @pytest.mark.parametrize(
@@ -294,21 +299,21 @@ def test_a_stream_is_complete_at_message_stop_and_ended_at_metadata():
     ],
 )
 def test_an_exception_frame_is_an_error(name, kind, status, retryable):
-    watch = watching()
-    frame = frames.exception(name, "the reason")
-    assert watch.feed(frame) == frame
-    assert type(watch.error) is kind
-    assert (watch.error.status, watch.error.retryable) == (status, retryable)
-    assert "the reason" in watch.error.message
-    assert name in watch.error.message
+    stream = start_stream()
+    frame = frames.write_exception(name, "the reason")
+    assert stream.feed(frame) == frame
+    assert type(stream.error) is kind
+    assert (stream.error.status, stream.error.retryable) == (status, retryable)
+    assert "the reason" in stream.error.message
+    assert name in stream.error.message
 
 
-def test_an_error_frame_without_a_model_of_it_is_an_error():
-    block = header_block([(":message-type", "error"), (":error-code", "InternalError"), (":error-message", "oh no")])
-    watch = watching()
-    watch.feed(encode(block, b""))
-    assert type(watch.error) is BadAnswer
-    assert watch.error.message == "The provider reported an error: InternalError: oh no"
+def test_an_unmodeled_error_frame_is_an_error():
+    block = encode_headers([(":message-type", "error"), (":error-code", "InternalError"), (":error-message", "oh no")])
+    stream = start_stream()
+    stream.feed(encode_message(block, b""))
+    assert type(stream.error) is BadAnswer
+    assert stream.error.message == "The provider reported an error: InternalError: oh no"
 
 
 ERRORS = [
@@ -332,12 +337,12 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("error", "status", "name", "in_stream"), ERRORS)
-def test_every_error_has_this_wires_shape(error, status, name, in_stream):
+def test_every_error_has_the_form_of_this_wire(error, status, name, in_stream):
     assert error.status == status
     assert msgspec.json.decode(WIRE.write_error_body(error)) == {"message": "m", "__type": name}
     assert WIRE.list_error_headers(error) == [(b"x-amzn-errortype", name.encode())]
     message = MessageReader().read(WIRE.write_error_frame(error))
-    assert (message.text(":message-type"), message.text(":exception-type")) == ("exception", in_stream)
+    assert (message.get_text(":message-type"), message.get_text(":exception-type")) == ("exception", in_stream)
     assert msgspec.json.decode(message.payload) == {"message": "m"}
 
 
@@ -348,7 +353,7 @@ def test_a_providers_own_error_keeps_its_type_and_message():
         "message": "wait a little",
         "__type": "ModelNotReadyException",
     }
-    assert WIRE.list_error_headers(error) == []  # it is passed on
+    assert WIRE.list_error_headers(error) == []  # the provider's own header is passed on
 
 
 @pytest.mark.parametrize(
@@ -361,11 +366,11 @@ def test_a_providers_own_error_keeps_its_type_and_message():
         (b'{"message":1}', "'{\"message\":1}'"),
     ],
 )
-def test_the_message_of_a_providers_error(body, expected):
+def test_the_message_of_a_providers_error_is_read(body, expected):
     assert WIRE.read_error_message(body) == expected
 
 
-def test_input_is_measured():
+def test_the_input_bytes_are_counted():
     body = msgspec.json.encode(
         {
             "messages": [
@@ -395,7 +400,7 @@ shaped = st.recursive(
 
 
 @given(shaped | json_values)
-def test_nothing_crashes_peek_whole_or_watch(value):
+def test_random_json_only_raises_bad_request_or_bad_answer(value):
     body = json.dumps(value).encode()
     with contextlib.suppress(BadRequest):
         WIRE.count_input_bytes(WIRE.peek(body, MODEL, False))
@@ -404,4 +409,4 @@ def test_nothing_crashes_peek_whole_or_watch(value):
             attempt(body)
     for block in (frames.BLOCK_DELTA, frames.BLOCK_START, frames.MESSAGE_STOP, frames.METADATA, b""):
         with contextlib.suppress(BadAnswer):
-            watching().feed(encode(block, body))
+            start_stream().feed(encode_message(block, body))

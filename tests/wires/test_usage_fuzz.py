@@ -70,7 +70,7 @@ READERS = {
     "responses": lambda raw: responses.read(raw),
     "messages": lambda raw: anthropic.read_usage(msgspec.Raw(raw)),
     "generate": lambda raw: gemini.read(raw, 1),
-    "converse": lambda raw: bedrock.read(msgspec.Raw(raw)),
+    "converse": lambda raw: bedrock.read_usage(msgspec.Raw(raw)),
 }
 PRICE = Price("v", *[1] * len(Usage().counts), tiers={"flex": Price("v", input=2)})
 

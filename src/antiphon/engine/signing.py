@@ -12,7 +12,7 @@ from antiphon.transport import Request
 from antiphon.types import Secret, Signing, Target
 
 SIGNERS = {
-    "sigv4": "antiphon.wires.aws.sigv4:signer",
+    "sigv4": "antiphon.wires.aws.sigv4:make_signer",
     "headers": "antiphon.engine.signing:Headers",
 }
 """Signing scheme to what makes a signer out of a target's :class:`~antiphon.types.Signing`."""

@@ -11,7 +11,7 @@ import msgspec
 
 from antiphon.errors import CallError
 from antiphon.transport.seam import Headers
-from antiphon.wires.aws.eventstream import encode, header_block, parts
+from antiphon.wires.aws.eventstream import encode_headers, encode_message, split_message
 from antiphon.wires.table import get_wire
 
 JsonRewrite = Callable[[bytes], bytes]
@@ -50,8 +50,8 @@ def _rewrite_event(frame: bytes, rewrite: JsonRewrite) -> bytes:
 
 
 def _rewrite_message(frame: bytes, rewrite: JsonRewrite) -> bytes:
-    headers, payload = parts(frame)
-    return encode(headers, rewrite(payload))
+    headers, payload = split_message(frame)
+    return encode_message(headers, rewrite(payload))
 
 
 _SSE = b"text/event-stream; charset=utf-8"
@@ -68,19 +68,19 @@ OPENAI = WireFormat(
     rewrite_frame=_rewrite_event,
 )
 
-_DELTA = header_block(
+_DELTA = encode_headers(
     [(":event-type", "contentBlockDelta"), (":content-type", "application/json"), (":message-type", "event")]
 )
 # The event stream of Converse is the only one without comments; a delta without text says as little.
 _KEEPALIVES = {
     "messages": b'event: ping\ndata: {"type": "ping"}\n\n',
-    "converse": encode(_DELTA, b'{"contentBlockIndex":0,"delta":{"text":""}}'),
+    "converse": encode_message(_DELTA, b'{"contentBlockIndex":0,"delta":{"text":""}}'),
 }
 _MALFORMED_EVENTS = {
     "messages": b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{\n\n',
     "responses": b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":\n\n',
     "generate": b'data: {"candidates":[{"content":{"parts":[\n\n',
-    "converse": encode(_DELTA, b'{"contentBlockIndex":0,"delta":{'),
+    "converse": encode_message(_DELTA, b'{"contentBlockIndex":0,"delta":{'),
 }
 _END_MARKERS = {"messages": b"event: message_stop"}
 _GENERATION_OPERATIONS = {

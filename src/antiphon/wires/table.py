@@ -22,9 +22,9 @@ WIRES = {
     "converse": "antiphon.wires.bedrock:Converse",
     "input_tokens": "antiphon.wires.responses.token_count:InputTokens",
     "vertex_predict": "antiphon.wires.gemini.predict:Predict",
-    "titan_embed": "antiphon.wires.bedrock.embed:InvokeTitan",
-    "nova_embed": "antiphon.wires.bedrock.embed:InvokeNova",
-    "cohere_embed": "antiphon.wires.bedrock.embed:InvokeCohere",
+    "titan_embed": "antiphon.wires.bedrock.embeddings:InvokeTitan",
+    "nova_embed": "antiphon.wires.bedrock.embeddings:InvokeNova",
+    "cohere_embed": "antiphon.wires.bedrock.embeddings:InvokeCohere",
     "bedrock_count_tokens": "antiphon.wires.bedrock.counting:CountTokens",
 }
 """Operation to the wire it is called on."""
@@ -43,9 +43,9 @@ EMBEDDERS = {
     "gemini_embed": "antiphon.wires.gemini.embed_codec:EmbedCodec",
     "gemini_embed_batch": "antiphon.wires.gemini.embed_codec:EmbedBatchCodec",
     "vertex_predict": "antiphon.wires.gemini.predict:PredictCodec",
-    "titan_embed": "antiphon.wires.bedrock.embed:TitanCodec",
-    "nova_embed": "antiphon.wires.bedrock.embed:NovaCodec",
-    "cohere_embed": "antiphon.wires.bedrock.embed:CohereCodec",
+    "titan_embed": "antiphon.wires.bedrock.embeddings:TitanCodec",
+    "nova_embed": "antiphon.wires.bedrock.embeddings:NovaCodec",
+    "cohere_embed": "antiphon.wires.bedrock.embeddings:CohereCodec",
 }
 """Operations that ask for embeddings, likewise; the last four are spoken to targets only."""
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from antiphon.wires.aws.eventstream import encode, header_block
+from antiphon.wires.aws.eventstream import encode_headers, encode_message
 from system.matrix.asking import PIXEL, QUOTE, SOUND, TITLE, WEB
 
 SAMPLES = base64.b64encode(b"\1\2\3\4\5\6\7\10\11").decode()
@@ -228,8 +228,8 @@ def _unnamed(events: list[Any]) -> bytes:
 
 def _framed(events: list[Any]) -> bytes:
     return b"".join(
-        encode(
-            header_block([(":event-type", kind), (":content-type", "application/json"), (":message-type", "event")]),
+        encode_message(
+            encode_headers([(":event-type", kind), (":content-type", "application/json"), (":message-type", "event")]),
             _json(payload),
         )
         for kind, payload in events

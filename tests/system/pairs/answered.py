@@ -6,7 +6,7 @@ What the answers say is the same, as far as each wire has words for it.
 import json
 from typing import Any
 
-from antiphon.wires.aws.eventstream import encode, header_block
+from antiphon.wires.aws.eventstream import encode_headers, encode_message
 from system.pairs.asked import ARGUMENTS, TEXT
 
 _CALLS = [
@@ -375,7 +375,7 @@ def aws(event: tuple[str, Any]) -> bytes:
     """A message of the AWS event stream."""
     kind, payload = event
     headers = [(":event-type", kind), (":content-type", "application/json"), (":message-type", "event")]
-    return encode(header_block(headers), json.dumps(payload, ensure_ascii=False).encode())
+    return encode_message(encode_headers(headers), json.dumps(payload, ensure_ascii=False).encode())
 
 
 EVENTS: dict[str, list[Any]] = {

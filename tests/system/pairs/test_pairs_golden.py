@@ -51,7 +51,7 @@ def readable(near: str, frames: bytes) -> str:
         return frames.decode().strip()
     reader = MessageReader()
     messages = [reader.read(message) for message in get_wire(near).make_splitter().feed(frames)]
-    return "\n".join(f"{message.text(':event-type')} {message.payload.decode()}" for message in messages)
+    return "\n".join(f"{message.get_text(':event-type')} {message.payload.decode()}" for message in messages)
 
 
 def steady(text: str) -> str:

@@ -1,7 +1,7 @@
-"""What AWS services share below their message formats: request signing and event stream framing, as pure functions.
+"""Request signing and event stream framing, which all AWS services share, as pure functions.
 
-What belongs here: Signature Version 4 and the ``application/vnd.amazon.eventstream`` encoding. What does not: what a
-message means (see ``wires.bedrock``), where credentials come from, sockets, the clock.
+What belongs here: Signature Version 4 and the ``application/vnd.amazon.eventstream`` encoding. What does not: the
+meaning of a message (see ``wires.bedrock``), the source of credentials, sockets, the clock.
 """
 
 from antiphon.wires.aws.eventstream import EventStreamSplitter, Message, MessageReader

@@ -1,14 +1,13 @@
 """The Bedrock Converse wire: ``POST /model/{modelId}/converse`` and ``/converse-stream``.
 
-What belongs here: reading, checking and writing Converse's JSON and events, and what of a request goes into which field
-for which family of models. What does not: signing and event stream framing (``wires.aws``), InvokeModel, sockets.
+What belongs here: reading, checking and writing Converse's JSON and events, and the place of each request field for
+each family of models. What does not: signing and event stream framing (``wires.aws``), sockets.
 
-Facts are from the Amazon Bedrock API reference (Converse, ConverseStream, and the types they name) and the user guide
-(prompt caching, structured outputs, adaptive thinking), as of November 2026.
+Sources, as of November 2026: Amazon Bedrock API reference (Converse, ConverseStream, and the types they name) and user
+guide (prompt caching, structured outputs, adaptive thinking).
 """
 
 from antiphon.wires.bedrock.codec import BedrockCodec
-from antiphon.wires.bedrock.paths import path
-from antiphon.wires.bedrock.wire import Converse
+from antiphon.wires.bedrock.passthrough import Converse
 
-__all__ = ["BedrockCodec", "Converse", "path"]
+__all__ = ["BedrockCodec", "Converse"]

@@ -1,17 +1,18 @@
-"""Errors in Converse's shape (API reference, "Converse" and "ConverseStream": Errors), and what a provider's says.
+"""Errors in Converse's form (API reference, "Converse" and "ConverseStream": Errors), and errors of a provider.
 
-An error answer is ``{"message": …}`` with its type in the header ``x-amzn-errortype``. AWS's REST JSON protocol lets
-the body name it as ``__type``, too; both are written, so that an error keeps its type where the header cannot be set.
-Inside a stream an error is a frame of message type ``exception``.
+An error answer is ``{"message": …}`` with its type in the header ``x-amzn-errortype``. AWS's REST JSON protocol also
+lets the body name the type as ``__type``. Both are written, so that an error keeps its type where the header cannot be
+set. Inside a stream an error is a frame of message type ``exception``.
 """
 
 from typing import NamedTuple
 
 import msgspec
 
-from antiphon.errors import BadAnswer, BadRequest, CallError, RateLimited, UpstreamError, UpstreamStatus
+from antiphon.errors import BadAnswer, CallError, RateLimited, UpstreamError, UpstreamStatus
 from antiphon.wires.aws.eventstream import Message
 from antiphon.wires.bedrock import frames
+from antiphon.wires.checks import DECODE_ERRORS, quote_body
 
 TYPES = {
     400: "ValidationException",
@@ -29,51 +30,50 @@ TYPES = {
 }
 """HTTP status to exception; any other 4xx is a validation error, any other 5xx an internal one."""
 
-IN_STREAM = {
+STREAM_TYPES = {
     400: "validationException",
     429: "throttlingException",
     500: "internalServerException",
     503: "serviceUnavailableException",
     529: "serviceUnavailableException",
 }
-"""HTTP status to the exception a stream may carry; any other 4xx is a validation error, any other a stream error."""
+"""HTTP status to the exception in a stream; any other 4xx is a validation error, any other status a stream error."""
 
-STATUSES = {
+STREAM_STATUSES = {
     "validationException": 400,
     "throttlingException": 429,
     "internalServerException": 500,
     "modelStreamErrorException": 502,
     "serviceUnavailableException": 503,
 }
-"""Exception of a stream to the status it stands for; AWS says 424 of a stream error and "retry your request", and it is
-the model that failed, so it is 502 here."""
+"""Exception of a stream to its HTTP status. AWS gives a stream error 424 with "retry your request"; the model failed,
+so it is 502 here."""
 
-_BROKE = "modelStreamErrorException"
+_STREAM_ERROR = "modelStreamErrorException"
 _ERROR_TYPE = b"x-amzn-errortype"
-_EXCERPT = 200
 _encode = msgspec.json.Encoder().encode
 
 
-class _Told(msgspec.Struct):
+class _ErrorBody(msgspec.Struct):
     """A provider's error body; some services write the member with a capital."""
 
     message: str | None = None
-    upper: str | None = msgspec.field(default=None, name="Message")
+    capitalized: str | None = msgspec.field(default=None, name="Message")
 
 
-_decode = msgspec.json.Decoder(_Told).decode
+_decode = msgspec.json.Decoder(_ErrorBody).decode
 
 
-class Fault(NamedTuple):
-    """What an exception frame says."""
+class StreamFault(NamedTuple):
+    """An error that a provider reports by a frame of its stream."""
 
     name: str
     message: str
     status: int
 
 
-def type_of(error: CallError) -> str:
-    """Return the exception type of any error of ours; a provider's own, where its answer named one, is kept."""
+def find_type(error: CallError) -> str:
+    """Return the exception type of an error; the provider's own type is kept if its answer named one."""
     if isinstance(error, UpstreamStatus):
         for name, value in error.headers:
             if name == _ERROR_TYPE:  # "Type:uri" and "namespace#Type" are the same type
@@ -82,69 +82,53 @@ def type_of(error: CallError) -> str:
 
 
 def list_error_headers(error: CallError) -> list[tuple[bytes, bytes]]:
-    """Return the header that names an error's type; none where the provider's own is passed on with the error."""
+    """Return the header that names an error's type; none if the provider's own header is passed on with the error."""
     if isinstance(error, UpstreamStatus) and any(name == _ERROR_TYPE for name, _ in error.headers):
         return []
-    return [(_ERROR_TYPE, type_of(error).encode("latin-1"))]
+    return [(_ERROR_TYPE, find_type(error).encode("latin-1"))]
 
 
 def write_error_body(error: CallError) -> bytes:
-    """Return any error of ours in this wire's shape; the message of a provider of this wire is kept as it came."""
-    told = _told(error.body) if isinstance(error, UpstreamStatus) else ""
-    return _encode({"message": told or error.message, "__type": type_of(error)})
+    """Return the body for an error; the message of a provider of this wire is kept unchanged."""
+    provider_message = _read_message(error.body) if isinstance(error, UpstreamStatus) else ""
+    return _encode({"message": provider_message or error.message, "__type": find_type(error)})
 
 
 def write_error_frame(error: CallError) -> bytes:
-    """Return the exception frame that admits a break; AWS's clients raise it from the stream."""
-    default = IN_STREAM[400] if 400 <= error.status < 500 and error.status not in (408, 424) else _BROKE
-    return frames.exception(IN_STREAM.get(error.status, default), error.message)
+    """Return the exception frame for a broken stream; AWS's clients raise it from the stream."""
+    default = STREAM_TYPES[400] if 400 <= error.status < 500 and error.status not in (408, 424) else _STREAM_ERROR
+    return frames.write_exception(STREAM_TYPES.get(error.status, default), error.message)
 
 
 def read_error_message(body: bytes) -> str:
-    """Return the message of a provider's error body, or an excerpt of it."""
-    return _told(body) or excerpt(body)
+    """Return the message of a provider's error body, or an excerpt of the body."""
+    return _read_message(body) or quote_body(body)
 
 
-def fault_of(message: Message) -> Fault | None:
-    """Return what an exception or error frame says, or ``None`` where the frame is an event."""
-    kind = message.text(":message-type")
+def find_fault(message: Message) -> StreamFault | None:
+    """Return the fault that an exception or error frame reports, or ``None`` if the frame is an event."""
+    kind = message.get_text(":message-type")
     if kind in ("event", ""):
         return None
     if kind == "error":
-        name, told = message.text(":error-code"), message.text(":error-message")
+        name, text = message.get_text(":error-code"), message.get_text(":error-message")
     else:
-        name, told = message.text(":exception-type"), _told(message.payload)
-    return Fault(name, f"{name or kind}: {told or excerpt(message.payload)}", STATUSES.get(name, 502))
+        name, text = message.get_text(":exception-type"), _read_message(message.payload)
+    return StreamFault(name, f"{name or kind}: {text or quote_body(message.payload)}", STREAM_STATUSES.get(name, 502))
 
 
-def reported(fault: Fault) -> UpstreamError:
-    """Return the error for a fault that the provider reported inside its stream."""
-    told = f"The provider reported an error: {fault.message}"
+def error_from_fault(fault: StreamFault) -> UpstreamError:
+    """Return the error for a fault in a provider's stream."""
+    message = f"The provider reported an error: {fault.message}"
     if fault.status == BadAnswer.status:
-        return BadAnswer(told)
-    kind = RateLimited if fault.status == 429 else UpstreamStatus
-    return kind(told, status=fault.status, body=_encode({"message": fault.message}), headers=())
+        return BadAnswer(message)
+    error_class = RateLimited if fault.status == 429 else UpstreamStatus
+    return error_class(message, status=fault.status, body=_encode({"message": fault.message}), headers=())
 
 
-def wrong_type(problem: str) -> BadRequest:
-    """Turn a decoder's ``Expected `str`, got `int` - at `$.system[0].text``` into an error that names the field."""
-    reason, _, place = problem.partition(" - at ")
-    field = place.strip("`").removeprefix("$").removeprefix(".")
-    if "missing required field" in reason:
-        missing = reason.rpartition("`")[0].rpartition("`")[2]
-        field = f"{field}.{missing}" if field else missing
-        return BadRequest(f"`{field}` is missing; this request needs it.", param=field)
-    return BadRequest(f"`{field}` has the wrong type: {reason[:1].lower()}{reason[1:]}.", param=field)
-
-
-def excerpt(body: bytes) -> str:
-    """Return the beginning of a body, safe to show."""
-    return repr(body[:_EXCERPT].decode("utf-8", "replace")) + ("…" if len(body) > _EXCERPT else "")
-
-
-def _told(body: bytes) -> str:
+def _read_message(body: bytes) -> str:
     try:
-        told = _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        decoded = _decode(body)
+    except DECODE_ERRORS:
         return ""
-    return told.message or told.upper or ""
+    return decoded.message or decoded.capitalized or ""

@@ -1,4 +1,4 @@
-"""Images, documents, video and sound: Converse's ``format`` words and media types (API reference, "ImageBlock" etc.).
+"""Images, documents, video and audio: Converse's ``format`` names and media types (API reference, "ImageBlock" etc.).
 
 A source is bytes in base64 or an object in S3; Converse fetches nothing else.
 """
@@ -15,8 +15,14 @@ from antiphon.wires.translation.neutral import Audio, File, Image
 _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
-IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp", "image/jpg": "jpeg"}
-DOCUMENTS = {
+IMAGE_FORMATS = {
+    "image/png": "png",
+    "image/jpeg": "jpeg",
+    "image/gif": "gif",
+    "image/webp": "webp",
+    "image/jpg": "jpeg",
+}
+DOCUMENT_FORMATS = {
     "application/pdf": "pdf",
     "text/csv": "csv",
     "application/msword": "doc",
@@ -28,7 +34,7 @@ DOCUMENTS = {
     "text/markdown": "md",
     "application/json": "txt",
 }
-VIDEOS = {
+VIDEO_FORMATS = {
     "video/x-matroska": "mkv",
     "video/quicktime": "mov",
     "video/mp4": "mp4",
@@ -38,7 +44,7 @@ VIDEOS = {
     "video/x-ms-wmv": "wmv",
     "video/3gpp": "three_gp",
 }
-SOUNDS = {
+AUDIO_FORMATS = {
     "audio/wav": "wav",
     "audio/mp3": "mp3",
     "audio/flac": "flac",
@@ -54,21 +60,21 @@ SOUNDS = {
     "audio/x-wav": "wav",
     "audio/wave": "wav",
 }
-_FORBIDDEN = re.compile(r"[^A-Za-z0-9\s\-()\[\]]+")
+_FORBIDDEN_IN_NAMES = re.compile(r"[^A-Za-z0-9\s\-()\[\]]+")
 _DATA_URL = re.compile(r"data:([^;,]*)(?:;[^;,]*)*;base64,", re.IGNORECASE)
 _S3 = "s3://"
 _NAME_LIMIT = 200
 _Part = TypeVar("_Part", Image, File, Audio)
 
 
-def _inverse(table: dict[str, str]) -> dict[str, str]:
-    return {word: kind for kind, word in reversed(table.items())}
+def _invert(formats: dict[str, str]) -> dict[str, str]:
+    return {name: media_type for media_type, name in reversed(formats.items())}
 
 
-IMAGE_TYPES = _inverse(IMAGES)
-DOCUMENT_TYPES = _inverse(DOCUMENTS)
-VIDEO_TYPES = _inverse(VIDEOS) | {"mpg": "video/mpeg"}
-SOUND_TYPES = _inverse(SOUNDS) | {
+IMAGE_TYPES = _invert(IMAGE_FORMATS)
+DOCUMENT_TYPES = _invert(DOCUMENT_FORMATS)
+VIDEO_TYPES = _invert(VIDEO_FORMATS) | {"mpg": "video/mpeg"}
+AUDIO_TYPES = _invert(AUDIO_FORMATS) | {
     "x-aac": "audio/aac",
     "mpeg": "audio/mp3",
     "mpga": "audio/mp3",
@@ -76,33 +82,36 @@ SOUND_TYPES = _inverse(SOUNDS) | {
 }
 
 
-def image(part: Image, where: str) -> dict[str, Any]:
-    """Return an image block; raises :class:`BadRequest` for a format or a place Converse cannot take it from."""
-    return {"image": _media(_inlined(part), IMAGES, "image", where)}
+def write_image(part: Image, where: str) -> dict[str, Any]:
+    """Return an image block; raises :class:`BadRequest` for a format or a source that Converse does not take."""
+    return {"image": _write_media(_inline_data_url(part), IMAGE_FORMATS, "image", where)}
 
 
-def sound(part: Audio, where: str) -> dict[str, Any]:
-    """Return an audio block; raises as :func:`image`."""
-    return {"audio": _media(_inlined(part), SOUNDS, "sound", where)}
+def write_audio(part: Audio, where: str) -> dict[str, Any]:
+    """Return an audio block; raises as :func:`write_image`."""
+    return {"audio": _write_media(_inline_data_url(part), AUDIO_FORMATS, "sound", where)}
 
 
-def file(part: File, where: str, names: set[str]) -> dict[str, Any]:
-    """Return a document or video block; ``names`` are the document names already used. Raises as :func:`image`."""
-    part = _inlined(part)
-    if part.media_type in VIDEOS:
-        return {"video": _media(part, VIDEOS, "video", where)}
+def write_file(part: File, where: str, names: set[str]) -> dict[str, Any]:
+    """Return a document or video block; raises as :func:`write_image`.
+
+    ``names`` are the document names of the request so far; the name of this one is added.
+    """
+    part = _inline_data_url(part)
+    if part.media_type in VIDEO_FORMATS:
+        return {"video": _write_media(part, VIDEO_FORMATS, "video", where)}
     if part.text:
-        text = base64.b64encode(part.text.encode()).decode()
-        block = {"format": DOCUMENTS.get(part.media_type, "txt"), "source": {"bytes": text}}
+        data = base64.b64encode(part.text.encode()).decode()
+        block = {"format": DOCUMENT_FORMATS.get(part.media_type, "txt"), "source": {"bytes": data}}
     else:
-        block = _media(part, DOCUMENTS, "document", where)
-    block["name"] = _name(part.name, names)
+        block = _write_media(part, DOCUMENT_FORMATS, "document", where)
+    block["name"] = _make_unique_name(part.name, names)
     if part.cite:
         block["citations"] = {"enabled": True}
     return {"document": block}
 
 
-def _media(part: Image | File | Audio, table: dict[str, str], what: str, where: str) -> dict[str, Any]:
+def _write_media(part: Image | File | Audio, formats: dict[str, str], what: str, where: str) -> dict[str, Any]:
     if part.url.startswith(_S3):
         source: dict[str, Any] = {"s3Location": {"uri": part.url}}
     elif part.data:
@@ -112,35 +121,35 @@ def _media(part: Image | File | Audio, table: dict[str, str], what: str, where: 
             f"The {what} at `{where}` is given by reference; this target takes base64 data or an s3:// address only.",
             param=where,
         )
-    return {"format": _word(part, table, what, where), "source": source}
+    return {"format": _get_format(part, formats, what, where), "source": source}
 
 
-def _word(part: Image | File | Audio, table: dict[str, str], what: str, where: str) -> str:
-    """Return Converse's word for a part's format: by its media type, or the ending of its name where it has none."""
-    kind = part.media_type.partition(";")[0].strip().lower()
-    if kind in table:
-        return table[kind]
-    if not kind:
-        ending = (part.url or getattr(part, "name", "")).rpartition(".")[2].lower()
-        if ending in table.values():
-            return ending
-    elif kind.startswith("text/") and table is DOCUMENTS:
+def _get_format(part: Image | File | Audio, formats: dict[str, str], what: str, where: str) -> str:
+    """Return Converse's name for a part's format: by its media type, or by its file extension if it has no type."""
+    media_type = part.media_type.partition(";")[0].strip().lower()
+    if media_type in formats:
+        return formats[media_type]
+    if not media_type:
+        extension = (part.url or getattr(part, "name", "")).rpartition(".")[2].lower()
+        if extension in formats.values():
+            return extension
+    elif media_type.startswith("text/") and formats is DOCUMENT_FORMATS:
         return "txt"
-    told = f"has the type {kind!r}" if kind else "has no media type"
-    raise BadRequest(f"The {what} at `{where}` {told}; this target takes {', '.join(table)}.", param=where)
+    problem = f"has the type {media_type!r}" if media_type else "has no media type"
+    raise BadRequest(f"The {what} at `{where}` {problem}; this target takes {', '.join(formats)}.", param=where)
 
 
-def _inlined(part: _Part) -> _Part:
+def _inline_data_url(part: _Part) -> _Part:
     """Return a part with the content of a data URL as its data."""
-    given = part.data or part.url
-    if (inline := _DATA_URL.match(given)) is None:
+    data_or_url = part.data or part.url
+    if (match := _DATA_URL.match(data_or_url)) is None:
         return part
-    return msgspec.structs.replace(part, data=given[inline.end() :], url="", media_type=inline[1].lower())
+    return msgspec.structs.replace(part, data=data_or_url[match.end() :], url="", media_type=match[1].lower())
 
 
-def _name(name: str, names: set[str]) -> str:
-    """Return a name of the characters Converse allows that no other document of the request has."""
-    clean = " ".join(_FORBIDDEN.sub(" ", name).split())[: _NAME_LIMIT - 8].strip() or "document"
+def _make_unique_name(name: str, names: set[str]) -> str:
+    """Return a document name in the characters that Converse allows, different from all ``names``; add it to them."""
+    clean = " ".join(_FORBIDDEN_IN_NAMES.sub(" ", name).split())[: _NAME_LIMIT - 8].strip() or "document"
     unique, number = clean, 1
     while unique in names:
         number += 1

@@ -1,7 +1,7 @@
-"""A whole answer of Converse, read and written (API reference, "Converse": Response Syntax).
+"""A whole answer of Converse to a neutral reply and back (API reference, "Converse": Response Syntax).
 
-Tools that the provider ran itself (``toolUse`` with a ``type``, and their results) are no calls for the caller, and are
-left out. Converse tells neither an id nor the model.
+Calls of tools that the provider ran itself (``toolUse`` with a ``type``, and their results) are left out, because they
+are no calls for the caller. Converse gives neither an id nor the model.
 """
 
 from typing import Any
@@ -10,12 +10,20 @@ import msgspec
 
 from antiphon.errors import BadAnswer, BadRequest
 from antiphon.types import Usage
-from antiphon.wires.bedrock import citations, media, stops, usage
-from antiphon.wires.bedrock.errors import excerpt
-from antiphon.wires.bedrock.jsontext import encode, raw_object
-from antiphon.wires.bedrock.messages_out import Block, cited, thought
-from antiphon.wires.bedrock.schema import CitationsContent, Reasoning, Shown, Source
-from antiphon.wires.bedrock.usage import Performance, ServiceTier
+from antiphon.wires.bedrock import media
+from antiphon.wires.bedrock.citations import read_citation
+from antiphon.wires.bedrock.content_writer import (
+    WIRE,
+    Block,
+    write_reasoning_block,
+    write_text_block,
+    write_tool_use_block,
+)
+from antiphon.wires.bedrock.finish import read_finish, write_finish
+from antiphon.wires.bedrock.types import AnswerMedia, CitationsContent, Reasoning, Source
+from antiphon.wires.bedrock.usage import NO_USAGE, Performance, ServiceTier, read_usage, write_usage
+from antiphon.wires.checks import DECODE_ERRORS, quote_body
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.foreign_signatures import Carried, pack
 from antiphon.wires.translation.media import playable, text_of
 from antiphon.wires.translation.neutral import (
@@ -33,26 +41,25 @@ from antiphon.wires.translation.neutral import (
     ToolResult,
 )
 
-WIRE = "bedrock"
-_NO_RAW = msgspec.Raw(b"{}")
+_NO_ARGUMENTS = msgspec.Raw(b"{}")
 
 
-class _Call(msgspec.Struct, rename="camel"):
+class _ToolUse(msgspec.Struct, rename="camel"):
     tool_use_id: str
     name: str
-    input: msgspec.Raw = _NO_RAW
+    input: msgspec.Raw = _NO_ARGUMENTS
     type: str | None = None
 
 
 class _Block(msgspec.Struct, rename="camel"):
     text: str | None = None
-    tool_use: _Call | None = None
+    tool_use: _ToolUse | None = None
     reasoning_content: Reasoning | None = None
     citations_content: CitationsContent | None = None
-    image: Shown | None = None
-    audio: Shown | None = None
-    video: Shown | None = None
-    document: Shown | None = None
+    image: AnswerMedia | None = None
+    audio: AnswerMedia | None = None
+    video: AnswerMedia | None = None
+    document: AnswerMedia | None = None
 
 
 class _Message(msgspec.Struct):
@@ -68,7 +75,7 @@ class Answer(msgspec.Struct, rename="camel"):
 
     output: _Output
     stop_reason: str
-    usage: msgspec.Raw = usage.NOT_TOLD
+    usage: msgspec.Raw = NO_USAGE
     service_tier: ServiceTier | None = None
     performance_config: Performance | None = None
     additional_model_response_fields: Any = None
@@ -77,124 +84,116 @@ class Answer(msgspec.Struct, rename="camel"):
 _decode = msgspec.json.Decoder(Answer).decode
 
 
-def decode(body: bytes) -> Answer:
-    """Return a whole answer; raises :class:`BadAnswer` where it is none."""
+def decode_answer(body: bytes) -> Answer:
+    """Return a decoded whole answer; raises :class:`BadAnswer`."""
     try:
         return _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadAnswer(f"The provider's answer is not one of Converse ({error}): {excerpt(body)}") from None
+    except DECODE_ERRORS as error:
+        raise BadAnswer(f"The provider's answer is not one of Converse ({error}): {quote_body(body)}") from None
 
 
-def counted(answer: Answer) -> Usage | None:
-    """Return what an answer says that it used."""
-    return usage.read(answer.usage, answer.service_tier, answer.performance_config)
+def read_answer_usage(answer: Answer) -> Usage | None:
+    """Return the usage that an answer states."""
+    return read_usage(answer.usage, answer.service_tier, answer.performance_config)
 
 
-def read(body: bytes) -> Reply:
-    """Return the reply; raises :class:`BadAnswer`."""
-    answer = decode(body)
-    parts = tuple(part for block in answer.output.message.content if (part := _part(block)) is not None)
-    called = any(type(part) is ToolCall for part in parts)
-    finish = stops.read(answer.stop_reason, stop_sequence(answer.additional_model_response_fields), called)
-    return Reply(id="", model="", choices=(Choice(parts, finish),), usage=counted(answer))
+def read_reply(body: bytes) -> Reply:
+    """Return the neutral reply; raises :class:`BadAnswer`."""
+    answer = decode_answer(body)
+    parts = tuple(part for block in answer.output.message.content if (part := _read_block(block)) is not None)
+    has_tool_call = any(type(part) is ToolCall for part in parts)
+    finish = read_finish(answer.stop_reason, answer.additional_model_response_fields, has_tool_call)
+    return Reply(id="", model="", choices=(Choice(parts, finish),), usage=read_answer_usage(answer))
 
 
-def stop_sequence(more: Any) -> str:
-    """Return the stop sequence that was met, where the caller asked for that field of the model's answer."""
-    value = more.get("stop_sequence") if type(more) is dict else None
-    return value if type(value) is str else ""
-
-
-def _part(block: _Block) -> Part | None:
+def _read_block(block: _Block) -> Part | None:
     if block.text is not None:
         return Text(block.text)
     if block.tool_use is not None:
         call = block.tool_use
         return None if call.type is not None else ToolCall(call.tool_use_id, call.name, bytes(call.input).decode())
     if block.reasoning_content is not None:
-        return thinking(block.reasoning_content)
+        return _read_thinking(block.reasoning_content)
     if block.citations_content is not None:
-        told = block.citations_content
-        text = "".join(part.text for part in told.content)
-        return Text(text, citations=tuple(map(citations.read, told.citations)))
-    return _media(block)
+        cited = block.citations_content
+        return Text("".join(part.text for part in cited.content), citations=tuple(map(read_citation, cited.citations)))
+    return _read_media(block)
 
 
-def _media(block: _Block) -> Part | None:
-    for told, types, kind in (
+def _read_media(block: _Block) -> Part | None:
+    for content, types, part_class in (
         (block.image, media.IMAGE_TYPES, Image),
-        (block.audio, media.SOUND_TYPES, Audio),
+        (block.audio, media.AUDIO_TYPES, Audio),
         (block.video, media.VIDEO_TYPES, File),
         (block.document, media.DOCUMENT_TYPES, File),
     ):
-        if told is not None:
-            if told.error is not None:
-                return Text(told.error.message)
-            source = told.source or Source()
-            place = source.s3_location.uri if source.s3_location else ""
-            return kind(url=place, data=source.bytes or "", media_type=types.get(told.format, ""))
+        if content is not None:
+            if content.error is not None:
+                return Text(content.error.message)
+            source = content.source or Source()
+            url = source.s3_location.uri if source.s3_location else ""
+            return part_class(url=url, data=source.bytes or "", media_type=types.get(content.format, ""))
     return None
 
 
-def thinking(content: Reasoning) -> Thinking:
-    """Return a block of reasoning that a model of this wire made."""
+def _read_thinking(content: Reasoning) -> Thinking:
     if content.redacted_content is not None:
         return Thinking(redacted=content.redacted_content, wire=WIRE)
-    told = content.reasoning_text
-    return Thinking(told.text, told.signature or "", wire=WIRE) if told else Thinking(wire=WIRE)
+    reasoning = content.reasoning_text
+    return Thinking(reasoning.text, reasoning.signature or "", wire=WIRE) if reasoning else Thinking(wire=WIRE)
 
 
-def write(reply: Reply, request: Request) -> bytes:
-    """Return the answer as AWS's clients expect it; its latency is not known here and told as 0."""
+def write_reply(reply: Reply, request: Request) -> bytes:
+    """Return the answer as AWS's clients expect it; ``latencyMs`` is 0, because it is not known here."""
     choice = reply.choices[0]
-    content = [block for part in choice.parts for block in _blocks(part)]
-    return encode(
+    content = [block for part in choice.parts for block in _write_part(part)]
+    return encode_json(
         {
             "output": {"message": {"role": "assistant", "content": content}},
-            **stops.write(choice.finish),
-            "usage": usage.write(reply.usage),
+            **write_finish(choice.finish),
+            "usage": write_usage(reply.usage),
             "metrics": {"latencyMs": 0},
         }
     )
 
 
-def _blocks(part: Part) -> list[Block]:
+def _write_part(part: Part) -> list[Block]:
     match part:
         case Text():
-            return [cited(part)] if part.text or part.citations else []
+            return [write_text_block(part)] if part.text or part.citations else []
         case Refusal():
             return [{"text": part.text}] if part.text else []
         case Thinking():
-            return [_thought(part)]
+            return [_write_thinking(part)]
         case ToolCall():
-            call = {"toolUse": {"toolUseId": part.id, "name": part.name, "input": raw_object(part.arguments)}}
-            return [call, carried_call(part.id, part.signature)] if part.signature else [call]
+            call = write_tool_use_block(part.id, part)
+            return [call, _write_call_signature(part)] if part.signature else [call]
         case Image() | Audio() | File():
-            words = [{"text": part.transcript}] if isinstance(part, Audio) and part.transcript else []
-            return [*words, shown(part)]
+            transcript = [{"text": part.transcript}] if isinstance(part, Audio) and part.transcript else []
+            return [*transcript, write_media(part)]
         case ToolResult():
             return []
 
 
-def shown(part: Image | Audio | File) -> Block:
-    """Return an image or a sound of an answer; as text, where Converse has no word for its form."""
+def write_media(part: Image | Audio | File) -> Block:
+    """Return a block for media of an answer; a text block for a format that Converse does not have."""
     part = playable(part) if isinstance(part, Audio) else part
     try:
         if isinstance(part, File):
-            return media.file(part, "output", set())
-        return media.image(part, "output") if isinstance(part, Image) else media.sound(part, "output")
+            return media.write_file(part, "output", set())
+        return media.write_image(part, "output") if isinstance(part, Image) else media.write_audio(part, "output")
     except BadRequest:
         return {"text": text_of(part)}
 
 
-def _thought(part: Thinking) -> Block:
+def _write_thinking(part: Thinking) -> Block:
     if part.wire != WIRE:
-        return thought(part.text, pack(Carried(part.wire, part.signature, part.redacted, part.id)))
+        return write_reasoning_block(part.text, pack(Carried(part.wire, part.signature, part.redacted, part.id)))
     if part.redacted:
         return {"reasoningContent": {"redactedContent": part.redacted}}
-    return thought(part.text, part.signature)
+    return write_reasoning_block(part.text, part.signature)
 
 
-def carried_call(call: str, signature: str) -> Block:
-    """Return a block that carries a tool call's signature to the next turn; Converse has no place for one."""
-    return thought("", pack(Carried(signature=signature, call=call)))
+def _write_call_signature(call: ToolCall) -> Block:
+    """Return a block that carries a tool call's signature to the next turn; Converse has no member for one."""
+    return write_reasoning_block("", pack(Carried(signature=call.signature, call=call.id)))

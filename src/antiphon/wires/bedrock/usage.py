@@ -1,7 +1,7 @@
 """Converse ``usage`` to disjoint buckets and back (API reference, "TokenUsage"; user guide, "Prompt caching").
 
-``inputTokens`` counts what was neither read from nor written to the cache; the input is the sum of the three. Reasoning
-is part of ``outputTokens`` and not told apart.
+``inputTokens`` counts only tokens that were neither read from nor written to the cache, so the whole input is the sum
+of the three. Reasoning tokens are part of ``outputTokens`` and not counted separately.
 """
 
 from typing import Any
@@ -11,8 +11,8 @@ import msgspec
 from antiphon.types import Usage
 from antiphon.wires.wire import read_service_tier
 
-NOT_TOLD = msgspec.Raw(b"null")
-"""What stands for a ``usage`` that is missing."""
+NO_USAGE = msgspec.Raw(b"null")
+"""The value of a ``usage`` member that is missing."""
 
 _LIMIT = 1_000_000_000
 """More tokens than any one call can have; a larger count is a fault of the provider."""
@@ -20,7 +20,7 @@ _SHORT = "5m"
 
 
 class CacheDetail(msgspec.Struct, rename="camel"):
-    """What was written to the cache for one time to live."""
+    """Tokens that were written to the cache with one time to live."""
 
     input_tokens: int
     ttl: str
@@ -49,32 +49,32 @@ class _Usage(msgspec.Struct, rename="camel"):
 _decode = msgspec.json.Decoder(_Usage).decode
 
 
-def read(raw: msgspec.Raw, tier: ServiceTier | None = None, speed: Performance | None = None) -> Usage | None:
-    """Return the buckets, or ``None`` where the counts are missing, malformed, negative or impossibly large.
+def read_usage(raw: msgspec.Raw, tier: ServiceTier | None = None, speed: Performance | None = None) -> Usage | None:
+    """Return the buckets, or ``None`` if the counts are missing, malformed, negative or impossibly large.
 
-    ``tier`` and ``speed`` stand beside them and change the price.
+    ``tier`` and ``speed`` are members beside ``usage`` that change the price.
     """
     try:
         usage = _decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     long = sum(detail.input_tokens for detail in usage.cache_details or () if detail.ttl != _SHORT)
-    written = (usage.cache_write_input_tokens or 0) - long
-    parts = (usage.input_tokens, usage.cache_read_input_tokens or 0, written, long, usage.output_tokens)
-    if min(parts) < 0 or max(parts) > _LIMIT:
+    short = (usage.cache_write_input_tokens or 0) - long
+    counts = (usage.input_tokens, usage.cache_read_input_tokens or 0, short, long, usage.output_tokens)
+    if min(counts) < 0 or max(counts) > _LIMIT:
         return None
     return Usage(
-        input=parts[0],
-        cache_read=parts[1],
-        cache_write=written,
+        input=counts[0],
+        cache_read=counts[1],
+        cache_write=short,
         cache_write_long=long,
-        output=parts[4],
+        output=counts[4],
         service_tier=read_service_tier(tier.type if tier else None, speed.latency if speed else None),
     )
 
 
-def write(usage: Usage | None) -> dict[str, Any]:
-    """Return the ``usage`` member, which every answer must have; zeros where nothing was counted."""
+def write_usage(usage: Usage | None) -> dict[str, Any]:
+    """Return the ``usage`` member, which every answer must have; zeros if nothing was counted."""
     usage = usage or Usage()
     counts: dict[str, Any] = {
         "inputTokens": usage.input + usage.audio_input + usage.image_input,

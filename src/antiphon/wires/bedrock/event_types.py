@@ -1,7 +1,8 @@
-"""The shapes of Converse's events (API reference, "ConverseStream": Response Syntax).
+"""The event payloads of a Converse stream (API reference, "ConverseStream": Response Syntax).
 
-``messageStart``, then blocks (``contentBlockStart`` for tools only, ``contentBlockDelta``, ``contentBlockStop``), then
-``messageStop`` with the reason, then ``metadata`` with the usage. An error is an exception frame.
+``messageStart`` is followed by blocks (``contentBlockStart`` for tools and images only, ``contentBlockDelta``,
+``contentBlockStop``), then ``messageStop`` with the reason, then ``metadata`` with the usage. An error is an exception
+frame.
 """
 
 from typing import Any
@@ -9,12 +10,12 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer
-from antiphon.wires.bedrock.errors import excerpt
-from antiphon.wires.bedrock.schema import Shown
-from antiphon.wires.bedrock.usage import NOT_TOLD, Performance, ServiceTier
+from antiphon.wires.bedrock.types import AnswerMedia
+from antiphon.wires.bedrock.usage import NO_USAGE, Performance, ServiceTier
+from antiphon.wires.checks import DECODE_ERRORS, quote_body
 
 
-class _Call(msgspec.Struct, rename="camel"):
+class _ToolUse(msgspec.Struct, rename="camel"):
     tool_use_id: str
     name: str
     type: str | None = None
@@ -25,7 +26,7 @@ class _Image(msgspec.Struct):
 
 
 class Start(msgspec.Struct, rename="camel"):
-    tool_use: _Call | None = None
+    tool_use: _ToolUse | None = None
     tool_result: Any = None
     image: _Image | None = None
 
@@ -35,7 +36,7 @@ class BlockStart(msgspec.Struct, rename="camel"):
     start: Start
 
 
-class _Input(msgspec.Struct):
+class _ToolInput(msgspec.Struct):
     input: str
 
 
@@ -46,13 +47,13 @@ class Reasoning(msgspec.Struct, rename="camel"):
 
 
 class Delta(msgspec.Struct, rename="camel"):
-    """A union: one member is set."""
+    """A union: exactly one member is set."""
 
     text: str | None = None
-    tool_use: _Input | None = None
+    tool_use: _ToolInput | None = None
     reasoning_content: Reasoning | None = None
     citation: dict[str, Any] | None = None
-    image: Shown | None = None
+    image: AnswerMedia | None = None
 
 
 class BlockDelta(msgspec.Struct, rename="camel"):
@@ -70,14 +71,14 @@ class MessageStop(msgspec.Struct, rename="camel"):
 
 
 class Metadata(msgspec.Struct, rename="camel"):
-    usage: msgspec.Raw = NOT_TOLD
+    usage: msgspec.Raw = NO_USAGE
     service_tier: ServiceTier | None = None
     performance_config: Performance | None = None
 
 
-_SHAPES: dict[str, Any] = {
-    name: msgspec.json.Decoder(shape).decode
-    for name, shape in {
+_DECODERS: dict[str, Any] = {
+    name: msgspec.json.Decoder(payload_type).decode
+    for name, payload_type in {
         "messageStart": dict[str, Any],
         "contentBlockStart": BlockStart,
         "contentBlockDelta": BlockDelta,
@@ -88,12 +89,13 @@ _SHAPES: dict[str, Any] = {
 }
 
 
-def decode(kind: str, payload: bytes) -> Any:
-    """Return an event's payload; ``None`` for an event that is not known. Raises :class:`BadAnswer`."""
-    read = _SHAPES.get(kind)
-    if read is None:
+def decode_payload(kind: str, payload: bytes) -> Any:
+    """Return the decoded payload of an event, ``None`` for an unknown event. Raises :class:`BadAnswer`."""
+    decode = _DECODERS.get(kind)
+    if decode is None:
         return None
     try:
-        return read(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadAnswer(f"The provider's {kind} is not one of Converse ({error}): {excerpt(payload)}") from None
+        return decode(payload)
+    except DECODE_ERRORS as error:
+        problem = f"The provider's {kind} is not one of Converse ({error}): {quote_body(payload)}"
+        raise BadAnswer(problem) from None

@@ -1,15 +1,15 @@
-"""Tools and the choice among them, as Converse has them (API reference, "ToolConfiguration").
+"""Tools and the tool choice written for Converse (API reference, "ToolConfiguration").
 
-There is no choice *none* here: without tool calls in the conversation the tools are left out, which says the same. With
-them Converse wants the tools to be named, so they stay (or are named from the calls), and the choice is reported.
+Converse has no choice *none*. If the conversation has no tool calls, the tools are left out, which means the same.
+Otherwise Converse requires the tools to be named: they stay (or are named from the calls), and the choice is dropped.
 """
 
 import re
 from typing import Any
 
 from antiphon.errors import BadRequest
-from antiphon.wires.bedrock.draft import Draft
-from antiphon.wires.bedrock.messages_out import WIRE, cache_point
+from antiphon.wires.bedrock.body_draft import BodyDraft
+from antiphon.wires.bedrock.content_writer import WIRE, write_cache_point
 from antiphon.wires.translation.json_schema import fit_schema
 from antiphon.wires.translation.neutral import Request, Tool, ToolCall, ToolChoice
 
@@ -17,12 +17,12 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _NO_ARGUMENTS = {"type": "object", "properties": {}}
 
 
-def write(draft: Draft, request: Request) -> None:
-    """Write ``toolConfig``; raises :class:`BadRequest` for a tool that Converse cannot have."""
+def write_tools(draft: BodyDraft, request: Request) -> None:
+    """Write ``toolConfig``; raises :class:`BadRequest` for a tool that Converse does not have."""
     choice = request.tool_choice
     tools = request.tools
-    none = not tools or (choice is not None and choice.mode == "none")
-    if none:
+    forbidden = not tools or (choice is not None and choice.mode == "none")
+    if forbidden:
         called = {part.name: None for message in request.messages for part in message.parts if type(part) is ToolCall}
         if not called:
             return
@@ -32,25 +32,25 @@ def write(draft: Draft, request: Request) -> None:
         tools = tuple(tool for tool in tools if tool.name in choice.names)
     written: list[dict[str, Any]] = []
     for at, tool in enumerate(tools):
-        written.append(_tool(draft, tool, f"tools[{at}]"))
+        written.append(_write_tool(draft, tool, f"tools[{at}]"))
         if tool.cache is not None:
-            written.append(cache_point(tool.cache))
+            written.append(write_cache_point(tool.cache))
     if not written:
         return
-    draft.out["toolConfig"] = {"tools": written}
-    if choice is not None and not none:
-        draft.out["toolConfig"]["toolChoice"] = _choice(choice)
+    draft.body["toolConfig"] = {"tools": written}
+    if choice is not None and not forbidden:
+        draft.body["toolConfig"]["toolChoice"] = _write_choice(choice)
     if request.parallel_tool_calls is False:
         draft.drop("parallel_tool_calls")
 
 
-def _choice(choice: ToolChoice) -> dict[str, Any]:
+def _write_choice(choice: ToolChoice) -> dict[str, Any]:
     if choice.mode == "tool":
         return {"tool": {"name": choice.names[0]}}
     return {"auto": {}} if choice.mode == "auto" else {"any": {}}
 
 
-def _tool(draft: Draft, tool: Tool, where: str) -> dict[str, Any]:
+def _write_tool(draft: BodyDraft, tool: Tool, where: str) -> dict[str, Any]:
     if tool.builtin is not None:
         if tool.wire != WIRE:
             raise BadRequest(
@@ -67,7 +67,7 @@ def _tool(draft: Draft, tool: Tool, where: str) -> dict[str, Any]:
     spec: dict[str, Any] = {"name": tool.name}
     if tool.description:
         spec["description"] = tool.description
-    schema = _schema(tool, where)
+    schema = _write_schema(tool, where)
     if tool.strict:
         fitted = fit_schema(schema) if draft.profile.structured else None
         if fitted is None or fitted.unenforced:
@@ -78,7 +78,7 @@ def _tool(draft: Draft, tool: Tool, where: str) -> dict[str, Any]:
     return {"toolSpec": spec}
 
 
-def _schema(tool: Tool, where: str) -> dict[str, Any]:
+def _write_schema(tool: Tool, where: str) -> dict[str, Any]:
     if not tool.schema:
         return _NO_ARGUMENTS
     kind = tool.schema.get("type", "object")

@@ -1,4 +1,4 @@
-"""Converse passed through: what the engine must see of requests, answers and streams whose bytes stay as they are."""
+"""Converse passed through: the engine's view of requests, answers and streams whose bytes stay unchanged."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +9,17 @@ from antiphon.errors import BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.aws.eventstream import EventStreamSplitter, MessageReader
-from antiphon.wires.bedrock import errors, reply, usage
-from antiphon.wires.bedrock.events import Delta, decode
+from antiphon.wires.base import BaseWire
+from antiphon.wires.bedrock import errors
+from antiphon.wires.bedrock.event_types import BlockDelta, BlockStart, Delta, Metadata, decode_payload
+from antiphon.wires.bedrock.reply import decode_answer, read_answer_usage
+from antiphon.wires.bedrock.usage import read_usage
 from antiphon.wires.checks import check_model_name, read_fields
 from antiphon.wires.translation.foreign_signatures import MARK, unpack
 from antiphon.wires.wire import EncodedBody, Envelope, PassthroughStream, WholeAnswer, Wire, count_text_bytes
 
 _MODEL_LIMIT = 2048
-_MARKED = b'"' + MARK.encode()
+_SIGNATURE_MARK = b'"' + MARK.encode()
 
 
 class _Message(msgspec.Struct):
@@ -24,25 +27,25 @@ class _Message(msgspec.Struct):
     content: list[dict[str, Any]]
 
 
-class _Inference(msgspec.Struct, rename="camel"):
+class _InferenceConfig(msgspec.Struct, rename="camel"):
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
     stop_sequences: list[str] | None = None
 
 
-class _Tools(msgspec.Struct, rename="camel"):
+class _ToolConfig(msgspec.Struct, rename="camel"):
     tools: list[dict[str, Any]] | None = None
     tool_choice: dict[str, Any] | None = None
 
 
 class _Request(msgspec.Struct, rename="camel"):
-    """Fields whose type is checked before a provider is called; everything else passes unread."""
+    """Members whose type is checked before a provider is called; all others pass unread."""
 
     messages: list[_Message] | None = None
     system: list[dict[str, Any]] | None = None
-    inference_config: _Inference | None = None
-    tool_config: _Tools | None = None
+    inference_config: _InferenceConfig | None = None
+    tool_config: _ToolConfig | None = None
     guardrail_config: dict[str, Any] | None = None
     additional_model_request_fields: dict[str, Any] | None = None
     prompt_variables: dict[str, Any] | None = None
@@ -52,18 +55,14 @@ class _Request(msgspec.Struct, rename="camel"):
     output_config: dict[str, Any] | None = None
 
 
-class Converse:
-    """POST /model/{modelId}/converse and /converse-stream; the model and whether to stream stand in the path."""
+class Converse(BaseWire):
+    """POST /model/{modelId}/converse and /converse-stream; the path names the model and says whether to stream."""
 
     operation = "converse"
-    end_frame = b""
-    """Nothing ends a stream but its last event."""
     stream_type = "application/vnd.amazon.eventstream"
     heartbeat = b""
-    """Every frame of this wire is an event to its clients, so that silence stays silence."""
+    """Clients of this wire read every frame as an event, so nothing is sent in silence."""
     idling: tuple[bytes, ...] = ()
-    forwards: frozenset[bytes] = frozenset()
-    requires: tuple[tuple[bytes, bytes], ...] = ()
     shows: tuple[bytes, ...] = (b"x-amzn-requestid", b"x-amzn-errortype", b"retry-after")
     request_id = b"x-amzn-requestid"
 
@@ -71,24 +70,25 @@ class Converse:
         """See :meth:`antiphon.wires.wire.Wire.peek`."""
         document = bodies.check(body)
         request = read_fields(document, _Request)
-        check_model(model)
-        if not request.messages and request.prompt_variables is None:  # a stored prompt brings its own
+        check_model_id(model)
+        if not request.messages and request.prompt_variables is None:  # a stored prompt has its own messages
             raise BadRequest("`messages` must hold at least one message.", param="messages")
         return Envelope(model, bool(stream), True, 1, document)
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
-        """Return the same bytes, without what only travelled through the caller (see ``anthropic.carried``)."""
-        if _MARKED not in body:
+        """Return the same bytes without the signatures of other wires (see ``translation.foreign_signatures``)."""
+        if _SIGNATURE_MARK not in body:
             return EncodedBody(body)
-        kept = [_stripped(message) for message in envelope.document.get("messages") or ()]
-        if kept == envelope.document.get("messages", []):
+        messages = envelope.document.get("messages") or []
+        cleaned = [_remove_foreign_blocks(message) for message in messages]
+        if cleaned == messages:
             return EncodedBody(body)
-        kept = [message for message in kept if message["content"]]
-        return EncodedBody(bodies.replace(body, "messages", msgspec.json.encode(kept)))
+        cleaned = [message for message in cleaned if message["content"]]
+        return EncodedBody(bodies.replace(body, "messages", msgspec.json.encode(cleaned)))
 
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
-        answer = reply.decode(body)
+        answer = decode_answer(body)
         size = 0
         for block in answer.output.message.content:
             size += count_text_bytes(block.text)
@@ -98,19 +98,19 @@ class Converse:
                 size += count_text_bytes(block.reasoning_content.reasoning_text.text)
             if block.citations_content is not None:
                 size += sum(count_text_bytes(part.text) for part in block.citations_content.content)
-        return WholeAnswer(reply.counted(answer), size)
+        return WholeAnswer(read_answer_usage(answer), size)
 
-    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "ConverseWatch":
-        return ConverseWatch(self)
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "ConverseStream":
+        return ConverseStream(self)
 
     def make_splitter(self) -> EventStreamSplitter:
         return EventStreamSplitter()
 
     def count_input_bytes(self, envelope: Envelope) -> int:
         document = envelope.document
-        total = sum(_texts(message.get("content")) for message in document.get("messages") or ())
+        total = sum(_count_block_bytes(message.get("content")) for message in document.get("messages") or ())
         tools = document.get("toolConfig")
-        return total + _texts(document.get("system")) + (len(msgspec.json.encode(tools)) if tools else 0)
+        return total + _count_block_bytes(document.get("system")) + (len(msgspec.json.encode(tools)) if tools else 0)
 
     def list_error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
         return errors.list_error_headers(error)
@@ -125,13 +125,13 @@ class Converse:
         return errors.read_error_message(body)
 
 
-def check_model(model: str) -> None:
-    """Raise :class:`BadRequest` where what stands in the path is no name of a model."""
+def check_model_id(model: str) -> None:
+    """Raise :class:`BadRequest` if the path cannot name a model."""
     check_model_name(model, _MODEL_LIMIT, place="The model in the path", param="modelId")
 
 
-class ConverseWatch(PassthroughStream):
-    """Watches the frames of one streamed answer; see ``StreamTranslator``."""
+class ConverseStream(PassthroughStream):
+    """Observes the frames of one streamed answer; see ``StreamTranslator``."""
 
     __slots__ = ("_messages", "complete", "usage")
 
@@ -143,58 +143,59 @@ class ConverseWatch(PassthroughStream):
 
     def feed(self, frame: bytes) -> bytes:
         message = self._messages.read(frame)
-        if (fault := errors.fault_of(message)) is not None:
-            self.error = errors.reported(fault)
+        if (fault := errors.find_fault(message)) is not None:
+            self.error = errors.error_from_fault(fault)
             return frame
-        kind = message.text(":event-type")
-        take = _TAKE.get(kind)
-        if take is not None:
-            take(self, decode(kind, message.payload))
+        kind = message.get_text(":event-type")
+        observe = _OBSERVERS.get(kind)
+        if observe is not None:
+            observe(self, decode_payload(kind, message.payload))
         return frame
 
-    def block_start(self, payload: Any) -> None:
-        if (call := payload.start.tool_use) is not None:
+    def observe_block_start(self, payload: BlockStart) -> None:
+        if (tool_use := payload.start.tool_use) is not None:
             self.committed = True
-            self.output_bytes += count_text_bytes(call.name) + 1  # a call without arguments is output, too
+            self.output_bytes += count_text_bytes(tool_use.name) + 1  # a call without arguments is output, too
 
-    def block_delta(self, payload: Any) -> None:
-        if size := _delta_bytes(payload.delta):
+    def observe_block_delta(self, payload: BlockDelta) -> None:
+        if size := _count_delta_bytes(payload.delta):
             self.committed = True
             self.output_bytes += size
 
-    def message_stop(self, payload: Any) -> None:
+    def observe_message_stop(self, payload: object) -> None:
         self.committed = self.complete = True
 
-    def metadata(self, payload: Any) -> None:
-        told = usage.read(payload.usage, payload.service_tier, payload.performance_config)
-        self.usage = told or self.usage
+    def observe_metadata(self, payload: Metadata) -> None:
+        usage = read_usage(payload.usage, payload.service_tier, payload.performance_config)
+        self.usage = usage or self.usage
         self.ended = self.complete
 
 
-_TAKE: dict[str, Callable[[ConverseWatch, Any], None]] = {
-    "contentBlockStart": ConverseWatch.block_start,
-    "contentBlockDelta": ConverseWatch.block_delta,
-    "messageStop": ConverseWatch.message_stop,
-    "metadata": ConverseWatch.metadata,
+_OBSERVERS: dict[str, Callable[[ConverseStream, Any], None]] = {
+    "contentBlockStart": ConverseStream.observe_block_start,
+    "contentBlockDelta": ConverseStream.observe_block_delta,
+    "messageStop": ConverseStream.observe_message_stop,
+    "metadata": ConverseStream.observe_metadata,
 }
 
 
-def _delta_bytes(delta: Delta) -> int:
+def _count_delta_bytes(delta: Delta) -> int:
     if delta.text is not None:
         return count_text_bytes(delta.text)
     if delta.tool_use is not None:
         return count_text_bytes(delta.tool_use.input)
-    if (told := delta.reasoning_content) is not None:
-        return count_text_bytes(told.text) + (1 if told.redacted_content else 0)
+    if (reasoning := delta.reasoning_content) is not None:
+        return count_text_bytes(reasoning.text) + (1 if reasoning.redacted_content else 0)
     return 1 if delta.image is not None else 0
 
 
-def _stripped(message: dict[str, Any]) -> dict[str, Any]:
-    kept = [block for block in message["content"] if not _carried(block)]
-    return message if len(kept) == len(message["content"]) else {**message, "content": kept}
+def _remove_foreign_blocks(message: dict[str, Any]) -> dict[str, Any]:
+    own = [block for block in message["content"] if not _is_foreign(block)]
+    return message if len(own) == len(message["content"]) else {**message, "content": own}
 
 
-def _carried(block: dict[str, Any]) -> bool:
+def _is_foreign(block: dict[str, Any]) -> bool:
+    """Say whether a block of reasoning carries a signature of another wire."""
     value: Any = block
     for name in ("reasoningContent", "reasoningText"):
         value = value.get(name)
@@ -203,12 +204,12 @@ def _carried(block: dict[str, Any]) -> bool:
     return unpack(value.get("signature")) is not None
 
 
-def _texts(blocks: Any) -> int:
-    """Size of the text in blocks, results of tools included."""
+def _count_block_bytes(blocks: Any) -> int:
+    """Return the size of the text in blocks, including tool results."""
     total = 0
     for block in blocks if type(blocks) is list else ():
         if type(block) is dict:
             total += count_text_bytes(block.get("text"))
             result = block.get("toolResult")
-            total += _texts(result.get("content")) if type(result) is dict else 0
+            total += _count_block_bytes(result.get("content")) if type(result) is dict else 0
     return total

@@ -1,39 +1,39 @@
 """How much to think, in the form that the model takes.
 
-Claude takes a budget or adaptive thinking, by its generation. It does not think where a tool is forced, with a budget
-that leaves no room in ``max_tokens``, or in the middle of a tool loop that began without its own thinking: then
-thinking yields, because the rest is part of the answer. Other models take an effort, or nothing.
+Claude takes a budget or adaptive thinking, depending on its generation. It cannot think if a tool is forced, if the
+budget leaves no room in ``max_tokens``, or in the middle of a tool loop that began without thinking. In these cases the
+wish to think is dropped, because the other fields are part of the answer. Other models take an effort, or nothing.
 """
 
 from typing import Any
 
-from antiphon.wires.bedrock.draft import MORE, Draft
+from antiphon.wires.bedrock.body_draft import MODEL_FIELDS, BodyDraft
 from antiphon.wires.translation.effort import LEAST_BUDGET, choose_effort, estimate_budget, estimate_effort
 from antiphon.wires.translation.neutral import Reasoning, Request
 
 _FORCED = ("required", "tool")
 _OFF = {"disabled": {"type": "disabled"}, "between_tools": {"type": "between_tools"}}
 _NAME = "reasoning"
-_THINKING = f"{MORE}.thinking"
+_THINKING = f"{MODEL_FIELDS}.thinking"
 
 
-def write(draft: Draft, request: Request) -> bool:
+def write_thinking(draft: BodyDraft, request: Request) -> bool:
     """Write how much to think into a body that has its messages and tools; return whether Claude will think."""
     wanted, form = request.reasoning, draft.profile.thinking
-    if wanted is None or wanted == Reasoning(summary=wanted.summary):  # a wish to see it asks for none
+    if wanted is None or wanted == Reasoning(summary=wanted.summary):  # asking for a summary asks for no thinking
         return False
     if wanted.effort == "none":
         _write_off(draft)
     elif form == "effort":
         _write_effort(draft, wanted.effort)
     elif form in ("budget", "adaptive"):
-        return _write_thinking(draft, request, wanted)
+        return _write_claude_thinking(draft, request, wanted)
     else:
         draft.drop(_NAME)
     return False
 
 
-def _write_off(draft: Draft) -> None:
+def _write_off(draft: BodyDraft) -> None:
     off = draft.profile.thinking_off
     if off == "never":
         draft.put(draft.profile.effort_path, "low")
@@ -42,7 +42,7 @@ def _write_off(draft: Draft) -> None:
         draft.put(_THINKING, _OFF[off])
 
 
-def _write_effort(draft: Draft, effort: str) -> None:
+def _write_effort(draft: BodyDraft, effort: str) -> None:
     known = choose_effort(effort, draft.profile)
     if not known:
         draft.drop(_NAME)
@@ -52,15 +52,15 @@ def _write_effort(draft: Draft, effort: str) -> None:
         draft.put(path, value)
 
 
-def _write_thinking(draft: Draft, request: Request, wanted: Reasoning) -> bool:
+def _write_claude_thinking(draft: BodyDraft, request: Request, wanted: Reasoning) -> bool:
     if draft.profile.thinking == "adaptive":
         effort = wanted.effort or (estimate_effort(wanted.budget) if wanted.budget is not None else "")
         if known := choose_effort(effort, draft.profile):
             draft.put(draft.profile.effort_path, known)
         thinking: dict[str, Any] = {"type": "adaptive"} | ({"display": "summarized"} if wanted.summary else {})
     else:
-        budget = _budget(wanted, request.max_tokens)
-        if budget < LEAST_BUDGET or _continues_without_thinking(draft.out["messages"]):
+        budget = _choose_budget(wanted, request.max_tokens)
+        if budget < LEAST_BUDGET or _continues_without_thinking(draft.body["messages"]):
             draft.drop(_NAME)
             return False
         thinking = {"type": "enabled", "budget_tokens": budget}
@@ -72,9 +72,10 @@ def _write_thinking(draft: Draft, request: Request, wanted: Reasoning) -> bool:
     return True
 
 
-def _budget(wanted: Reasoning, most: int | None) -> int:
+def _choose_budget(wanted: Reasoning, max_tokens: int | None) -> int:
     budget = max(estimate_budget(wanted.effort) if wanted.budget is None else wanted.budget, LEAST_BUDGET)
-    return most // 2 if most is not None and budget >= most else budget  # room for an answer, too
+    # Half of the tokens stay for the answer.
+    return max_tokens // 2 if max_tokens is not None and budget >= max_tokens else budget
 
 
 def _continues_without_thinking(messages: list[dict[str, Any]]) -> bool:
