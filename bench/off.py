@@ -14,7 +14,7 @@ import uvloop
 from antiphon.config import load_config
 from antiphon.runtime import Runtime
 from antiphon.server.app import Gateway
-from antiphon.server.http.connection import Edge
+from antiphon.server.http.connection import HttpServer
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.listener import Listener, listen
 from antiphon.server.phase import Phase
@@ -25,7 +25,7 @@ async def serve(config: str) -> None:
     settings = catalog.settings
     runtime = Runtime(catalog, data=None)
     gateway = Gateway(runtime, open_to_all=True)
-    listener = Listener(Edge(gateway, Limits(body=settings.body_limit)), listen(settings.host, settings.port))
+    listener = Listener(HttpServer(gateway, Limits(body=settings.body_limit)), listen(settings.host, settings.port))
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await listener.start()

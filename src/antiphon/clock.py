@@ -16,12 +16,12 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o,
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
 
 
-def now_us() -> int:
+def read_time_us() -> int:
     """Return wall-clock time in microseconds since the Unix epoch, for records only."""
     return time.time_ns() // 1000
 
 
-def new_id(prefix: str) -> str:
+def make_id(prefix: str) -> str:
     """Return ``prefix_`` and 26 characters that sort by creation time: 48 bits of milliseconds, 80 random bits.
 
     An id is unique, not secret: its bits come from a generator of our own, which is seeded by the operating system and

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from antiphon.catalog import Catalog, Settings
-from antiphon.clock import monotonic, new_id, now_us
+from antiphon.clock import make_id, monotonic, read_time_us
 from antiphon.engine import pipeline
 from antiphon.engine.call import Answer, Call
 from antiphon.engine.generation import Generation
@@ -160,12 +160,12 @@ class Runtime:
 
         Raises :class:`~antiphon.errors.CallError`.
         """
-        started, time_us = monotonic(), now_us()
+        started, time_us = monotonic(), read_time_us()
         wire = get_wire(operation)
         envelope = wire.peek(body, model, stream)
         services = self.services
         call = Call(
-            new_id("call"), time_us, started, operation, wire, envelope, body, caller, services, GENERATION, headers,
+            make_id("call"), time_us, started, operation, wire, envelope, body, caller, services, GENERATION, headers,
             services.hooks,
         )  # fmt: skip
         if operation in CONTINUING:
@@ -174,12 +174,12 @@ class Runtime:
 
     async def ask_operation(self, request: OperationRequest, caller: Caller) -> Answer:
         """Answer a request of the operations table, whose body passes unread; raises as :meth:`ask`."""
-        started, time_us = monotonic(), now_us()
+        started, time_us = monotonic(), read_time_us()
         services, operation = self.services, request.row.name
         wire = get_operation_wire(operation)
         envelope = await read_envelope(services, request, wire)
         call = Call(
-            new_id("call"), time_us, started, operation, wire, envelope, request.body, caller, services,
+            make_id("call"), time_us, started, operation, wire, envelope, request.body, caller, services,
             OperationCall(request, wire), (), services.hooks,
         )  # fmt: skip
         return await pipeline.run(call)

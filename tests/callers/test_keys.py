@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from antiphon.callers.keys import Keys
-from antiphon.clock import now_us
+from antiphon.clock import read_time_us
 from antiphon.database.database import Database
 from antiphon.errors import KeyStoreError, Unauthorized
 
@@ -24,7 +24,7 @@ def keys(database: Database) -> Keys:
 
 
 def test_a_new_key_works_at_once_and_only_its_digest_is_kept(keys: Keys, data: Path):
-    key_id, key = keys.create("ci", ["small", "smart"], now_us() + MINUTE)
+    key_id, key = keys.create("ci", ["small", "smart"], read_time_us() + MINUTE)
     assert FORM.fullmatch(key)
     caller = keys.lookup(key)
     assert keys.lookup(key.encode()) == caller
@@ -69,12 +69,12 @@ def test_revoked_and_expired_keys_say_so(keys: Keys):
     keys.revoke(revoked_id)
     with pytest.raises(Unauthorized, match="revoked"):
         keys.lookup(revoked)
-    _, short = keys.create("short", (), now_us() + 50_000)
+    _, short = keys.create("short", (), read_time_us() + 50_000)
     assert keys.lookup(short).name == "short"
     time.sleep(0.06)
     with pytest.raises(Unauthorized, match="expired"):
         keys.lookup(short)
-    assert [key.state(now_us()) for key in keys.list()] == ["revoked", "expired"]
+    assert [key.state(read_time_us()) for key in keys.list()] == ["revoked", "expired"]
 
 
 def test_revoking_twice_keeps_the_first_date_and_never_brings_a_key_back(keys: Keys, database: Database):
@@ -105,7 +105,7 @@ def test_an_empty_model_and_a_past_expiry_are_refused(keys: Keys):
     with pytest.raises(KeyStoreError, match="not a model"):
         keys.create("x", [""])
     with pytest.raises(KeyStoreError, match="future"):
-        keys.create("x", [], now_us() - 1)
+        keys.create("x", [], read_time_us() - 1)
 
 
 OTHER = """

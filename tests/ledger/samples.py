@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.clock import new_id
+from antiphon.clock import make_id
 from antiphon.types import COUNTS, AttemptRecord, Outcome, Record, Usage
 
 NOON = 1_763_640_000_000_000
@@ -15,7 +15,7 @@ NOON = 1_763_640_000_000_000
 def record(**changes: Any) -> Record:
     """Return an ordinary record with an id of its own."""
     base = Record(
-        id=new_id("call"),
+        id=make_id("call"),
         time=NOON,
         operation="chat",
         model="smart",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.clock import now_us
+from antiphon.clock import read_time_us
 from antiphon.database.columns import RESPONSES, insert
 from antiphon.database.database import Database
 from antiphon.errors import BadRequest, LedgerError
@@ -82,7 +82,7 @@ def test_an_id_is_taken_once(store: ResponseStore) -> None:
 
 def test_what_expired_is_gone_before_it_is_swept(store: ResponseStore, database: Database) -> None:
     put(store, "k", "a")
-    assert abs(rows(database)["a"] - now_us() - RETENTION_DAYS * DAY) < DAY
+    assert abs(rows(database)["a"] - read_time_us() - RETENTION_DAYS * DAY) < DAY
     age(database, "a", RETENTION_DAYS + 0.01)
     assert store.find("k", "a") is None
     assert store.list_turns("k", "a") == ([], "a")
@@ -108,7 +108,7 @@ def test_sweeping_takes_a_little_at_a_time(
     store: ResponseStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conversations, "_SWEEP_ROWS", 10)
-    now = now_us()
+    now = read_time_us()
     with database.begin() as transaction:
         old = [(f"old{n}", "k", "", 1, now - 1, b"") for n in range(25)]
         transaction.executemany(insert("responses", RESPONSES), [*old, ("new", "k", "", 1, now + DAY, b"")])
@@ -138,7 +138,7 @@ def test_sizes_are_bounded(store: ResponseStore, database: Database) -> None:
 
 
 def test_a_conversation_of_many_turns_ends(store: ResponseStore, database: Database) -> None:
-    expires = now_us() + DAY
+    expires = read_time_us() + DAY
     chain = [(f"r{n}", "k", f"r{n - 1}" if n else "", 1, expires, b"") for n in range(TURNS_LIMIT)]
     with database.begin() as transaction:
         transaction.executemany(insert("responses", RESPONSES), [*chain, ("ring", "k", "ring", 1, expires, b"")])

@@ -7,7 +7,7 @@ import json
 from antiphon.config import load_config
 from antiphon.runtime import Runtime
 from antiphon.server.app import Gateway
-from antiphon.server.http.connection import Edge
+from antiphon.server.http.connection import HttpServer
 from antiphon.server.http.listener import Listener, listen
 from antiphon.server.phase import Phase
 
@@ -26,7 +26,7 @@ async def _serving(check) -> None:
     runtime = Runtime(load_config(environ={}, probes={}), data=None)
     await runtime.start()
     gateway = Gateway(runtime)
-    listener = Listener(Edge(gateway), listen("127.0.0.1", 0))
+    listener = Listener(HttpServer(gateway), listen("127.0.0.1", 0))
     await listener.start()
     try:
         await check(gateway, listener.port)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.clock import new_id, now_us
+from antiphon.clock import make_id, read_time_us
 from antiphon.database.columns import KEYS, insert, select
 from antiphon.database.database import Database, Transaction
 from antiphon.errors import KeyStoreError, Unauthorized
@@ -82,7 +82,7 @@ class Keys:
             if digest in snapshot.revoked:
                 raise Unauthorized("This API key has been revoked. Ask whoever runs this gateway for a new one.")
             raise Unauthorized("Unknown API key. Create one with `antiphon keys create`.")
-        if caller.expires_at is not None and caller.expires_at <= now_us():
+        if caller.expires_at is not None and caller.expires_at <= read_time_us():
             raise Unauthorized("This API key has expired. Ask whoever runs this gateway for a new one.")
         return caller
 
@@ -115,10 +115,10 @@ class Keys:
         names = sorted(set(models))
         for model in names:
             _check_text("model", model)
-        now = now_us()
+        now = read_time_us()
         if expires_at is not None and expires_at <= now:
             raise KeyStoreError("the key would have expired already; give a time in the future")
-        key_id = new_id("key")
+        key_id = make_id("key")
         row = (key_id, name, _digest(key).hex(), msgspec.json.encode(names).decode(), now, expires_at, None, admin)
         with self._database.begin() as transaction:
             if transaction.execute("SELECT id FROM keys WHERE digest = ?", (row[2],)):
@@ -135,7 +135,7 @@ class Keys:
             if not found:
                 raise KeyStoreError(f"there is no key with the id {key_id!r}; `antiphon keys list` shows them all")
             if found[0].revoked_at is None:
-                transaction.execute("UPDATE keys SET revoked_at = ? WHERE id = ?", (now_us(), key_id))
+                transaction.execute("UPDATE keys SET revoked_at = ? WHERE id = ?", (read_time_us(), key_id))
                 transaction.execute(_BUMP, ("keys",))
         self.refresh()
         return found[0]

@@ -48,14 +48,14 @@ def create(
 def list_keys(json: Json = False, data: Data = None, config: Config = None) -> None:
     """List all keys, including revoked and expired ones."""
     from antiphon.callers.keys import Keys
-    from antiphon.clock import now_us
+    from antiphon.clock import read_time_us
 
     database = open_database(data, config)
     try:
         keys = Keys(database).list()
     finally:
         database.close()
-    now = now_us()
+    now = read_time_us()
     if json:
         print_json([_describe_key(key, now) for key in keys])
         return
@@ -101,11 +101,11 @@ def revoke(
 def _parse_time(text: str) -> int:
     from datetime import UTC
 
-    from antiphon.clock import now_us
+    from antiphon.clock import read_time_us
     from antiphon.ledger.period import parse_time
 
     try:
-        return parse_time(text, UTC, now_us(), 1)
+        return parse_time(text, UTC, read_time_us(), 1)
     except ValueError as error:
         fail(f"--expires: {error}", 2)
 

@@ -7,7 +7,7 @@ from antiphon.engine.call import AttemptContext
 from antiphon.engine.outcome import Committed
 from antiphon.engine.request_maker import make_request
 from antiphon.engine.upstream import send_request
-from antiphon.engine.upstream_errors import error_from_response
+from antiphon.engine.upstream_errors import make_error_from_response
 from antiphon.errors import BadAnswer
 from antiphon.wires.translation.translator import EncodedRequest, Translator
 
@@ -49,7 +49,7 @@ async def _ask(attempt: AttemptContext, translator: Translator, body: bytes) -> 
     response = await send_request(call.services, target, make_request(call, target, translator, body))
     try:
         if response.status != 200:
-            raise await error_from_response(response, translator.provider_wire, translator.verbatim)
+            raise await make_error_from_response(response, translator.provider_wire, translator.verbatim)
         return await response.read(ANSWER_LIMIT)
     finally:
         response.close()

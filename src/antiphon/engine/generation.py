@@ -7,7 +7,7 @@ from antiphon.engine.call import AttemptContext, Call
 from antiphon.engine.outcome import Committed
 from antiphon.engine.request_maker import make_request
 from antiphon.engine.upstream import send_request
-from antiphon.engine.upstream_errors import error_from_response
+from antiphon.engine.upstream_errors import make_error_from_response
 from antiphon.types import Model, Outcome, Target, Usage
 from antiphon.wires.translation.choice import can_answer, choose_translator
 from antiphon.wires.wire import estimate_usage
@@ -40,7 +40,7 @@ class Generation:
         response = await send_request(call.services, target, request)
         try:
             if response.status != 200:
-                raise await error_from_response(response, translator.provider_wire, translator.verbatim)
+                raise await make_error_from_response(response, translator.provider_wire, translator.verbatim)
             read = read_events if call.envelope.stream else read_whole
             return await read(attempt, response, translator, encoded)
         except BaseException:

@@ -15,7 +15,7 @@ from antiphon.engine.response_headers import find_header
 from antiphon.engine.services import Services
 from antiphon.engine.upload import Upload
 from antiphon.engine.upstream import SSE, send_request
-from antiphon.engine.upstream_errors import error_from_response
+from antiphon.engine.upstream_errors import make_error_from_response
 from antiphon.errors import BadRequest, Forbidden, ModelNotFound, SlowRequest
 from antiphon.transport import Request, Response
 from antiphon.types import Model, Outcome, Target, Tier, Usage
@@ -101,7 +101,7 @@ async def exchange_operation(
     response = await send_request(call.services, target, sent)
     try:
         if not 200 <= response.status < 300:
-            raise await error_from_response(response, translator.provider_wire, True)
+            raise await make_error_from_response(response, translator.provider_wire, True)
         return await _read_answer(attempt, request.row, response, translator, reads_whole)
     except BaseException:
         response.close()

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from msgspec import structs
 
-from antiphon.clock import now_us
+from antiphon.clock import read_time_us
 from antiphon.credentials import CredentialCache, make_fetcher
 from antiphon.transport import Request
 from antiphon.types import Secret, Signing, Target
@@ -71,7 +71,7 @@ class Signers:
         method, where, _ = first.split(" ")
         path, _, query = where.partition("?")
         headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
-        added = signer.sign(method, path, query, headers, request.body, now_us() / 1_000_000)
+        added = signer.sign(method, path, query, headers, request.body, read_time_us() / 1_000_000)
         head = request.head + "".join(f"{name}: {value}\r\n" for name, value in added).encode("latin-1")
         return structs.replace(request, head=head)
 

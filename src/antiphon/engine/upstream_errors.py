@@ -2,7 +2,7 @@
 
 from email.utils import parsedate_to_datetime
 
-from antiphon.clock import now_us
+from antiphon.clock import read_time_us
 from antiphon.engine.response_headers import filter_forwardable, find_header
 from antiphon.errors import BadAnswer, RateLimited, UpstreamError, UpstreamStatus
 from antiphon.transport import Response
@@ -12,7 +12,7 @@ ERROR_LIMIT = 1024 * 1024
 RETRY_AFTER_LIMIT = 3600.0
 
 
-async def error_from_response(response: Response, wire: Wire, verbatim: bool) -> UpstreamError:
+async def make_error_from_response(response: Response, wire: Wire, verbatim: bool) -> UpstreamError:
     """Return the error for an answer whose status says that it is none.
 
     Its body reaches the caller only where both speak one wire; otherwise its message does.
@@ -48,4 +48,4 @@ def parse_retry_after(value: bytes) -> float | None:
 
 
 def _count_seconds_until(date: str) -> float:
-    return parsedate_to_datetime(date).timestamp() - now_us() / 1_000_000
+    return parsedate_to_datetime(date).timestamp() - read_time_us() / 1_000_000

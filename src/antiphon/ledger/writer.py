@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from antiphon.clock import new_id
+from antiphon.clock import make_id
 from antiphon.errors import LedgerError
 
 SUFFIX = ".segment"
@@ -33,7 +33,7 @@ class Writer:
         try:
             journal.mkdir(parents=True, exist_ok=True, mode=0o700)
             while True:
-                path = journal / new_id("writer")
+                path = journal / make_id("writer")
                 path.mkdir(mode=0o700)
                 # Between the two lines someone may have taken the new directory for a dead writer's.
                 if (writer := cls.adopt(path, create=True)) is not None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import structs
 
-from antiphon.clock import new_id
+from antiphon.clock import make_id
 from antiphon.engine.call import Answer, AnswerStream, Call
 from antiphon.engine.response_headers import join_header_values
 from antiphon.errors import BadAnswer, CallError, LedgerError, Truncated, Unavailable
@@ -195,7 +195,7 @@ class BackgroundJobs:
     """The responses that this process makes in the background, by id; renews their leases while there are any."""
 
     def __init__(self, store: ResponseStore, run: Run) -> None:
-        self.owner = new_id("owner")
+        self.owner = make_id("owner")
         """Names this process in the rows of its responses."""
         self.run = run
         self._store = store

@@ -82,7 +82,7 @@ class TurnKeeper(Hook):
     async def _keep(self, target: Target, response: bytes, cuts: Iterable[int]) -> str:
         if not response:
             return ""
-        if keeps_responses(target):
+        if can_keep_responses(target):
             self._keep_place(target, response)
             if self._place_kept is not None:
                 await asyncio.wrap_future(self._place_kept)
@@ -91,7 +91,7 @@ class TurnKeeper(Hook):
         return await asyncio.wrap_future(self._store.put(self._key_id, lambda: self._make_turn(response, cuts)))
 
     def _keep_place(self, target: Target, response: bytes) -> None:
-        if self._place_kept is not None or not keeps_responses(target):
+        if self._place_kept is not None or not can_keep_responses(target):
             return
         if place := _make_place(target, response, self._is_background):
             self._place = place
@@ -146,7 +146,7 @@ async def resolve_history(store: ResponseStore | None, call: Call, model: Model)
     envelope, key_id = call.envelope, call.caller.key_id
     document = envelope.document
     is_background = document.get("background") is True
-    keeping = filter_targets(model, keeps_responses)
+    keeping = filter_targets(model, can_keep_responses)
     if keeping is None:
         _refuse_without_keeper(document, is_background, store)
     elif is_background or any(document.get(name) for name in PROVIDER_STATE_FIELDS):
@@ -244,7 +244,7 @@ async def _read(read: Callable[[], Result]) -> Result:
         ) from problem
 
 
-def keeps_responses(target: Target) -> bool:
+def can_keep_responses(target: Target) -> bool:
     """Say whether a target keeps the responses that it gives."""
     return can_store_responses(target.urls, target.quirks)
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import structs
 
 from antiphon.catalog.operations import Operation
-from antiphon.clock import monotonic, new_id, now_us
+from antiphon.clock import make_id, monotonic, read_time_us
 from antiphon.engine import pipeline
 from antiphon.engine.call import Answer, AttemptContext, Call
 from antiphon.engine.operation_call import OperationRequest, exchange_operation
@@ -43,7 +43,7 @@ async def ask_provider(services: Services, store: ResponseStore, retrieval: Retr
         raise make_response_not_found(retrieval.name) from None
     envelope = Envelope(target.model, False, False, 1, {})
     call = Call(
-        new_id("call"), now_us(), monotonic(), _ROW.name, _WIRE, envelope, b"", retrieval.caller, services,
+        make_id("call"), read_time_us(), monotonic(), _ROW.name, _WIRE, envelope, b"", retrieval.caller, services,
         RetrievalCall(store, retrieval), (), services.hooks,
     )  # fmt: skip
     return await pipeline.run(call)

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import msgspec
 
-from antiphon.clock import monotonic, now_us
+from antiphon.clock import monotonic, read_time_us
 from antiphon.database.columns import BACKGROUND, ITEMS, RESPONSES, insert
 from antiphon.database.database import Database, Transaction
 from antiphon.errors import BadRequest, LedgerError
@@ -127,7 +127,7 @@ class ResponseStore:
 
         Raises :class:`~antiphon.errors.BadRequest` where they are more than a request may hold.
         """
-        now = now_us()
+        now = read_time_us()
         with self._database.read() as transaction:
             rows = transaction.execute(_SIZES, (response_id, key_id, now, key_id, now, TURNS_LIMIT))
             if not rows:
@@ -147,7 +147,7 @@ class ResponseStore:
 
         Raises :class:`~antiphon.errors.BadRequest` where they are more than a request may hold.
         """
-        now = now_us()
+        now = read_time_us()
         names = list(dict.fromkeys(items))
         with self._database.read() as transaction:
             rows: dict[str, int] = {}
@@ -166,7 +166,7 @@ class ResponseStore:
 
     def find(self, key_id: str, response_id: str) -> FoundResponse | None:
         """Return one response, or ``None`` where the key has none of this id."""
-        now = now_us()
+        now = read_time_us()
         with self._database.read() as transaction:
             rows = transaction.execute(_FIND, (response_id, key_id, now))
         if not rows:
@@ -183,13 +183,13 @@ class ResponseStore:
     def request_cancel(self, key_id: str, response_id: str) -> bool:
         """Ask the process that makes a response to cancel it; false where none makes it any more."""
         with self._database.begin() as transaction:
-            return bool(transaction.execute(_CANCEL, (response_id, now_us(), response_id, key_id)))
+            return bool(transaction.execute(_CANCEL, (response_id, read_time_us(), response_id, key_id)))
 
     def find_holder(self, response_id: str) -> str | None:
         """Return the id of the key that a response belongs to."""
         with self._database.read() as transaction:
             rows = transaction.execute(
-                "SELECT key_id FROM responses WHERE id = ? AND expires > ?", (response_id, now_us())
+                "SELECT key_id FROM responses WHERE id = ? AND expires > ?", (response_id, read_time_us())
             )
         return str(rows[0][0]) if rows else None
 
@@ -201,7 +201,7 @@ class ResponseStore:
     def delete(self, key_id: str, response_id: str) -> bool:
         """Delete one response; false where there is none. What went on from it can be read, but not continued."""
         with self._database.begin() as transaction:
-            gone = transaction.execute(_DELETE, (response_id, key_id, now_us()))
+            gone = transaction.execute(_DELETE, (response_id, key_id, read_time_us()))
             transaction.executemany(_FORGET, gone)
             transaction.executemany(_END_LEASE, gone)
             return bool(gone)
@@ -211,7 +211,7 @@ class ResponseStore:
         if monotonic() < self._next_sweep:
             return
         with self._database.begin(_BUSY_SECONDS) as transaction:
-            gone = transaction.execute(_SWEEP, (now_us(), _SWEEP_ROWS))
+            gone = transaction.execute(_SWEEP, (read_time_us(), _SWEEP_ROWS))
             transaction.executemany(_FORGET, gone)
             transaction.executemany(_END_LEASE, gone)
         if len(gone) < _SWEEP_ROWS:
@@ -261,7 +261,7 @@ def _make(make: Callable[[], KeptResponse]) -> KeptResponse | str:
 
 
 def _put(transaction: Transaction, key_id: str, kept: KeptResponse) -> str:
-    now = now_us()
+    now = read_time_us()
     if kept.again:
         if not transaction.execute(_AGAIN, (kept.data, kept.id, key_id, now)):
             return "it was deleted"
@@ -283,7 +283,7 @@ def _put(transaction: Transaction, key_id: str, kept: KeptResponse) -> str:
 
 
 def _find_lease_end() -> int:
-    return now_us() + int(LEASE_SECONDS * 1_000_000)
+    return read_time_us() + int(LEASE_SECONDS * 1_000_000)
 
 
 def _put_items(transaction: Transaction, key_id: str, kept: KeptResponse) -> None:

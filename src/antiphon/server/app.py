@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from antiphon.errors import CallError, Forbidden, Unauthorized, Unavailable
 from antiphon.runtime import Runtime
 from antiphon.server import auth
-from antiphon.server.errors import error_answer
+from antiphon.server.errors import make_error_answer
 from antiphon.server.http.exchange import Receive, Scope, Send
 from antiphon.server.phase import Phase
 from antiphon.server.policy import Needs, find_needs
@@ -45,17 +45,17 @@ class Gateway:
                 raise
             if not error.call_id and self.phase is not Phase.STARTING:
                 self.runtime.services.telemetry.refuse(error.code)
-            await request.answer(*error_answer(error, self._detect_wire(scope)))
+            await request.answer(*make_error_answer(error, self._detect_wire(scope)))
         except Exception:
             if request.started:
                 raise
             failure = CallError("The gateway failed. The cause is in its log.")
-            answer = error_answer(failure, self._detect_wire(scope))
+            answer = make_error_answer(failure, self._detect_wire(scope))
             logger.exception("The gateway failed on %s %s (%s)", scope["method"], scope["raw_path"], failure.call_id)
             await request.answer(*answer)
 
     def _detect_wire(self, scope: Scope) -> Wire:
-        return detect_wire(self._prefixes.plain(scope["raw_path"]), scope["headers"])
+        return detect_wire(self._prefixes.strip_prefix(scope["raw_path"]), scope["headers"])
 
     def _authorize(self, route: Route, scope: Scope) -> Caller:
         """Return who calls; raises :class:`~antiphon.errors.CallError` where the route's needs are not met."""
@@ -66,7 +66,7 @@ class Gateway:
             auth.check_local(fields, scope["server"][1])
         if needs is Needs.NOTHING:
             return auth.OPEN
-        token = auth.credential(fields, scope["query_string"])
+        token = auth.read_credential(fields, scope["query_string"])
         if self.phase is Phase.STARTING:
             raise Unavailable("The gateway is starting.", retry_after=1.0)
         if self._open:

@@ -20,7 +20,7 @@ _PLAIN = frozenset((b"api-key", b"x-api-key", b"x-goog-api-key"))
 """Header fields in which the clients of other wires send their key, without a scheme before it."""
 
 
-def credential(fields: Fields, query: bytes = b"") -> bytes:
+def read_credential(fields: Fields, query: bytes = b"") -> bytes:
     """Return the key of a request: a bearer token, or the plain value of the header another wire's clients use.
 
     Raises :class:`~antiphon.errors.Unauthorized` where there is none, and :class:`~antiphon.errors.BadRequest` where

@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-from antiphon.clock import new_id
+from antiphon.clock import make_id
 from antiphon.errors import CallError, MethodNotAllowed, UpstreamStatus
 from antiphon.wires import Wire, get_wire
 
@@ -18,7 +18,7 @@ def write_error_body(error: CallError) -> bytes:
     return get_wire("chat").write_error_body(error)
 
 
-def error_answer(error: CallError, wire: Wire) -> tuple[int, Headers, bytes]:
+def make_error_answer(error: CallError, wire: Wire) -> tuple[int, Headers, bytes]:
     """Return status, headers (without framing) and body for an error that ends a call.
 
     An error answer of a provider keeps its status and, where it is a JSON object, its body as it came. An error that
@@ -41,7 +41,7 @@ def error_answer(error: CallError, wire: Wire) -> tuple[int, Headers, bytes]:
             headers.append((b"x-antiphon-target", error.target.encode()))
             headers.append((b"x-antiphon-attempts", b"%d" % error.attempts))
     else:
-        error.call_id = new_id("req")  # no call came of the request, and still its client tells of it by a name
+        error.call_id = make_id("req")  # no call came of the request, and still its client tells of it by a name
     if not any(name == wire.request_id for name, _ in headers):
         headers.append((wire.request_id, error.call_id.encode()))
     return error.status, headers, body or wire.write_error_body(error)

@@ -17,9 +17,9 @@ class Prefixes:
 
     def find(self, method: str, path: bytes) -> tuple[Route, bytes]:
         """See :func:`antiphon.server.routes.find_route`."""
-        return find_route(method, self.plain(path))
+        return find_route(method, self.strip_prefix(path))
 
-    def plain(self, path: bytes) -> bytes:
+    def strip_prefix(self, path: bytes) -> bytes:
         """Return the path of our own that a path stands for; itself where it has no prefix."""
         for prefix in self._prefixes:
             if path.startswith(prefix + b"/"):

@@ -19,7 +19,7 @@ from antiphon.errors import LedgerError
 from antiphon.runtime import Runtime
 from antiphon.server.app import Gateway
 from antiphon.server.banner import write_banner
-from antiphon.server.http.connection import Edge
+from antiphon.server.http.connection import HttpServer
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.listener import Listener, listen
 from antiphon.server.phase import Phase
@@ -65,8 +65,8 @@ class _Process:
         self._data = Path(settings.data)
         self._runtime = Runtime(catalog, data=settings.data, shipper_process=True)
         self._gateway = Gateway(self._runtime, open_to_all=settings.auth == "open", prefixes=settings.prefixes)
-        edge = Edge(self._gateway, Limits(body=settings.body_limit))
-        self._listener = Listener(edge, sockets)
+        http_server = HttpServer(self._gateway, Limits(body=settings.body_limit))
+        self._listener = Listener(http_server, sockets)
         self._signals = 0
         self._asked_to_stop = asyncio.Event()
         self._asked_to_hurry = asyncio.Event()
@@ -78,10 +78,10 @@ class _Process:
         try:
             await self._listener.start()
             await self._open()
-            new_key = self._admin_key()
+            new_key = self._find_new_admin_key()
             self._gateway.phase = Phase.READY
             self._settle_memory()
-            print(self._greeting(new_key), flush=True)
+            print(self._write_banner(new_key), flush=True)
             await self._asked_to_stop.wait()
             self._gateway.phase = Phase.DRAINING
             until = loop.time() + self._settings.drain
@@ -120,7 +120,7 @@ class _Process:
         elif self._signals > 2:
             os._exit(_FORCED)
 
-    def _admin_key(self) -> str | None:
+    def _find_new_admin_key(self) -> str | None:
         keys = self._runtime.keys
         if keys is None or self._settings.auth == "open":
             return None
@@ -138,7 +138,7 @@ class _Process:
         # Other threads give way to a call at once: at the default of 5 ms a call may wait that long for them.
         sys.setswitchinterval(0.0005)
 
-    def _greeting(self, new_key: str | None) -> str:
+    def _write_banner(self, new_key: str | None) -> str:
         host = self._settings.host
         shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
         key_file = None if self._settings.auth == "open" else self._data / ADMIN_KEY_FILE

@@ -37,7 +37,7 @@ class Request:
         self._receive = receive
         self._send = send
 
-    async def body(self) -> bytes:
+    async def read_body(self) -> bytes:
         """Return the whole body; raises what ``receive`` raises, and ``UnsupportedMedia`` for a content-encoding."""
         self.check_coding()
         message = await self._receive()
@@ -55,7 +55,7 @@ class Request:
             if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
                 raise UnsupportedMedia("Request bodies are read without any content-encoding; send identity.")
 
-    def pieces(self) -> AsyncIterator[bytes]:
+    def read_pieces(self) -> AsyncIterator[bytes]:
         """Return the body in pieces, each of which raises what ``receive`` raises; nothing is read ahead.
 
         The time for a body then runs from piece to piece: a long one over a slow line is not late.

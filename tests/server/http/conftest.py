@@ -9,8 +9,8 @@ import pytest
 import uvloop
 
 from antiphon.errors import CallError
-from antiphon.server.errors import error_answer
-from antiphon.server.http.connection import Edge
+from antiphon.server.errors import make_error_answer
+from antiphon.server.http.connection import HttpServer
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.listener import Listener, listen
 from antiphon.wires import get_wire
@@ -62,7 +62,7 @@ class Application:
                 body = await seen.read()
                 await seen.answer(b"%b %b %b" % (scope["method"].encode(), scope["raw_path"], body))
         except CallError as error:
-            status, headers, body = error_answer(error, get_wire("chat"))
+            status, headers, body = make_error_answer(error, get_wire("chat"))
             await seen.answer(body, status, headers)
         except asyncio.CancelledError:
             seen.cancelled = True
@@ -74,8 +74,8 @@ class Application:
 class Server:
     def __init__(self, app: Any, limits: Limits) -> None:
         self.app = app
-        self.edge = Edge(app, limits)
-        self.listener = Listener(self.edge, listen("127.0.0.1", 0))
+        self.server = HttpServer(app, limits)
+        self.listener = Listener(self.server, listen("127.0.0.1", 0))
         self._clients: list[Client] = []
 
     @property
@@ -192,7 +192,7 @@ def serve() -> Serve:
         finally:
             await server.hang_up()
             await server.listener.stop(0.0)
-            assert not server.edge.connections
-            assert not server.edge.left_behind
+            assert not server.server.connections
+            assert not server.server.left_behind
 
     return start

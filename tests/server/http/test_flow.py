@@ -81,7 +81,7 @@ async def test_never_more_than_a_hundred_requests_wait(serve):
         with _raw(server.port) as client:
             await _push(client, GET.replace(b"/a", b"/held") + SHORTEST * 5000 + GET.replace(b"/a", b"/last"), 1.0)
             await asyncio.sleep(0.1)
-            connection = next(iter(server.edge.connections))
+            connection = next(iter(server.server.connections))
             assert 0 < len(connection._queue) <= 100
             assert len(server.app.seen) == 1
             release.set()

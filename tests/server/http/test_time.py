@@ -148,7 +148,7 @@ async def test_one_timer_serves_a_connection(serve):
     async with serve() as server:
         client = await server.connect()
         loop, made = asyncio.get_running_loop(), 0
-        connection = next(iter(server.edge.connections))
+        connection = next(iter(server.server.connections))
 
         class Counting:
             def __getattr__(self, name):

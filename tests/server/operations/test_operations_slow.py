@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 from antiphon.errors import CallError
-from antiphon.server.errors import error_answer
-from antiphon.server.http.connection import Edge
+from antiphon.server.errors import make_error_answer
+from antiphon.server.http.connection import HttpServer
 from antiphon.server.http.exchange import STREAMED
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.listener import Listener, listen
@@ -27,14 +27,14 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
             body, more = body + message["body"], message["more_body"]
         status, headers = 200, []
     except CallError as error:
-        status, headers, body = error_answer(error, get_wire("chat"))
+        status, headers, body = make_error_answer(error, get_wire("chat"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 async def upload(path: str, pieces: int, then: float = 0.0) -> tuple[int, bytes]:
     """Send a body of 8 bytes, of which ``pieces`` come a third of the time for a body apart."""
-    listener = Listener(Edge(application, Limits(body_time=SECONDS)), listen("127.0.0.1", 0))
+    listener = Listener(HttpServer(application, Limits(body_time=SECONDS)), listen("127.0.0.1", 0))
     await listener.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
     try:

@@ -20,48 +20,48 @@ _FIELDS = {name: field for field, name in _COUNTS.items()}
 _JSON: Headers = [(b"content-type", b"application/json")]
 
 
-async def cost(request: Request) -> None:
+async def estimate_cost(request: Request) -> None:
     """POST /v1/cost/estimate: ``model``, ``service_tier``, and counts (``input_tokens``, ``images``, …)."""
-    document = check(await request.body())
-    name, usage = _model(document), _usage(document)
+    document = check(await request.read_body())
+    name, usage = _read_model(document), _read_usage(document)
     model = request.gateway.runtime.catalog.resolve(name)
     if not request.caller.may_use(name):
         raise Forbidden("This key may not use that model.", code="model_not_allowed", param="model")
     target = model.targets[0]
     given = [name for name in COUNTS if _FIELDS[name] in document]
-    answer = {"object": "cost.estimate", "model": name, "target": target.name, "currency": "USD"}
-    answer |= _priced(target.price, usage, given)
+    answer = {"object": "estimate_cost.estimate", "model": name, "target": target.name, "currency": "USD"}
+    answer |= _price(target.price, usage, given)
     await request.answer(200, _JSON, msgspec.json.encode(answer))
 
 
-def _priced(price: Price | None, usage: Usage, given: list[str]) -> dict[str, Any]:
+def _price(price: Price | None, usage: Usage, given: list[str]) -> dict[str, Any]:
     total = price.cost(usage) if price is not None else None if any(usage.counts) else 0
     version = price.version if price is not None else UNKNOWN
     in_force = price.in_force(usage) if price is not None else None
     buckets, units = {}, {}
     for name in given:
         count, each = getattr(usage, name), getattr(in_force, name, None)
-        amount = _shown(0 if not count else None if each is None else each * count)
+        amount = _format_amount(0 if not count else None if each is None else each * count)
         if name in UNITS:
-            units[name] = {"count": count, "dollars_each": _shown(each), "cost": amount}
+            units[name] = {"count": count, "dollars_each": _format_amount(each), "cost": amount}
         else:
-            million = _shown(None if each is None else each * 10**6)
+            million = _format_amount(None if each is None else each * 10**6)
             buckets[name] = {"tokens": count, "dollars_per_million": million, "cost": amount}
-    return {"cost": _shown(total), "price_version": version, "buckets": buckets, "units": units}
+    return {"cost": _format_amount(total), "price_version": version, "buckets": buckets, "units": units}
 
 
-def _shown(picodollars: int | None) -> str:
+def _format_amount(picodollars: int | None) -> str:
     return UNKNOWN if picodollars is None else format_dollars(picodollars)
 
 
-def _model(document: dict[str, Any]) -> str:
+def _read_model(document: dict[str, Any]) -> str:
     name = document.get("model")
     if not isinstance(name, str) or not name:
         raise BadRequest("`model` must be the name of a model.", param="model")
     return name
 
 
-def _usage(document: dict[str, Any]) -> Usage:
+def _read_usage(document: dict[str, Any]) -> Usage:
     """Read the counts; a field that is none of them would be tokens that nobody priced."""
     for field in document:
         if field not in _COUNTS and field not in ("model", "service_tier"):

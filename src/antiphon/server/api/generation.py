@@ -18,7 +18,7 @@ def make_handler(operation: str) -> Handler:
     """Return the handler of an operation that names its model in the body."""
 
     async def handle(request: Request) -> None:
-        await request.ask(operation, await request.body())
+        await request.ask(operation, await request.read_body())
 
     return handle
 
@@ -27,7 +27,7 @@ async def handle_gemini(request: Request) -> None:
     """POST /v1beta/{address}: the model and the method stand in the path."""
     query = request.scope["query_string"].decode("latin-1")
     address = read_address(request.argument.decode("latin-1"), query)
-    body = await request.body()
+    body = await request.read_body()
     await request.ask(address.operation, body, model=address.model, stream=address.stream, forwards=False)
 
 
@@ -45,5 +45,5 @@ async def handle_bedrock(request: Request) -> None:
         raise NotFound(f"There is nothing here; expected /model/{{modelId}}/ with one of: {known}.")
     operation, stream = _BEDROCK[method]
     model = unquote_to_bytes(name).decode("utf-8", "replace")
-    body = await request.body()
+    body = await request.read_body()
     await request.ask(operation, body, model=model, stream=stream, forwards=False)

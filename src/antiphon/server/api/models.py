@@ -21,31 +21,31 @@ _JSON: Headers = [(b"content-type", b"application/json")]
 _PAGE_LIMIT = 1000
 
 
-async def models(request: Request) -> None:
+async def list_models(request: Request) -> None:
     """GET /v1/models: what this key may use, perhaps of one ``provider`` only; in the shape of the client who asks."""
     await _list(request, detect_client(request.scope["headers"]))
 
 
-async def model(request: Request) -> None:
+async def show_model(request: Request) -> None:
     """GET /v1/models/{model}."""
     await _show(request, detect_client(request.scope["headers"]))
 
 
-async def gemini_models(request: Request) -> None:
+async def list_gemini_models(request: Request) -> None:
     """GET /v1beta/models."""
     await _list(request, "generate")
 
 
-async def gemini_model(request: Request) -> None:
+async def show_gemini_model(request: Request) -> None:
     """GET /v1beta/models/{model}."""
     await _show(request, "generate")
 
 
 async def _list(request: Request, client: str) -> None:
-    catalog, caller, query = request.gateway.runtime.catalog, request.caller, query_of(request)
+    catalog, caller, query = request.gateway.runtime.catalog, request.caller, parse_query(request)
     entries = [entry for entry in catalog.list_models() if caller.may_use(entry["id"])]
-    if (provider := one(query, "provider")) is not None:
-        if provider not in _providers_for(catalog, caller):
+    if (provider := read_single(query, "provider")) is not None:
+        if provider not in _list_providers_for(catalog, caller):
             raise BadRequest(f"There is no provider {provider!r} here; GET /v1/providers names them.", param="provider")
         entries = [entry for entry in entries if entry["owned_by"] == provider]
     page = _SHAPES[client].page(entries, query)
@@ -54,19 +54,19 @@ async def _list(request: Request, client: str) -> None:
 
 async def _show(request: Request, client: str) -> None:
     if request.argument.endswith(GEMINI_METHODS):
-        raise MethodNotAllowed("A model is called with POST.", allowed=("POST",))
+        raise MethodNotAllowed("A show_model is called with POST.", allowed=("POST",))
     name = unquote_to_bytes(request.argument).decode("utf-8", "replace")
     catalog = request.gateway.runtime.catalog
     entry = catalog.describe_model(name)
     if not request.caller.may_use(name):
-        raise Forbidden("This key may not use that model.", code="model_not_allowed", param="model")
+        raise Forbidden("This key may not use that show_model.", code="model_not_allowed", param="model")
     await request.answer(200, _JSON, msgspec.json.encode(_SHAPES[client].one(entry)))
 
 
-async def providers(request: Request) -> None:
+async def list_providers(request: Request) -> None:
     """GET /v1/providers: the accounts behind the models that this key may use, never their keys."""
     catalog = request.gateway.runtime.catalog
-    shown = _providers_for(catalog, request.caller)
+    shown = _list_providers_for(catalog, request.caller)
     listed = [
         {
             "name": provider.name,
@@ -85,12 +85,12 @@ async def providers(request: Request) -> None:
     await request.answer(200, _JSON, msgspec.json.encode({"object": "list", "data": listed}))
 
 
-def query_of(request: Request) -> Query:
+def parse_query(request: Request) -> Query:
     """Return the query's fields."""
     return parse_qs(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 
-def one(query: Query, name: str) -> str | None:
+def read_single(query: Query, name: str) -> str | None:
     """Return the value of a field that may stand once; raises :class:`~antiphon.errors.BadRequest`."""
     values = query.get(name, ())
     if len(values) > 1:
@@ -98,9 +98,9 @@ def one(query: Query, name: str) -> str | None:
     return values[0] if values else None
 
 
-def number(query: Query, name: str, default: int, *, least: int = 1) -> int:
+def read_number(query: Query, name: str, default: int, *, least: int = 1) -> int:
     """Return a field that is a number from ``least`` on; raises :class:`~antiphon.errors.BadRequest`."""
-    text = one(query, name)
+    text = read_single(query, name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
@@ -108,7 +108,7 @@ def number(query: Query, name: str, default: int, *, least: int = 1) -> int:
     return int(text)
 
 
-def _providers_for(catalog: Catalog, caller: Caller) -> set[str]:
+def _list_providers_for(catalog: Catalog, caller: Caller) -> set[str]:
     if not caller.models:
         return set(catalog.providers)
     found = set()
@@ -130,38 +130,38 @@ class Shape(NamedTuple):
     one: Callable[[Entry], Any]
 
 
-def _openai_page(entries: list[Entry], query: Query) -> Any:
+def _write_openai_page(entries: list[Entry], query: Query) -> Any:
     return {"object": "list", "data": entries}
 
 
-def _openai_one(entry: Entry) -> Any:
+def _write_openai_model(entry: Entry) -> Any:
     return entry
 
 
-def _anthropic_page(entries: list[Entry], query: Query) -> Any:
+def _write_anthropic_page(entries: list[Entry], query: Query) -> Any:
     """A page (API reference, "List models"); everything listed is active."""
-    limit = number(query, "limit", 20)
+    limit = read_number(query, "limit", 20)
     if limit > _PAGE_LIMIT:
         raise BadRequest(f"`limit` must be from 1 to {_PAGE_LIMIT}.", param="limit")
     if "active" not in query.get("lifecycle", query.get("lifecycle[]", ["active"])):
         entries = []
-    after, before = one(query, "after_id"), one(query, "before_id")
+    after, before = read_single(query, "after_id"), read_single(query, "before_id")
     if after is not None and before is not None:
         raise BadRequest("`after_id` and `before_id` cannot both be given.", param="before_id")
     start = 0 if after is None else _index(entries, after, "after_id") + 1
     end = len(entries) if before is None else _index(entries, before, "before_id")
     shown = entries[max(start, end - limit) : end] if before is not None else entries[start : start + limit]
     return {
-        "data": [_anthropic_one(entry) for entry in shown],
+        "data": [_write_anthropic_model(entry) for entry in shown],
         "has_more": end - start > limit,
         "first_id": shown[0]["id"] if shown else None,
         "last_id": shown[-1]["id"] if shown else None,
     }
 
 
-def _anthropic_one(entry: Entry) -> Any:
+def _write_anthropic_model(entry: Entry) -> Any:
     return {
-        "type": "model",
+        "type": "show_model",
         "id": entry["id"],
         "display_name": entry["id"],
         "created_at": datetime.fromtimestamp(entry["created"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -174,19 +174,19 @@ def _anthropic_one(entry: Entry) -> Any:
     }
 
 
-def _gemini_page(entries: list[Entry], query: Query) -> Any:
+def _write_gemini_page(entries: list[Entry], query: Query) -> Any:
     """A page (API reference, "models.list"); a larger page than the largest is that one, as there."""
-    size = min(number(query, "pageSize", 50), _PAGE_LIMIT)
-    token = one(query, "pageToken")
+    size = min(read_number(query, "pageSize", 50), _PAGE_LIMIT)
+    token = read_single(query, "pageToken")
     start = _index(entries, token, "pageToken") + 1 if token else 0
     shown = entries[start : start + size]
-    page: dict[str, Any] = {"models": [_gemini_one(entry) for entry in shown]}
+    page: dict[str, Any] = {"models": [_write_gemini_model(entry) for entry in shown]}
     if start + size < len(entries):
         page["nextPageToken"] = shown[-1]["id"]
     return page
 
 
-def _gemini_one(entry: Entry) -> Any:
+def _write_gemini_model(entry: Entry) -> Any:
     limits = {"inputTokenLimit": entry.get("context"), "outputTokenLimit": entry.get("max_output")}
     return {
         "name": f"models/{entry['id']}",
@@ -205,9 +205,9 @@ _METHODS = {
 """For each operation of a model the methods by which Gemini's clients reach it."""
 
 _SHAPES = {
-    "chat": Shape(_openai_page, _openai_one),
-    "messages": Shape(_anthropic_page, _anthropic_one),
-    "generate": Shape(_gemini_page, _gemini_one),
+    "chat": Shape(_write_openai_page, _write_openai_model),
+    "messages": Shape(_write_anthropic_page, _write_anthropic_model),
+    "generate": Shape(_write_gemini_page, _write_gemini_model),
 }
 
 

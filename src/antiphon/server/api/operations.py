@@ -35,7 +35,7 @@ def _make_json_handler(row: Operation) -> Handler:
         kind = _find_header(request, b"content-type")
         if kind and not _JSON.fullmatch(kind.strip()):
             raise UnsupportedMedia(f"The body is {kind[:60].decode('latin-1')!r}; this operation takes JSON.")
-        body = await request.body()
+        body = await request.read_body()
         await _ask(request, OperationRequest(row, body=body, content_type=b"application/json"))
 
     return handle
@@ -65,7 +65,7 @@ def _make_account_handler(row: Operation) -> Handler:
         if method == "POST" and kind.lower().startswith(b"multipart/"):
             upload = _make_upload(request)
         elif method == "POST":
-            body = await request.body()
+            body = await request.read_body()
         asked = OperationRequest(
             row,
             method="GET" if method == "HEAD" else method,
@@ -97,7 +97,7 @@ async def _ask(request: Request, asked: OperationRequest) -> None:
 def _make_upload(request: Request, form: FormReader | None = None, named: str = "") -> Upload:
     request.check_coding()
     length = _find_header(request, b"content-length")
-    return Upload(request.pieces(), int(length) if length else None, form, named)
+    return Upload(request.read_pieces(), int(length) if length else None, form, named)
 
 
 def _read_below(argument: bytes) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from antiphon.engine.call import Answer
 from antiphon.errors import BadRequest, MethodNotAllowed, NotFound
-from antiphon.server.api.models import number, one, query_of
+from antiphon.server.api.models import parse_query, read_number, read_single
 from antiphon.server.errors import Headers
 from antiphon.server.request import Request
 
@@ -34,11 +34,11 @@ async def show(request: Request) -> None:
     if part:
         await _list_items(request, name)
         return
-    query = query_of(request)
-    if one(query, "stream") != "true":
+    query = parse_query(request)
+    if read_single(query, "stream") != "true":
         await request.answer(200, _JSON, found.encode())
         return
-    after = number(query, "starting_after", -1, least=0)
+    after = read_number(query, "starting_after", -1, least=0)
     runtime = request.gateway.runtime
     if found.job is None and not found.is_owned:
         await request.answer(200, _EVENTS, found.replay(after))
@@ -58,7 +58,7 @@ async def act(request: Request) -> None:
         return
     if not found.response.get("background"):
         raise BadRequest(
-            "Cannot cancel a synchronous response. To end one, close the connection it is answered on.",
+            "Cannot cancel a synchronous response. To end read_single, close the connection it is answered on.",
             code="response_not_in_background",
         )
     runtime = request.gateway.runtime
@@ -93,9 +93,9 @@ async def _find(request: Request, name: str, part: str) -> "StoredResponse | Ans
 
 
 async def _list_items(request: Request, name: str) -> None:
-    query = query_of(request)
-    after, order = one(query, "after") or "", one(query, "order") or "desc"
-    limit = number(query, "limit", _PAGE_DEFAULT)
+    query = parse_query(request)
+    after, order = read_single(query, "after") or "", read_single(query, "order") or "desc"
+    limit = read_number(query, "limit", _PAGE_DEFAULT)
     responses = request.gateway.runtime.responses
     page = await responses.list_items(request.caller, name, after=after, limit=limit, order=order)
     await request.answer(200, _JSON, page)

@@ -13,13 +13,13 @@ _SCHEMES = ("https://", "http://", "data:")
 _OWN = frozenset(("prompt", "image_url", "detail"))
 
 
-async def vision(request: Request) -> None:
+async def ask_vision(request: Request) -> None:
     """POST /v1/vision: a chat completion about one picture.
 
     ``image_url`` goes to the provider as it is and is never fetched here; every field that is not of this shortcut goes
     into the chat completion.
     """
-    document = check(await request.body())
+    document = check(await request.read_body())
     for name in ("prompt", "image_url"):
         if not isinstance(document.get(name), str) or not document[name]:
             raise BadRequest(f"`{name}` must be text.", param=name)
@@ -33,17 +33,17 @@ async def vision(request: Request) -> None:
     await request.ask("chat", _encode({**rest, "messages": [{"role": "user", "content": content}]}))
 
 
-async def embeddings(request: Request) -> None:
+async def ask_embeddings(request: Request) -> None:
     """POST /v1/embeddings; ``provider``, where it is a name, says whose ``model`` is meant, and goes no further."""
-    body = await request.body()
+    body = await request.read_body()
     if b"provider" in body or b"\\u" in body:  # whose key may be written with escapes
         document = check(body)
         if isinstance(document.get("provider"), str):
-            body = _encode(_at_provider(request, document))
+            body = _encode(_name_provider(request, document))
     await request.ask("embeddings", body)
 
 
-def _at_provider(request: Request, document: dict[str, Any]) -> dict[str, Any]:
+def _name_provider(request: Request, document: dict[str, Any]) -> dict[str, Any]:
     provider, model = document.pop("provider"), document.get("model")
     if provider not in request.gateway.runtime.catalog.providers:
         raise BadRequest(f"There is no provider {provider!r} here; GET /v1/providers names them.", param="provider")

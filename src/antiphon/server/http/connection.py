@@ -20,7 +20,7 @@ from antiphon.server.errors import write_error_body
 from antiphon.server.http import head as heads
 from antiphon.server.http.exchange import App, Exchange
 from antiphon.server.http.limits import Limits
-from antiphon.server.http.parser import BODY, DONE, HEAD, IDLE, STEP, Intake
+from antiphon.server.http.parser import BODY, DONE, HEAD, IDLE, STEP, RequestParser
 
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 _DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
@@ -29,20 +29,20 @@ _FLUSH_ALONE = 16 * 1024
 """From this size on it is cheaper to hand over two buffers than to copy them into one."""
 
 
-class Edge:
+class HttpServer:
     """What all connections of one server share. ``draining`` makes every answer the last of its connection."""
 
     def __init__(self, app: App, limits: Limits | None = None) -> None:
         self.app = app
         self.limits = limits or Limits()
         self.draining = False
-        self.connections: set[EdgeProtocol] = set()
+        self.connections: set[HttpConnection] = set()
         self.left_behind: set[asyncio.Task[None]] = set()
         """Tasks of requests whose client left: the engine may still have to journal the cancelled call."""
         self._second = 0
         self._openings: dict[int, bytes] = {}
 
-    def opening(self, status: int) -> bytes:
+    def get_opening(self, status: int) -> bytes:
         """Return the status line and the ``date`` field."""
         second = int(time())
         if second != self._second:
@@ -50,22 +50,25 @@ class Edge:
             self._openings.clear()
         opening = self._openings.get(status)
         if opening is None:
-            opening = self._openings[status] = b"%bdate: %b\r\n" % (_status_line(status), http_date(second))
+            opening = self._openings[status] = b"%bdate: %b\r\n" % (
+                _write_status_line(status),
+                format_http_date(second),
+            )
         return opening
 
-    def connect(self) -> "EdgeProtocol":
+    def connect(self) -> "HttpConnection":
         """Return the protocol for one more connection; what ``loop.create_server`` takes."""
-        return EdgeProtocol(self)
+        return HttpConnection(self)
 
 
-def http_date(second: int) -> bytes:
+def format_http_date(second: int) -> bytes:
     """Return a time as RFC 9110, 5.6.7 wants it."""
     year, month, day, hour, minute, seconds, weekday, _, _ = gmtime(second)
     names = (_DAYS[weekday], day, _MONTHS[month - 1], year, hour, minute, seconds)
     return b"%b, %02d %b %04d %02d:%02d:%02d GMT" % names
 
 
-def _status_line(status: int) -> bytes:
+def _write_status_line(status: int) -> bytes:
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
@@ -73,12 +76,12 @@ def _status_line(status: int) -> bytes:
     return b"HTTP/1.1 %d %b\r\n" % (status, phrase.encode())
 
 
-class EdgeProtocol(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, edge: Edge) -> None:
-        self.edge = edge
-        self.limits = edge.limits
+    def __init__(self, server: HttpServer) -> None:
+        self.server = server
+        self.limits = server.limits
         self.loop = asyncio.get_running_loop()
         self.lost = False
         self.write_paused = False
@@ -86,7 +89,7 @@ class EdgeProtocol(asyncio.Protocol):
         self._client: Any = None
         self._server: Any = None
         # Whose turn it is
-        self._intake = Intake(self)
+        self._intake = RequestParser(self)
         self._current: Exchange | None = None
         self._queue: deque[Exchange] = deque()
         self._held = b""
@@ -108,20 +111,20 @@ class EdgeProtocol(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=self.limits.write_buffer)
         self._client, self._server = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        self.edge.connections.add(self)
+        self.server.connections.add(self)
         self._read_by = self.loop.time() + self.limits.head_time
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
-        self.edge.connections.discard(self)
+        self.server.connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         current, self._current = self._current, None
         if current is not None and current.task is not None:
-            self.edge.left_behind.add(current.task)
-            current.task.add_done_callback(self.edge.left_behind.discard)
+            self.server.left_behind.add(current.task)
+            current.task.add_done_callback(self.server.left_behind.discard)
             current.task.cancel()
         self._queue.clear()
         self._held = b""
@@ -170,7 +173,7 @@ class EdgeProtocol(asyncio.Protocol):
 
     # What the intake calls
 
-    def accepted(self, method: bytes, version: str, head: heads.Head, fields: heads.Fields, keep: bool) -> Exchange:
+    def on_request(self, method: bytes, version: str, head: heads.Head, fields: heads.Fields, keep: bool) -> Exchange:
         """Take a request, whose turn may be now."""
         path = head.path.decode("ascii")
         scope = {
@@ -195,7 +198,7 @@ class EdgeProtocol(asyncio.Protocol):
             self._queue.append(exchange)
         return exchange
 
-    def refused(self, error: CallError, method: bytes) -> None:
+    def on_refusal(self, error: CallError, method: bytes) -> None:
         """Answer with an error when its turn comes, and close."""
         self._refusal = (error, method)
         if self._current is None:
@@ -229,13 +232,13 @@ class EdgeProtocol(asyncio.Protocol):
             self._intake.phase = DONE
             self._transport.abort()
 
-    def answered(self, keep: bool) -> None:
+    def on_answered(self, keep: bool) -> None:
         """Go on to whatever is next on this connection after a whole answer."""
         self._current = None
         if self.lost:
             return
-        if not keep or self.edge.draining:
-            self._hang_up()
+        if not keep or self.server.draining:
+            self._close_gracefully()
             return
         if self._queue:
             self._start(self._queue.popleft())
@@ -257,7 +260,7 @@ class EdgeProtocol(asyncio.Protocol):
         if self.lost:
             return
         phase, exchange = self._intake.phase, self._intake.exchange
-        full = phase == BODY and exchange is not None and exchange.brimming
+        full = phase == BODY and exchange is not None and exchange.is_over_high_water
         wanted = self._lingering or not (full or self._queue or self._held)
         if wanted != self._reading:
             self._reading = wanted
@@ -285,7 +288,7 @@ class EdgeProtocol(asyncio.Protocol):
 
     def _start(self, exchange: Exchange) -> None:
         self._current = exchange
-        exchange.task = self.loop.create_task(exchange.run(self.edge.app))
+        exchange.task = self.loop.create_task(exchange.run(self.server.app))
 
     def _refuse_now(self) -> None:
         if self._refusal is None:
@@ -293,10 +296,10 @@ class EdgeProtocol(asyncio.Protocol):
         error, method = self._refusal
         body = write_error_body(error)
         head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-        self.write(self.edge.opening(error.status) + head, b"" if method == b"HEAD" else body)
-        self._hang_up()
+        self.write(self.server.get_opening(error.status) + head, b"" if method == b"HEAD" else body)
+        self._close_gracefully()
 
-    def _hang_up(self) -> None:
+    def _close_gracefully(self) -> None:
         """Close in stages (RFC 9112, 9.6): what comes is read and dropped, or a reset would destroy the answer."""
         self._intake.phase = DONE
         self._held = b""
@@ -329,21 +332,21 @@ class EdgeProtocol(asyncio.Protocol):
         self._timer = None
         now = self.loop.time()
         if self._write_by <= now:
-            self._writing_late()
+            self._on_write_stall()
         if self._read_by <= now:
             self._read_by = inf
-            self._reading_late()
+            self._on_read_late()
         if not self.lost:
             self._arm()
 
-    def _writing_late(self) -> None:
+    def _on_write_stall(self) -> None:
         if self._transport.get_write_buffer_size() < self._unwritten:
             self._watch_writing()
         else:
             self._write_by = inf
             self.abort()
 
-    def _reading_late(self) -> None:
+    def _on_read_late(self) -> None:
         phase = self._intake.phase
         if phase == HEAD:
             self._intake.reject(SlowRequest(f"The request head took longer than {self.limits.head_time:g} s."))

@@ -22,7 +22,7 @@ from antiphon.server.errors import write_error_body
 from antiphon.server.http.head import Head
 
 if TYPE_CHECKING:
-    from antiphon.server.http.connection import EdgeProtocol
+    from antiphon.server.http.connection import HttpConnection
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -62,7 +62,7 @@ class Exchange:
         "task",
     )
 
-    def __init__(self, connection: "EdgeProtocol", scope: Scope, head: Head, keep: bool) -> None:
+    def __init__(self, connection: "HttpConnection", scope: Scope, head: Head, keep: bool) -> None:
         self.connection = connection
         self.scope = scope
         self.task: asyncio.Task[None] | None = None
@@ -102,7 +102,7 @@ class Exchange:
                 logger.error("The application left %s %s unanswered", self.scope["method"], self.scope["path"])
                 self._crash()
 
-    def content(self, data: bytes) -> int:
+    def add_content(self, data: bytes) -> int:
         """Take content off the wire; return how many bytes of it this request has had in all."""
         self._received += len(data)
         if not self.finished:
@@ -123,7 +123,7 @@ class Exchange:
         self._wake()
 
     @property
-    def brimming(self) -> bool:
+    def is_over_high_water(self) -> bool:
         """More content is held than should be while nobody asks for it."""
         if self._buffered <= self.connection.limits.body_buffer or self.finished:
             return False
@@ -140,7 +140,7 @@ class Exchange:
     async def receive(self) -> Message:
         """Return the content that is there, waiting for some; see the module for what is raised."""
         if not self._parts and not self.complete and self._fault is None:
-            await self._content_or_end()
+            await self._wait_for_content()
         if self._fault is not None:
             raise self._fault
         if self._end_delivered:
@@ -164,7 +164,7 @@ class Exchange:
             await connection.drain()
         body: bytes = message.get("body", b"")
         if message.get("more_body", False):
-            connection.write(b"" if self._started else self._opening(None), self._part(body))
+            connection.write(b"" if self._started else self._write_opening(None), self._frame_part(body))
             if connection.write_paused:
                 await connection.drain()
             return
@@ -172,7 +172,7 @@ class Exchange:
 
     # Content
 
-    async def _content_or_end(self) -> None:
+    async def _wait_for_content(self) -> None:
         connection = self.connection
         if self._expects:
             self._expects = False
@@ -196,19 +196,19 @@ class Exchange:
             raise RuntimeError("the answer was ended twice")
         connection = self.connection
         if not self._started:
-            connection.write(self._opening(len(body)), b"" if self._is_head else body)
+            connection.write(self._write_opening(len(body)), b"" if self._is_head else body)
         else:
-            connection.write(self._part(body), b"0\r\n\r\n" if self._chunked else b"")
+            connection.write(self._frame_part(body), b"0\r\n\r\n" if self._chunked else b"")
         self.finished = True
         self._parts = []
-        connection.answered(self.keep)
+        connection.on_answered(self.keep)
 
-    def _part(self, body: bytes) -> bytes:
+    def _frame_part(self, body: bytes) -> bytes:
         if not body or self._is_head:
             return b""
         return b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body
 
-    def _opening(self, length: int | None) -> bytes:
+    def _write_opening(self, length: int | None) -> bytes:
         """Return status line and fields; ``length`` is the whole body's, or ``None`` where it is not known yet."""
         start = self._start
         if start is None:
@@ -225,9 +225,9 @@ class Exchange:
         if fields.count(b"\n") != lines or fields.count(b"\r") != lines or b"\0" in fields:
             raise RuntimeError("a header field of the answer has a line break or NUL in it")
         self._started = True
-        return b"".join((connection.edge.opening(status), fields, self._framing(status, length), b"\r\n"))
+        return b"".join((connection.server.get_opening(status), fields, self._write_framing(status, length), b"\r\n"))
 
-    def _framing(self, status: int, length: int | None) -> bytes:
+    def _write_framing(self, status: int, length: int | None) -> bytes:
         framing = b""
         if length is not None:
             framing = b"" if status in _BODYLESS else b"content-length: %d\r\n" % length
@@ -236,7 +236,7 @@ class Exchange:
         else:
             framing = b"transfer-encoding: chunked\r\n"
             self._chunked = not self._is_head
-        if not self.keep or not self.complete or self.connection.edge.draining:
+        if not self.keep or not self.complete or self.connection.server.draining:
             self.keep = False
             framing += b"connection: close\r\n"
         return framing

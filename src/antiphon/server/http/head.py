@@ -37,15 +37,15 @@ def examine(method: bytes, target: bytes, version: str, fields: Fields, limits: 
     :class:`~antiphon.errors.BadRequest` with the status to answer; the connection cannot be used after it.
     """
     if version not in ("1.1", "1.0"):
-        raise _version(version)
+        raise _refuse_version(version)
     if len(fields) > limits.fields:
-        raise too_many_bytes(f"more than {limits.fields} header fields")
+        raise refuse_large_head(f"more than {limits.fields} header fields")
     values = dict(fields)
     if len(values) != len(fields):
         _refuse_duplicates(fields)
-    path, query = _target(method, target, fields)
+    path, query = _read_target(method, target, fields)
     _check_host(values.get(b"host"), version)
-    return Head(path, query, _length(values, version, limits), _expects(values, version))
+    return Head(path, query, _read_length(values, version, limits), _read_expectation(values, version))
 
 
 def measure(target: bytes, fields: Fields) -> int:
@@ -53,18 +53,18 @@ def measure(target: bytes, fields: Fields) -> int:
     return len(target) + sum([len(name) + len(value) + 4 for name, value in fields])
 
 
-def too_many_bytes(problem: str) -> BadRequest:
+def refuse_large_head(problem: str) -> BadRequest:
     """Return the refusal of a head over a limit."""
     return BadRequest(f"The request head has {problem}.", status=431, code="request_header_fields_too_large")
 
 
-def too_long(limits: Limits) -> BadRequest:
+def refuse_long_line(limits: Limits) -> BadRequest:
     """Return the refusal of a request line over the limit."""
     message = f"The request line is longer than {limits.request_line} bytes."
     return BadRequest(message, status=414, code="uri_too_long")
 
 
-def _version(version: str) -> BadRequest:
+def _refuse_version(version: str) -> BadRequest:
     if version == "0.9":
         return BadRequest("The request line has no HTTP version; send HTTP/1.1.", code="malformed_request")
     message = f"HTTP/{version} is not spoken here; send HTTP/1.1."
@@ -79,7 +79,7 @@ def _refuse_duplicates(fields: Fields) -> None:
         seen.add(name)
 
 
-def _target(method: bytes, target: bytes, fields: Fields) -> tuple[bytes, bytes]:
+def _read_target(method: bytes, target: bytes, fields: Fields) -> tuple[bytes, bytes]:
     if target[:1] == b"/" and b"#" not in target:
         path, _, query = target.partition(b"?")
         return path, query
@@ -104,7 +104,7 @@ def _check_host(host: bytes | None, version: str) -> None:
         raise BadRequest("The header field host is not a host and an optional port.", code="malformed_request")
 
 
-def _length(values: dict[bytes, bytes], version: str, limits: Limits) -> int:
+def _read_length(values: dict[bytes, bytes], version: str, limits: Limits) -> int:
     coding = values.get(b"transfer-encoding")
     if coding is not None:
         if version == "1.0" or coding.lower() != b"chunked":
@@ -112,16 +112,16 @@ def _length(values: dict[bytes, bytes], version: str, limits: Limits) -> int:
         return CHUNKED
     length = int(values.get(b"content-length", b"0"))
     if length > limits.body:
-        raise over_limit(limits)
+        raise refuse_large_body(limits)
     return length
 
 
-def over_limit(limits: Limits) -> TooLarge:
+def refuse_large_body(limits: Limits) -> TooLarge:
     """Return the refusal of content over the limit."""
     return TooLarge(f"The request body is larger than the limit of {limits.body} bytes (server.body_limit).")
 
 
-def _expects(values: dict[bytes, bytes], version: str) -> bool:
+def _read_expectation(values: dict[bytes, bytes], version: str) -> bool:
     expectation = values.get(b"expect")
     if expectation is None or version == "1.0":
         return False

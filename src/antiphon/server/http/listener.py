@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 
 from antiphon.errors import AntiphonError
-from antiphon.server.http.connection import Edge
+from antiphon.server.http.connection import HttpServer
 
 BACKLOG = 2048
 SETTLE_TIME = 5.0
@@ -49,10 +49,10 @@ def _listen(family: int, host: str, port: int) -> socket.socket:
 
 
 class Listener:
-    """Accepts connections for an edge. Use from one event loop: ``await start()``, then ``await stop(...)``."""
+    """Accepts connections for an HTTP server. Use from one event loop: ``await start()``, then ``await stop(...)``."""
 
-    def __init__(self, edge: Edge, sockets: Sequence[socket.socket]) -> None:
-        self._edge = edge
+    def __init__(self, server: HttpServer, sockets: Sequence[socket.socket]) -> None:
+        self._server = server
         self._sockets = sockets
         self._servers: list[asyncio.Server] = []
         self.port = int(sockets[0].getsockname()[1])
@@ -61,30 +61,30 @@ class Listener:
         """Accept from now on."""
         loop = asyncio.get_running_loop()
         for made in self._sockets:
-            self._servers.append(await loop.create_server(self._edge.connect, sock=made, backlog=BACKLOG))
+            self._servers.append(await loop.create_server(self._server.connect, sock=made, backlog=BACKLOG))
 
     async def stop(self, drain: float, hurry: asyncio.Event | None = None) -> int:
         """Accept no more, let running answers end within ``drain`` seconds or until ``hurry``, cancel the rest.
 
         Returns how many were cancelled. Each cancelled request has had time to be journaled.
         """
-        for server in self._servers:
-            server.close()
-        edge = self._edge
-        edge.draining = True
-        for connection in list(edge.connections):
+        for listening in self._servers:
+            listening.close()
+        server = self._server
+        server.draining = True
+        for connection in list(server.connections):
             connection.shutdown()
-        await self._until_empty(drain, hurry)
-        cancelled = sum([connection.cancel() for connection in list(edge.connections)])
-        await self._until_empty(SETTLE_TIME, None)
-        for connection in list(edge.connections):
+        await self._wait_until_empty(drain, hurry)
+        cancelled = sum([connection.cancel() for connection in list(server.connections)])
+        await self._wait_until_empty(SETTLE_TIME, None)
+        for connection in list(server.connections):
             connection.abort()
         return cancelled
 
-    async def _until_empty(self, seconds: float, hurry: asyncio.Event | None) -> None:
+    async def _wait_until_empty(self, seconds: float, hurry: asyncio.Event | None) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        while (self._edge.connections or self._edge.left_behind) and loop.time() < until:
+        while (self._server.connections or self._server.left_behind) and loop.time() < until:
             if hurry is not None and hurry.is_set():
                 return
             await asyncio.sleep(_STEP)

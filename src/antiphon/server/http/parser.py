@@ -24,14 +24,14 @@ class Owner(Protocol):
 
     limits: Limits
 
-    def accepted(self, method: bytes, version: str, head: heads.Head, fields: heads.Fields, keep: bool) -> Exchange:
+    def on_request(self, method: bytes, version: str, head: heads.Head, fields: heads.Fields, keep: bool) -> Exchange:
         """Take a request whose head is complete and valid."""
 
-    def refused(self, error: CallError, method: bytes) -> None:
+    def on_refusal(self, error: CallError, method: bytes) -> None:
         """Take the refusal of what should have been a request; nothing more comes after it."""
 
 
-class Intake:
+class RequestParser:
     """The parser's callbacks, and where in a message the input is."""
 
     __slots__ = (
@@ -71,7 +71,7 @@ class Intake:
         except httptools.HttpParserUpgrade as upgrade:
             other_protocol = upgrade.args[0]
         except httptools.HttpParserError as error:
-            self._malformed(error)
+            self._reject_malformed(error)
         if other_protocol >= 0:
             self._stay(memoryview(data)[other_protocol:])
             return
@@ -79,7 +79,7 @@ class Intake:
         if self.phase == HEAD or (self.phase == BODY and self._chunked):
             self._seen = self._seen + len(data) if before == self.phase else 0
             if self._seen > self._owner.limits.head:
-                self.reject(heads.too_many_bytes(f"more than {self._owner.limits.head} bytes"))
+                self.reject(heads.refuse_large_head(f"more than {self._owner.limits.head} bytes"))
 
     def reject(self, error: CallError) -> None:
         """Parse nothing more, and let the request that is being read end with an error, or the next one be refused."""
@@ -90,7 +90,7 @@ class Intake:
         if in_content and self.exchange is not None:
             self.exchange.fail(error)
         else:
-            self._owner.refused(error, self._parser.get_method())
+            self._owner.on_refusal(error, self._parser.get_method())
 
     def close(self) -> None:
         """Let go of the parser and the request."""
@@ -109,7 +109,7 @@ class Intake:
     def on_url(self, target: bytes) -> None:
         self._target += target
         if len(self._target) > self._owner.limits.request_line - 16:  # method and version take the rest
-            self._stop(heads.too_long(self._owner.limits))
+            self._stop(heads.refuse_long_line(self._owner.limits))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._fields.append((name.lower(), value))
@@ -117,7 +117,7 @@ class Intake:
     def on_headers_complete(self) -> None:
         parser, limits, fields = self._parser, self._owner.limits, self._fields
         if self._seen and heads.measure(self._target, fields) > limits.head:
-            self._stop(heads.too_many_bytes(f"more than {limits.head} bytes"))
+            self._stop(heads.refuse_large_head(f"more than {limits.head} bytes"))
         method, version = parser.get_method(), parser.get_http_version()
         try:
             head = heads.examine(method, self._target, version, fields, limits)
@@ -132,7 +132,7 @@ class Intake:
         self.left = max(head.length, 0)
         self._seen = 0
         self.phase = BODY
-        self.exchange = self._owner.accepted(method, version, head, fields, keep)
+        self.exchange = self._owner.on_request(method, version, head, fields, keep)
 
     def on_chunk_header(self) -> None:
         self._seen = 0
@@ -141,8 +141,8 @@ class Intake:
         self._seen = 0
         if self.left:
             self.left -= len(data)
-        if self.exchange is not None and self.exchange.content(data) > self._owner.limits.body:
-            self._stop(heads.over_limit(self._owner.limits))
+        if self.exchange is not None and self.exchange.add_content(data) > self._owner.limits.body:
+            self._stop(heads.refuse_large_body(self._owner.limits))
 
     def on_message_complete(self) -> None:
         exchange = self.exchange
@@ -161,7 +161,7 @@ class Intake:
         self._cause = error
         raise error
 
-    def _malformed(self, error: httptools.HttpParserError) -> None:
+    def _reject_malformed(self, error: httptools.HttpParserError) -> None:
         if self._cause is not None:
             self.reject(self._cause)
         elif isinstance(error, httptools.HttpParserCallbackError):
@@ -191,7 +191,7 @@ class Intake:
 class _Content:
     """Callbacks for content alone: whatever follows it is another request, and belongs to nobody."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: RequestParser) -> None:
         self.on_body = intake.on_body
         self.on_chunk_header = intake.on_chunk_header
         self._intake = intake

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.clock import new_id
+from antiphon.clock import make_id
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
 from antiphon.wires.anthropic import citations, errors
@@ -107,7 +107,7 @@ def write_reply(reply: Reply, request: Request) -> bytes:
 def write_answer_id(known: str) -> str:
     """Return the id of an answer with this wire's prefix; it contains the provider's own id if there is one."""
     if not known:
-        return new_id(_ID[:-1])
+        return make_id(_ID[:-1])
     return known if known.startswith(_ID) else _ID + known
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.clock import new_id
+from antiphon.clock import make_id
 from antiphon.errors import BadAnswer, BadRequest
 from antiphon.wires.gemini import failure
 from antiphon.wires.gemini import usage as usages
@@ -50,7 +50,7 @@ def read_reply(body: bytes) -> Reply:
     if not choices:
         raise BadAnswer("The provider answered without `candidates` and without a reason for it.")
     return Reply(
-        id=answer.response_id or new_id("gen"),
+        id=answer.response_id or make_id("gen"),
         model=answer.model_version or "",
         choices=choices,
         usage=usage_of(answer),
@@ -73,7 +73,7 @@ def _choice(candidate: Candidate) -> Choice:
 
 def _read_part(part: Part) -> list[NeutralPart]:
     if (call := part.function_call) is not None:
-        return [ToolCall(call.id or new_id("call"), call.name, arguments(call), part.thought_signature or "")]
+        return [ToolCall(call.id or make_id("call"), call.name, arguments(call), part.thought_signature or "")]
     read: list[NeutralPart] = []
     if part.text is not None and part.thought:
         if not part.thought_signature:
@@ -128,7 +128,7 @@ def write_reply(reply: Reply, request: Request) -> bytes:
     if reply.usage is not None:
         document["usageMetadata"] = usages.write(reply.usage)
     document["modelVersion"] = reply.model or request.model
-    document["responseId"] = reply.id or new_id("gen")
+    document["responseId"] = reply.id or make_id("gen")
     return encode_json(document)
 
 

@@ -6,7 +6,7 @@ Each chunk may count the tokens so far, so that a stream that breaks is billed f
 
 from typing import Literal
 
-from antiphon.clock import new_id
+from antiphon.clock import make_id
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
 from antiphon.wires.gemini import failure
@@ -64,7 +64,7 @@ class GeminiReader:
         usage = self._counted(chunk)
         if not self._started:
             self._started = True
-            events.append(Start(chunk.response_id or new_id("gen"), chunk.model_version or "", usage))
+            events.append(Start(chunk.response_id or make_id("gen"), chunk.model_version or "", usage))
         refused = over = blocked(chunk) is not None
         if refused:
             self._refuse(events)
@@ -202,7 +202,7 @@ class _Choice:
         self._called = True
         self._block += 1
         at, index = self._block, self._index
-        events.append(BlockStart(at, "tool", call.id or new_id("call"), call.name, index))
+        events.append(BlockStart(at, "tool", call.id or make_id("call"), call.name, index))
         if signature:  # before the arguments: some wires must write it ahead of the call
             events.append(Annotation(at, signature=signature, wire=WIRE, choice=index))
         events += [Delta(at, said, choice=index), BlockStop(at, index)]

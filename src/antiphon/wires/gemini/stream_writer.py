@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.clock import new_id
+from antiphon.clock import make_id
 from antiphon.errors import BadAnswer, CallError
 from antiphon.types import Usage
 from antiphon.wires.gemini import failure
@@ -88,7 +88,7 @@ class GeminiWriter(PlainStreamWriter):
         return frame_of(failure.write_error_body(error))
 
     def _start(self, event: Start) -> bytes:
-        self._name, self._model = event.id or new_id("gen"), event.model or self._model
+        self._name, self._model = event.id or make_id("gen"), event.model or self._model
         self._usage = event.usage
         self._ends.clear()
         return b""

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.clock import new_id
+from antiphon.clock import make_id
 from antiphon.errors import BadRequest, NotFound
 from antiphon.wires.json_text import encode_json
 
@@ -185,7 +185,7 @@ def _plain(given: Any) -> list[dict[str, Any]]:
 
 def _named(item: dict[str, Any]) -> dict[str, Any]:
     kind = item.get("type") or "message"
-    item_id = item.get("id") or new_id(_PREFIXES.get(kind, "item"))
+    item_id = item.get("id") or make_id(_PREFIXES.get(kind, "item"))
     named = {**item, "id": item_id, "type": kind}
     if isinstance(item.get("content"), str) and kind == "message":
         form = "output_text" if item.get("role") == "assistant" else "input_text"

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.clock import new_id, now_us
+from antiphon.clock import make_id, read_time_us
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
 from antiphon.wires.json_text import encode_json
@@ -161,8 +161,8 @@ class Skeleton:
     __slots__ = ("_created", "_rest", "id")
 
     def __init__(self, request: Request, reply_id: str, model: str, created: int = 0) -> None:
-        self.id = reply_id if reply_id.startswith(_PREFIX) else new_id("resp")
-        self._created = created or now_us() // 1_000_000
+        self.id = reply_id if reply_id.startswith(_PREFIX) else make_id("resp")
+        self._created = created or read_time_us() // 1_000_000
         echo = request.echo
         rest = {**_DEFAULTS, **echo, "model": model or request.model}
         for name in ("reasoning", "text"):
@@ -188,7 +188,7 @@ class Skeleton:
             "object": "response",
             "created_at": self._created,
             "status": status,
-            "completed_at": now_us() // 1_000_000 if status == "completed" else None,
+            "completed_at": read_time_us() // 1_000_000 if status == "completed" else None,
             "error": error,
             "incomplete_details": incomplete,
             "usage": usages.write(usage),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from antiphon.errors import CallError
 from antiphon.server.http.limits import Limits
-from antiphon.server.http.parser import DONE, IDLE, Intake
+from antiphon.server.http.parser import DONE, IDLE, RequestParser
 from server.http.probes import PROBES
 
 SAMPLES = [probe.data for probe in PROBES if len(probe.data) < 400]
@@ -24,7 +24,7 @@ class Request:
         self.complete = False
         self.fault: CallError | None = None
 
-    def content(self, data: bytes) -> int:
+    def add_content(self, data: bytes) -> int:
         self.body += data
         return len(self.body)
 
@@ -41,15 +41,15 @@ class Owner:
         self.limits = Limits(body=1000)
         self.requests: list[Request] = []
         self.refusals: list[CallError] = []
-        self.intake = Intake(self)
+        self.intake = RequestParser(self)
 
-    def accepted(self, method: bytes, version: str, head: Any, fields: Any, keep: bool) -> Any:
+    def on_request(self, method: bytes, version: str, head: Any, fields: Any, keep: bool) -> Any:
         assert not self.refusals
         assert all(request.complete for request in self.requests)
         self.requests.append(Request((method, version, *head[:3], tuple(fields)), keep))
         return self.requests[-1]
 
-    def refused(self, error: CallError, method: bytes) -> None:
+    def on_refusal(self, error: CallError, method: bytes) -> None:
         assert not self.refusals
         self.refusals.append(error)
 
