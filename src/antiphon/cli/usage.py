@@ -109,11 +109,11 @@ def make_price_lookup(config: Path | None) -> "Prices":
 
 
 def _parse_filter(since: str, until: str, model: str | None, key: str | None, zone: str) -> "tuple[Filter, tzinfo]":
-    from antiphon.clock import now_us
+    from antiphon.clock import read_time_us
     from antiphon.ledger.period import parse_time, parse_zone
     from antiphon.ledger.usage import Filter
 
-    now = now_us()
+    now = read_time_us()
     try:
         span = parse_zone(zone)
         start = parse_time(since, span, now, -1) if since else None

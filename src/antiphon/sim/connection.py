@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._transport: asyncio.Transport | None = None
         self.entry: LogEntry | None = None
-        self.opened = clock.now_us()
+        self.opened = clock.read_time_us()
         self.peer = ""
         self.requests = 0
 
@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
         self._connections.discard(self)
         if self.entry is not None and not self.entry.ended:
             self.entry.ended = "left"
-            self.entry.closed_after = (clock.now_us() - self.entry.time) / 1e6
+            self.entry.closed_after = (clock.read_time_us() - self.entry.time) / 1e6
         if self._task is not None:
             self._task.cancel()
 

@@ -50,8 +50,8 @@ def make_entry(method: bytes, path: bytes, headers: Mapping[bytes, bytes]) -> Lo
     """Return the entry of a request that has just arrived."""
     credential = next((headers[name] for name in _CREDENTIALS if name in headers), b"")
     return LogEntry(
-        id=clock.new_id("served"),
-        time=clock.now_us(),
+        id=clock.make_id("served"),
+        time=clock.read_time_us(),
         method=method.decode("latin-1"),
         path=path.decode("latin-1"),
         authorization=hashlib.sha256(credential).hexdigest()[:16] if credential else "",

@@ -72,7 +72,7 @@ class SimServer:
             control = _CONTROLS.get((request.method, path))
             return control(self, connection) if control is not None else _reject_control()
         self.log.add(entry)
-        body, now = bytes(request.body), clock.now_us() // 1_000_000
+        body, now = bytes(request.body), clock.read_time_us() // 1_000_000
         plan = self._simulator.plan_response(request.method, request.path, body, now, request.headers)
         if self._record:
             entry.headers, entry.body = remove_credentials(request.headers), body

@@ -72,7 +72,7 @@ class SimTransport:
         """
         head = request.head
         method, path, _ = head[: head.index(b"\r\n")].split(b" ", 2)
-        plan = self._simulator.plan_response(method, path, request.body, clock.now_us() // 1_000_000)
+        plan = self._simulator.plan_response(method, path, request.body, clock.read_time_us() // 1_000_000)
         silent = not plan.status and plan.end is End.SILENCE
         if plan.delay or silent:
             waiter = self._waiters.add()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from antiphon.clock import now_us
+from antiphon.clock import read_time_us
 from antiphon.types import Target
 from antiphon.wires.openai.reply import WIRE, read_reply, write_reply
 from antiphon.wires.openai.request_reader import read_request
@@ -51,4 +51,4 @@ class OpenAICodec:
         return ChatReader()
 
     def make_writer(self, request: Request) -> ChatWriter:
-        return ChatWriter(request, now_us() // 1_000_000)
+        return ChatWriter(request, read_time_us() // 1_000_000)

@@ -7,7 +7,7 @@ LiteLLM, "Image generation in chat completions"). Some servers put such parts in
 
 from typing import Any
 
-from antiphon.clock import new_id, now_us
+from antiphon.clock import make_id, read_time_us
 from antiphon.wires.translation.media import image_type, playable, sound_type
 from antiphon.wires.translation.neutral import Audio, Image
 
@@ -79,9 +79,9 @@ def write_audio(audio: Audio, audio_format: str, audio_id: str = "") -> dict[str
     if audio_format != STREAM_AUDIO_FORMAT:
         audio = playable(audio)
     return {
-        "id": audio_id or new_id("audio"),
+        "id": audio_id or make_id("audio"),
         "data": audio.data,
-        "expires_at": now_us() // 1_000_000 + _AUDIO_LIFETIME_S,
+        "expires_at": read_time_us() // 1_000_000 + _AUDIO_LIFETIME_S,
         "transcript": audio.transcript,
     }
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.clock import new_id, now_us
+from antiphon.clock import make_id, read_time_us
 from antiphon.errors import BadAnswer
 from antiphon.wires.openai.citations import write_citation
 from antiphon.wires.openai.finish import read_finish, write_finish
@@ -131,7 +131,7 @@ def read_thinking(content: Any) -> str:
 def _read_call(call: _ToolCall) -> ToolCall:
     function = call.function or _Function()
     signature = read_signature(call.extra_content)
-    return ToolCall(call.id or new_id("call"), function.name, function.arguments or "{}", signature)
+    return ToolCall(call.id or make_id("call"), function.name, function.arguments or "{}", signature)
 
 
 def write_reply(reply: Reply, request: Request) -> bytes:
@@ -139,7 +139,7 @@ def write_reply(reply: Reply, request: Request) -> bytes:
     body: dict[str, Any] = {
         "id": write_answer_id(reply.id),
         "object": "chat.completion",
-        "created": reply.created or now_us() // 1_000_000,
+        "created": reply.created or read_time_us() // 1_000_000,
         "model": reply.model or request.model,
         "choices": [_write_choice(index, choice, request) for index, choice in enumerate(reply.choices)],
     }
@@ -151,7 +151,7 @@ def write_reply(reply: Reply, request: Request) -> bytes:
 def write_answer_id(provider_id: str) -> str:
     """Return the id of an answer with this wire's prefix; it contains the provider's own id if there is one."""
     if not provider_id:
-        return new_id(_ID_PREFIX[:-1]).replace("_", "-", 1)
+        return make_id(_ID_PREFIX[:-1]).replace("_", "-", 1)
     return provider_id if provider_id.startswith(_ID_PREFIX) else _ID_PREFIX + provider_id
 
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from antiphon.clock import new_id
+from antiphon.clock import make_id
 from antiphon.errors import BadAnswer
 from antiphon.wires.checks import DECODE_ERRORS
 from antiphon.wires.openai.errors import read_error_status
@@ -234,7 +234,7 @@ class _ChoiceReader:
                     return
                 raise BadAnswer("The provider sent arguments of a tool call that it had not begun.")
             self._call_index = index
-            self._call_id = call.id or new_id("call")
+            self._call_id = call.id or make_id("call")
             self._open("tool", events, self._call_id, function.name or "")
         if function.arguments:
             events.append(Delta(self._index, function.arguments, (), self._number))

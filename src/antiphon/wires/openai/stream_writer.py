@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.clock import new_id
+from antiphon.clock import make_id
 from antiphon.errors import CallError
 from antiphon.types import Usage
 from antiphon.wires.openai.citations import write_citation
@@ -186,7 +186,7 @@ class ChatWriter(PlainStreamWriter):
         role, part = self._begin_choice(event.choice), event.part
         choice = self._choices[event.choice]
         if isinstance(part, Audio):
-            choice.audio_id = choice.audio_id or new_id("audio")
+            choice.audio_id = choice.audio_id or make_id("audio")
             audio = write_audio(part, STREAM_AUDIO_FORMAT, choice.audio_id)
             return role + self._write_chunk(event.choice, _encode({"audio": audio}))
         if isinstance(part, Image) and has_field(part):
