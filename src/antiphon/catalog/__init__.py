@@ -1,8 +1,9 @@
 """The catalog: which providers and models can be called, under which names, at which addresses and prices.
 
-What belongs here: provider kinds (rows of ``kinds``), known facts about models (``facts.json``), and resolving a name
-to targets. What does not: reading a configuration file (``config``), the providers' protocols (``wires``), sockets
-(``transport``), choosing among targets (``routing``), and any comparison with a provider's name.
+What belongs here: provider kinds (rows of ``kinds``), known facts about models (``facts.json``), what models accept
+(rows of ``profiles``), and resolving a name to targets. What does not: reading a configuration file (``config``), the
+providers' protocols (``wires``), sockets (``transport``), choosing among targets (``routing``), and any comparison with
+the name of a provider or a model.
 """
 
 from antiphon.catalog.catalog import Catalog

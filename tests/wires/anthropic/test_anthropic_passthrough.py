@@ -20,6 +20,7 @@ from antiphon.errors import (
 )
 from antiphon.types import Usage
 from antiphon.wires.anthropic import CountTokens, Messages
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.foreign_signatures import Carried, pack
 
 MESSAGES, COUNT = Messages(), CountTokens()
@@ -27,7 +28,7 @@ MESSAGES, COUNT = Messages(), CountTokens()
 
 def make_body(**members: Any) -> bytes:
     request = {"model": "smart", "max_tokens": 64, "messages": [{"role": "user", "content": "Hello"}], **members}
-    return msgspec.json.encode({name: value for name, value in request.items() if value is not ...})
+    return encode_json({name: value for name, value in request.items() if value is not ...})
 
 
 def test_peek_reads_model_and_stream() -> None:
@@ -105,6 +106,14 @@ def test_encode_for_a_host_with_the_model_in_its_path(target: Any) -> None:
         "stream": True,
         "anthropic_version": "vertex-2023-10-16",
     }
+
+
+def test_integers_of_any_size_pass(target: Any) -> None:
+    tools = [{"name": "now", "input_schema": {"maximum": 10**30}}]
+    envelope = MESSAGES.peek(make_body(tools=tools))
+    assert MESSAGES.count_input_bytes(envelope) > 30
+    host = msgspec.structs.replace(target(), quirks=frozenset(("model_in_path",)))
+    assert msgspec.json.decode(MESSAGES.encode(make_body(), envelope, host).body)["tools"] == tools
 
 
 def test_encode_keeps_threads_and_server_tools(target: Any) -> None:

@@ -6,13 +6,11 @@ accepts them.
 
 from typing import Any
 
-import msgspec
-
 from antiphon.wires import body as bodies
+from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.foreign_signatures import MARK, unpack
 
 _MARKED = b'"' + MARK.encode()
-_encode = msgspec.json.Encoder().encode
 
 
 def remove_foreign_thinking(body: bytes, document: dict[str, Any]) -> bytes:
@@ -22,7 +20,7 @@ def remove_foreign_thinking(body: bytes, document: dict[str, Any]) -> bytes:
     messages = [message for message in map(_strip_message, document["messages"]) if message is not None]
     if messages == document["messages"]:
         return body
-    return bodies.replace(body, "messages", _encode(messages))
+    return bodies.replace(body, "messages", encode_json(messages))
 
 
 def _strip_message(message: Any) -> Any:

@@ -23,7 +23,8 @@ from antiphon.wires.anthropic.passthrough_stream import MessagesStream
 from antiphon.wires.anthropic.usage import read_usage
 from antiphon.wires.base import BaseWire
 from antiphon.wires.checks import check_model_name, quote_body, read_fields
-from antiphon.wires.wire import BYTES_PER_TOKEN, EncodedBody, Envelope, WholeAnswer, count_text_bytes
+from antiphon.wires.json_text import encode_json
+from antiphon.wires.wire import BYTES_PER_TOKEN, EncodedBody, Envelope, WholeAnswer, count_json_bytes, count_text_bytes
 
 _UNSET = msgspec.UNSET
 IMAGE_TOKENS = 1600
@@ -85,7 +86,7 @@ class Anthropic(BaseWire):
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`."""
         if MODEL_IN_PATH in target.quirks:
-            body = msgspec.json.encode(move_model_to_path(envelope.document))
+            body = encode_json(move_model_to_path(envelope.document))
         elif "model" in envelope.document and target.model != envelope.document["model"]:
             body = bodies.replace(body, "model", msgspec.json.encode(target.model))
         return EncodedBody(remove_foreign_thinking(body, envelope.document))
@@ -99,7 +100,7 @@ class Anthropic(BaseWire):
         size = _count_content_bytes(document.get("system"))
         size += sum(_count_content_bytes(message["content"]) for message in document["messages"])
         tools = document.get("tools")
-        return size + (len(msgspec.json.encode(tools)) if tools else 0)
+        return size + (count_json_bytes(tools) if tools else 0)
 
     def write_error_body(self, error: CallError) -> bytes:
         return errors.write_error_body(error)
@@ -162,7 +163,7 @@ def _count_input_block_bytes(block: dict[str, Any]) -> int:
     if block.get("type") == "image":
         size += IMAGE_TOKENS * BYTES_PER_TOKEN
     if type(block.get("input")) is dict:
-        size += len(msgspec.json.encode(block["input"]))
+        size += count_json_bytes(block["input"])
     source = block.get("source")
     if type(source) is dict:
         size += count_text_bytes(source["data"]) if source.get("type") == "text" and "data" in source else 0
