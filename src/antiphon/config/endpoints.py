@@ -114,7 +114,7 @@ def _find_blocks(document: Document) -> Iterator[tuple[str, Path, Any]]:
         for name, value in root.items():
             yield name, (*path, name), value
     else:
-        document.add_fault(path, f"expected endpoints, name_type {name_type(root)}")
+        document.add_fault(path, f"expected endpoints, found {name_type(root)}")
 
 
 def _read_block(document: Document, path: Path, value: Any) -> EndpointBlock | None:

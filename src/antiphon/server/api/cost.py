@@ -29,7 +29,7 @@ async def estimate_cost(request: Request) -> None:
         raise Forbidden("This key may not use that model.", code="model_not_allowed", param="model")
     target = model.targets[0]
     given = [name for name in COUNTS if _FIELDS[name] in document]
-    answer = {"object": "estimate_cost.estimate", "model": name, "target": target.name, "currency": "USD"}
+    answer = {"object": "cost.estimate", "model": name, "target": target.name, "currency": "USD"}
     answer |= _price(target.price, usage, given)
     await request.answer(200, _JSON, msgspec.json.encode(answer))
 

@@ -54,12 +54,12 @@ async def _list(request: Request, client: str) -> None:
 
 async def _show(request: Request, client: str) -> None:
     if request.argument.endswith(GEMINI_METHODS):
-        raise MethodNotAllowed("A show_model is called with POST.", allowed=("POST",))
+        raise MethodNotAllowed("A model is called with POST.", allowed=("POST",))
     name = unquote_to_bytes(request.argument).decode("utf-8", "replace")
     catalog = request.gateway.runtime.catalog
     entry = catalog.describe_model(name)
     if not request.caller.may_use(name):
-        raise Forbidden("This key may not use that show_model.", code="model_not_allowed", param="model")
+        raise Forbidden("This key may not use that model.", code="model_not_allowed", param="model")
     await request.answer(200, _JSON, msgspec.json.encode(_SHAPES[client].one(entry)))
 
 
@@ -161,7 +161,7 @@ def _write_anthropic_page(entries: list[Entry], query: Query) -> Any:
 
 def _write_anthropic_model(entry: Entry) -> Any:
     return {
-        "type": "show_model",
+        "type": "model",
         "id": entry["id"],
         "display_name": entry["id"],
         "created_at": datetime.fromtimestamp(entry["created"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -58,7 +58,7 @@ async def act(request: Request) -> None:
         return
     if not found.response.get("background"):
         raise BadRequest(
-            "Cannot cancel a synchronous response. To end read_single, close the connection it is answered on.",
+            "Cannot cancel a synchronous response. To end one, close the connection it is answered on.",
             code="response_not_in_background",
         )
     runtime = request.gateway.runtime
