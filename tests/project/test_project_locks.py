@@ -19,6 +19,8 @@ ENTRY = re.compile(r"^([a-z0-9][a-z0-9._-]*==[^\\\n]+)", re.MULTILINE)
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 SYSTEMS = ("linux", "darwin")
 
+pytestmark = pytest.mark.timeout(1200)  # downloads what no cache has
+
 
 def list_pins(name: str, environ: dict[str, str]) -> dict[str, str]:
     """Return the versions a lock pins for a Python on a system."""

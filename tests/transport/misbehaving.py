@@ -33,7 +33,7 @@ class Peer:
     def __init__(self, sock: socket.socket, number: int) -> None:
         self.sock, self.number = sock, number
         self.loop = asyncio.get_running_loop()
-        self.seen = b""
+        self.seen = bytearray()
         self.gone = asyncio.Event()
 
     async def request(self) -> bytes:

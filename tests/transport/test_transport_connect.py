@@ -86,13 +86,12 @@ async def test_cancelling_ends_a_connect_under_way(client: Client) -> None:
             await task
 
 
-async def test_one_address_refuses_and_the_next_is_used_at_once() -> None:
+async def test_one_address_refuses_and_the_next_is_used_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eyeballs, "_HEAD_START", 3600.0)  # is not waited for after a refusal
     loop = asyncio.get_running_loop()
     async with Server(answering(OK)) as server:
-        started = loop.time()
         sock = await eyeballs.race(loop, addresses(refusing_port(), refusing_port(), server.origin.port))
         assert sock.getpeername()[1] == server.origin.port
-        assert loop.time() - started < 0.2  # no head start is waited for after a refusal
         sock.close()
 
 
@@ -224,7 +223,7 @@ async def test_a_silent_proxy_ends_at_the_connect_deadline(make_client: MakeClie
         client = make_client(environ={"HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}"})
         with pytest.raises(UpstreamTimeout):
             await client.send(Origin("https", "provider.test", 443), timeout=0.1)
-        await asyncio.wait_for(proxy.left.wait(), 1)
+        await proxy.left.wait()
 
 
 @pytest.mark.parametrize(
