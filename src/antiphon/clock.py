@@ -5,12 +5,14 @@ What belongs here: reading clocks and making ids. What does not: timers and time
 
 import os
 import time
+from functools import lru_cache
 from random import Random
 
 monotonic = time.monotonic
 """Seconds on a clock that never goes back; the only clock that deadlines may use."""
 
 _random = Random()
+_random_bits = _random.getrandbits
 os.register_at_fork(after_in_child=_random.seed)
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
@@ -27,6 +29,14 @@ def make_id(prefix: str) -> str:
     An id is unique, not secret: its bits come from a generator of our own, which is seeded by the operating system and
     again after a fork, because asking the operating system each time costs more than all the rest of a call's record.
     """
-    value = (time.time_ns() // 1_000_000 << 80) | _random.getrandbits(80)
-    pairs = _PAIRS
-    return f"{prefix}_" + "".join([pairs[(value >> shift) & 1023] for shift in range(120, -10, -10)])
+    bits, pairs = _random_bits(80), _PAIRS
+    return (
+        f"{prefix}_{_encode_time(time.time_ns() // 1_000_000)}{pairs[bits >> 70]}{pairs[bits >> 60 & 1023]}"
+        f"{pairs[bits >> 50 & 1023]}{pairs[bits >> 40 & 1023]}{pairs[bits >> 30 & 1023]}{pairs[bits >> 20 & 1023]}"
+        f"{pairs[bits >> 10 & 1023]}{pairs[bits & 1023]}"
+    )
+
+
+@lru_cache(1)
+def _encode_time(milliseconds: int) -> str:
+    return "".join([_PAIRS[(milliseconds >> shift) & 1023] for shift in (40, 30, 20, 10, 0)])

@@ -1,6 +1,6 @@
 """Counts and durations of calls, rendered for Prometheus.
 
-What belongs here: adding up finished calls, cheaply, and showing the sums. What does not: money owed (the ledger).
+What belongs here: adding up finished calls, cheaply, and rendering the sums. What does not: money owed (the ledger).
 The sums are plain integers; the Prometheus client is imported only when someone asks for them.
 """
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _OVERHEAD = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.2, 1.0)
+_OTHER_COUNTS = tuple(name for name in COUNTS if name not in ("input", "output"))
 _SERIES_LIMIT = 2_000
-"""Callers choose model names, so the number of label sets is bounded; what is beyond is counted as ``other``."""
+"""Callers choose model names, so the number of label sets is bounded; calls beyond it are counted as ``other``."""
 
 
 class _Histogram:
@@ -32,7 +33,7 @@ class _Histogram:
         self.counts[bisect_left(self.bounds, microseconds)] += 1
         self.sum_us += microseconds
 
-    def buckets(self) -> list[tuple[str, float]]:
+    def list_buckets(self) -> list[tuple[str, float]]:
         names = [str(bound / 1_000_000) for bound in self.bounds] + ["+Inf"]
         return list(zip(names, map(float, accumulate(self.counts)), strict=True))
 
@@ -53,34 +54,35 @@ class _Series:
         self.overhead = _Histogram(_OVERHEAD)
 
     def add(self, record: Record) -> None:
+        """Add a record; part of every call, so the ordinary record takes the short way through."""
+        duration, cost, usage = record.duration_us, record.cost, record.usage
         self.outcomes[record.outcome] += 1
-        self.duration.observe(record.duration_us)
-        if record.first_output_us is not None:
-            self.first_output.observe(record.first_output_us)
+        self.duration.observe(duration)
+        if (first_output := record.first_output_us) is not None:
+            self.first_output.observe(first_output)
         upstream = 0
         for attempt in record.attempts:
             upstream += attempt.duration_us
-            if attempt.error:
-                key = (attempt.target.partition("/")[0], attempt.error)
+            if error := attempt.error:
+                key = (attempt.target.partition("/")[0], error)
                 self.errors[key] = self.errors.get(key, 0) + 1
         if not record.stream:
-            self.overhead.observe(max(0, record.duration_us - upstream))
-        if (usage := record.usage) is not None:
+            self.overhead.observe(duration - upstream if duration > upstream else 0)
+        if cost is None:
+            self.unpriced += 1
+        else:
+            self.cost += cost
+        if usage is not None:
             counts = self.counts
             counts["input"] += usage.input
             counts["output"] += usage.output
-            if sum(used := usage.counts) != usage.input + usage.output:
-                for name, count in zip(COUNTS, used, strict=True):
-                    if name not in ("input", "output"):
-                        counts[name] += count
-        if record.cost is None:
-            self.unpriced += 1
-        else:
-            self.cost += record.cost
+            if usage.other_bits:
+                for name in _OTHER_COUNTS:
+                    counts[name] += getattr(usage, name)
 
 
 class Telemetry:
-    """The sums of one runtime; ``gauges`` are read when they are shown."""
+    """The sums of one runtime; ``gauges`` are read when they are rendered."""
 
     def __init__(self) -> None:
         self._series: dict[tuple[str, str, str], _Series] = {}
@@ -114,17 +116,17 @@ class Telemetry:
 
 
 class _Collector:
-    """Shows the sums as metric families; see :meth:`prometheus_client.registry.Collector.collect`."""
+    """Returns the sums as metric families; see :meth:`prometheus_client.registry.Collector.collect`."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
 
     def collect(self) -> "Iterator[Metric]":
-        yield from self._calls()
-        yield from self._durations()
-        yield from self._process()
+        yield from self._collect_calls()
+        yield from self._collect_durations()
+        yield from self._collect_process()
 
-    def _calls(self) -> "Iterator[Metric]":
+    def _collect_calls(self) -> "Iterator[Metric]":
         from prometheus_client.core import CounterMetricFamily as Counter
 
         labels = ["operation", "model", "target"]
@@ -153,7 +155,7 @@ class _Collector:
             refused.add_metric([code], count)
         yield from (calls, tokens, units, cost, unpriced, errors, refused)
 
-    def _durations(self) -> "Iterator[Metric]":
+    def _collect_durations(self) -> "Iterator[Metric]":
         from prometheus_client.core import HistogramMetricFamily
 
         texts = {
@@ -165,10 +167,10 @@ class _Collector:
             family = HistogramMetricFamily(name, text, labels=["operation", "model", "target"])
             for key, series in list(self._telemetry._series.items()):
                 histogram: Any = getattr(series, attribute)
-                family.add_metric(list(key), buckets=histogram.buckets(), sum_value=histogram.sum_us / 1_000_000)
+                family.add_metric(list(key), buckets=histogram.list_buckets(), sum_value=histogram.sum_us / 1_000_000)
             yield family
 
-    def _process(self) -> "Iterator[Metric]":
+    def _collect_process(self) -> "Iterator[Metric]":
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         telemetry = self._telemetry

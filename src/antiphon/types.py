@@ -98,6 +98,25 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
         return msgspec.structs.astuple(self)[:_SIZE]
 
     @property
+    def other_bits(self) -> int:
+        """Every count but ``input`` and ``output``, combined by *or*: 0 in most calls, negative if any count is."""
+        return (
+            self.cache_read
+            | self.cache_write
+            | self.cache_write_long
+            | self.audio_input
+            | self.audio_cache_read
+            | self.image_input
+            | self.reasoning
+            | self.audio_output
+            | self.image_output
+            | self.images
+            | self.seconds
+            | self.characters
+            | self.searches
+        )
+
+    @property
     def total(self) -> int:
         """All tokens."""
         return sum(msgspec.structs.astuple(self)[:_TOKENS])
@@ -175,15 +194,13 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def cost(self, usage: Usage) -> int | None:
         """Return the exact cost in picodollars, or ``None`` where something used has no known price."""
-        counts = usage.counts
         price = self.in_force(usage) if usage.service_tier or self.long is not None else self
         if price is None:
-            return None if any(counts) else 0
-        text = usage.input + usage.output
-        if sum(counts) == text and price.input is not None and price.output is not None:
+            return None if any(usage.counts) else 0
+        if not usage.other_bits and price.input is not None and price.output is not None:
             return usage.input * price.input + usage.output * price.output  # most calls, in half the time
         total = 0
-        for count, each in zip(counts, msgspec.structs.astuple(price)[1:], strict=False):
+        for count, each in zip(usage.counts, msgspec.structs.astuple(price)[1:], strict=False):
             if count:
                 if each is None:
                     return None

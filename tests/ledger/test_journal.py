@@ -17,7 +17,7 @@ from antiphon.ledger import journal as journal_module
 from antiphon.ledger.frames import HEADER, PREFIX, Scan, pack
 from antiphon.ledger.journal import Journal
 from antiphon.ledger.writer import Writer, segment, segments
-from antiphon.types import Outcome, Record, Usage
+from antiphon.types import COUNTS, Outcome, Record, Usage
 from ledger.samples import record, varied
 
 
@@ -97,6 +97,14 @@ def test_an_impossible_record_is_refused_and_leaves_no_byte(journal: Journal, ch
     assert read(journal.writer.path) == [good]
 
 
+@pytest.mark.parametrize("name", COUNTS)
+def test_each_count_is_checked(journal: Journal, name: str):
+    for count in (-1, 2**63):
+        with pytest.raises(LedgerError, match=f"impossible counts.*{name} {count}"):
+            journal.append(record(usage=Usage(**{"input": 1, "output": 2, name: count})))
+    journal.append(record(usage=Usage(**{"input": 1, "output": 2, name: 2**63 - 1})))
+
+
 def test_fields_of_a_later_release_are_passed_over():
     known = record()
     later = msgspec.json.encode({**msgspec.to_builtins(known), "panel": {"members": [1, 2]}, "zz": None})
@@ -171,11 +179,15 @@ def test_the_cap_refuses_and_lets_go_when_records_are_shipped(data: Path):
         for _ in range(100):
             journal.append(record())
     assert journal.unshipped <= 2000
-    journal.shipped = journal.unshipped
+    size = segment(journal.writer.path, 1).stat().st_size
+    journal.note_progress(1, size, 0)
+    assert journal.unshipped == 0
     journal.append(record())
     assert journal.healthy
-    journal.inherited = 2000
+    journal.note_progress(1, size, 2000)
     assert not journal.healthy
+    with pytest.raises(LedgerError, match="cap"):
+        journal.append(record())
     journal.close()
 
 

@@ -12,7 +12,7 @@ from antiphon.errors import LedgerError
 from antiphon.ledger.frames import HEADER, LIMIT, pack
 from antiphon.ledger.groupsync import GroupSync
 from antiphon.ledger.writer import Writer
-from antiphon.types import COUNTS, Record
+from antiphon.types import COUNTS, Record, Usage
 
 Durability = Literal["process", "disk"]
 
@@ -46,14 +46,16 @@ class Journal:
     ) -> None:
         self.writer = Writer.claim(Path(directory))
         self.cap = cap
-        self._nearly_full = cap - min(LIMIT, cap // 16)
-        self.shipped = 0
-        """Bytes of this writer's frames that are filed."""
-        self.inherited = 0
-        """Bytes of dead writers' frames that the shipper holds and has not filed yet."""
         self.closed = False
+        self._margin = min(LIMIT, cap // 16)
         self._segment_bytes = segment_bytes
         self._written = 0
+        self._shipped = 0
+        """Bytes of this writer's frames that are filed."""
+        self._inherited = 0
+        """Bytes of dead writers' frames that the shipper holds and has not filed yet."""
+        self._limit = cap
+        """What ``_written`` may reach before the cap is reached."""
         self._file = -1
         self._number = 0
         self._end = 0
@@ -72,7 +74,7 @@ class Journal:
     @property
     def unshipped(self) -> int:
         """Bytes that are in the journal and not yet in the database."""
-        return self._written - self.shipped + self.inherited
+        return self._written - self._shipped + self._inherited
 
     @property
     def healthy(self) -> bool:
@@ -82,7 +84,7 @@ class Journal:
         """
         if self._trouble and not self.closed and monotonic() >= self._retry_at:
             self._probe()
-        return not self._trouble and not self.closed and self.unshipped < self._nearly_full
+        return not self._trouble and not self.closed and self._written < self._limit - self._margin
 
     def note_progress(self, segment: int, offset: int, inherited: int) -> None:
         """Learn how far the shipper is: every frame before ``offset`` of ``segment`` is filed, and ``inherited`` bytes
@@ -92,9 +94,10 @@ class Journal:
                 del self._written_before[number]
         before = self._written_before.get(segment)
         if before is not None:
-            self.shipped = before + max(0, offset - len(HEADER))
-        self.inherited = inherited
-        if self._capped and self.unshipped < self._nearly_full:
+            self._shipped = before + max(0, offset - len(HEADER))
+        self._inherited = inherited
+        self._limit = self.cap + self._shipped - inherited
+        if self._capped and self._written < self._limit - self._margin:
             self._capped = False
             log.warning("the journal %s has room again", self.writer.path)
 
@@ -104,8 +107,16 @@ class Journal:
         Raises ``LedgerError`` where it is not written: the disk is full or broken, the cap is reached, or the record
         holds a negative or impossibly large number. Must run on the event loop where ``durability`` is ``disk``.
         """
-        frame = _frame(record)
-        if self._trouble or self.closed or self._written - self.shipped + self.inherited + len(frame) > self.cap:
+        usage, cost = record.usage, record.cost
+        if usage is not None and not 0 <= usage.input | usage.output | usage.other_bits <= LARGEST:
+            raise _make_count_error(record.id, usage)
+        if cost is not None and not 0 <= cost <= LARGEST:
+            raise LedgerError(f"call {record.id} costs {cost} picodollars; not journaled")
+        try:
+            frame = pack(record)
+        except ValueError as error:
+            raise LedgerError(f"call {record.id} cannot be journaled: {error}") from error
+        if self._trouble or self.closed or self._written + len(frame) > self._limit:
             self._refuse_or_recover(len(frame))
         self._write(frame)
         return None if self._sync is None else self._sync.add(self._file, frame)
@@ -126,16 +137,17 @@ class Journal:
             raise LedgerError(self._trouble)
 
     def _write(self, frame: bytes) -> None:
+        size = len(frame)
         try:
-            if self._end + len(frame) > self._segment_bytes or self._file < 0:
+            if self._end + size > self._segment_bytes or self._file < 0:
                 self._roll()
             written = os.write(self._file, frame)
-            if written != len(frame):
+            if written != size:
                 _put(self._file, frame[written:])
         except OSError as error:
             self._fail(error)
-        self._end += len(frame)
-        self._written += len(frame)
+        self._end += size
+        self._written += size
 
     def _roll(self) -> None:
         """Begin a new segment; the old one is complete."""
@@ -232,19 +244,9 @@ def _put(file: int, data: bytes) -> None:
         data = data[written:]
 
 
-def _frame(record: Record) -> bytes:
-    usage, cost = record.usage, record.cost
-    if usage is not None:
-        counts = usage.counts
-        if min(counts) < 0 or max(counts) > LARGEST:
-            what = ", ".join(f"{name} {count}" for name, count in zip(COUNTS, counts, strict=True) if count)
-            raise LedgerError(f"call {record.id} counts what cannot be: {what}; not journaled")
-    if cost is not None and not 0 <= cost <= LARGEST:
-        raise LedgerError(f"call {record.id} costs {cost} picodollars; not journaled")
-    try:
-        return pack(record)
-    except ValueError as error:
-        raise LedgerError(f"call {record.id} cannot be journaled: {error}") from error
+def _make_count_error(call: str, usage: Usage) -> LedgerError:
+    counts = ", ".join(f"{name} {count}" for name, count in zip(COUNTS, usage.counts, strict=True) if count)
+    return LedgerError(f"call {call} has impossible counts: {counts}; not journaled")
 
 
 def _sync_folders(path: Path) -> None:
