@@ -17,7 +17,7 @@ from antiphon.ledger import periodic as periodic_module
 from antiphon.ledger import shipper as shipper_module
 from antiphon.ledger.frames import HEADER
 from antiphon.ledger.journal import Journal
-from antiphon.ledger.rows import attempt_rows, call_row
+from antiphon.ledger.rows import make_attempt_rows, make_call_row
 from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.writer import DAMAGED, segment, segments
 from antiphon.types import Record
@@ -62,8 +62,8 @@ def assert_filed(database: Database, records: list[Record]) -> None:
         calls = transaction.execute(select("calls", CALLS) + " ORDER BY id")
         attempts = transaction.execute(select("attempts", ATTEMPTS) + " ORDER BY call_id, number")
     ordered = sorted(records, key=lambda each: each.id)
-    assert calls == [call_row(each) for each in ordered]
-    assert attempts == [row for each in ordered for row in attempt_rows(each)]
+    assert calls == [make_call_row(each) for each in ordered]
+    assert attempts == [row for each in ordered for row in make_attempt_rows(each)]
 
 
 def test_own_records_are_filed_as_they_come_and_closed_segments_deleted(

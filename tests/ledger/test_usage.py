@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from antiphon.database.database import Database
 from antiphon.ledger.journal import LARGEST, Journal
 from antiphon.ledger.period import parse_span, parse_time, parse_zone, to_us
-from antiphon.ledger.rows import INSERT_CALL, call_row
+from antiphon.ledger.rows import insert_records
 from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.usage import Filter, Line, dollars, report
 from antiphon.types import BUCKETS, COUNTS, UNITS, Outcome, Price, Record, Usage
@@ -23,7 +23,7 @@ HOUR = 3600 * 1_000_000
 
 def file(database: Database, records: list[Record]) -> None:
     with database.begin() as transaction:
-        transaction.executemany(INSERT_CALL, map(call_row, records))
+        insert_records(transaction, records)
 
 
 @pytest.fixture

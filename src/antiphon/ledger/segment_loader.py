@@ -7,11 +7,11 @@ from contextlib import suppress
 
 from antiphon.database.database import Database
 from antiphon.ledger.frames import HEADER, LIMIT, PREFIX, Scan
-from antiphon.ledger.rows import INSERT_ATTEMPT, INSERT_CALL, REACH, attempt_rows, call_row
+from antiphon.ledger.rows import UPSERT_POSITION, insert_records
 from antiphon.ledger.writer import Writer
 from antiphon.types import Record
 
-BATCH = 256
+BATCH = 512
 """Records in one transaction."""
 SLICE = 32
 """Records between two pauses: 0.2 ms of work."""
@@ -126,10 +126,8 @@ class SegmentLoader:
             for start in range(0, len(records), SLICE):
                 if start and pause is not None:
                     pause()
-                part = records[start : start + SLICE]
-                transaction.executemany(INSERT_CALL, [call_row(record) for record in part])
-                transaction.executemany(INSERT_ATTEMPT, [row for record in part for row in attempt_rows(record)])
-            transaction.execute(REACH, (self.writer.id, self._segment, end))
+                insert_records(transaction, records[start : start + SLICE])
+            transaction.execute(UPSERT_POSITION, (self.writer.id, self._segment, end))
         self._has_position = True
         self._offset = end
 

@@ -4,6 +4,7 @@
 gateway closes the socket, also by dying.
 """
 
+import gc
 import logging
 import os
 import select
@@ -67,6 +68,8 @@ def main(descriptor: int) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(_NICENESS)
+    gc.freeze()
+    gc.set_threshold(50_000)  # records are freed by reference counts; only failures leave anything to collect
     return run(Channel(socket.socket(fileno=descriptor)))
 
 

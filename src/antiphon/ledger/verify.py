@@ -15,7 +15,7 @@ from antiphon.database.database import Database
 from antiphon.database.tables import attempts, calls, positions
 from antiphon.errors import LedgerError
 from antiphon.ledger.frames import HEADER, Scan
-from antiphon.ledger.rows import attempt_rows, call_row
+from antiphon.ledger.rows import make_attempt_rows, make_call_row
 from antiphon.ledger.usage import COUNTED, Prices, usage_of
 from antiphon.ledger.writer import DAMAGED, segment, segments, writers
 from antiphon.types import COUNTS, Record
@@ -125,7 +125,7 @@ def _check_batch(
     """Compare records with their rows, value by value; one that is in the journal twice must be the same twice."""
     stored = _stored(connection, [record.id for record in batch])
     for record in batch:
-        expected = (call_row(record), attempt_rows(record))
+        expected = (make_call_row(record), make_attempt_rows(record))
         if seen.setdefault(record.id, hash(str(expected))) != hash(str(expected)):
             proof.fault(f"{where}: {record.id} is in the journal twice with different contents")
         found = stored.get(record.id)
