@@ -1,7 +1,6 @@
 """The requests that LiteLLM sends to providers, and their answers: URL, headers, signature, body, stream, errors."""
 
 import asyncio
-import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +12,6 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from antiphon.errors import BadRequest, RateLimited, UpstreamStatus
-from antiphon.transport import Request
-from antiphon.transport.head import build_head
-from antiphon.types import Origin
 from antiphon.wires.aws.eventstream import encode_headers, encode_message
 from living import eventually
 from longtail.conftest import RuntimeClient
@@ -377,6 +373,19 @@ async def test_when_a_caller_leaves_the_providers_call_ends(client: RuntimeClien
     await eventually(lambda: provider.open_requests == 0, 60)
 
 
+async def test_missing_usage_is_estimated_by_the_gateway_and_marked(client: RuntimeClient, provider: RecordingProvider):
+    provider.choose_reply = lambda _: make_stream(make_chunk("Hel"), make_chunk("lo"), make_chunk(None, "stop"))
+    messages = [{"role": "user", "content": "Say it"}]
+    answer = await client.answer("chat", "openai/gpt-4o-mini", messages=messages, stream=True)
+    assert answer.stream is not None
+    while await answer.stream.next():
+        pass
+    assert answer.record is not None
+    assert answer.record.usage is not None
+    assert answer.record.usage.estimated
+    assert answer.record.usage.output > 0
+
+
 # -- errors -----------------------------------------------------------------------------------------------------------
 
 ERRORS = {
@@ -437,110 +446,4 @@ async def test_litellm_rejects_an_unknown_model(client: RuntimeClient, provider:
 async def test_an_invalid_request_is_rejected_before_litellm(client: RuntimeClient, provider: RecordingProvider):
     with pytest.raises(BadRequest):
         await client.ask("chat", "openai/gpt-4o-mini", messages=7)
-    assert provider.requests == []
-
-
-# -- other operations -------------------------------------------------------------------------------------------------
-
-
-async def test_embeddings(client: RuntimeClient, provider: RecordingProvider):
-    data = [{"object": "embedding", "index": index, "embedding": [index, 0.5]} for index in range(2)]
-    usage = {"prompt_tokens": 2, "total_tokens": 2}
-    provider.choose_reply = lambda _: make_reply({"object": "list", "data": data, "model": "m", "usage": usage})
-    document = await client.ask("embeddings", "openai/text-embedding-3-small", input=["a", "b"], dimensions=2)
-    assert provider.last.target == "/v1/embeddings"
-    assert provider.last.body["input"] == ["a", "b"]
-    assert provider.last.body["dimensions"] == 2
-    assert [each["embedding"] for each in document["data"]] == [[0, 0.5], [1, 0.5]]
-    assert document["usage"]["prompt_tokens"] == 2
-
-
-async def call_worker(
-    client: RuntimeClient, model: str, operation: str, body: bytes
-) -> tuple[int, dict[bytes, bytes], bytes]:
-    """Call an operation of LiteLLM's process directly, without the gateway's wires."""
-    target = client.runtime.catalog.resolve(model).targets[0]
-    headers: list[tuple[str, str]] = [("content-type", "application/json"), *target.headers]
-    if target.credential is not None:
-        headers.append(("authorization", f"Bearer {target.credential.reveal()}"))
-    head = build_head("POST", target.urls[operation], headers, target.origin)
-    transport = client.runtime.services.transports.get(target.origin.scheme)
-    response = await transport.send(Request(target.origin, head, body, target.origin), 5)
-    try:
-        return response.status, dict(response.headers), await response.read(1 << 24)
-    finally:
-        response.close()
-
-
-async def test_rerank(client: RuntimeClient, provider: RecordingProvider):
-    results = [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}]
-    provider.choose_reply = lambda _: make_reply(
-        {"id": "r", "results": results, "meta": {"billed_units": {"search_units": 1}}}
-    )
-    body = b'{"model":"x","query":"q","documents":["a","b"],"top_n":2,"oddity":1}'
-    status, _, answer = await call_worker(client, "cohere/rerank-v3.5", "rerank", body)
-    assert status == 200, answer
-    assert provider.last.path == "/v2/rerank"
-    assert provider.last.headers["authorization"].lower() == "bearer cohere-secret-123"
-    assert provider.last.body["documents"] == ["a", "b"]
-    assert json.loads(answer)["results"] == results
-
-
-async def test_images(client: RuntimeClient, provider: RecordingProvider):
-    picture = base64.b64encode(b"picture").decode()
-    provider.choose_reply = lambda _: make_reply({"created": 1, "data": [{"b64_json": picture}]})
-    body = b'{"model":"x","prompt":"a cat","n":1,"size":"256x256"}'
-    status, _, answer = await call_worker(client, "openai/dall-e-2", "images", body)
-    assert status == 200, answer
-    assert provider.last.target == "/v1/images/generations"
-    assert (provider.last.body["prompt"], provider.last.body["size"]) == ("a cat", "256x256")
-    assert json.loads(answer)["data"][0]["b64_json"] == picture
-
-
-async def test_speech(client: RuntimeClient, provider: RecordingProvider):
-    sound = bytes(range(256)) * 1000
-    provider.choose_reply = lambda _: Reply(sound, headers={"content-type": "audio/mpeg"})
-    body = b'{"model":"x","input":"Hello","voice":"alloy","response_format":"mp3"}'
-    status, headers, answer = await call_worker(client, "openai/tts-1", "speech", body)
-    assert status == 200, answer
-    assert provider.last.target == "/v1/audio/speech"
-    assert (provider.last.body["input"], provider.last.body["voice"]) == ("Hello", "alloy")
-    assert headers[b"content-type"] == b"audio/mpeg"
-    assert answer == sound
-
-
-async def test_missing_usage_is_estimated_by_the_gateway_and_marked(client: RuntimeClient, provider: RecordingProvider):
-    provider.choose_reply = lambda _: make_stream(make_chunk("Hel"), make_chunk("lo"), make_chunk(None, "stop"))
-    messages = [{"role": "user", "content": "Say it"}]
-    answer = await client.answer("chat", "openai/gpt-4o-mini", messages=messages, stream=True)
-    assert answer.stream is not None
-    while await answer.stream.next():
-        pass
-    assert answer.record is not None
-    assert answer.record.usage is not None
-    assert answer.record.usage.estimated
-    assert answer.record.usage.output > 0
-
-
-async def test_moderations(client: RuntimeClient, provider: RecordingProvider):
-    provider.choose_reply = lambda _: make_reply(
-        {"id": "m", "model": "o", "results": [{"flagged": False, "categories": {}}]}
-    )
-    status, _, answer = await call_worker(
-        client, "openai/omni-moderation-latest", "moderations", b'{"model":"x","input":"a"}'
-    )
-    assert status == 200, answer
-    assert provider.last.target == "/v1/moderations"
-
-
-@pytest.mark.parametrize("header", ["", "x-longtail-call: !\r\n", "x-longtail-call: bnVsbA==\r\n"])
-async def test_a_call_without_the_gateways_header_is_rejected(
-    client: RuntimeClient, provider: RecordingProvider, header: str
-):
-    origin = Origin("longtail", "litellm", 0)
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n" + header.encode()
-    response = await client.runtime.services.transports.get("longtail").send(Request(origin, head, b"{}"), 5)
-    assert response.status == 400
-    assert b"x-longtail-call" in await response.read(1 << 20)
-    response.close()
     assert provider.requests == []

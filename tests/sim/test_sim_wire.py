@@ -216,8 +216,8 @@ async def test_trickle(sim: SimServer, fetch_raw: FetchRaw, stream: bool, sign: 
 
 
 async def test_usage_faults(fetch_raw: FetchRaw) -> None:
-    asked = {"stream_options": {"include_usage": True}}
-    content, _ = decode_chunks((await fetch_raw("fault-no-usage", stream=True, **asked)).body)
+    fields = {"stream_options": {"include_usage": True}}
+    content, _ = decode_chunks((await fetch_raw("fault-no-usage", stream=True, **fields)).body)
     assert b'"usage"' not in content
     assert "usage" not in json.loads((await fetch_raw("fault-no-usage")).body)
     for kind, text in (
@@ -227,7 +227,7 @@ async def test_usage_faults(fetch_raw: FetchRaw) -> None:
         ("text", b'"prompt_tokens":"many"'),
         ("null", b'"usage":null'),
     ):
-        content, proper = decode_chunks((await fetch_raw(f"fault-bad-usage:kind={kind}", stream=True, **asked)).body)
+        content, proper = decode_chunks((await fetch_raw(f"fault-bad-usage:kind={kind}", stream=True, **fields)).body)
         assert proper
         assert text in list_events(content)[-2]
         assert text in (await fetch_raw(f"fault-bad-usage:kind={kind}")).body
