@@ -63,10 +63,7 @@ class Delivery:
             return self._heartbeat
         out = upstream.take()
         frames = out[0] if len(out) == 1 else b"".join(out)
-        if self._hooks.on_event:
-            for hook in self._hooks.on_event:
-                frames = hook(self._call, frames)
-        return frames
+        return self._run_event_hooks(frames) if self._hooks.on_event else frames
 
     def close(self) -> None:
         """Release the provider; a stream that had not ended is recorded as cancelled. Idempotent."""
@@ -87,7 +84,12 @@ class Delivery:
             out[:0] = await self._run_last_hooks()
         except CallError as error:
             out[-1] = self._translator.fail(error)
-        return b"".join(out)
+        return self._run_event_hooks(b"".join(out))
+
+    def _run_event_hooks(self, frames: bytes) -> bytes:
+        for hook in self._hooks.on_event:
+            frames = hook(self._call, frames)
+        return frames
 
     async def _run_last_hooks(self) -> list[bytes]:
         """Return the comments of hooks that have something to tell the caller."""
@@ -109,7 +111,7 @@ class Delivery:
             await self._settle(Outcome.PARTIAL, status=error.status, error=error.code)
         except CallError as refusal:
             error = refusal
-        return b"".join([*out, self._translator.fail(error)])
+        return self._run_event_hooks(b"".join([*out, self._translator.fail(error)]))
 
     async def _settle(self, outcome: Outcome, *, status: int, error: str = "") -> None:
         committed = self._committed

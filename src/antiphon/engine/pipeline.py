@@ -62,6 +62,8 @@ async def _deliver(call: Call, recorder: CallRecorder, committed: Committed) -> 
                 delivery.close()
                 raise
         return Answer(committed.status, make_response_headers(call, recorder, committed), stream=delivery)
+    for hook in call.hooks.on_commit:
+        await hook(call, committed)
     recorder.add_committed(committed, Outcome.SUCCESS)
     target = committed.target
     await recorder.settle_durably(
