@@ -1,5 +1,5 @@
-"""The catalog's tests load configurations as the configuration's tests do."""
+"""The catalog's tests load configurations with the fixtures of the configuration's tests."""
 
-from config.conftest import _elsewhere, detected, files
+from config.conftest import _empty_folder, detected, files
 
-__all__ = ["_elsewhere", "detected", "files"]
+__all__ = ["_empty_folder", "detected", "files"]

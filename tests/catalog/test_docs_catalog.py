@@ -1,4 +1,4 @@
-"""The generated pages are what their sources say, and the examples in them load."""
+"""The generated pages match their sources, and the examples in them load."""
 
 import re
 import shutil
@@ -42,30 +42,30 @@ def test_every_kind_has_a_page_and_is_in_the_index_with_every_quirk():
 
 
 @pytest.mark.parametrize("kind", load_kinds())
-def test_a_page_has_all_of_its_row(kind: str):
+def test_a_page_contains_its_whole_row(kind: str):
     row = load_kinds()[kind]
     text = (PROVIDERS / f"{kind}.md").read_text("utf-8")
-    shown = row.env if row.key != "none" else ()
-    shown += tuple(name for param in row.params.values() for name in param.env) + tuple(row.params) + row.features
-    shown += row.base_url_env + tuple(row.list_operations()) + tuple(row.list_operations().values()) + tuple(row.quirks)
-    for word in shown:
+    words = row.env if row.key != "none" else ()
+    words += tuple(name for param in row.params.values() for name in param.env) + tuple(row.params) + row.features
+    words += row.base_url_env + tuple(row.list_operations()) + tuple(row.list_operations().values()) + tuple(row.quirks)
+    for word in words:
         assert f"`{word}`" in text
     for note in row.notes:
         assert note in text
     assert row.checked in text
 
 
-def test_a_page_of_no_kind_is_noticed_and_removed(tmp_path: Path):
+def test_a_page_without_a_kind_is_reported_and_removed(tmp_path: Path):
     for part in ("docs", "scripts", "src/antiphon/catalog/kinds", "src/antiphon/catalog/profiles"):
         shutil.copytree(ROOT / part, tmp_path / part)
-    script, extra = tmp_path / "scripts/docs-catalog", tmp_path / "docs/providers/bygone.md"
-    extra.write_text("# Bygone\n")
+    script, extra = tmp_path / "scripts/docs-catalog", tmp_path / "docs/providers/removed.md"
+    extra.write_text("# Removed\n")
     (tmp_path / "docs/providers/openai.md").write_text("# OpenAI\n")
     result = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr.count("\n") == 2
     assert "docs/providers/openai.md is out of date" in result.stderr
-    assert "docs/providers/bygone.md is out of date" in result.stderr
+    assert "docs/providers/removed.md is out of date" in result.stderr
     subprocess.run([sys.executable, script], capture_output=True, check=True)
     assert not extra.exists()
     subprocess.run([sys.executable, script, "--check"], check=True)

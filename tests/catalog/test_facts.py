@@ -1,4 +1,4 @@
-"""The facts of models: whole, exact, and of a stated source."""
+"""The facts about models: complete, exact, and from a stated source."""
 
 import json
 import subprocess
@@ -19,16 +19,16 @@ ROOT = Path(__file__).resolve().parents[2]
 RAW = json.loads((ROOT / "src/antiphon/catalog/facts.json").read_text("utf-8"))
 
 
-def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, ROOT / "scripts" / name, *arguments], capture_output=True, text=True)
 
 
-def test_the_file_is_whole_and_from_the_pinned_sources():
-    result = script("facts", "--check")
+def test_the_file_is_complete_and_from_the_pinned_sources():
+    result = run_script("facts", "--check")
     assert result.returncode == 0, result.stderr
 
 
-def test_a_file_that_was_edited_by_hand_is_noticed(tmp_path: Path):
+def test_an_edit_by_hand_is_detected(tmp_path: Path):
     catalog = tmp_path / "src/antiphon/catalog"
     catalog.mkdir(parents=True)
     (tmp_path / "scripts").mkdir()
@@ -50,7 +50,7 @@ def test_the_sources_are_named():
     assert load_facts().versions == tuple(f"{s['name']}-{s['version']}" for s in RAW["sources"])
 
 
-def test_only_kinds_that_exist_have_facts():
+def test_only_existing_kinds_have_facts():
     assert set(RAW["models"]) <= set(load_kinds())
     for kind in (
         "openai",
@@ -81,7 +81,7 @@ SERVED = {
 
 
 @pytest.mark.parametrize("kind", RAW["models"])
-def test_a_known_model_can_be_called_by_some_operation_of_its_kind(kind: str):
+def test_a_known_model_has_an_operation_of_its_kind(kind: str):
     offered = {
         operation for row in load_kinds().values() if row.facts_kind == kind for operation in row.list_operations()
     }
@@ -89,23 +89,23 @@ def test_a_known_model_can_be_called_by_some_operation_of_its_kind(kind: str):
         assert SERVED[row.get("op", "chat")] & offered, name
 
 
-def test_every_kind_borrows_its_facts_from_one_that_has_some():
+def test_a_kind_shares_facts_only_with_a_kind_that_has_some():
     borrowed = {kind.facts for kind in load_kinds().values()} - {""}
     assert borrowed <= set(RAW["models"])
     assert not borrowed & {kind.name for kind in load_kinds().values() if kind.facts}
 
 
-def test_a_row_names_a_model_of_its_kind():
+def test_the_sample_of_a_row_is_a_model_of_its_kind():
     for kind in load_kinds().values():
         known = set(load_facts().list_names(kind.facts_kind)) if kind.listed else set()
         assert kind.sample in known if known else kind.sample or kind.models, kind.name
 
 
-def test_every_number_is_a_whole_one_and_not_negative():
+def test_every_number_is_a_non_negative_integer():
     for kind, rows in RAW["models"].items():
         for name, row in rows.items():
-            told = [step for tier in row.get("tiers", {}).values() if isinstance(tier, list) for step in tier]
-            prices = [row.get("price", {}), *row.get("long", [0, {}])[1:], *told]
+            tier_steps = [step for tier in row.get("tiers", {}).values() if isinstance(tier, list) for step in tier]
+            prices = [row.get("price", {}), *row.get("long", [0, {}])[1:], *tier_steps]
             for price in prices:
                 assert set(price) <= set(COUNTS), (kind, name)
                 assert all(type(amount) is int and amount >= 0 for amount in price.values()), (kind, name)
@@ -114,10 +114,10 @@ def test_every_number_is_a_whole_one_and_not_negative():
             assert row.get("op", "chat") in SERVED
 
 
-def test_a_factor_leaves_every_price_whole():
+def test_a_factor_yields_integer_prices():
     for kind, rows in RAW["models"].items():
         for name, row in rows.items():
-            factors = [Fraction(told) for told in row.get("tiers", {}).values() if isinstance(told, str)]
+            factors = [Fraction(tier) for tier in row.get("tiers", {}).values() if isinstance(tier, str)]
             for step in (row.get("price", {}), *row.get("long", [0, {}])[1:]) if factors else ():
                 tokens = [amount for bucket, amount in step.items() if bucket not in UNITS]
                 assert all((amount * by).denominator == 1 for amount in tokens for by in factors), (kind, name)
@@ -159,7 +159,7 @@ def test_well_known_models():
 
 
 @pytest.mark.parametrize(
-    ("kind", "model", "used", "cost"),
+    ("kind", "model", "usage", "cost"),
     [
         ("openai", "tts-1", Usage(characters=1000), 15 * 10**9),
         ("openai", "whisper-1", Usage(seconds=60), 6 * 10**9),
@@ -187,16 +187,16 @@ def test_well_known_models():
         ("gemini", "gemini-2.5-flash-image", Usage(input=10, image_output=1290), 3_000_000 + 1290 * 30_000_000),
     ],
 )
-def test_what_is_no_plain_token_is_priced_where_the_list_does(
-    kind: str, model: str, used: Usage, cost: int | None
+def test_units_and_tiers_have_a_price_if_the_list_has_one(
+    kind: str, model: str, usage: Usage, cost: int | None
 ) -> None:
     facts = load_facts().find(kind, model)
     assert facts is not None
     assert facts.price is not None
-    assert facts.price.cost(used) == cost
+    assert facts.price.cost(usage) == cost
 
 
-def test_withdrawn_models_are_priced_and_not_shown():
+def test_withdrawn_models_have_a_price_but_are_not_listed():
     facts = load_facts()
     withdrawn = [
         (k, n) for k, rows in RAW["models"].items() for n, r in rows.items() if r.get("until", "9") <= "2026-11"
@@ -233,7 +233,7 @@ def test_dollars_become_picodollars_exactly(text: str, amount: int):
 
 
 @pytest.mark.parametrize("text", ["-1", "nan", "inf", "1e-7", "0.1234567", "free", "", "1e99"])
-def test_what_is_no_price_is_refused(text: str):
+def test_an_invalid_price_is_rejected(text: str):
     with pytest.raises(ValueError, match="is "):
         parse_dollars(text)
 
@@ -242,11 +242,11 @@ def test_what_is_no_price_is_refused(text: str):
     ("amount", "text"),
     [(None, "unknown"), (0, "$0.00"), (150_000, "$0.15"), (1, "$0.000001"), (10**7, "$10.00"), (2_500_000, "$2.50")],
 )
-def test_picodollars_are_shown_exactly(amount: int | None, text: str):
+def test_picodollars_are_formatted_exactly(amount: int | None, text: str):
     assert format_per_million(amount) == text
 
 
-def test_buckets_fall_back_and_unknown_stays_unknown():
+def test_buckets_fall_back_or_stay_unknown():
     price = make_price({"input": 10, "output": 20}, "v")
     fallbacks = {"cache_read": 10, "cache_write": 10, "audio_cache_read": 10, "image_input": 10, "reasoning": 20}
     assert price == Price("v", input=10, output=20, **fallbacks)
@@ -276,7 +276,7 @@ def test_tiers(price: dict[str, int] | None, tier: str | None):
     assert ModelFacts(price=make_price(price, "v") if price is not None else None).tier == tier
 
 
-def test_local_servers_cost_nothing_and_that_is_known():
+def test_local_servers_have_a_known_price_of_zero():
     catalog = load_config(environ={"OLLAMA_HOST": "127.0.0.1"}, probes={})
     price = catalog.resolve("ollama/anything").targets[0].price
     assert price is not None
@@ -292,7 +292,7 @@ def test_simulated_models_have_a_small_price():
     assert (price.input, price.output) == (150_000, 600_000)
 
 
-def test_nothing_known_is_no_price():
+def test_an_unknown_model_has_no_price():
     catalog = load_config(environ={"OPENAI_API_KEY": "k"}, probes={})
     assert catalog.resolve("openai/brand-new").targets[0].price is None
     assert catalog.find_facts("openai/brand-new") is None

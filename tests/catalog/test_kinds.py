@@ -1,4 +1,4 @@
-"""Every provider kind: what it sends where, for a sample model and each operation, as its fixture says."""
+"""Every provider kind: for a sample model and each operation, the request matches the fixture."""
 
 import re
 import tomllib
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from antiphon import credentials as identity
+from antiphon import credentials
 from antiphon.catalog import Catalog
 from antiphon.catalog.kinds import (
     CREDENTIAL_SOURCES,
@@ -22,7 +22,7 @@ from antiphon.catalog.kinds import (
     load_kinds,
 )
 from antiphon.catalog.kinds.rows import parse_kinds
-from antiphon.catalog.kinds.vocabulary import WIRES as GENERATES
+from antiphon.catalog.kinds.vocabulary import WIRES as GENERATORS
 from antiphon.config import load_config
 from antiphon.config.schema import ProviderBlock
 from antiphon.runtime import Runtime
@@ -36,26 +36,26 @@ CASES = {
     for path in sorted(FIXTURES.glob("*.toml"))
     for case in tomllib.loads(path.read_text("utf-8"))["cases"]
 }
-EVERY_CALL = {"content-type", "user-agent", "accept-encoding"}
+COMMON_HEADERS = {"content-type", "user-agent", "accept-encoding"}
 
 
-def test_there_is_a_fixture_for_every_row_and_a_row_for_every_fixture():
+def test_rows_and_fixtures_correspond():
     assert {path.stem for path in FIXTURES.iterdir()} == set(load_kinds())
     assert len(load_kinds()) >= 60
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_row_sends_the_right_thing_to_the_right_place(files: Any, name: str):
+def test_a_row_makes_the_requests_of_its_fixture(files: Any, name: str):
     kind, case = CASES[name]
-    catalog = loaded(files, kind, case)
+    catalog = load(files, kind, case)
     target = catalog.resolve(f"{kind}/{case['model']}").targets[0]
     assert (target.name, target.provider, target.model) == (f"{kind}/{case['model']}", kind, case["model"])
     assert (target.kind, target.wire, target.quirks) == (kind, load_kinds()[kind].wire, load_kinds()[kind].quirks)
-    assert calls(catalog, target) == case["calls"]
-    assert signing(target) == case.get("signing", {})
+    assert list_calls(catalog, target) == case["calls"]
+    assert describe_signing(target) == case.get("signing", {})
 
 
-def loaded(files: Any, kind: str, case: dict[str, Any]) -> Catalog:
+def load(files: Any, kind: str, case: dict[str, Any]) -> Catalog:
     environ = case.get("environ", {})
     if "config" not in case:
         return load_config(environ=environ, probes={})
@@ -63,34 +63,34 @@ def loaded(files: Any, kind: str, case: dict[str, Any]) -> Catalog:
     return catalog
 
 
-def calls(catalog: Catalog, target: Target) -> dict[str, list[str]]:
-    """Return what goes out for each operation: method and URL, then the headers that not every call has."""
+def list_calls(catalog: Catalog, target: Target) -> dict[str, list[str]]:
+    """Return the request for each operation: method and URL, then the headers that not every call has."""
     runtime = Runtime(catalog)
-    found = {}
+    calls = {}
     for operation in target.urls:
         base = operation.partition(".")[0]
-        wire = get_wire(base if base in WIRES else GENERATES[target.wire])
+        wire = get_wire(base if base in WIRES else GENERATORS[target.wire])
         first, *lines = runtime.services.heads.get(target, operation, wire, ()).decode().strip().split("\r\n")
         method, path, _ = first.split(" ")
         headers = dict(line.split(": ", 1) for line in lines)
         url = f"{target.origin.scheme}://{headers.pop('host')}{path}"
-        found[operation] = [f"{method} {url}", *(f"{n}: {v}" for n, v in headers.items() if n not in EVERY_CALL)]
-    return found
+        calls[operation] = [f"{method} {url}", *(f"{n}: {v}" for n, v in headers.items() if n not in COMMON_HEADERS)]
+    return calls
 
 
-def signing(target: Target) -> dict[str, Any]:
+def describe_signing(target: Target) -> dict[str, Any]:
     if target.signing is None:
         return {}
     secrets = {name: secret.reveal() for name, secret in target.signing.secrets.items()}
-    found: dict[str, Any] = {"scheme": target.signing.scheme} | target.signing.params | secrets
+    signing: dict[str, Any] = {"scheme": target.signing.scheme} | target.signing.params | secrets
     if (identity := target.signing.identity) is not None:
         hidden = {name: secret.reveal() for name, secret in identity.secrets.items()}
-        found["identity"] = {"source": identity.source} | identity.params | hidden
-    return found
+        signing["identity"] = {"source": identity.source} | identity.params | hidden
+    return signing
 
 
 @pytest.mark.parametrize("kind", load_kinds())
-def test_every_operation_and_every_address_of_a_row_is_in_its_fixture(kind: str):
+def test_a_fixture_covers_every_operation_and_address_of_its_row(kind: str):
     row = load_kinds()[kind]
     cases = [case for name, case in CASES.values() if name == kind]
     assert {operation for case in cases for operation in case["calls"]} == set(row.list_operations())
@@ -102,11 +102,11 @@ def test_every_operation_and_every_address_of_a_row_is_in_its_fixture(kind: str)
 
 
 @pytest.mark.parametrize("kind", load_kinds())
-def test_rows_are_whole(kind: str):
+def test_rows_are_complete(kind: str):
     row = load_kinds()[kind]
     assert row.title
     assert row.docs.startswith("https://") or (Path(__file__).resolve().parents[2] / row.docs).is_file()
-    assert row.features or not row.base_url, "what any server can do is not known; what this one can is"
+    assert row.features or not row.base_url, "only a kind without an address may leave its features open"
     assert len(set(row.features)) == len(row.features)
     assert all(name.isupper() for name in (*row.env, *row.base_url_env))
     assert all(note.endswith(".") for note in row.notes)
@@ -116,7 +116,7 @@ def test_rows_are_whole(kind: str):
         assert operation in row.features
 
 
-def test_every_word_is_used_and_can_be_said():
+def test_the_vocabulary_is_used_and_part_of_the_schema():
     rows = load_kinds().values()
     assert {feature for row in rows for feature in row.features} == set(FEATURES)
     assert {operation for row in rows for operation in row.list_operations()} == set(OPERATIONS)
@@ -124,20 +124,20 @@ def test_every_word_is_used_and_can_be_said():
     assert (
         {row.identity.source for row in rows if row.identity is not None}
         == set(CREDENTIAL_SOURCES)
-        == set(identity.SOURCES)
+        == set(credentials.SOURCES)
     )
     assert {setting for source in CREDENTIAL_SOURCES.values() for setting in source.settings} == set(SETTINGS)
     assert PARAMS.keys() | SECRETS.keys() | SETTINGS.keys() <= ProviderBlock.model_fields.keys()
 
 
-def test_every_quirk_is_acted_on_and_every_quirk_of_a_row_is_one():
+def test_every_quirk_is_used_by_a_wire():
     wires = Path(__file__).resolve().parents[2] / "src/antiphon/wires"
     code = "".join(path.read_text("utf-8") for path in wires.rglob("*.py"))
     for quirk in QUIRKS:
         assert f'"{quirk}"' in code
 
 
-def test_a_variable_makes_one_provider_only():
+def test_a_variable_belongs_to_one_provider():
     uses = Counter(
         name
         for kind in load_kinds().values()
@@ -147,18 +147,18 @@ def test_a_variable_makes_one_provider_only():
     assert [name for name, count in uses.items() if count > 1] == []
 
 
-def test_other_names_are_nobodys_own():
-    others = [other for kind in load_kinds().values() for other in kind.aliases]
-    assert len(set(others)) == len(others)
-    assert not set(others) & set(load_kinds())
+def test_aliases_are_unique():
+    aliases = [alias for kind in load_kinds().values() for alias in kind.aliases]
+    assert len(set(aliases)) == len(aliases)
+    assert not set(aliases) & set(load_kinds())
 
 
-def test_a_port_is_one_server_only():
+def test_a_port_belongs_to_one_kind():
     ports = Counter(kind.probe for kind in load_kinds().values() if kind.probe)
     assert max(ports.values()) == 1
 
 
-def test_quirks_travel_with_the_target():
+def test_a_target_has_the_quirks_of_its_kind():
     catalog = load_config(environ={"MISTRAL_API_KEY": "k", "OPENAI_API_KEY": "k"}, probes={})
     assert catalog.resolve("mistral/x").targets[0].quirks == {"no_stream_usage"}
     assert catalog.resolve("openai/x").targets[0].quirks == {"max_completion_tokens"}
@@ -232,12 +232,12 @@ def test_a_bad_row_does_not_load(old: str, new: str, message: str):
         parse_kinds(ROW.replace(old, new))
 
 
-def kind_at(text: str) -> Kind:
+def make_kind(text: str) -> Kind:
     return parse_kinds(ROW.replace('"https://x.example/v1"', text))["x"]
 
 
 def test_a_parameter_is_percent_encoded_in_a_path_and_plain_in_a_host():
-    kind = kind_at('"https://{region}.x.example/p/{project}"\nparams = { region = {}, project = {} }')
+    kind = make_kind('"https://{region}.x.example/p/{project}"\nparams = { region = {}, project = {} }')
     address = kind.find_address({"region": "eu-1", "project": "a b/c"})
     assert str(address) == "https://eu-1.x.example/p/a%20b%2Fc"
     assert kind.find_address({"region": "eu-1"}) is None
@@ -248,8 +248,8 @@ def test_a_parameter_is_percent_encoded_in_a_path_and_plain_in_a_host():
         assert kind.find_problem("project", value)
 
 
-def test_a_value_with_an_address_of_another_form():
-    kind = kind_at(
+def test_a_value_with_its_own_address():
+    kind = make_kind(
         '"https://x.example/v1"\nparams.region = { default = "intl" }\nbase_urls.region = { cn = "https://x.cn/a" }'
     )
     assert str(kind.find_address({"region": "intl"})) == "https://x.example/v1"
@@ -258,7 +258,7 @@ def test_a_value_with_an_address_of_another_form():
     assert "intl, cn" in kind.find_problem("region", "mars")
 
 
-def test_the_row_and_the_fixture_that_contributors_are_shown_fit():
+def test_the_example_for_contributors_is_valid():
     text = (Path(__file__).resolve().parents[2] / "CONTRIBUTING.md").read_text("utf-8")
     row, fixture = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     kind = parse_kinds(row)["acme"]

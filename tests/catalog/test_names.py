@@ -1,4 +1,4 @@
-"""Which name means which model, and what is said of a name that means none."""
+"""The resolution of model names, and the error for a name without a model."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_a_name_resolves(catalog, name: str, provider: str, model: str):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("gpt-4o-mii", "`gpt-4o-mini`"),
         ("GPT-4o", "`gpt-4o"),
@@ -49,16 +49,16 @@ def test_a_name_resolves(catalog, name: str, provider: str, model: str):
         ("x" * 5000, "too long"),
     ],
 )
-def test_an_unknown_name_is_answered_with_the_nearest(catalog, name: str, said: str):
+def test_an_unknown_name_gets_a_suggestion(catalog, name: str, message: str):
     with pytest.raises(ModelNotFound) as caught:
         catalog.resolve(name)
-    assert said in caught.value.message
+    assert message in caught.value.message
     assert (caught.value.status, caught.value.code, caught.value.param) == (404, "model_not_found", "model")
     assert len(caught.value.message) < 400
     assert caught.value.message.isprintable()
 
 
-def test_a_bare_name_goes_to_the_first_provider_that_has_it(files):
+def test_a_bare_name_resolves_to_the_first_provider_that_has_it(files):
     both = "providers:\n  {}: {{kind: {}, api_key: k}}\n  {}: {{kind: {}, api_key: k}}\n"
     groq_first = files.load(both.format("one", "groq", "two", "together"))
     together_first = files.load(both.format("two", "together", "one", "groq"))
@@ -66,7 +66,7 @@ def test_a_bare_name_goes_to_the_first_provider_that_has_it(files):
     assert together_first.resolve("openai/gpt-oss-120b").targets[0].provider == "two"
 
 
-def test_a_configured_name_goes_before_everything(files):
+def test_a_configured_name_comes_first(files):
     catalog = files.load(
         """
         providers: {openai: {}}
@@ -87,7 +87,7 @@ def test_names_that_a_provider_lists_are_bare_names(files):
         catalog.resolve("mistral:7b")
 
 
-def test_deployments_have_names_of_their_own(detected):
+def test_the_operator_chooses_the_names_of_deployments(detected):
     catalog = detected(AZURE_API_KEY="k", AZURE_API_BASE="https://x.openai.azure.com")
     with pytest.raises(ModelNotFound):
         catalog.resolve("gpt-4o")
@@ -139,7 +139,7 @@ def test_every_known_model_of_every_kind_resolves(detected):
             assert catalog.resolve(f"{provider.name}/{model}").targets[0].model == model
 
 
-def test_facts_of_a_name(catalog):
+def test_find_facts(catalog):
     facts = catalog.find_facts("gpt-4o")
     assert facts is not None
     assert facts.context == 128_000

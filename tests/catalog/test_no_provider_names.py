@@ -23,14 +23,14 @@ FAMILIES = re.compile(
 """Families of models. The ``titan_embed`` and ``nova_embed`` formats are operations, not models."""
 
 
-def texts(node: ast.AST) -> Iterator[str]:
+def iterate_texts(node: ast.AST) -> Iterator[str]:
     for inner in ast.walk(node):
         if isinstance(inner, ast.Constant) and isinstance(inner.value, (str, bytes)):
             yield inner.value.decode("latin-1") if isinstance(inner.value, bytes) else inner.value
 
 
-def comparisons(tree: ast.AST) -> list[int]:
-    """Return the lines on which a provider's name is compared, matched, searched for or branched on."""
+def list_comparisons(tree: ast.AST) -> list[int]:
+    """Return the lines that compare, match or search for a provider's name, or branch on it."""
     found = []
     for node in ast.walk(tree):
         operands: list[ast.AST] = []
@@ -41,8 +41,8 @@ def comparisons(tree: ast.AST) -> list[int]:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SEARCHES:
             operands = list(node.args)
         if any(isinstance(inner, ast.Attribute) and inner.attr == "__module__" for inner in ast.walk(node)):
-            continue  # where a class comes from, such as the package `openai`, is no provider
-        if any(text.rstrip("/:").lower() in NAMES for operand in operands for text in texts(operand)):
+            continue  # the module of a class, such as the package `openai`, is not a provider
+        if any(text.rstrip("/:").lower() in NAMES for operand in operands for text in iterate_texts(operand)):
             found.append(node.lineno)
     return found
 
@@ -50,7 +50,7 @@ def comparisons(tree: ast.AST) -> list[int]:
 def test_the_number_of_comparisons_with_a_providers_name_is_zero():
     found = {}
     for path in sorted(SOURCE.rglob("*.py")):
-        if lines := comparisons(ast.parse(path.read_text("utf-8"))):
+        if lines := list_comparisons(ast.parse(path.read_text("utf-8"))):
             found[str(path.relative_to(SOURCE))] = lines
     assert found == {}
 
@@ -63,7 +63,7 @@ def list_model_names(tree: ast.Module) -> list[tuple[int, str]]:
         (node.lineno, text)
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and id(node) not in prose
-        for text in texts(node)
+        for text in iterate_texts(node)
         if " " not in text and FAMILIES.search(text)
     ]
 
@@ -98,11 +98,13 @@ def test_names_of_models_are_counted():
     ],
 )
 def test_a_comparison_is_counted(code: str):
-    assert comparisons(ast.parse(code))
+    assert list_comparisons(ast.parse(code))
 
 
 def test_other_comparisons_are_not():
     assert (
-        comparisons(ast.parse("kind == 'required'; x = {'openai': 1}; y = ['groq']; type(e).__module__ == 'openai'"))
+        list_comparisons(
+            ast.parse("kind == 'required'; x = {'openai': 1}; y = ['groq']; type(e).__module__ == 'openai'")
+        )
         == []
     )

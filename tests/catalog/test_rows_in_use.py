@@ -1,4 +1,4 @@
-"""What a row says is what a provider gets: chat calls to accounts of other wires, over a socket."""
+"""A provider receives what its row says: chat calls to accounts of other wires, over a socket."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from antiphon.types import Caller
 REFUSAL = b'{"message": "no", "error": {"message": "no"}}'
 ANSWER = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
 
-# kind -> (the account beside its address, model, request line, headers, members of the body)
+# kind -> (the account without its address, model, request line, headers, members of the body)
 ACCOUNTS: dict[str, tuple[str, str, str, dict[str, str], dict[str, Any]]] = {
     "bedrock": (
         "access_key: AKID, secret_key: secret, session_token: session, region: eu-west-1",
@@ -55,14 +55,16 @@ ACCOUNTS: dict[str, tuple[str, str, str, dict[str, str], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", ACCOUNTS)
-async def test_a_chat_call_arrives_as_the_row_says(files: Any, kind: str):
+async def test_a_chat_call_matches_the_row(files: Any, kind: str):
     account, model, line, headers, members = ACCOUNTS[kind]
-    arrived: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+    received: list[tuple[str, dict[str, str], dict[str, Any]]] = []
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first, *rest = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
-        got = dict(each.split(": ", 1) for each in rest)
-        arrived.append((first, got, json.loads(await reader.readexactly(int(got["content-length"])))))
+        received_headers = dict(line.split(": ", 1) for line in rest)
+        received.append(
+            (first, received_headers, json.loads(await reader.readexactly(int(received_headers["content-length"]))))
+        )
         writer.write(ANSWER % (len(REFUSAL), REFUSAL))
         writer.close()
 
@@ -79,8 +81,10 @@ async def test_a_chat_call_arrives_as_the_row_says(files: Any, kind: str):
         await runtime.close()
         server.close()
         await server.wait_closed()
-    ((first, got, sent),) = arrived
+    ((first, received_headers, sent),) = received
     assert first == line
-    assert {name: got.get(name) for name in headers} == headers
+    assert {name: received_headers.get(name) for name in headers} == headers
     assert {name: sent.get(name) for name in members} == members
-    assert got.get("authorization", "").startswith("AWS4-HMAC-SHA256 Credential=AKID/") == ("access_key" in account)
+    assert received_headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 Credential=AKID/") == (
+        "access_key" in account
+    )

@@ -1,4 +1,4 @@
-"""A file in a directory of its own, loaded with an environment of its own."""
+"""Fixtures that load a configuration with a separate directory and environment."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,16 +23,16 @@ class Files:
         self.path.write_text(dedent(text).removeprefix("\n"), "utf-8")
         return load_config(str(self.path), environ)
 
-    def faults(self, text: str, environ: Mapping[str, str] = KEYS) -> list[Fault]:
+    def find_faults(self, text: str, environ: Mapping[str, str] = KEYS) -> list[Fault]:
         with pytest.raises(ConfigError) as caught:
             self.load(text, environ)
         faults = list(caught.value.faults)
         assert {fault.file for fault in faults} == {str(self.path)}
         return faults
 
-    def fault(self, text: str, environ: Mapping[str, str] = KEYS) -> Fault:
-        """Return the one fault of ``text``."""
-        faults = self.faults(text, environ)
+    def find_fault(self, text: str, environ: Mapping[str, str] = KEYS) -> Fault:
+        """Return the fault of ``text``, which must be the only one."""
+        faults = self.find_faults(text, environ)
         assert len(faults) == 1, "\n".join(map(str, faults))
         return faults[0]
 
@@ -44,7 +44,7 @@ def files(tmp_path: Path) -> Files:
 
 @pytest.fixture
 def detected() -> Callable[..., Catalog]:
-    """Load without a file: from the given variables and ports only."""
+    """Load without a file, only from the given variables and ports."""
 
     def detect(probes: Mapping[str, int] | None = None, /, **environ: str) -> Catalog:
         return load_config(environ=environ, probes=probes or {})
@@ -53,6 +53,6 @@ def detected() -> Callable[..., Catalog]:
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees a file of the directory it was started in."""
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test in an empty directory, so that it does not see other files."""
     monkeypatch.chdir(tmp_path)

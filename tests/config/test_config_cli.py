@@ -1,4 +1,4 @@
-"""The commands, as processes: what they print, what they never print, and their exit codes."""
+"""The commands as processes: their output, their exit codes, and that they never print a secret."""
 
 import json
 import os
@@ -33,7 +33,7 @@ models:
   b: {targets: [sim/echo], fallbacks: [a], aliases: [a]}
 """
 
-FINE = """\
+VALID = """\
 providers:
   openai: {api_key: ${OPENAI_API_KEY}}
 models:
@@ -42,7 +42,7 @@ models:
 """
 
 
-def test_check_lists_every_fault_and_leaves_with_2(antiphon, tmp_path: Path):
+def test_check_lists_every_fault_and_exits_with_2(antiphon, tmp_path: Path):
     (tmp_path / "antiphon.yaml").write_text(BROKEN, "utf-8")
     result = antiphon("config", "check")
     assert result.returncode == 2
@@ -53,7 +53,7 @@ def test_check_lists_every_fault_and_leaves_with_2(antiphon, tmp_path: Path):
 
 
 @pytest.mark.parametrize("command", [["config", "show"], ["models"], ["providers"]])
-def test_every_command_leaves_with_2_on_a_bad_file(antiphon, tmp_path: Path, command: list[str]):
+def test_every_command_exits_with_2_for_an_invalid_file(antiphon, tmp_path: Path, command: list[str]):
     (tmp_path / "other.yaml").write_text(BROKEN, "utf-8")
     result = antiphon(*command, "--config", "other.yaml")
     assert result.returncode == 2
@@ -61,7 +61,7 @@ def test_every_command_leaves_with_2_on_a_bad_file(antiphon, tmp_path: Path, com
     assert "Traceback" not in result.stderr
 
 
-def test_faults_for_programs(antiphon, tmp_path: Path):
+def test_faults_as_json(antiphon, tmp_path: Path):
     (tmp_path / "antiphon.yaml").write_text(BROKEN, "utf-8")
     result = antiphon("config", "check", "--json")
     assert result.returncode == 2
@@ -77,8 +77,8 @@ def test_faults_for_programs(antiphon, tmp_path: Path):
     }
 
 
-def test_a_good_file_is_fine(antiphon, tmp_path: Path):
-    (tmp_path / "antiphon.yaml").write_text(FINE, "utf-8")
+def test_a_valid_file_is_ok(antiphon, tmp_path: Path):
+    (tmp_path / "antiphon.yaml").write_text(VALID, "utf-8")
     result = antiphon("config", "check", OPENAI_API_KEY="hunter2")
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == "antiphon.yaml: OK; 3 providers (openai, sim, local), 2 models\n"
@@ -87,7 +87,7 @@ def test_a_good_file_is_fine(antiphon, tmp_path: Path):
     assert report == {"ok": True, "file": "antiphon.yaml", "providers": providers, "models": ["smart", "new"]}
 
 
-def test_a_file_that_needs_litellm_says_how_to_have_it(antiphon, tmp_path: Path):
+def test_check_hints_at_a_missing_litellm(antiphon, tmp_path: Path):
     (tmp_path / "antiphon.yaml").write_text("providers: {watsonx: {via: litellm}, sap: {via: litellm}}\n", "utf-8")
     result = antiphon("config", "check", XDG_DATA_HOME=str(tmp_path))
     assert result.returncode == 0, result.stderr
@@ -96,8 +96,8 @@ def test_a_file_that_needs_litellm_says_how_to_have_it(antiphon, tmp_path: Path)
     )
 
 
-def test_show_says_where_values_come_from_and_hides_secrets(antiphon, tmp_path: Path):
-    (tmp_path / "antiphon.yaml").write_text(FINE, "utf-8")
+def test_show_prints_sources_and_hides_secrets(antiphon, tmp_path: Path):
+    (tmp_path / "antiphon.yaml").write_text(VALID, "utf-8")
     text = antiphon("config", "show", OPENAI_API_KEY="hunter2")
     data = antiphon("config", "show", "--json", OPENAI_API_KEY="hunter2")
     for result in (text, data):
@@ -113,15 +113,15 @@ def test_show_says_where_values_come_from_and_hides_secrets(antiphon, tmp_path: 
     assert values["models"]["smart"]["price"]["value"]["output"] == "$10.00"
 
 
-def test_models_shows_unknown_and_never_zero_for_it(antiphon, tmp_path: Path):
-    (tmp_path / "antiphon.yaml").write_text(FINE, "utf-8")
+def test_models_prints_unknown_instead_of_zero(antiphon, tmp_path: Path):
+    (tmp_path / "antiphon.yaml").write_text(VALID, "utf-8")
     result = antiphon("models", OPENAI_API_KEY="k")
     rows = {line.split()[0]: line.split() for line in result.stdout.splitlines()}
     assert rows["smart"][1:] == ["openai", "128000", "$2.50", "$10.00", "-", "mid"]
     assert rows["new"][1:] == ["openai", "-", "unknown", "unknown", "-", "unknown"]
     assert rows["sim/echo"][1:] == ["sim", "-", "$0.15", "$0.60", "-", "low"]
-    [spoken] = [line for line in result.stdout.splitlines() if line.startswith("openai/tts-1 ")]
-    assert spoken.split()[1:] == ["openai", "-", "-", "-", "$0.000015/character", "unknown"]
+    [speech] = [line for line in result.stdout.splitlines() if line.startswith("openai/tts-1 ")]
+    assert speech.split()[1:] == ["openai", "-", "-", "-", "$0.000015/character", "unknown"]
     only = antiphon("models", "--provider", "sim", "--json", OPENAI_API_KEY="k")
     assert {entry["owned_by"] for entry in json.loads(only.stdout)} == {"sim"}
     unknown = antiphon("models", "--provider", "opena", OPENAI_API_KEY="k")
@@ -129,7 +129,7 @@ def test_models_shows_unknown_and_never_zero_for_it(antiphon, tmp_path: Path):
     assert "there are: openai, sim" in unknown.stderr
 
 
-def test_providers_shows_the_state_of_keys_and_no_key(antiphon):
+def test_providers_prints_the_state_of_keys_but_no_key(antiphon):
     result = antiphon("providers", "--json", GROQ_API_KEY="hunter2", OLLAMA_HOST="gpu-box")
     assert result.returncode == 0, result.stderr
     assert "hunter2" not in result.stdout
@@ -150,7 +150,7 @@ def test_the_schema_is_the_published_one(antiphon):
     assert printed == make_json_schema() == json.loads((ROOT / "docs/antiphon.schema.json").read_text("utf-8"))
 
 
-def test_the_schema_knows_the_short_forms_and_no_null():
+def test_the_schema_has_the_short_forms_and_no_null():
     schema = make_json_schema()
     assert schema["properties"]["models"]["additionalProperties"]["anyOf"][0] == {"type": "string"}
     assert schema["$defs"]["ModelBlock"]["properties"]["targets"]["items"]["anyOf"][0] == {"type": "string"}

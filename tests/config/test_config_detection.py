@@ -1,4 +1,4 @@
-"""Providers without a file: from variables, and from servers that really listen."""
+"""Detection without a file: from environment variables, and from servers that listen."""
 
 import socket
 
@@ -18,13 +18,13 @@ def open_port():
 
 @pytest.fixture
 def closed_port():
-    # Bound, but it does not listen: a connection is refused, and nobody else can take the port meanwhile.
+    # Bound but not listening: connections are refused, and no other process can take the port.
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]
 
 
-def test_with_nothing_around_there_is_what_is_built_in(detected):
+def test_with_nothing_to_detect_only_built_in_providers_exist(detected):
     catalog = detected()
     assert list(catalog.providers) == ["sim", "local"]
     assert catalog.file is None
@@ -32,7 +32,7 @@ def test_with_nothing_around_there_is_what_is_built_in(detected):
     assert catalog.resolve("sim/echo").targets[0].origin.scheme == "sim"
 
 
-def test_keys_in_the_environment_are_providers(detected):
+def test_a_key_in_the_environment_makes_a_provider(detected):
     catalog = detected(MISTRAL_API_KEY="m", OPENAI_API_KEY="o", XAI_API_KEY="", UNRELATED="x")
     assert list(catalog.providers) == ["openai", "mistral", "sim", "local"]
     provider = catalog.providers["openai"]
@@ -41,11 +41,11 @@ def test_keys_in_the_environment_are_providers(detected):
     assert catalog.providers["sim"].key_state == "not needed"
 
 
-def test_the_second_name_of_a_variable_counts_too(detected):
+def test_an_alternative_variable_works_too(detected):
     assert detected(TOGETHERAI_API_KEY="t").providers["together"].credential.reveal() == "t"
 
 
-def test_an_address_in_the_environment_is_taken_with_its_key(detected):
+def test_an_address_in_the_environment_is_used_with_its_key(detected):
     catalog = detected(OPENAI_API_KEY="o", OPENAI_BASE_URL="http://proxy.example:8080/openai/")
     target = catalog.resolve("openai/x").targets[0]
     assert str(target.origin) == "http://proxy.example:8080"
@@ -75,11 +75,11 @@ def test_azure_needs_an_address(detected):
         ("https://gpu.example/ollama/v1", "https://gpu.example/ollama/v1"),
     ],
 )
-def test_addresses_as_servers_have_them(detected, value: str, address: str):
+def test_listen_addresses_in_a_variable(detected, value: str, address: str):
     assert detected(OLLAMA_HOST=value).providers["ollama"].base_url == address
 
 
-def test_a_key_alone_does_not_mean_that_a_local_server_runs(detected):
+def test_a_key_alone_does_not_make_a_local_server(detected):
     assert list(detected(OLLAMA_API_KEY="k").providers) == ["ollama-cloud", "sim", "local"]
     provider = detected(OLLAMA_API_KEY="k", OLLAMA_HOST="https://ollama.example").providers["ollama"]
     assert provider.credential.reveal() == "k"
@@ -106,7 +106,7 @@ def test_a_variable_that_cannot_be_used_is_a_fault(detected, name: str, value: s
     assert "sk-1" not in str(fault)
 
 
-def test_a_server_that_listens_is_found(detected, open_port: int, closed_port: int):
+def test_a_listening_server_is_detected(detected, open_port: int, closed_port: int):
     catalog = detected({"lmstudio": open_port, "vllm": closed_port})
     assert list(catalog.providers) == ["lmstudio", "sim", "local"]
     provider = catalog.providers["lmstudio"]
@@ -116,7 +116,7 @@ def test_a_server_that_listens_is_found(detected, open_port: int, closed_port: i
     assert target.urls["chat"] == "/v1/chat/completions"
 
 
-def test_an_address_in_the_environment_goes_before_a_probe(detected, open_port: int):
+def test_an_address_in_the_environment_overrides_a_probe(detected, open_port: int):
     catalog = detected({"ollama": open_port}, OLLAMA_HOST="gpu-box")
     assert catalog.providers["ollama"].base_url == "http://gpu-box:11434/v1"
 
@@ -126,16 +126,16 @@ def test_all_ports_are_tried_at_once(open_port: int, closed_port: int):
     assert find_listening({}) == frozenset()
 
 
-def test_the_usual_ports():
-    usual = "ollama=11434 lmstudio=1234 vllm=8000 llamacpp=8080 sglang=30000 jan=1337 docker=12434 xinference=9997"
-    assert [f"{kind}={port}" for kind, port in list_probes().items()] == usual.split()
+def test_the_default_ports():
+    expected = "ollama=11434 lmstudio=1234 vllm=8000 llamacpp=8080 sglang=30000 jan=1337 docker=12434 xinference=9997"
+    assert [f"{kind}={port}" for kind, port in list_probes().items()] == expected.split()
 
 
 AWS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
 @pytest.mark.parametrize("missing", [*AWS, "AWS_REGION"])
-def test_keys_that_sign_are_a_provider_when_all_is_there(detected, missing: str):
+def test_signing_keys_make_a_provider_if_they_are_complete(detected, missing: str):
     environ = AWS | {"AWS_REGION": "eu-west-1"}
     provider = detected(**environ).providers["bedrock"]
     assert provider.key_source == "environment variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"
@@ -145,13 +145,13 @@ def test_keys_that_sign_are_a_provider_when_all_is_there(detected, missing: str)
     assert "bedrock" not in detected(**environ).providers
 
 
-def test_a_key_goes_before_keys_that_sign(detected):
+def test_a_key_is_preferred_to_signing_keys(detected):
     catalog = detected(**AWS, AWS_DEFAULT_REGION="us-east-1", AWS_BEARER_TOKEN_BEDROCK="b", AWS_SESSION_TOKEN="s")
     target = catalog.resolve("bedrock/x").targets[0]
     assert (target.credential.reveal(), target.signing) == ("b", None)
 
 
-def test_a_provider_with_parameters_is_found_when_they_are_there(detected):
+def test_a_provider_is_detected_only_with_its_parameters(detected):
     assert "vertex" not in detected(GOOGLE_OAUTH_ACCESS_TOKEN="t").providers
     catalog = detected(GOOGLE_OAUTH_ACCESS_TOKEN="t", GOOGLE_CLOUD_PROJECT="p", GOOGLE_CLOUD_LOCATION="us-central1")
     assert catalog.providers["vertex"].base_url == "https://us-central1-aiplatform.googleapis.com/v1"
@@ -167,19 +167,19 @@ def test_a_parameter_that_cannot_be_used_is_a_fault(detected):
     assert "host name" in fault.problem
 
 
-def test_an_account_with_a_key_and_a_bare_host_is_reached_encrypted(detected):
+def test_a_host_without_a_scheme_gets_https_if_a_key_is_required(detected):
     provider = detected(DATABRICKS_TOKEN="t", DATABRICKS_HOST="dbc-1.cloud.databricks.com").providers["databricks"]
     assert provider.base_url == "https://dbc-1.cloud.databricks.com/serving-endpoints"
 
 
-def test_kinds_with_the_variables_of_another_are_not_found_twice(detected):
+def test_kinds_that_share_variables_are_detected_once(detected):
     catalog = detected(
         AZURE_OPENAI_API_KEY="k", AZURE_OPENAI_ENDPOINT="https://a.example", **AWS, AWS_REGION="eu-west-1"
     )
     assert list(catalog.providers) == ["azure", "bedrock", "sim", "local"]
 
 
-def test_every_kind_that_can_be_detected_is_found_by_its_first_variables(detected):
+def test_every_detectable_kind_is_detected_from_its_first_variables(detected):
     rows = [kind for kind in load_kinds().values() if kind.detect and kind.key == "required"]
     assert len(rows) > 60
     for kind in rows:

@@ -1,11 +1,11 @@
-"""Every fault a file can have: its line, its field, what is wrong, what would be right."""
+"""Every fault that a file can have, with its line, field, problem and hint."""
 
 import pytest
 
 # text (its first line is line 1), line, field, part of the problem, part of the hint
 FAULTS = {
     "unknown key": ("version: 1\nserve: {}\n", 2, "serve", "unknown key", "`server`"),
-    "unknown key far from any": ("zzzz: 1\n", 1, "zzzz", "unknown key", "providers"),
+    "unknown key without a similar one": ("zzzz: 1\n", 1, "zzzz", "unknown key", "providers"),
     "unknown key in a block": ("server:\n  hosts: x\n", 2, "server.hosts", "unknown key", "`host`"),
     "unknown key of a provider": (
         "providers:\n  openai:\n    apikey: ${OPENAI_API_KEY}\n",
@@ -37,11 +37,11 @@ FAULTS = {
     ),
     "duplicate key": ("data: a\nserver: {}\ndata: b\n", 3, "data", "twice (first on line 1)", ""),
     "duplicate model": ("models:\n  a: sim/echo\n  a: sim/fast\n", 3, "models.a", "twice", ""),
-    "version of another day": ("version: 2\n", 1, "version", "expected 1, found `2`", ""),
+    "unsupported version": ("version: 2\n", 1, "version", "expected 1, found `2`", ""),
     "port out of range": ("server:\n  port: 70000\n", 2, "server.port", "at most 65535", ""),
     "port below zero": ("server:\n  port: -1\n", 2, "server.port", "at least 0", ""),
     "port as text": ('server:\n  port: "7777"\n', 2, "server.port", "expected a whole number, found text", ""),
-    "port as truth": ("server:\n  port: true\n", 2, "server.port", "whole number, found true or false", ""),
+    "port as a flag": ("server:\n  port: true\n", 2, "server.port", "whole number, found true or false", ""),
     "port as a fraction": ("server: {port: 77.5}\n", 1, "server.port", "expected a whole number", ""),
     "list for a mapping": ("server: [1]\n", 1, "server", "expected a mapping, found a list", ""),
     "mapping for text": ("data: {a: b}\n", 1, "data", "expected text, found a mapping", ""),
@@ -53,15 +53,15 @@ FAULTS = {
         "expected a list, found text",
         "",
     ),
-    "truth in words": ("sim: no\n", 1, "sim", "expected true or false, found text", ""),
+    "flag as other text": ("sim: no\n", 1, "sim", "expected true or false, found text", ""),
     "not a choice": ("durability: disc\n", 1, "durability", "process or disk, found `disc`", "`disk`"),
-    "not a journal policy": ("on_journal_full: server\n", 1, "on_journal_full", "refuse or serve", "`serve`"),
+    "unknown journal policy": ("on_journal_full: server\n", 1, "on_journal_full", "refuse or serve", "`serve`"),
     "no value": ("data:\n", 1, "data", "has no value", "remove the key"),
-    "deadline of zero": ("timeouts:\n  idle: 0\n", 2, "timeouts.idle", "more than 0", ""),
-    "deadline of a year": ("timeouts: {total: 31536000}\n", 1, "timeouts.total", "at most 86400", ""),
-    "size without a unit we know": ("journal_cap: 5 apples\n", 1, "journal_cap", "with KiB, MiB or GiB", ""),
+    "timeout of zero": ("timeouts:\n  idle: 0\n", 2, "timeouts.idle", "more than 0", ""),
+    "timeout of a year": ("timeouts: {total: 31536000}\n", 1, "timeouts.total", "at most 86400", ""),
+    "size with an unknown unit": ("journal_cap: 5 apples\n", 1, "journal_cap", "with KiB, MiB or GiB", ""),
     "empty text": ('data: ""\n', 1, "data", "is empty", ""),
-    "empty place of a model": (
+    "empty source of a model": (
         'providers: {local: {models: {a: ""}}}\n',
         1,
         "providers.local.models.a",
@@ -69,7 +69,13 @@ FAULTS = {
         "",
     ),
     "prefix without a slash": ("server:\n  prefixes:\n    - api\n", 3, "server.prefixes[0]", "such as /api/v1", ""),
-    "prefix like our own paths": ("server:\n  prefixes: [/api, /v1/x]\n", 2, "server.prefixes[1]", "own /v1", ""),
+    "prefix like an own path": (
+        "server:\n  prefixes: [/api, /v1/x]\n",
+        2,
+        "server.prefixes[1]",
+        "own /v1",
+        "",
+    ),
     "prefix under another": ("server:\n  prefixes: [/api, /api/v2]\n", 2, "server.prefixes", "under another", ""),
     "body limit too small": ("server: {body_limit: 1}\n", 1, "server.body_limit", "at least 1024", ""),
     "missing variable": (
@@ -111,7 +117,7 @@ FAULTS = {
         "needs an `api_key`; MISTRAL_API_KEY is not set",
         "export",
     ),
-    "key for an address of one's own": (
+    "key for a custom address": (
         "providers:\n  openai: {base_url: https://proxy.example}\n",
         2,
         "providers.openai",
@@ -132,7 +138,7 @@ FAULTS = {
         "unknown kind `openay`",
         "`openai`",
     ),
-    "name that is no kind": (
+    "name that is not a kind": (
         "providers:\n  olama: {}\n",
         2,
         "providers.olama",
@@ -219,14 +225,14 @@ FAULTS = {
         "line break",
         "",
     ),
-    "header that is none": (
+    "invalid header name": (
         "providers: {ollama: {headers: {a b: c}}}\n",
         1,
         "providers.ollama.headers.a b",
         "not a header",
         "",
     ),
-    "header of ours": (
+    "header of the gateway": (
         "providers: {ollama: {headers: {Host: c}}}\n",
         1,
         "providers.ollama.headers.Host",
@@ -254,14 +260,14 @@ FAULTS = {
         "the host must be a loopback address, but it is 0.0.0.0",
         "`auth: keys`",
     ),
-    "metrics for whom": (
+    "metrics for callers": (
         "server: {metrics: keys}\n",
         1,
         "server.metrics",
         "expected admin or open, found `keys`",
         "",
     ),
-    "certificate file that is not there": (
+    "missing certificate file": (
         "tls: {ca_file: /no/such.pem}\n",
         1,
         "tls.ca_file",
@@ -439,7 +445,7 @@ FAULTS = {
         "kind `bedrock` needs a `region`",
         "export AWS_REGION",
     ),
-    "no region behind an address of its own, where requests are signed": (
+    "no region with a custom address and signed requests": (
         "providers:\n  bedrock: {base_url: https://vpce.example, access_key: a, secret_key: b}\n",
         2,
         "providers.bedrock",
@@ -455,7 +461,7 @@ FAULTS = {
         "needs a `account_id`",
         "export CLOUDFLARE_ACCOUNT_ID",
     ),
-    "region that is no part of a host": (
+    "region that is not part of a host name": (
         "providers:\n  bedrock:\n    api_key: k\n    region: evil.example/x\n",
         4,
         "providers.bedrock.region",
@@ -469,7 +475,7 @@ FAULTS = {
         "must be one of: intl, cn, us",
         "",
     ),
-    "parameter that leaves its place": (
+    "parameter that changes the path": (
         "providers:\n  cloudflare:\n    api_key: k\n    account_id: ..\n",
         4,
         "providers.cloudflare.account_id",
@@ -512,14 +518,14 @@ FAULTS = {
         "under LiteLLM's own name for it",
         "`params`",
     ),
-    "a kind by another of its names": (
+    "alias as a name": (
         "providers:\n  google: {api_key: k}\n",
         2,
         "providers.google",
         "not a kind",
         "did you mean `gemini`?",
     ),
-    "a kind by another of its names, said": (
+    "alias as a kind": (
         "providers:\n  mine: {kind: claude, api_key: k}\n",
         2,
         "providers.mine.kind",
@@ -533,21 +539,21 @@ FAULTS = {
         "not a kind",
         "add `via: litellm`",
     ),
-    "via of nobody": (
+    "unknown via": (
         "providers:\n  ollama:\n    via: litelm\n",
         3,
         "providers.ollama.via",
         "expected litellm, found `litelm`",
         "`litellm`",
     ),
-    "via, and a provider that LiteLLM has not": (
+    "via, and an unknown provider of LiteLLM": (
         "providers:\n  watsonxx:\n    via: litellm\n",
         2,
         "providers.watsonxx",
         "LiteLLM has no provider `watsonxx`",
         "`watsonx`",
     ),
-    "via, and a kind that LiteLLM has not": (
+    "via, and an unknown kind of LiteLLM": (
         "providers:\n  x: {via: litellm, kind: replicat}\n",
         2,
         "providers.x.kind",
@@ -561,7 +567,7 @@ FAULTS = {
         "must start with http:// or https://",
         "",
     ),
-    "a parameter that is not to be given": (
+    "reserved parameter": (
         "providers:\n  bedrock:\n    via: litellm\n    params:\n      api_key: x\n",
         5,
         "providers.bedrock.params.api_key",
@@ -582,7 +588,7 @@ FAULTS = {
         "`cheapest` is not available in this version",
         "`weighted`",
     ),
-    "strategy nobody has": (
+    "unknown strategy": (
         "models: {a: {targets: [sim/echo], strategy: weigted}}\n",
         1,
         "models.a.strategy",
@@ -612,14 +618,14 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_names_its_line_its_field_and_what_to_do(files, name: str):
     text, line, field, problem, hint = FAULTS[name]
-    fault = files.fault(text)
+    fault = files.find_fault(text)
     assert (fault.line, fault.field) == (line, field), str(fault)
     assert problem in fault.problem, str(fault)
     assert hint in fault.hint, str(fault)
 
 
 def test_all_faults_come_at_once_in_the_order_of_the_file(files):
-    faults = files.faults(
+    faults = files.find_faults(
         """
         version: 1
         server: {port: 99999, hosts: x}
@@ -648,12 +654,12 @@ def test_all_faults_come_at_once_in_the_order_of_the_file(files):
 
 
 def test_a_faulty_provider_is_not_reported_again_by_the_models_that_use_it(files):
-    fault = files.fault("providers:\n  openai: {api_key: ${NOT_SET}}\nmodels:\n  a: openai/gpt-4o\n")
+    fault = files.find_fault("providers:\n  openai: {api_key: ${NOT_SET}}\nmodels:\n  a: openai/gpt-4o\n")
     assert fault.field == "providers.openai.api_key"
 
 
 def test_a_fault_never_repeats_a_secret(files):
-    faults = files.faults(
+    faults = files.find_faults(
         'providers: {openai: {api_key: "hunter2 \\n"},\n'
         '  groq: {base_url: "https://u:hunter2@h", headers: {a b: hunter2}}}\n'
     )
@@ -663,15 +669,15 @@ def test_a_fault_never_repeats_a_secret(files):
 def test_an_alias_bomb_is_a_fault_and_not_a_long_wait(files):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
-    assert "too large for a configuration" in files.fault("\n".join(lines)).problem
+    assert "too large for a configuration" in files.find_fault("\n".join(lines)).problem
 
 
 def test_deep_nesting_is_a_fault(files):
-    assert "nested deeper" in files.fault("data: " + "[" * 5000).problem
+    assert "nested deeper" in files.find_fault("data: " + "[" * 5000).problem
 
 
 def test_a_large_file_is_a_fault(files):
-    assert "larger than" in files.fault("data: " + "x" * (1024 * 1024)).problem
+    assert "larger than" in files.find_fault("data: " + "x" * (1024 * 1024)).problem
 
 
 def test_bytes_that_are_no_text_are_a_fault(files):

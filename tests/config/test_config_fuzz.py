@@ -1,4 +1,4 @@
-"""Whatever a file holds, loading it ends with a catalog or with faults, and nothing else."""
+"""Loading a file yields a catalog or faults, whatever the file contains."""
 
 import string
 from pathlib import Path
@@ -50,7 +50,7 @@ values = st.recursive(
 anything = settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def attempt(folder: Path, data: bytes) -> None:
+def try_load(folder: Path, data: bytes) -> None:
     path = folder / "fuzz.yaml"
     path.write_bytes(data)
     try:
@@ -70,13 +70,13 @@ def attempt(folder: Path, data: bytes) -> None:
 @anything
 @given(values)
 def test_any_values(tmp_path: Path, value: object):
-    attempt(tmp_path, yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "replace"))
+    try_load(tmp_path, yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "replace"))
 
 
 @anything
 @given(st.dictionaries(st.sampled_from(KEYS), values, max_size=5))
 def test_any_values_under_known_keys(tmp_path: Path, value: object):
-    attempt(tmp_path, yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "replace"))
+    try_load(tmp_path, yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "replace"))
 
 
 @anything
@@ -92,17 +92,17 @@ def test_any_values_under_known_keys(tmp_path: Path, value: object):
         ),
     )
 )
-def test_any_web_of_models(tmp_path: Path, models: object):
-    attempt(tmp_path, yaml.safe_dump({"models": models}).encode())
+def test_any_graph_of_models(tmp_path: Path, models: object):
+    try_load(tmp_path, yaml.safe_dump({"models": models}).encode())
 
 
 @anything
 @given(st.text(alphabet=string.printable + "\u2028\ue000é", max_size=120))
 def test_any_text(tmp_path: Path, text: str):
-    attempt(tmp_path, text.encode())
+    try_load(tmp_path, text.encode())
 
 
 @anything
 @given(st.binary(max_size=60))
 def test_any_bytes(tmp_path: Path, data: bytes):
-    attempt(tmp_path, data)
+    try_load(tmp_path, data)

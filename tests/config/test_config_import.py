@@ -1,4 +1,4 @@
-"""Other programs' endpoints become a configuration that calls what they called, and shows none of their secrets."""
+"""An import of other programs' endpoints calls the same models, and reveals no secrets."""
 
 import base64
 import json
@@ -72,7 +72,7 @@ def read_envelope(target: Any) -> tuple[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("keep", [False, True], ids=["variables", "kept"])
-def test_six_endpoints_call_what_they_called(tmp_path: Path, keep: bool) -> None:
+def test_six_endpoints_call_the_same_models(tmp_path: Path, keep: bool) -> None:
     out = tmp_path / "antiphon.yaml"
     done = cli("config", "import", str(write(tmp_path, SIX)), "-o", str(out), *(["--keep-secrets"] if keep else []))
     assert out.stat().st_mode & 0o777 == 0o600
@@ -120,7 +120,7 @@ def test_a_file_is_one_endpoint_or_several(tmp_path: Path, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "messages"),
     [
         ("type: litelm\nlitellm_model: azure/x", ["endpoints.yaml:1: type: expected openai or litellm", "`litellm`?"]),
         ("type: openai\nmodl: x", ["endpoints.yaml:2: modl: unknown key (did you mean `model`?)"]),
@@ -134,19 +134,19 @@ def test_a_file_is_one_endpoint_or_several(tmp_path: Path, value: Any) -> None:
         ("type: litellm\nlitellm_model: x/y\nbase_url: nowhere", ["the import of", "base_url"]),
     ],
 )
-def test_bad_endpoints_are_named(tmp_path: Path, text: str, said: list[str]) -> None:
+def test_invalid_endpoints_are_reported(tmp_path: Path, text: str, messages: list[str]) -> None:
     done = cli("config", "import", str(write(tmp_path, text)), check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert all(part in done.stderr for part in said), done.stderr
+    assert all(part in done.stderr for part in messages), done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_is_overwritten_and_no_secret_printed(tmp_path: Path) -> None:
+def test_no_file_is_overwritten_and_no_secret_printed(tmp_path: Path) -> None:
     source = write(tmp_path, SIX)
-    taken = tmp_path / "antiphon.yaml"
-    taken.write_text("mine")
-    done = cli("config", "import", str(source), "-o", str(taken), check=False)
+    existing = tmp_path / "antiphon.yaml"
+    existing.write_text("mine")
+    done = cli("config", "import", str(source), "-o", str(existing), check=False)
     assert done.returncode == 1
-    assert taken.read_text() == "mine"
+    assert existing.read_text() == "mine"
     assert cli("config", "import", str(source), "--keep-secrets", check=False).returncode == 2
     assert "cannot be read" in cli("config", "import", str(tmp_path / "none"), check=False).stderr

@@ -1,4 +1,4 @@
-"""A file that is right: what it becomes, and that no secret can be seen in it."""
+"""Valid files: the catalog they become, and that no secret is visible in it."""
 
 import pickle
 
@@ -8,9 +8,9 @@ import pytest
 from antiphon.config import load_config
 from antiphon.config.effective import list_settings
 from antiphon.errors import ConfigError, ModelNotFound
-from antiphon.types import Origin, Strategy, Timeouts, Usage
+from antiphon.types import Model, Origin, Strategy, Timeouts, Usage
 
-DESIGN = """
+EXAMPLE = """
 version: 1
 server: {host: 127.0.0.1, port: 7777, auth: keys}     # auth: open is allowed on loopback only
 data: ./data                                          # journal and SQLite
@@ -30,15 +30,18 @@ models:
 """
 
 
-def test_the_example_of_the_design_loads_and_resolves(files):
-    catalog = files.load(DESIGN)
+def test_the_example_loads_and_resolves(files):
+    catalog = files.load(EXAMPLE)
     assert list(catalog.providers) == ["openai", "azure-eu", "ollama", "sim", "local"]
     model = catalog.resolve("best")
     assert model.name == "best"
-    assert model.strategy is Strategy.WEIGHTED
     names = ["openai/gpt-4o", "azure-eu/gpt-4o", "openai/gpt-4o-mini", "ollama/llama3.2:3b"]
     assert [target.name for target in model.targets] == names
-    assert model.weights == (7, 3, 0, 0)
+    assert describe_tiers(model) == [
+        (names[:2], (7, 3), Strategy.WEIGHTED),
+        (names[2:3], (), Strategy.ORDER),
+        (names[3:], (), Strategy.ORDER),
+    ]
     assert [target.credential.reveal() for target in model.targets if target.credential] == [
         "sk-openai-secret",
         "azure-secret",
@@ -48,39 +51,43 @@ def test_the_example_of_the_design_loads_and_resolves(files):
     assert model.targets[3].auth is None
 
 
-def test_a_snapshot_answers_the_same_name_with_the_same_model(files):
-    catalog = files.load(DESIGN)
+def describe_tiers(model: Model) -> list[tuple[list[str], tuple[int, ...], Strategy]]:
+    return [([target.name for target in tier.targets], tier.weights, tier.strategy) for tier in model.tiers]
+
+
+def test_a_catalog_resolves_a_name_to_the_same_object(files):
+    catalog = files.load(EXAMPLE)
     assert catalog.resolve("smart") is catalog.resolve("smart")
 
 
-def test_what_callers_ask_for_does_not_pile_up(files):
-    catalog = files.load(DESIGN)
+def test_the_cache_of_resolved_names_is_bounded(files):
+    catalog = files.load(EXAMPLE)
     for number in range(10_000):
         catalog.resolve(f"ollama/m{number}")
     assert len(catalog._resolved) <= 4096
 
 
 @pytest.mark.parametrize(
-    ("weights", "strategy", "expected", "how"),
+    ("weights", "strategy", "expected", "expected_strategy"),
     [
-        ((None, None), None, (1, 1), Strategy.ORDER),
+        ((None, None), None, (), Strategy.ORDER),
         ((None, None), "weighted", (1, 1), Strategy.WEIGHTED),
         ((3, None), None, (3, 1), Strategy.WEIGHTED),
         ((0, 2), None, (0, 2), Strategy.WEIGHTED),
-        ((None, None), "order", (1, 1), Strategy.ORDER),
+        ((None, None), "order", (), Strategy.ORDER),
     ],
 )
-def test_a_weight_means_weighted(files, weights, strategy, expected, how):
+def test_a_weight_means_weighted(files, weights, strategy, expected, expected_strategy):
     targets = [
         f"{{model: sim/{name}{'' if weight is None else f', weight: {weight}'}}}"
         for name, weight in zip(("echo", "fast"), weights, strict=True)
     ]
     line = f"    strategy: {strategy}\n" if strategy else ""
     model = files.load(f"models:\n  a:\n    targets: [{', '.join(targets)}]\n{line}").resolve("a")
-    assert (model.weights, model.strategy) == (expected, how)
+    assert describe_tiers(model) == [(["sim/echo", "sim/fast"], expected, expected_strategy)]
 
 
-def test_fallbacks_of_fallbacks_follow_in_order_and_each_target_once(files):
+def test_fallbacks_of_fallbacks_follow_in_order_without_repetition(files):
     catalog = files.load(
         """
         models:
@@ -90,8 +97,12 @@ def test_fallbacks_of_fallbacks_follow_in_order_and_each_target_once(files):
         """
     )
     model = catalog.resolve("a")
-    assert [target.name for target in model.targets] == ["sim/a", "sim/b", "sim/c", "sim/z"]
-    assert model.weights == (1, 0, 0, 0)
+    assert describe_tiers(model) == [
+        (["sim/a"], (), Strategy.ORDER),
+        (["sim/b"], (5,), Strategy.WEIGHTED),
+        (["sim/c"], (), Strategy.ORDER),
+        (["sim/z"], (), Strategy.ORDER),
+    ]
 
 
 def test_variables_defaults_and_dollars(files):
@@ -119,7 +130,7 @@ def test_metrics_need_an_admin_key_unless_the_file_opens_them(files):
     assert setting.source.endswith(":1")
 
 
-def test_text_that_looks_like_something_else_stays_text(files):
+def test_text_that_resembles_another_type_stays_text(files):
     catalog = files.load(
         """
         data: no
@@ -146,7 +157,7 @@ def test_anchors_and_merges(files):
     assert catalog.providers["vllm"].timeouts == Timeouts(idle=90, total=1200)
 
 
-def test_a_providers_deadlines_fall_back_to_the_general_ones(files):
+def test_a_providers_timeouts_default_to_the_general_ones(files):
     catalog = files.load("timeouts: {idle: 7}\nproviders: {ollama: {timeouts: {connect: 1}}}\n")
     assert catalog.resolve("ollama/x").targets[0].timeouts == Timeouts(connect=1, idle=7)
     assert catalog.resolve("sim/echo").targets[0].timeouts == Timeouts(idle=7)
@@ -159,7 +170,7 @@ def test_sizes(files, text: str, size: int):
     assert files.load(f"server: {{body_limit: {text}}}\n").settings.body_limit == size
 
 
-def test_an_empty_file_is_all_defaults(files):
+def test_an_empty_file_has_all_defaults(files):
     for text in ("", "# nothing\n", "providers:\nmodels:\nserver:\n"):
         catalog = files.load(text)
         assert list(catalog.providers) == ["sim", "local"]
@@ -172,7 +183,7 @@ def test_the_simulator_can_be_switched_off(files):
         catalog.resolve("sim/echo")
 
 
-def test_a_usual_variable_is_the_key_where_the_file_gives_none(files):
+def test_the_usual_variable_is_the_key_if_the_file_states_none(files):
     catalog = files.load("providers: {groq: }\n")
     provider = catalog.providers["groq"]
     assert provider.credential is not None
@@ -180,12 +191,12 @@ def test_a_usual_variable_is_the_key_where_the_file_gives_none(files):
     assert provider.key_source == "environment variable GROQ_API_KEY"
 
 
-def test_an_optional_key_from_the_environment_is_not_sent_to_an_address_of_the_file(files):
+def test_an_optional_key_from_the_environment_is_not_sent_to_a_custom_address(files):
     catalog = files.load("providers: {vllm: {base_url: http://elsewhere}}\n", {"VLLM_API_KEY": "secret"})
     assert catalog.providers["vllm"].credential is None
 
 
-def test_a_stated_price_is_exact_versioned_and_complete(files):
+def test_a_configured_price_is_exact_versioned_and_complete(files):
     catalog = files.load(
         """
         models:
@@ -228,12 +239,12 @@ def test_a_socket_file_is_an_address(files):
     assert catalog.providers["vllm"].base_url == "unix:///run/v.sock:/api"
 
 
-def test_a_file_that_is_named_must_be_there():
+def test_a_named_file_must_exist():
     with pytest.raises(ConfigError, match=r"none.yaml.*No such file"):
         load_config("none.yaml", {})
 
 
-def test_the_file_in_the_working_directory_is_taken(files, tmp_path):
+def test_the_file_in_the_working_directory_is_used(files, tmp_path):
     files.load("server: {port: 1234}\n")
     catalog = load_config(environ={})
     assert (catalog.settings.port, catalog.file) == (1234, "antiphon.yaml")
@@ -241,7 +252,7 @@ def test_the_file_in_the_working_directory_is_taken(files, tmp_path):
     assert catalog.get_source("server.host") == "default"
 
 
-def test_the_command_line_goes_before_the_file(files):
+def test_the_command_line_overrides_the_file(files):
     files.load("data: here\n")
     catalog = load_config(environ={}, data="there").override(host="::1", port=0, auth="open")
     settings = catalog.settings
@@ -261,11 +272,11 @@ def test_open_is_allowed_on_loopback(files, host: str):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "127.0.0.1.example", "127.example", "127.0.0.999"])
-def test_open_is_refused_elsewhere(files, host: str):
-    assert files.fault(f"server: {{auth: open, host: '{host}'}}\n").field == "server.auth"
+def test_open_is_rejected_on_any_other_address(files, host: str):
+    assert files.find_fault(f"server: {{auth: open, host: '{host}'}}\n").field == "server.auth"
 
 
-def test_nothing_hidden_can_be_seen(files):
+def test_no_secret_is_visible(files):
     environ = {"OPENAI_API_KEY": "sk-hunter2", "TOKEN": "hunter2-header"}
     catalog = files.load(
         """
@@ -291,8 +302,8 @@ def test_nothing_hidden_can_be_seen(files):
             pickle.dumps(model.targets[0].credential)
 
 
-def test_every_value_in_force_has_its_source(files):
-    catalog = files.load(DESIGN)
+def test_every_effective_value_has_a_source(files):
+    catalog = files.load(EXAMPLE)
     shown = {".".join(setting.path): setting for setting in list_settings(catalog)}
     assert shown["server.port"].source.endswith("antiphon.yaml:2")
     assert shown["server.drain"].source == "default"

@@ -99,28 +99,28 @@ class Catalog:
         split = split_target(name)
         # The model becomes a part of a path at some providers, where a dot segment would change the path.
         if split is not None and split[1] not in (".", "..") and split[0] in self.providers:
-            return Model(name, (Tier((self.providers[split[0]].target(split[1]),)),))
+            return Model(name, (Tier((self.providers[split[0]].make_target(split[1]),)),))
         for provider in self.providers.values():
             if provider.has_model(name):
-                return Model(name, (Tier((provider.target(name),)),))
+                return Model(name, (Tier((provider.make_target(name),)),))
         raise ModelNotFound(self._explain_unknown(name), param="model")
 
     def _resolve_route(self, route: Route, name: str) -> Model:
-        """Return a route's own targets as the first tier, then the tiers of its fallbacks; each target stands once."""
-        found: dict[str, Target] = {}
+        """Return a route's own targets as the first tier, then the tiers of its fallbacks, without repeated targets."""
+        targets: dict[str, Target] = {}
         weights: list[int] = []
         for provider, model, weight in route.targets:
-            target = self.providers[provider].target(model, route.price)
-            if target.name not in found:
-                found[target.name] = target
+            target = self.providers[provider].make_target(model, route.price)
+            if target.name not in targets:
+                targets[target.name] = target
                 weights.append(weight)
         is_weighted = route.strategy is Strategy.WEIGHTED
-        tiers = [Tier(tuple(found.values()), tuple(weights) if is_weighted else (), route.strategy)]
+        tiers = [Tier(tuple(targets.values()), tuple(weights) if is_weighted else (), route.strategy)]
         for fallback in route.fallbacks:
-            for tier in self.resolve(fallback).tiers:
-                if (kept := _leave_out(tier, found)) is not None:
-                    tiers.append(kept)
-                    found |= {target.name: target for target in kept.targets}
+            for fallback_tier in self.resolve(fallback).tiers:
+                if (tier := _remove_targets(fallback_tier, targets)) is not None:
+                    tiers.append(tier)
+                    targets |= {target.name: target for target in tier.targets}
         return Model(name, tuple(tiers))
 
     def _explain_unknown(self, name: str) -> str:
@@ -173,13 +173,13 @@ class Catalog:
         return facts
 
 
-def _leave_out(tier: Tier, names: Mapping[str, Target]) -> Tier | None:
-    """Return a tier without the targets of some names, or ``None`` where none is left."""
-    kept = [index for index, target in enumerate(tier.targets) if target.name not in names]
-    if not kept:
+def _remove_targets(tier: Tier, targets: Mapping[str, Target]) -> Tier | None:
+    """Return ``tier`` without the targets that are in ``targets``, or ``None`` if none remains."""
+    indexes = [index for index, target in enumerate(tier.targets) if target.name not in targets]
+    if not indexes:
         return None
-    weights = tuple(tier.weights[index] for index in kept) if tier.weights else ()
-    return Tier(tuple(tier.targets[index] for index in kept), weights, tier.strategy)
+    weights = tuple(tier.weights[index] for index in indexes) if tier.weights else ()
+    return Tier(tuple(tier.targets[index] for index in indexes), weights, tier.strategy)
 
 
 @cache

@@ -67,7 +67,7 @@ class Provider(msgspec.Struct, frozen=True, eq=False):
         known = load_facts().list_names(self.kind.facts_kind) if self.kind.listed and not self.models else ()
         return tuple(dict.fromkeys((*self.models, *self.kind.models, *known)))
 
-    def target(self, model: str, price: Price | None = None) -> Target:
+    def make_target(self, model: str, price: Price | None = None) -> Target:
         """Return ``model`` here, with everything an attempt needs; ``price`` replaces the known one."""
         if price is None and (facts := self.find_facts(model)) is not None:
             price = facts.price

@@ -197,5 +197,5 @@ def find_account(services: Services, request: OperationRequest) -> Target:
 
 def list_offering(services: Services, operation: str) -> dict[str, Target]:
     """Return the providers that have an operation, each with its account as a target."""
-    targets = {name: provider.target("") for name, provider in services.catalog.providers.items()}
+    targets = {name: provider.make_target("") for name, provider in services.catalog.providers.items()}
     return {name: target for name, target in targets.items() if operation in target.urls}

@@ -6,12 +6,12 @@ QUIRKS: Mapping[str, str] = {
     "no_stream_usage": "rejects `stream_options`; it sends the usage of a stream in the last chunk anyway",
     "max_completion_tokens": "expects the output limit of a chat as `max_completion_tokens`; its reasoning models "
     "reject `max_tokens`",
-    "keeps_no_responses": "does not store responses; Antiphon stores the conversation and sends it again with each "
+    "no_stored_responses": "does not store responses; Antiphon stores the conversation and sends it again with each "
     "request",
     "model_in_path": "expects the model of a Messages request in the path, and `anthropic_version` in the body instead "
     "of a header",
     "thought_signatures": "returns thought signatures with tool calls, in `extra_content`, and expects them back",
-    "counts_bare": "counts the tokens of top-level `contents`, `systemInstruction` and `tools`, without a "
+    "bare_token_count": "counts the tokens of top-level `contents`, `systemInstruction` and `tools`, without a "
     "`generateContentRequest` around them",
     "no_structured_output": "has no `outputConfig` with a JSON schema; Antiphon uses a tool for structured output",
 }

@@ -75,7 +75,7 @@ async def list_providers(request: Request) -> None:
             "title": provider.kind.title,
             "base_url": provider.base_url,
             "features": list(provider.kind.features),
-            "operations": sorted(name for name in provider.target("").urls if "." not in name),
+            "operations": sorted(name for name in provider.make_target("").urls if "." not in name),
             "key_needed": provider.kind.key == "required",
             "key_set": provider.key_state in ("set", "renewed"),
         }

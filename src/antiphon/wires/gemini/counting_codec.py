@@ -1,7 +1,7 @@
 """countTokens, to and from other wires (API reference, "models.countTokens").
 
 The Gemini API counts more than contents only where they stand in a whole request for generation; Vertex AI has no such
-member, and takes the fields themselves (quirk ``counts_bare``).
+member, and takes the fields themselves (quirk ``bare_token_count``).
 """
 
 from typing import Any
@@ -25,6 +25,6 @@ class CountTokensCodec(Counter):
         return super().read_request(request_of(document), model)
 
     def around(self, body: dict[str, Any], target: Target) -> dict[str, Any]:
-        if "counts_bare" in target.quirks:
+        if "bare_token_count" in target.quirks:
             return {name: value for name, value in body.items() if name in _BARE}
         return {"generateContentRequest": {"model": f"models/{target.model}", **body}}

@@ -102,7 +102,7 @@ def may_store(document: dict[str, Any]) -> bool:
 
 def can_store_responses(operations: Container[str], quirks: Container[str]) -> bool:
     """Return whether a target stores the responses that it gives."""
-    return "responses" in operations and "keeps_no_responses" not in quirks
+    return "responses" in operations and "no_stored_responses" not in quirks
 
 
 class History:
