@@ -48,10 +48,8 @@ class Delivery:
         if self._over:
             return b""
         upstream = self._upstream
-        # While the caller held the last frames, nobody listened to the provider: that is not the provider's silence.
-        upstream.resume(self._loop.time() - self._sent)
         try:
-            has_output = await upstream.advance(self._sent + self._beat)
+            has_output = await upstream.advance(self._sent, self._beat)
         except UpstreamError as error:
             if self._translator.error is None and self._translator.complete:
                 return await self._finish()
@@ -61,7 +59,7 @@ class Delivery:
         self._sent = self._loop.time()
         if has_output is None:
             return self._heartbeat
-        out = upstream.take()
+        out, upstream.out = upstream.out, []
         frames = out[0] if len(out) == 1 else b"".join(out)
         return self._run_event_hooks(frames) if self._hooks.on_event else frames
 
@@ -75,7 +73,7 @@ class Delivery:
 
     async def _finish(self) -> bytes:
         """Record a complete answer, let hooks act on it, and return its last frames."""
-        out = [*self._upstream.take(), self._translator.finish()]
+        out = [*self._upstream.out, self._translator.finish()]
         self._over = True
         self._upstream.finish()
         self._recorder.add_committed(self._committed, Outcome.SUCCESS)
@@ -102,7 +100,7 @@ class Delivery:
 
     async def _break(self, error: CallError) -> bytes:
         """Record the part that came, and tell the caller that the stream broke."""
-        out = self._upstream.take()
+        out = self._upstream.out
         self._over = True
         self._upstream.close()
         self._recorder.add_committed(self._committed, Outcome.PARTIAL, error.code)

@@ -65,16 +65,16 @@ async def _deliver(call: Call, recorder: CallRecorder, committed: Committed) -> 
     for hook in call.hooks.on_commit:
         await hook(call, committed)
     recorder.add_committed(committed, Outcome.SUCCESS)
-    target = committed.target
-    await recorder.settle_durably(
-        Outcome.SUCCESS, target, committed.usage, status=committed.status, committed=committed
-    )
+    target, status = committed.target, committed.status
+    pending = recorder.settle(Outcome.SUCCESS, target, committed.usage, status=status, committed=committed)
+    if pending is not None:
+        await recorder.wait_until_durable(pending)
     headers = make_response_headers(call, recorder, committed)
     for act in call.hooks.before_last_byte:
         notice = await act(call, target, committed.body, ())
         if notice is not None:
             headers.append((notice.header, notice.value))
-    return Answer(committed.status, headers, committed.body, whole_record=recorder.record)
+    return Answer(status, headers, committed.body, whole_record=recorder.record)
 
 
 def _bill_abandoned(call: Call, recorder: CallRecorder) -> None:

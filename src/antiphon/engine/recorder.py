@@ -12,11 +12,7 @@ from antiphon.errors import CallError, Cancelled, LedgerError, Unavailable
 from antiphon.types import AttemptRecord, Outcome, Record, Target, Usage
 
 _NO_USAGE = Usage()
-
-
-def count_microseconds(start: float, end: float) -> int:
-    """Return the microseconds between two times in seconds."""
-    return int((end - start) * 1_000_000)
+_MICROSECONDS = 1_000_000
 
 
 class CallRecorder:
@@ -50,8 +46,8 @@ class CallRecorder:
     def _add(
         self, target: Target, outcome: Outcome, started: float, first: float | None, status: int, error: str
     ) -> None:
-        first_us = None if first is None else count_microseconds(started, first)
-        duration_us = count_microseconds(started, monotonic())
+        first_us = None if first is None else int((first - started) * _MICROSECONDS)
+        duration_us = int((monotonic() - started) * _MICROSECONDS)
         self.last_target = target
         self.attempts += (AttemptRecord(target.name, outcome, status, error, first_us, duration_us),)
 
@@ -100,10 +96,14 @@ class CallRecorder:
         """Write the record and wait until it is as durable as declared; raises as :meth:`settle`."""
         pending = self.settle(outcome, target, usage, status=status, error=error, committed=committed)
         if pending is not None:
-            try:
-                await asyncio.shield(pending)
-            except LedgerError as problem:
-                self._apply_journal_policy(problem)
+            await self.wait_until_durable(pending)
+
+    async def wait_until_durable(self, pending: "asyncio.Future[None]") -> None:
+        """Wait for the future of :meth:`settle`; raises as it does."""
+        try:
+            await asyncio.shield(pending)
+        except LedgerError as problem:
+            self._apply_journal_policy(problem)
 
     async def settle_error(self, error: CallError) -> None:
         """Settle a call that ends with an error before anything was shown to its caller, and name it in the error."""
@@ -144,7 +144,7 @@ class CallRecorder:
         call, price = self._call, target.price if target else None
         first, streamed = None, call.envelope.stream
         if committed is not None:
-            first = count_microseconds(call.started, committed.first_output)
+            first = int((committed.first_output - call.started) * _MICROSECONDS)
             streamed = streamed or committed.is_event_stream
             if committed.service_tier and usage is not None:
                 usage = structs.replace(usage, service_tier=usage.service_tier or committed.service_tier)
@@ -171,6 +171,6 @@ class CallRecorder:
             cost,
             price.version if price is not None else "",
             first,
-            count_microseconds(call.started, monotonic()),
+            int((monotonic() - call.started) * _MICROSECONDS),
             self.attempts,
         )

@@ -5,7 +5,7 @@ import re
 from antiphon.clock import monotonic
 from antiphon.engine.call import Call
 from antiphon.engine.outcome import Committed
-from antiphon.engine.recorder import CallRecorder, count_microseconds
+from antiphon.engine.recorder import CallRecorder
 from antiphon.transport import Headers
 from antiphon.types import PICO
 from antiphon.wires.wire import Wire
@@ -22,14 +22,10 @@ def make_response_headers(call: Call, recorder: CallRecorder, committed: Committ
     headers.append((b"x-antiphon-attempts", b"%d" % max(1, attempts)))
     if (record := recorder.record) is not None and record.cost is not None:
         headers.append((b"x-antiphon-cost", format_dollars(record.cost).encode()))
-    upstream = count_microseconds(committed.started, committed.first_output)
-    own = max(0, count_microseconds(call.started, monotonic()) - upstream)
-    headers.append(
-        (
-            b"server-timing",
-            b"upstream;dur=%d.%03d, antiphon;dur=%d.%03d" % (*divmod(upstream, 1000), *divmod(own, 1000)),
-        )
-    )
+    upstream = int((committed.first_output - committed.started) * 1_000_000)
+    own = max(0, int((monotonic() - call.started) * 1_000_000) - upstream)
+    timing = (upstream // 1000, upstream % 1000, own // 1000, own % 1000)
+    headers.append((b"server-timing", b"upstream;dur=%d.%03d, antiphon;dur=%d.%03d" % timing))
     return headers
 
 

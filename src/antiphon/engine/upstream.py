@@ -27,7 +27,7 @@ async def send_request(services: Services, target: Target, request: Request) -> 
 class UpstreamStream:
     """One streamed answer as it comes from a provider: framing, first output, idle and total deadlines.
 
-    Wait with :meth:`open` for the first output. Then call :meth:`advance` and :meth:`take` in turn until ``advance``
+    Wait with :meth:`open` for the first output. Then call :meth:`advance` and take ``out`` in turn, until ``advance``
     says that the stream has ended. Call :meth:`finish` or :meth:`close` in any case.
     """
 
@@ -38,7 +38,7 @@ class UpstreamStream:
         "_loop",
         "_name",
         "_now",
-        "_out",
+
         "_progress",
         "_response",
         "_splitter",
@@ -48,6 +48,7 @@ class UpstreamStream:
         "_waiting",
         "_wake_at",
         "due",
+        "out",
         "translator",
     )  # fmt: skip
 
@@ -73,7 +74,8 @@ class UpstreamStream:
         self._total = target.timeouts.total
         self._frames: Sequence[bytes] = ()
         """Frames that have come and were not handled yet."""
-        self._out: list[bytes] = []
+        self.out: list[bytes] = []
+        """Frames for the caller that have come and were not taken yet."""
         self._progress = self._now = self._loop.time()
         """Loop time of the provider's last sign of progress, and of the last chunk."""
         self._wake_at = due
@@ -89,7 +91,8 @@ class UpstreamStream:
                 await self._handle_more_frames()
             elif chunk := await self._response.chunk():
                 size += len(chunk)
-                self._handle_chunk(chunk)
+                self._frames = self._splitter.feed(chunk)
+                self._handle_frames()
             elif chunk == b"":
                 self._handle_end()
             if translator.error is not None:
@@ -102,46 +105,45 @@ class UpstreamStream:
                 raise BadAnswer(f"{self._name} sent {size} bytes without any output.")
         self._progress = self._loop.time()
 
-    def resume(self, seconds: float) -> None:
-        """Do not count some seconds, in which nobody listened, as the provider's silence."""
-        self._progress += seconds
+    async def advance(self, since: float, patience: float) -> bool | None:
+        """Wait for output of the provider: true where there is some, false at the end, ``None`` after ``patience``.
 
-    async def advance(self, wake_at: float) -> bool | None:
-        """Wait for output of the provider: true where there is some, false at the end, ``None`` at ``wake_at``.
-
-        Raises the provider's own error, or :class:`~antiphon.errors.UpstreamError` where the stream broke. What had
-        come before the end or the break can still be taken.
+        ``since`` is the loop time from which the patience runs. Nobody listened between then and now, so that time is
+        not the provider's silence. Raises the provider's own error, or :class:`~antiphon.errors.UpstreamError` where
+        the stream broke. What had come before the end or the break is left in ``out``.
         """
-        translator = self.translator
+        loop, translator = self._loop, self.translator
+        self._progress += loop.time() - since
+        self._wake_at = wake_at = since + patience
         while True:
             if translator.error is not None:
                 raise translator.error
             if translator.ended:
                 return False
-            if self._out:
+            if self.out:
                 return True
             if self._frames:
                 await self._handle_more_frames()
                 continue
-            chunk = await self._wait(wake_at)
-            if chunk:
-                self._handle_chunk(chunk)
-                self._check_idle()
-            elif chunk is None:
-                if self._loop.time() >= wake_at:
-                    return None
-            else:
-                self._handle_end()
-                if translator.error is not None:
-                    raise translator.error
-                if translator.complete:
-                    return False
-                raise Truncated(f"{self._name} ended its answer without a finish reason: it is cut short.")
-
-    def take(self) -> list[bytes]:
-        """Return the frames for the caller that have come, and forget them."""
-        out, self._out = self._out, []
-        return out
+            if self._timer is None:
+                self._timer = loop.call_at(self._next_due(), self._on_timer)
+            self._waiting = True
+            try:
+                chunk = await self._response.chunk()
+            finally:
+                self._waiting = False
+            if chunk == b"":
+                return self._end()
+            self._now = now = loop.time()
+            if now >= self.due:
+                raise self._make_timeout("total", self._total)
+            if chunk is not None:
+                self._frames = self._splitter.feed(chunk)
+                self._handle_frames()
+            if now >= self._progress + self._idle:
+                raise self._make_timeout("idle", self._idle)
+            if chunk is None and now >= wake_at:
+                return None
 
     def finish(self) -> None:
         """Release a response that has said everything."""
@@ -158,10 +160,6 @@ class UpstreamStream:
             self._timer.cancel()
             self._timer = None
 
-    def _handle_chunk(self, chunk: bytes) -> None:
-        self._frames = self._splitter.feed(chunk)
-        self._handle_frames()
-
     async def _handle_more_frames(self) -> None:
         """Give other tasks a turn, then go on with the frames of a long chunk."""
         await asyncio.sleep(0)
@@ -169,7 +167,7 @@ class UpstreamStream:
         self._handle_frames()
 
     def _handle_frames(self) -> None:
-        out, translator, idling, frames = self._out, self.translator, self._idling, self._frames
+        out, translator, idling, frames = self.out, self.translator, self._idling, self._frames
         if len(frames) > FRAMES_AT_ONCE:
             frames, self._frames = frames[:FRAMES_AT_ONCE], frames[FRAMES_AT_ONCE:]
         else:
@@ -187,31 +185,19 @@ class UpstreamStream:
         if self._takes_rest and (rest := bytes(self._splitter.rest).strip()):
             self._splitter.rest.clear()
             with suppress(BadAnswer):
-                self._handle_chunk(rest + b"\n\n")
+                self._frames = self._splitter.feed(rest + b"\n\n")
+                self._handle_frames()
         self.translator.note_end()
 
-    async def _wait(self, wake_at: float) -> bytes | None:
-        """Wait for a chunk, at most until something is due; raises :class:`UpstreamTimeout` after a deadline."""
-        self._wake_at = wake_at
-        if self._timer is None:
-            self._timer = self._loop.call_at(self._next_due(), self._on_timer)
-        self._waiting = True
-        try:
-            chunk = await self._response.chunk()
-        finally:
-            self._waiting = False
-        if chunk is None or chunk:
-            self._now = self._loop.time()
-            if self._now >= self.due:
-                raise self._make_timeout("total", self._total)
-            if chunk is None:
-                self._check_idle()
-        return chunk
-
-    def _check_idle(self) -> None:
-        """Raise :class:`UpstreamTimeout` where no frame has made progress for too long."""
-        if self._now >= self._progress + self._idle:
-            raise self._make_timeout("idle", self._idle)
+    def _end(self) -> bool:
+        """Say that the stream has ended; raises where it did not end as a complete answer does."""
+        self._handle_end()
+        translator = self.translator
+        if translator.error is not None:
+            raise translator.error
+        if not translator.complete:
+            raise Truncated(f"{self._name} ended its answer without a finish reason: it is cut short.")
+        return False
 
     def _next_due(self) -> float:
         return min(self._progress + self._idle, self._wake_at, self.due)
