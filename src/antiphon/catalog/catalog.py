@@ -43,14 +43,14 @@ class Catalog:
         self._resolved: dict[str, Model] = {}
 
     def resolve(self, name: str) -> Model:
-        """Return what serves ``name``: a configured model or alias, ``provider/model``, or a known bare name.
+        """Return the model for ``name``: a configured model or alias, ``provider/model``, or a known bare name.
 
-        Never guesses: a name fits exactly or raises :class:`~antiphon.errors.ModelNotFound`, which tells the nearest.
+        A name must match exactly; otherwise raises :class:`~antiphon.errors.ModelNotFound` with a suggestion.
         """
         model = self._resolved.get(name)
         if model is None:
             model = self._resolve(name)
-            # Callers choose names, so what is kept of them is bounded.
+            # Callers choose names, so the number of cached ones is bounded.
             if len(self._resolved) >= _CACHE_LIMIT:
                 self._resolved.clear()
             self._resolved[name] = model
@@ -97,7 +97,7 @@ class Catalog:
         if (route := self._named.get(name)) is not None:
             return self._resolve_route(route, name)
         split = split_target(name)
-        # The model becomes a part of a path at some providers, where a dot segment would change the path.
+        # Some providers have the model in the path, which a dot segment would change.
         if split is not None and split[1] not in (".", "..") and split[0] in self.providers:
             return Model(name, (Tier((self.providers[split[0]].make_target(split[1]),)),))
         for provider in self.providers.values():

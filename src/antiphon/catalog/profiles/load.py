@@ -1,4 +1,4 @@
-"""Finding a profile in ``rows.json``, which ``scripts/docs-catalog`` makes from the TOML files."""
+"""Finds profiles in ``rows.json``, which ``scripts/docs-catalog`` writes from the TOML files."""
 
 import re
 from functools import cache, lru_cache
@@ -15,7 +15,7 @@ _UNKNOWN = Profile()
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What changed with one generation of a family, or holds for some of its models only."""
+    """What changed with one generation of a family, or what applies to some of its models only."""
 
     example: str
     """A model that the row applies to."""
@@ -28,15 +28,15 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The models whose names ``names`` is found in. Every row that fits applies, in order; later rows prevail."""
+    """The models whose names match ``names``. Every matching row applies, and later rows override earlier ones."""
 
     title: str
     sources: tuple[str, ...]
-    """The pages that the rows follow."""
+    """The pages that the rows are taken from."""
     checked: str
-    """The month in which these were read, as ``YYYY-MM``."""
+    """The month in which the pages were read, as ``YYYY-MM``."""
     names: str
-    """A pattern that is searched for in a model's name. It and all others see the name in lower case."""
+    """A pattern that is searched for in a model's name; every pattern is applied to the name in lower case."""
     rows: tuple[Row, ...]
     version: str = ""
     """A pattern with the groups ``major`` and ``minor``. A name without a version means the newest one."""
@@ -49,10 +49,10 @@ class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [row for row in self.rows if version >= row.since and re.search(row.match, name)]
 
     def _read_version(self, name: str) -> tuple[int, int]:
-        found = re.search(self.version, name) if self.version else None
-        if found is None or found["major"] is None:
+        match = re.search(self.version, name) if self.version else None
+        if match is None or match["major"] is None:
             return _NEWEST
-        return int(found["major"]), int(found["minor"] or 0)
+        return int(match["major"]), int(match["minor"] or 0)
 
 
 @cache
@@ -64,7 +64,7 @@ def load_families() -> tuple[Family, ...]:
 # Callers choose names, so the number of remembered ones is bounded.
 @lru_cache(maxsize=1024)
 def get_profile(model: str) -> Profile:
-    """Return what a model accepts, by its name; hosts add their own prefixes, dates and versions to it."""
+    """Return the profile of a model by its name, to which hosts add their own prefixes, dates and versions."""
     name = model.lower()
     facts: dict[str, Any] = {}
     for family in load_families():

@@ -1,4 +1,4 @@
-"""Reading the rows from the TOML files and checking them; needed only where rows are changed."""
+"""Reads the rows from the TOML files and checks them; imported only to change rows."""
 
 import re
 import tomllib
@@ -15,7 +15,7 @@ _ROW_FIELDS = frozenset(Row.__struct_fields__) - {"facts"}
 
 
 def write_rows() -> str:
-    """Return all families as JSON, a line for each; raises ``ValueError`` at the first bad one."""
+    """Return all families as JSON, one line each; raises ``ValueError`` at the first bad one."""
     families = [read_family(path) for path in sorted(HERE.glob("*.toml"))]
     return "[\n" + ",\n".join(msgspec.json.encode(family).decode() for family in families) + "\n]\n"
 
