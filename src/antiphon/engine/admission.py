@@ -1,13 +1,20 @@
 """Admission: what must hold before a call may cost anything. It is refused here, or it will have a record."""
 
 from antiphon.engine.call import Call
+from antiphon.engine.services import Services
 from antiphon.errors import Forbidden, Unavailable
 from antiphon.types import Model
 
 
+def refuses_records(services: Services) -> bool:
+    """Say whether calls must be refused now, because they could not be recorded."""
+    journal = services.journal
+    return journal is not None and not journal.healthy and services.settings.on_journal_full == "refuse"
+
+
 def admit(call: Call) -> Model:
     """Return the model that a call may use; raises :class:`~antiphon.errors.CallError` where it may not run."""
-    if call.services.refuses_records:
+    if refuses_records(call.services):
         raise Unavailable("Calls cannot be recorded at the moment, and this gateway is set to refuse them then.")
     model = call.procedure.resolve(call)
     caller, name = call.caller, call.envelope.model

@@ -5,8 +5,7 @@ import asyncio
 from antiphon.engine.answer_reader import ANSWER_LIMIT, commit_whole
 from antiphon.engine.call import AttemptContext
 from antiphon.engine.outcome import Committed
-from antiphon.engine.request_maker import make_request
-from antiphon.engine.upstream import send_request
+from antiphon.engine.sending import send_body
 from antiphon.engine.upstream_errors import make_error_from_response
 from antiphon.errors import BadAnswer
 from antiphon.wires.translation.translator import EncodedRequest, Translator
@@ -46,7 +45,7 @@ async def exchange_bodies(attempt: AttemptContext, translator: Translator, encod
 
 async def _ask(attempt: AttemptContext, translator: Translator, body: bytes) -> bytes:
     call, target = attempt.call, attempt.target
-    response = await send_request(call.services, target, make_request(call, target, translator, body))
+    response = await send_body(call, target, translator, body)
     try:
         if response.status != 200:
             raise await make_error_from_response(response, translator.provider_wire, translator.verbatim)

@@ -5,8 +5,7 @@ from antiphon.engine.answer_reader import read_events, read_whole
 from antiphon.engine.batched_requests import exchange_bodies
 from antiphon.engine.call import AttemptContext, Call
 from antiphon.engine.outcome import Committed
-from antiphon.engine.request_maker import make_request
-from antiphon.engine.upstream import send_request
+from antiphon.engine.sending import send_body
 from antiphon.engine.upstream_errors import make_error_from_response
 from antiphon.types import Model, Outcome, Target, Usage
 from antiphon.wires.translation.choice import can_answer, choose_translator
@@ -35,9 +34,8 @@ class Generation:
         encoded = translator.encode_request(call.body, target)
         if len(encoded.bodies) > 1:
             return await exchange_bodies(attempt, translator, encoded)
-        request = make_request(call, target, translator, encoded.bodies[0])
         attempt.sent = True
-        response = await send_request(call.services, target, request)
+        response = await send_body(call, target, translator, encoded.bodies[0])
         try:
             if response.status != 200:
                 raise await make_error_from_response(response, translator.provider_wire, translator.verbatim)

@@ -12,9 +12,10 @@ from antiphon.engine.call import AttemptContext, Call
 from antiphon.engine.outcome import Committed
 from antiphon.engine.request_head import write_head
 from antiphon.engine.response_headers import find_header
+from antiphon.engine.sending import send_request
 from antiphon.engine.services import Services
 from antiphon.engine.upload import Upload
-from antiphon.engine.upstream import SSE, send_request
+from antiphon.engine.upstream import SSE
 from antiphon.engine.upstream_errors import make_error_from_response
 from antiphon.errors import BadRequest, Forbidden, ModelNotFound, SlowRequest
 from antiphon.transport import Request, Response

@@ -36,9 +36,3 @@ class Services(msgspec.Struct, frozen=True, eq=False):
     journal: Journal | None = None
     hooks: HookChain = HookChain()
     """The hooks of every call."""
-
-    @property
-    def refuses_records(self) -> bool:
-        """Whether calls must be refused now, because they could not be recorded."""
-        journal = self.journal
-        return journal is not None and not journal.healthy and self.settings.on_journal_full == "refuse"

@@ -1,12 +1,11 @@
-"""The provider's side of an attempt: sending a request, and the stream that comes back until it ends or breaks."""
+"""The provider's side of a streamed answer, from its first output until it ends or breaks."""
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from antiphon.engine.services import Services
 from antiphon.errors import BadAnswer, Truncated, UpstreamTimeout
-from antiphon.transport import Request, Response
+from antiphon.transport import Response
 from antiphon.types import Target
 from antiphon.wires.wire import Splitter, StreamTranslator, Wire
 
@@ -15,13 +14,6 @@ PREAMBLE_LIMIT = 1024 * 1024
 """Bytes that a provider may send before its first real output."""
 FRAMES_AT_ONCE = 32
 """Frames of one chunk that are handled before other tasks have a turn: a provider may send thousands at once."""
-
-
-async def send_request(services: Services, target: Target, request: Request) -> Response:
-    """Sign a request where its target wants that, and send it; raises as ``Transport.send``."""
-    if target.signing is not None:
-        request = await services.signers.sign(target, request)
-    return await services.transports.get(target.origin.scheme).send(request, target.timeouts.connect)
 
 
 class UpstreamStream:
