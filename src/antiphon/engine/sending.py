@@ -1,4 +1,4 @@
-"""Sending to a target, and the only place that does: a request is made, signed where the target wants that, and sent."""
+"""Sending to a target, and the only place that does: a request is made, signed if the target wants that, and sent."""
 
 from antiphon.engine.call import Call
 from antiphon.engine.services import Services
