@@ -1,5 +1,7 @@
 """Frames out of any chunks: every split gives the same frames, every byte is kept."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,3 +66,30 @@ def test_an_endless_line_is_refused() -> None:
             splitter.feed(b"data: " + b"x" * 50)
     with pytest.raises(BadAnswer, match="1000 bytes"):
         SSESplitter(limit=1000).feed(b"data: " + b"x" * 5000 + b"\n\n")
+
+
+def read_data(frame: bytes) -> bytes | None:
+    """The data of a frame, read line by line as the standard says it."""
+    lines = re.split(rb"\r\n|\n|\r", frame)
+    data = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
+    return b"\n".join(data) if data else None
+
+
+LINES = [b"data: x", b"data:x", b"data: ", b"data:", b"event: e", b"event:data: y", b": c", b"id: 1", b"x", b""]
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from([b"\n", b"\r\n", b"\r"])), min_size=1, max_size=5))
+def test_usual_frames_are_read_as_any_other_frame(lines: list[tuple[bytes, bytes]]) -> None:
+    frame = b"".join(line + end for line, end in lines)
+    assert data_of(frame) == read_data(frame)
+    assert data_of(frame + b"\n") == read_data(frame + b"\n")
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from([b"\n", b"\r\n"])), min_size=1, max_size=8))
+def test_a_chunk_is_cut_as_the_same_bytes_one_by_one(lines: list[tuple[bytes, bytes]]) -> None:
+    chunk = b"".join(line + end for line, end in lines)
+    whole = [read_data(frame) for frame in frames([chunk])]
+    single = [read_data(frame) for frame in frames([chunk[at : at + 1] for at in range(len(chunk))])]
+    assert [data for data in whole if data is not None] == [data for data in single if data is not None]

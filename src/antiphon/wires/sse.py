@@ -1,4 +1,4 @@
-"""Server-sent events as bytes (WHATWG HTML section 9.2): whole frames out of any chunks, each byte kept.
+"""Server-sent events as bytes (WHATWG HTML section 9.2): any chunks are cut into whole frames, and no byte changes.
 
 A frame is everything up to and including a blank line. Lines end in LF, CRLF or CR, in any mix.
 """
@@ -13,24 +13,26 @@ FRAME_LIMIT = 8 * 1024 * 1024
 _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
+_CR = 0x0D
 
 
 class SSESplitter:
-    """Cuts a stream of chunks into whole frames; what is not yet a whole frame waits in ``rest``."""
+    """Cuts a stream of chunks into whole frames; the beginning of an unfinished frame waits in ``rest``."""
 
     __slots__ = ("_limit", "_seen", "rest")
 
     def __init__(self, limit: int = FRAME_LIMIT) -> None:
         self.rest = bytearray()
-        self._seen = 0  # how much of ``rest`` holds no frame end, so that tiny chunks cost linear time
+        self._seen = 0  # how much of ``rest`` was searched, so that tiny chunks cost linear time
         self._limit = limit
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the frames that are whole now, delimiters included; raises :class:`BadAnswer` over the limit."""
-        if not self.rest and b"\r" not in chunk and chunk.endswith(b"\n\n") and len(chunk) <= self._limit:
-            if chunk.count(b"\n\n") == 1:
+        if not self.rest and len(chunk) <= self._limit:
+            if _is_one_frame(chunk):
                 return [chunk]
-            return [frame + b"\n\n" for frame in chunk[:-2].split(b"\n\n")]
+            if _CR not in chunk and chunk.endswith(b"\n\n"):
+                return [frame + b"\n\n" for frame in chunk[:-2].split(b"\n\n")]
         self.rest += chunk
         return self._cut()
 
@@ -47,10 +49,24 @@ class SSESplitter:
         return frames
 
 
+def _is_one_frame(chunk: bytes) -> bool:
+    """Say whether a chunk is exactly one frame of the usual form: one line, or two, that end in LF or CRLF."""
+    line, _, rest = chunk.partition(b"\n")
+    if _CR not in chunk:
+        return rest == b"\n" or rest.partition(b"\n")[2] == b"\n"
+    return rest == b"\r\n" and line.endswith(b"\r") and chunk.count(b"\r") == 2
+
+
 def data_of(frame: bytes) -> bytes | None:
     """Return the frame's data lines joined by LF, or ``None`` where it has none (a comment, a bare event name)."""
-    if frame.startswith(b"data: ") and frame.endswith(b"\n\n") and frame.find(b"\n") == len(frame) - 2:
-        return frame[6:-2] if b"\r" not in frame else frame[6:].strip(b"\r\n")
+    line, _, rest = frame.partition(b"\n")
+    if _CR not in frame:  # nearly every frame is one data line, some with the name of the event before it
+        if rest != b"\n" and line[:6] == b"event:":
+            line, _, rest = rest.partition(b"\n")
+        if rest == b"\n" and line[:6] == b"data: ":
+            return line[6:]
+    elif rest == b"\r\n" and line[:6] == b"data: " and line[-1:] == b"\r" and frame.count(b"\r") == 2:
+        return line[6:-1]
     lines = []
     for line in _LINE_END.split(frame.removeprefix(_BOM)):
         if line.startswith(b"data:"):

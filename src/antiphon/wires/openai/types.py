@@ -52,16 +52,16 @@ class EmbeddingsRequest(msgspec.Struct, kw_only=True):
     user: str | None = None
 
 
-class Function(msgspec.Struct):
+class Function(msgspec.Struct, gc=False):
     name: Any = None
     arguments: Any = None
 
 
-class ToolCall(msgspec.Struct):
+class ToolCall(msgspec.Struct, gc=False):
     function: Function | None = None
 
 
-class Delta(msgspec.Struct):
+class Delta(msgspec.Struct, gc=False):
     """A message, or the next piece of one."""
 
     content: Any = None
@@ -74,7 +74,7 @@ class Delta(msgspec.Struct):
     images: Any = None
 
 
-class Choice(msgspec.Struct):
+class Choice(msgspec.Struct, gc=False):
     index: int | None = 0
     delta: Delta | None = None
     message: Delta | None = None
@@ -82,7 +82,7 @@ class Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
-class Answer(msgspec.Struct):
+class Answer(msgspec.Struct, gc=False):
     """A chunk of a stream, or an error."""
 
     choices: list[Choice] | None = None
@@ -93,7 +93,7 @@ class Answer(msgspec.Struct):
     message: Any = None
 
 
-class CountedAnswer(Answer):
+class CountedAnswer(Answer, gc=False):
     """A whole answer, or a chunk with usage; the service tier decides the price of what was used."""
 
     service_tier: Any = None
