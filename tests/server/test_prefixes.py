@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from antiphon.config import load_config
-from antiphon.config.schema import _OWN_PATHS
+from antiphon.config.values import OWN_PATHS
 from antiphon.errors import ConfigError
 from antiphon.server.prefixes import Prefixes
 from antiphon.server.routes import ROUTES, find_route
@@ -135,7 +135,7 @@ def test_without_prefixes_nothing_is_found_there(tmp_path: Any) -> None:
 
 
 def test_the_reserved_words_are_those_of_the_routes() -> None:
-    assert {route.path.split(b"/")[1].decode() for route in ROUTES} - {""} == set(_OWN_PATHS)
+    assert {route.path.split(b"/")[1].decode() for route in ROUTES} - {""} == set(OWN_PATHS)
 
 
 GOOD = [[], ["/a"], ["/api/v1/litellm"], ["/a", "/ab"], ["/a/b", "/a/c"], ["/v2"], ["/A-b_c.d~e"]]

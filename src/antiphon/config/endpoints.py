@@ -16,7 +16,8 @@ from antiphon.catalog.kinds import load_kinds
 from antiphon.catalog.longtail import load_names, to_builtins
 from antiphon.config.document import Document, Path, format_path
 from antiphon.config.messages import explain_error, name_type
-from antiphon.config.schema import Block, Name, Seconds, Text
+from antiphon.config.schema import Block
+from antiphon.config.values import Name, Seconds, Text
 from antiphon.config.yaml_reader import parse_yaml
 from antiphon.errors import ConfigError
 
