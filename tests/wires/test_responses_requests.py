@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
 from antiphon.wires.responses import ResponsesCodec
-from antiphon.wires.responses.encrypted_content import CallMark, seal, seal_mark
+from antiphon.wires.responses.encrypted_content import CallSignature, write_call_signature, write_thinking
 from antiphon.wires.responses.types import Fields
 from antiphon.wires.translation.neutral import (
     Audio,
@@ -471,7 +471,7 @@ def test_files_for_a_target() -> None:
     ],
 )
 def test_a_seal_comes_back_whole(thinking: Thinking) -> None:
-    content = seal(thinking)
+    content = write_thinking(thinking)
     assert content.isascii()
     items = [{"role": "user", "content": "x"}, {"type": "reasoning", "id": "rs_1", "encrypted_content": content}]
     assert read(input=items).messages[1].parts == (thinking,)
@@ -479,7 +479,7 @@ def test_a_seal_comes_back_whole(thinking: Thinking) -> None:
 
 def test_a_signature_of_a_call_comes_back_to_it() -> None:
     call = {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"}
-    mark = {"type": "reasoning", "summary": [], "encrypted_content": seal_mark(CallMark("c1", "sig"))}
+    mark = {"type": "reasoning", "summary": [], "encrypted_content": write_call_signature(CallSignature("c1", "sig"))}
     for items in ([call, mark], [mark, call]):
         assert read(input=items).messages == (Message("assistant", (ToolCall("c1", "look", "{}", "sig"),)),)
 

@@ -25,7 +25,7 @@ from antiphon.errors import (
 from antiphon.types import Origin, Price, Target, Usage
 from antiphon.wires.responses import Responses
 from antiphon.wires.responses import usage as usages
-from antiphon.wires.responses.encrypted_content import seal
+from antiphon.wires.responses.encrypted_content import write_thinking
 from antiphon.wires.sse import SSESplitter, data_of
 from antiphon.wires.translation.neutral import Thinking
 
@@ -106,7 +106,11 @@ def test_only_the_model_changes() -> None:
 
 
 def test_what_another_wire_signed_does_not_reach_this_one() -> None:
-    sealed = {"type": "reasoning", "id": "rs_1", "encrypted_content": seal(Thinking("A", "s", wire="anthropic"))}
+    sealed = {
+        "type": "reasoning",
+        "id": "rs_1",
+        "encrypted_content": write_thinking(Thinking("A", "s", wire="anthropic")),
+    }
     own = {"type": "reasoning", "id": "rs_2", "encrypted_content": "gAAAA"}
     said = {"role": "user", "content": "the word antiphon.1. itself", "big": 2**70}
     sent = body(input=[said, sealed, own])
@@ -170,9 +174,9 @@ def test_golden_invoices(raw: dict[str, Any], buckets: Usage, cost: int) -> None
     assert buckets.total == raw["total_tokens"]
     price = Price("v", input=5, cache_read=1, cache_write=6, cache_write_long=10, output=40, reasoning=40)
     assert price.cost(buckets) == cost
-    again = usages.write(buckets)
+    again = usages.write_usage(buckets)
     assert again is not None
-    assert usages.read(json.dumps(again).encode()) == buckets
+    assert usages.read_usage(json.dumps(again).encode()) == buckets
     assert {name: again[name] for name in raw if not name.endswith("details")} == {
         name: value for name, value in raw.items() if not name.endswith("details")
     }
@@ -197,7 +201,7 @@ def test_golden_invoices(raw: dict[str, Any], buckets: Usage, cost: int) -> None
     ],
 )
 def test_impossible_usage_is_none(raw: bytes) -> None:
-    assert usages.read(raw) is None
+    assert usages.read_usage(raw) is None
 
 
 BUCKETS = st.integers(0, 1_000_000)
@@ -205,10 +209,10 @@ BUCKETS = st.integers(0, 1_000_000)
 
 @given(st.builds(Usage, **{name: BUCKETS for name in types.BUCKETS if name != "audio_cache_read"}))
 def test_usage_comes_back_whole(usage: Usage) -> None:
-    again = usages.write(usage)
+    again = usages.write_usage(usage)
     assert again is not None
     assert again["total_tokens"] == usage.total
-    assert usages.read(json.dumps(again).encode()) == usage
+    assert usages.read_usage(json.dumps(again).encode()) == usage
 
 
 SEARCHED = [

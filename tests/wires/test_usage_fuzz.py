@@ -67,7 +67,7 @@ TOLD = {
 }
 READERS = {
     "chat": lambda raw: openai.read_usage(raw, "flex"),
-    "responses": lambda raw: responses.read(raw),
+    "responses": lambda raw: responses.read_usage(raw),
     "messages": lambda raw: anthropic.read_usage(msgspec.Raw(raw)),
     "generate": lambda raw: gemini.read(raw, 1),
     "converse": lambda raw: bedrock.read_usage(msgspec.Raw(raw)),

@@ -35,7 +35,7 @@ def find_error_message(answer: Answer) -> str | None:
     return str(error.get("message") if type(error) is dict else error)
 
 
-def bad_answer_from_error(message: str, error: Any) -> BadAnswer:
+def make_reported_error(message: str, error: Any) -> BadAnswer:
     """Return the error for one that a provider reports in an answer; ``error`` is its error object."""
     return BadAnswer(f"The provider reported an error: {message}", status=read_error_status(error) or None)
 

@@ -135,7 +135,7 @@ def _read_answer(body: bytes) -> CountedAnswer:
     """Return a whole answer; raises :class:`BadAnswer` for an error, and for what is not of this wire."""
     answer = read_counted_answer(body)
     if (message := errors.find_error_message(answer)) is not None:
-        raise errors.bad_answer_from_error(message, answer.error)
+        raise errors.make_reported_error(message, answer.error)
     return answer
 
 

@@ -4,7 +4,7 @@ import msgspec
 
 from antiphon.types import Usage
 from antiphon.wires.checks import DECODE_ERRORS, bad_answer_from
-from antiphon.wires.openai.errors import bad_answer_from_error, find_error_message
+from antiphon.wires.openai.errors import find_error_message, make_reported_error
 from antiphon.wires.openai.text_size import count_output_bytes
 from antiphon.wires.openai.types import Answer, decode_answer, read_counted_answer
 from antiphon.wires.openai.usage import read_usage
@@ -49,7 +49,7 @@ class ChatStream(PassthroughStream):
         if chunk.error is not _UNSET or chunk.object == "error":
             message = find_error_message(chunk)
             if message is not None:
-                self.error = bad_answer_from_error(message, chunk.error)
+                self.error = make_reported_error(message, chunk.error)
                 return frame
         for choice in chunk.choices or ():
             size = count_output_bytes(choice)

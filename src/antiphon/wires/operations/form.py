@@ -37,7 +37,7 @@ def read_boundary(content_type: bytes) -> bytes:
     if match is None:
         problem = f"is {content_type[:60].decode('latin-1')!r}" if content_type else "has no content-type"
         raise UnsupportedMedia(f"The body {problem}; this operation takes multipart/form-data with a boundary.")
-    found = [_unquote(value) for name, value in _PARAMETER.findall(match[1]) if name.lower() == b"boundary"]
+    found = [_strip_quotes(value) for name, value in _PARAMETER.findall(match[1]) if name.lower() == b"boundary"]
     if len(found) != 1 or not _BOUNDARY.fullmatch(found[0]):
         raise BadRequest("The content-type needs one `boundary` of 1 to 70 characters.", code="malformed_form")
     return found[0]
@@ -168,7 +168,7 @@ def _is_model(head: bytes) -> bool:
     match = _DISPOSITION.fullmatch(values[0].strip(b" \t")) if len(values) == 1 else None
     if match is None:
         raise _make_error("a part needs one `Content-Disposition: form-data` with a name")
-    parameters = [(name.lower(), _unquote(value)) for name, value in _PARAMETER.findall(match[1])]
+    parameters = [(name.lower(), _strip_quotes(value)) for name, value in _PARAMETER.findall(match[1])]
     names = [value for name, value in parameters if name == b"name"]
     if len(names) != 1 or b"\\" in names[0] or any(name == b"name*" for name, _ in parameters):
         raise _make_error("a part needs one plain `name`")
@@ -180,7 +180,7 @@ def _is_model(head: bytes) -> bool:
     return True
 
 
-def _unquote(value: bytes) -> bytes:
+def _strip_quotes(value: bytes) -> bytes:
     return value[1:-1] if value.startswith(b'"') else value
 
 

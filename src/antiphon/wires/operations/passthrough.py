@@ -76,7 +76,7 @@ class OperationWire(BaseWire):
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         answer = _read_answer(body)
         if answer.error is not None:
-            raise _error_from_answer(answer)
+            raise _make_reported_error(answer)
         return WholeAnswer(read_usage(self._row, answer), 0)
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> "OperationStream":
@@ -129,7 +129,7 @@ class OperationStream(PassthroughStream):
             return frame
         event = _read_answer(data)
         if event.error is not None or event.type == "error":
-            self.error = _error_from_answer(event)
+            self.error = _make_reported_error(event)
             return frame
         self.committed = True
         self.usage = read_usage(self._row, event) or self.usage
@@ -149,6 +149,6 @@ def _read_answer(data: bytes) -> _Answer:
         raise BadAnswer(f"The provider's answer is not a JSON object: {excerpt!r}") from None
 
 
-def _error_from_answer(answer: _Answer) -> BadAnswer:
+def _make_reported_error(answer: _Answer) -> BadAnswer:
     error = answer.error if answer.error is not None else answer.message
     return BadAnswer(f"The provider reported an error: {error.get('message') if type(error) is dict else error}")

@@ -2,7 +2,7 @@
 
 What belongs here: reading, checking, changing and writing the requests, response objects and stream events of
 POST /v1/responses, and the pure part of conversations by ``previous_response_id``. What does not: the store of those
-conversations, OpenAI's chat wire, and anything of a provider that merely speaks this wire.
+conversations, OpenAI's chat wire, and facts about other providers of this wire.
 """
 
 from antiphon.wires.responses.codec import ResponsesCodec

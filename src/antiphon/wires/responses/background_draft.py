@@ -1,6 +1,6 @@
-"""A response in the background: accepted under an id of its own before anybody answers it, told as it comes.
+"""A background response while it is being made: accepted under an id of our own, then streamed as it grows.
 
-What belongs here: its object and its events at every moment. What does not: the work itself, and where it is kept.
+What belongs here: its response object and its events at every moment. What does not: making the answer, and storing it.
 """
 
 from collections.abc import Iterable
@@ -9,38 +9,38 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer, CallError
+from antiphon.wires.checks import DECODE_ERRORS
 from antiphon.wires.json_text import encode_json
-from antiphon.wires.responses.errors import error_of
-from antiphon.wires.responses.frame import NOTHING, StreamEvent, data_in, read_frame
-from antiphon.wires.responses.item_builders import Frames
+from antiphon.wires.responses.errors import write_response_error
+from antiphon.wires.responses.frames import NOTHING, FrameWriter, StreamEvent, find_data, read_frame
 from antiphon.wires.responses.passthrough_stream import TERMINAL
 from antiphon.wires.responses.replay import is_unfinished, replay_events, write_first_frame, write_last_frames
-from antiphon.wires.responses.reply import Skeleton
-from antiphon.wires.responses.request_reader import echoed
+from antiphon.wires.responses.request_reader import make_echo
+from antiphon.wires.responses.response_template import ResponseTemplate
 from antiphon.wires.translation.neutral import Request
 
-_OWN = ("id", "created_at", "background", "store", "previous_response_id")
-"""What is ours in a response, whoever answers it."""
+_OWN_FIELDS = ("id", "created_at", "background", "store", "previous_response_id")
+"""Fields that are ours, whichever provider answers."""
 _STOPPED = "The gateway stopped before the response had ended."
 
 
 class BackgroundDraft:
-    """One response in the making: ``response`` is the object as it stands, ``frames`` is its stream so far.
+    """One response: ``response`` is the object as it is now, ``frames`` is its stream so far.
 
-    ``numbers`` runs beside ``frames``; ``size`` is what they hold in bytes.
+    ``numbers`` has the number of each of the ``frames``; ``size`` is their size in bytes.
     """
 
     def __init__(self, document: dict[str, Any], model: str) -> None:
-        skeleton = Skeleton(Request(model=model, messages=(), echo=echoed(document)), "", "")
-        self.id = skeleton.id
-        self.response: dict[str, Any] = msgspec.json.decode(skeleton.write("queued", []))
-        self._own = {name: self.response[name] for name in _OWN}
+        template = ResponseTemplate(Request(model=model, messages=(), echo=make_echo(document)), "", "")
+        self.id = template.id
+        self.response: dict[str, Any] = msgspec.json.decode(template.write("queued", []))
+        self._own_fields = {name: self.response[name] for name in _OWN_FIELDS}
         self.frames = [write_first_frame(self.response)]
         self.numbers = [0]
         self.size = 0
         self.cuts: list[int] = []
         self.end = 0
-        """The number of the event that its end begins with."""
+        """The number of the first event that belongs to its end."""
         self._items: list[Any] = []
 
     @property
@@ -52,36 +52,36 @@ class BackgroundDraft:
         return encode_json(self.response)
 
     def take(self, frame: bytes) -> None:
-        """Take a frame of whoever answers; raises :class:`BadAnswer` for what is none of this wire."""
+        """Take a frame of the answer's stream; raises :class:`BadAnswer` for a frame that is not of this wire."""
         event = read_frame(frame)
-        if event is None or event.type == "response.created":  # which was told when it was accepted
+        if event is None or event.type == "response.created":  # ours was written when the response was accepted
             return
         number = event.sequence_number if type(event.sequence_number) is int else self.numbers[-1] + 1
         if event.response != NOTHING:
-            frame = self._stands(event, frame)
+            frame = self._take_response(event, frame)
         elif event.delta is not None:
             self.cuts.append(len(event.delta) if type(event.delta) is str else 0)
         elif event.type == "response.output_item.done":
-            self._items.append(_object(event.item))
+            self._items.append(_read_object(event.item))
         if not self.end and (self.ended or event.type == "error"):
             self.end = number
-        self._tell(frame, number)
+        self._append(frame, number)
 
     def take_whole(self, body: bytes) -> None:
         """Take a whole answer."""
-        self.response = {**msgspec.json.decode(body), **self._own}
-        self._tell_all(replay_events(self.response)[1:])
+        self.response = {**msgspec.json.decode(body), **self._own_fields}
+        self._append_all(replay_events(self.response)[1:])
 
     def fail(self, error: CallError) -> None:
-        """End here, because of an error."""
-        self._stop({"status": "failed", "error": error_of(error)})
+        """End the response because of an error."""
+        self._stop({"status": "failed", "error": write_response_error(error)})
 
     def cancel(self) -> None:
-        """End here, as the caller wants it."""
+        """End the response at the caller's request."""
         self._stop({"status": "cancelled"})
 
     def mark_lost(self, reason: str) -> None:
-        """Be what can be told later of a response that could not be kept."""
+        """Make it a failed response without output, because its answer could not be stored."""
         self.response = {
             **self.response,
             "status": "failed",
@@ -90,48 +90,47 @@ class BackgroundDraft:
         }
 
     def get_index_after(self, number: int) -> int:
-        """Return the index of the first frame above a number."""
-        return next((i for i, each in enumerate(self.numbers) if each > number), len(self.numbers))
+        """Return the index of the first frame with a higher number."""
+        return next((index for index, other in enumerate(self.numbers) if other > number), len(self.numbers))
 
-    def _stop(self, members: dict[str, Any]) -> None:
+    def _stop(self, fields: dict[str, Any]) -> None:
         if self.ended:
             return
-        self.response = {**self.response, "output": self._items, **members}
+        self.response = {**self.response, "output": self._items, **fields}
         if len(self.frames) == 1:
-            self._tell_all(replay_events(self.response)[1:])
+            self._append_all(replay_events(self.response)[1:])
             return
         self.end = self.end or self.numbers[-1] + 1
-        self._tell_all(write_last_frames(self.response, Frames(self.numbers[-1] + 1)))
+        self._append_all(write_last_frames(self.response, FrameWriter(self.numbers[-1] + 1)))
 
-    def _stands(self, event: StreamEvent, frame: bytes) -> bytes:
-        stands = {**_object(event.response), **self._own}
-        if event.type in TERMINAL or is_unfinished(stands):
-            self.response = stands
-        return b"event: %b\ndata: %b\n\n" % (
-            event.type.encode(),
-            encode_json({**_object(data_in(frame) or b""), "response": stands}),
-        )
+    def _take_response(self, event: StreamEvent, frame: bytes) -> bytes:
+        """Take the response object of an event; return the event's frame with our own fields in it."""
+        response = {**_read_object(event.response), **self._own_fields}
+        if event.type in TERMINAL or is_unfinished(response):
+            self.response = response
+        data = encode_json({**_read_object(find_data(frame) or b""), "response": response})
+        return b"event: %b\ndata: %b\n\n" % (event.type.encode(), data)
 
-    def _tell_all(self, frames: Iterable[bytes]) -> None:
+    def _append_all(self, frames: Iterable[bytes]) -> None:
         for frame in frames:
-            self._tell(frame, self.numbers[-1] + 1)
+            self._append(frame, self.numbers[-1] + 1)
 
-    def _tell(self, frame: bytes, number: int) -> None:
+    def _append(self, frame: bytes, number: int) -> None:
         self.frames.append(frame)
         self.numbers.append(number)
         self.size += len(frame)
 
 
-def _object(raw: msgspec.Raw | bytes) -> dict[str, Any]:
+def _read_object(raw: msgspec.Raw | bytes) -> dict[str, Any]:
     try:
-        found = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found = None
-    if type(found) is not dict:
+        value = msgspec.json.decode(raw)
+    except DECODE_ERRORS:
+        value = None
+    if type(value) is not dict:
         raise BadAnswer("The provider's event has no object where one must be.")
-    return found
+    return value
 
 
 def mark_abandoned(response: dict[str, Any]) -> dict[str, Any]:
-    """Return a response as it is told whose work ended with the gateway that did it."""
+    """Return an unfinished response as failed, because the gateway that was making it has stopped."""
     return {**response, "status": "failed", "error": {"code": "server_error", "message": _STOPPED}}

@@ -1,14 +1,14 @@
-"""The Responses wire as a codec: where its halves are found."""
+"""The Responses wire as a codec; see :class:`translation.codec.Codec`."""
 
 from typing import Any
 
 from antiphon.types import Target
 from antiphon.wires.responses.encrypted_content import WIRE
-from antiphon.wires.responses.reply import read_reply
+from antiphon.wires.responses.reply import read_reply, write_reply
 from antiphon.wires.responses.request_reader import read_request
 from antiphon.wires.responses.request_writer import write_request
 from antiphon.wires.responses.stream_reader import ResponsesReader
-from antiphon.wires.responses.stream_writer import ResponsesWriter, write_reply
+from antiphon.wires.responses.stream_writer import ResponsesWriter
 from antiphon.wires.sse import SSESplitter
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.field_names import Spellings
@@ -31,15 +31,14 @@ _SPELLINGS: Spellings = {
 
 
 class ResponsesCodec:
-    """See :class:`translation.codec.Codec`.
+    """POST /v1/responses, in both directions.
 
-    A request whose conversation goes on from a stored response must have been joined with it
-    (:mod:`antiphon.wires.responses.history`) before it is read.
+    A request that continues a stored response must have been joined with its history
+    (:meth:`antiphon.wires.responses.history.History.join`) before it is read.
     """
 
     wire = WIRE
     spellings = _SPELLINGS
-    stream_type = "text/event-stream"
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request(document, model, stream)

@@ -1,8 +1,8 @@
-"""What other wires need back with a conversation, inside ``encrypted_content``: opaque, reversible, recognised.
+"""Signed thinking of other wires inside ``encrypted_content``: opaque to callers, and read back when it returns.
 
-A thinking block is only worth something to the provider that signed it, and only together with its text and signature.
-Responses callers return reasoning items as they got them, so everything of the block travels in that one field. It is
-sealed against misreading, not against its owner: whoever alters it hands the provider a signature that does not hold.
+A thinking block is of use only to the provider that signed it, and only with its text and signature. Responses callers
+return reasoning items as they got them, so the whole block travels in this one field. The encoding guards against
+misreading, not against the caller: a caller that changes it sends the provider a signature that does not match.
 """
 
 import binascii
@@ -13,18 +13,19 @@ import msgspec
 from antiphon.wires.translation.neutral import Thinking
 
 WIRE = "responses"
-TAG = "antiphon.1."
-"""How every seal begins; OpenAI's own values are base64 and hold no dot."""
+"""The name of this wire in neutral values."""
+PREFIX = "antiphon.1."
+"""How our values begin; OpenAI's own values are base64 and have no dot."""
 
 
-class CallMark(msgspec.Struct, frozen=True):
-    """A signature that belongs to the tool call with the id ``call`` (a thought signature)."""
+class CallSignature(msgspec.Struct, frozen=True):
+    """A thought signature and the id of the tool call that it belongs to."""
 
     call: str
     signature: str
 
 
-class _Seal(msgspec.Struct, array_like=True):
+class _Block(msgspec.Struct, array_like=True):
     wire: str
     text: str = ""
     signature: str = ""
@@ -34,35 +35,35 @@ class _Seal(msgspec.Struct, array_like=True):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(_Seal).decode
+_decode = msgspec.json.Decoder(_Block).decode
 
 
-def seal(thinking: Thinking) -> str:
-    """Return the ``encrypted_content`` for a thinking block: this wire's own as it is, another's sealed."""
+def write_thinking(thinking: Thinking) -> str:
+    """Return the ``encrypted_content`` of a thinking block: this wire's own unchanged, another wire's encoded."""
     if thinking.wire == WIRE:
         return thinking.signature
     if not (thinking.signature or thinking.redacted or thinking.wire):
         return ""
-    return _sealed(_Seal(thinking.wire, thinking.text, thinking.signature, thinking.redacted, thinking.id))
+    return _write_block(_Block(thinking.wire, thinking.text, thinking.signature, thinking.redacted, thinking.id))
 
 
-def seal_mark(mark: CallMark) -> str:
-    """Return the ``encrypted_content`` for a tool call's signature."""
-    return _sealed(_Seal("", signature=mark.signature, call=mark.call))
+def write_call_signature(signature: CallSignature) -> str:
+    """Return the ``encrypted_content`` that carries the signature of a tool call."""
+    return _write_block(_Block("", signature=signature.signature, call=signature.call))
 
 
-def unseal(content: str) -> Thinking | CallMark | None:
-    """Return what is sealed in ``content``, or ``None`` where it is no seal of ours; raises ``ValueError``."""
-    if not content.startswith(TAG):
+def read_encrypted_content(content: str) -> Thinking | CallSignature | None:
+    """Return what ``content`` carries, or ``None`` if it is a provider's own; raises ``ValueError`` if damaged."""
+    if not content.startswith(PREFIX):
         return None
     try:
-        seal = _decode(urlsafe_b64decode(content[len(TAG) :]))
+        block = _decode(urlsafe_b64decode(content[len(PREFIX) :]))
     except (binascii.Error, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ValueError(str(error)) from None
-    if seal.call:
-        return CallMark(seal.call, seal.signature)
-    return Thinking(seal.text, seal.signature, seal.redacted, seal.id, seal.wire)
+    if block.call:
+        return CallSignature(block.call, block.signature)
+    return Thinking(block.text, block.signature, block.redacted, block.id, block.wire)
 
 
-def _sealed(seal: _Seal) -> str:
-    return TAG + urlsafe_b64encode(_encode(seal)).decode("ascii")
+def _write_block(block: _Block) -> str:
+    return PREFIX + urlsafe_b64encode(_encode(block)).decode("ascii")

@@ -1,28 +1,39 @@
-"""How a stream says that it broke: an ``error`` event, then the response, failed ("Streaming events": error, failed).
+"""A broken stream: an ``error`` event, then the failed response (API reference, "Streaming events": error, failed).
 
-The order is the one OpenAI sends them in. Its clients raise an event that has an ``error`` member and nothing else: not
-the flat form of the reference, and not ``response.failed``.
+OpenAI sends the two in this order. Its clients raise an error for an event that has an ``error`` member, and for
+nothing else: not for the flat form of the reference, and not for ``response.failed``.
 """
 
 from typing import Any
 
 from antiphon.errors import CallError
-from antiphon.wires.responses.item_builders import Frames
+from antiphon.wires.responses.frames import FrameWriter, StreamEvent
+from antiphon.wires.responses.types import ErrorObject
 
 _CODES = {429: "rate_limit_exceeded", 400: "invalid_prompt"}
 
 
-def error_frame(error: CallError, frames: Frames) -> bytes:
-    """Return the ``error`` event for an error of ours."""
-    return raised(error.code, error.message, frames, kind=error.kind, param=error.param)
+def write_error_frame(error: CallError, frames: FrameWriter) -> bytes:
+    """Return the ``error`` event for one of our errors."""
+    return write_error_event(error.code, error.message, frames, kind=error.kind, param=error.param)
 
 
-def raised(code: Any, message: str, frames: Frames, *, kind: str = "upstream_error", param: Any = None) -> bytes:
-    """Return an ``error`` event in both shapes: flat as the reference has it, nested as clients raise it."""
+def write_error_event(
+    code: Any, message: str, frames: FrameWriter, *, kind: str = "upstream_error", param: Any = None
+) -> bytes:
+    """Return an ``error`` event in both forms: flat as in the reference, nested as clients raise it."""
     flat = {"code": code, "message": message, "param": param}
-    return frames.frame("error", {**flat, "error": {"type": kind, **flat}})
+    return frames.write("error", {**flat, "error": {"type": kind, **flat}})
 
 
-def error_of(error: CallError) -> dict[str, Any]:
-    """Return an error as a failed response has it; the wire's codes are a closed list."""
+def write_response_error(error: CallError) -> dict[str, Any]:
+    """Return the ``error`` of a failed response; this wire has a closed list of codes for it."""
     return {"code": _CODES.get(error.status, "server_error"), "message": error.message}
+
+
+def read_error_event(event: StreamEvent) -> ErrorObject:
+    """Return the error of an event, in the nested or the flat form."""
+    error = event.error
+    if type(error) is dict:
+        return ErrorObject(error.get("message"), error.get("code"), error.get("type"))
+    return ErrorObject(error or event.message, event.code)

@@ -1,4 +1,4 @@
-"""Conversations by ``previous_response_id``, for targets that keep none: what to store, and what to send.
+"""Conversations by ``previous_response_id``, for targets that store none: what to store, and what to send.
 
 What belongs here: the pure part. What does not: the store. The store keeps one row for each answered request that may
 be stored (:func:`may_store`): the bytes of its :class:`Turn` under the response's id and the id of the key that asked,
@@ -22,8 +22,8 @@ PROVIDER_STATE_FIELDS = {
     "conversation": "conversations are kept by OpenAI only; use previous_response_id",
     "prompt": "prompt templates are kept by OpenAI only; send the text itself",
 }
-"""Fields that name something in a provider's store, and what to do where there is none."""
-_PREFIXES = {
+"""Fields that refer to a provider's store, and what to do if no target has one."""
+_ID_PREFIXES = {
     "message": "msg",
     "reasoning": "rs",
     "function_call": "fc",
@@ -34,7 +34,7 @@ _PREFIXES = {
 
 
 class JoinedInput(list[dict[str, Any]]):
-    """Input items that hold every earlier turn; ``previous`` is the response they follow."""
+    """Input items that include every earlier turn; ``previous`` is the response that they continue."""
 
     def __init__(self, items: Iterable[dict[str, Any]], previous: str) -> None:
         super().__init__(items)
@@ -42,7 +42,7 @@ class JoinedInput(list[dict[str, Any]]):
 
 
 class Turn(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
-    """One answered request: the items it added, and the response object as it was answered.
+    """One answered request: the items that it added, and the response object of its answer.
 
     ``cuts`` and ``end`` describe its stream, if it had one
     (:func:`antiphon.wires.responses.replay.replay_events`).
@@ -57,25 +57,25 @@ class Turn(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
 
     @classmethod
     def decode(cls, data: bytes) -> "Turn":
-        """Return a turn out of what :meth:`encode` gave."""
-        return _decode(data)
+        """Return the turn that :meth:`encode` encoded."""
+        return _decode_turn(data)
 
     def encode(self) -> bytes:
         """Return the bytes to store."""
         return encode_json(self)
 
     def list_items(self) -> list[dict[str, Any]]:
-        """Return what came in, then what was answered."""
+        """Return the input items, then the output items."""
         return [*self.input, *self.response["output"]]
 
 
-_decode = msgspec.json.Decoder(Turn).decode
+_decode_turn = msgspec.json.Decoder(Turn).decode
 
 
 class ProviderStored(msgspec.Struct, frozen=True, tag_field="kept", tag="elsewhere"):
-    """Stands for a response that its provider keeps: ``target`` is who answered it, by its name.
+    """A response that its provider stores; ``target`` is the name of the target that answered.
 
-    ``settled`` says that what was used for it is in the ledger, which is so once it has ended.
+    ``settled`` says that its usage is in the ledger, which is so once it has ended.
     """
 
     target: str
@@ -83,20 +83,20 @@ class ProviderStored(msgspec.Struct, frozen=True, tag_field="kept", tag="elsewhe
 
     @classmethod
     def try_decode(cls, data: bytes) -> "ProviderStored | None":
-        """Return what :meth:`encode` gave, ``None`` for a turn."""
-        return _decode_place(data) if data.startswith(_PLACE) else None
+        """Return what :meth:`encode` encoded, ``None`` for a turn."""
+        return _decode_provider_stored(data) if data.startswith(_PROVIDER_STORED) else None
 
     def encode(self) -> bytes:
         """Return the bytes to store."""
         return msgspec.json.encode(self)
 
 
-_PLACE = b'{"kept":"elsewhere"'
-_decode_place = msgspec.json.Decoder(ProviderStored).decode
+_PROVIDER_STORED = b'{"kept":"elsewhere"'
+_decode_provider_stored = msgspec.json.Decoder(ProviderStored).decode
 
 
 def may_store(document: dict[str, Any]) -> bool:
-    """Whether a caller lets its answer be stored, which is so unless it says otherwise."""
+    """Return whether a caller allows its answer to be stored, as it does by default."""
     return document.get("store") is not False
 
 
@@ -106,49 +106,63 @@ def can_store_responses(operations: Container[str], quirks: Container[str]) -> b
 
 
 class History:
-    """Earlier turns of one conversation, oldest first."""
+    """Earlier turns of one conversation, oldest first.
+
+    ``others`` are turns of other conversations whose items a request may refer to.
+    """
 
     def __init__(self, turns: Iterable[Turn] = (), others: Iterable[Turn] = ()) -> None:
         self._turns = tuple(turns)
-        # Turns of other conversations, whose items can be referred to.
-        turns = (*others, *self._turns)
-        self._known = {item["id"]: item for turn in turns for item in turn.list_items() if "id" in item}
+        known = (*others, *self._turns)
+        self._items_by_id = {item["id"]: item for turn in known for item in turn.list_items() if "id" in item}
 
     def list_items(self) -> list[dict[str, Any]]:
-        """Return every item that was said: for each turn what came in, then what was answered."""
+        """Return the items of every turn: its input, then its output."""
         return [item for turn in self._turns for item in turn.list_items()]
 
     def list_missing(self, document: dict[str, Any]) -> list[str]:
-        """Return the ids that a request's input refers to and that are of no item here."""
-        given = document.get("input")
-        items = given if isinstance(given, list) else ()
-        wanted = [item.get("id") or "" for item in items if isinstance(item, dict) and _refers(item)]
-        return [item_id for item_id in wanted if isinstance(item_id, str) and item_id not in self._known]
+        """Return the ids of unknown items that a request's input refers to."""
+        value = document.get("input")
+        items = value if isinstance(value, list) else ()
+        ids = [item.get("id") or "" for item in items if isinstance(item, dict) and _is_reference(item)]
+        return [item_id for item_id in ids if isinstance(item_id, str) and item_id not in self._items_by_id]
 
     def join(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Return the request with the earlier turns in its ``input``, so that it needs no state.
+        """Return the request with the earlier turns in its ``input``, so that it needs no stored state.
 
-        Raises :class:`BadRequest` for a reference to an item that is not among them.
+        Raises :class:`BadRequest` for a reference to an unknown item.
         """
-        joined = JoinedInput(self.list_items() + self._given(document), document.get("previous_response_id") or "")
-        return {**{name: value for name, value in document.items() if name != "previous_response_id"}, "input": joined}
+        items = JoinedInput(
+            self.list_items() + self._resolve_input(document), document.get("previous_response_id") or ""
+        )
+        return {**{name: value for name, value in document.items() if name != "previous_response_id"}, "input": items}
 
     def make_turn(self, document: dict[str, Any], response: bytes, cuts: Iterable[int] = (), end: int = 0) -> Turn:
-        """Return what to store of a caller's request, as it was before it was joined, and of its response object.
+        """Return the turn to store for a caller's request, as it was before :meth:`join`, and its response object.
 
-        Its items are as they will be listed: each with a type and an id.
+        Its items are complete for listing: each has a type and an id.
         """
         answer = msgspec.json.decode(response)
-        items = [_named(item) for item in self._given(document)]
+        items = [_complete_item(item) for item in self._resolve_input(document)]
         return Turn(answer["id"], document.get("previous_response_id") or "", items, answer, tuple(cuts), end)
 
-    def _given(self, document: dict[str, Any]) -> list[dict[str, Any]]:
-        return [_resolved(item, self._known, f"input[{i}]") for i, item in enumerate(_plain(document.get("input")))]
+    def _resolve_input(self, document: dict[str, Any]) -> list[dict[str, Any]]:
+        items = _list_input_items(document.get("input"))
+        return [self._resolve_item(item, f"input[{index}]") for index, item in enumerate(items)]
+
+    def _resolve_item(self, item: dict[str, Any], path: str) -> dict[str, Any]:
+        if not _is_reference(item):
+            return item
+        item_id = item.get("id")
+        found = self._items_by_id.get(item_id) if isinstance(item_id, str) else None
+        if found is None:
+            raise BadRequest(f"Item with id {item_id!r} not found.", param=path, code="item_not_found")
+        return found
 
     def write_page(self, *, after: str = "", limit: int = PAGE_DEFAULT, order: str = "desc") -> bytes:
-        """Return a page of what the last turn had as input (GET /v1/responses/{id}/input_items).
+        """Return a page of the last turn's input (GET /v1/responses/{id}/input_items).
 
-        Raises :class:`BadRequest` for an order, a limit or an ``after`` that is none.
+        Raises :class:`BadRequest` for an invalid order or limit, and for an unknown ``after``.
         """
         if order not in ("asc", "desc"):
             raise BadRequest("`order` must be asc or desc.", param="order")
@@ -157,54 +171,45 @@ class History:
         items = History(self._turns[:-1]).list_items() + (self._turns[-1].input if self._turns else [])
         if order == "desc":
             items.reverse()
-        start = _after(items, after) if after else 0
-        shown = items[start : start + limit]
+        start = _get_index_after(items, after) if after else 0
+        page_items = items[start : start + limit]
         page = {
             "object": "list",
-            "data": shown,
-            "first_id": shown[0]["id"] if shown else None,
-            "last_id": shown[-1]["id"] if shown else None,
+            "data": page_items,
+            "first_id": page_items[0]["id"] if page_items else None,
+            "last_id": page_items[-1]["id"] if page_items else None,
             "has_more": start + limit < len(items),
         }
         return encode_json(page)
 
 
-def _after(items: list[dict[str, Any]], after: str) -> int:
-    for i, item in enumerate(items):
+def _get_index_after(items: list[dict[str, Any]], after: str) -> int:
+    for index, item in enumerate(items):
         if item["id"] == after:
-            return i + 1
+            return index + 1
     raise BadRequest(f"There is no item with id {after!r} among the input items.", param="after")
 
 
-def _plain(given: Any) -> list[dict[str, Any]]:
-    if isinstance(given, str):
-        content = [{"type": "input_text", "text": given}]
+def _list_input_items(value: Any) -> list[dict[str, Any]]:
+    if isinstance(value, str):
+        content = [{"type": "input_text", "text": value}]
         return [{"type": "message", "role": "user", "content": content}]
-    return list(given or ())
+    return list(value or ())
 
 
-def _named(item: dict[str, Any]) -> dict[str, Any]:
+def _complete_item(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item with a type, an id, and its content as a list."""
     kind = item.get("type") or "message"
-    item_id = item.get("id") or make_id(_PREFIXES.get(kind, "item"))
-    named = {**item, "id": item_id, "type": kind}
+    item_id = item.get("id") or make_id(_ID_PREFIXES.get(kind, "item"))
+    complete = {**item, "id": item_id, "type": kind}
     if isinstance(item.get("content"), str) and kind == "message":
-        form = "output_text" if item.get("role") == "assistant" else "input_text"
-        named["content"] = [{"type": form, "text": item["content"]}]
-    return named
+        content_type = "output_text" if item.get("role") == "assistant" else "input_text"
+        complete["content"] = [{"type": content_type, "text": item["content"]}]
+    return complete
 
 
-def _refers(item: dict[str, Any]) -> bool:
+def _is_reference(item: dict[str, Any]) -> bool:
     return item.get("type") == "item_reference" or ("id" in item and "type" not in item and "role" not in item)
-
-
-def _resolved(item: dict[str, Any], known: dict[str, dict[str, Any]], at: str) -> dict[str, Any]:
-    if not _refers(item):
-        return item
-    item_id = item.get("id")
-    found = known.get(item_id) if isinstance(item_id, str) else None
-    if found is None:
-        raise BadRequest(f"Item with id {item.get('id')!r} not found.", param=at, code="item_not_found")
-    return found
 
 
 def make_previous_not_found(response_id: str) -> BadRequest:
@@ -217,7 +222,7 @@ def make_previous_not_found(response_id: str) -> BadRequest:
 
 
 def make_previous_not_completed(response_id: str, status: str) -> BadRequest:
-    """Return the error for a ``previous_response_id`` that came to no answer that could be followed."""
+    """Return the error for a ``previous_response_id`` that has no answer which could be continued."""
     return BadRequest(
         f"The response {response_id!r} is {status}; go on from one that is completed or incomplete.",
         param="previous_response_id",
@@ -231,5 +236,5 @@ def make_response_not_found(response_id: str) -> NotFound:
 
 
 def write_deletion(response_id: str) -> bytes:
-    """Return what answers DELETE /v1/responses/{id}."""
+    """Return the answer to DELETE /v1/responses/{id}."""
     return msgspec.json.encode({"id": response_id, "object": "response", "deleted": True})

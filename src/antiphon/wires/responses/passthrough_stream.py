@@ -1,7 +1,7 @@
-"""Looks at the events of a stream as they pass between a caller and a provider that both speak this wire.
+"""The stream of a response between a caller and a provider that both speak this wire.
 
-They pass as they came. What the provider says of a failure is the exception: it is put so that official clients raise
-it, and numbered to fit.
+Events pass unchanged. The exception is an error of the provider: it gets the form that official clients raise, and the
+numbers that fit.
 """
 
 from typing import Any
@@ -10,12 +10,17 @@ import msgspec
 
 from antiphon.errors import CallError
 from antiphon.types import Usage
+from antiphon.wires.checks import DECODE_ERRORS
 from antiphon.wires.json_text import encode_json
-from antiphon.wires.responses.errors import error_frame, error_of, raised
-from antiphon.wires.responses.frame import NOTHING, StreamEvent, data_in, read_frame
-from antiphon.wires.responses.item_builders import Frames
-from antiphon.wires.responses.output import head
-from antiphon.wires.responses.reply import Reported, read_answer, reported
+from antiphon.wires.responses.errors import (
+    read_error_event,
+    write_error_event,
+    write_error_frame,
+    write_response_error,
+)
+from antiphon.wires.responses.frames import NOTHING, FrameWriter, StreamEvent, find_data, read_frame
+from antiphon.wires.responses.output_reader import decode_head
+from antiphon.wires.responses.types import ErrorObject, make_reported_error, read_response
 from antiphon.wires.wire import PassthroughStream, Wire, count_text_bytes
 
 TERMINAL = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
@@ -32,45 +37,42 @@ _PREAMBLE = frozenset(
     )
 )
 _SILENT_ITEMS = frozenset(("message", "reasoning"))
+"""Items that are output only when text follows; a call is output as soon as it begins."""
 
 
 class ResponsesStream(PassthroughStream):
-    """See ``StreamTranslator``. ``response`` is the response object of the terminal event, ``cuts`` are
-    the lengths of the texts of the deltas. ``eager`` takes any event for output: a response in the background is
-    answered as soon as it is accepted."""
+    """See :class:`antiphon.wires.wire.StreamTranslator`; ``response`` is the response object of the terminal event.
+
+    ``eager`` counts any event as output: a background response is answered as soon as it is accepted.
+    """
 
     __slots__ = (
         "_begun",
         "_cuts",
         "_eager",
+        "_error_object",
+        "_error_sent",
         "_items",
         "_number",
-        "_problem",
         "_response",
-        "_told",
         "usage",
     )  # fmt: skip
 
     def __init__(self, wire: Wire, *, eager: bool = False) -> None:
         super().__init__(wire)
-        self.usage: Usage | None = Usage() if eager else None  # counted once it has ended, by whoever asks then
+        self.usage: Usage | None = Usage() if eager else None  # counted when the ended response is retrieved
         self._response = b""
         self._cuts: list[int] = []
         self._eager = eager
         self._number = 0
         self._begun = NOTHING
         self._items: list[msgspec.Raw] = []
-        self._problem: Reported | None = None
-        self._told = False
+        self._error_object: ErrorObject | None = None
+        self._error_sent = False
 
     @property
     def complete(self) -> bool:
         return self.ended
-
-    @property
-    def number(self) -> int:
-        """The number that the next event should have."""
-        return self._number
 
     @property
     def response(self) -> bytes:
@@ -92,14 +94,14 @@ class ResponsesStream(PassthroughStream):
         number = event.sequence_number
         self._number = (number if type(number) is int else self._number) + 1
         if event.type in TERMINAL:
-            return self._end(event, frame)
+            return self._read_end(event, frame)
         if event.type == "error" or event.error is not None:
-            return self._fail(event, frame)
+            return self._read_error(event, frame)
         if event.delta is not None:
             self.output_bytes += count_text_bytes(event.delta)
             self._cuts.append(len(event.delta) if type(event.delta) is str else 0)
             self.committed = True
-        elif event.type not in _PREAMBLE or (event.item != NOTHING and _speaks(event.item)):
+        elif event.type not in _PREAMBLE or (event.item != NOTHING and _is_output(event.item)):
             self.committed = True
             if event.type == _DONE:
                 self._items.append(event.item)
@@ -109,67 +111,60 @@ class ResponsesStream(PassthroughStream):
         return frame
 
     def fail(self, error: CallError) -> bytes:
-        """Return the events that admit a break, numbered on from what came.
+        """Return the events that tell the caller of a break, numbered after the events so far.
 
-        A response in the background has not failed because its stream did: its provider goes on with it.
+        A background response has not failed when its stream breaks: its provider goes on with it.
         """
-        if self.ended or (self._told and self._response):
+        if self.ended or (self._error_sent and self._response):
             return b""
-        frames = Frames(self._number)
-        said = b"" if self._told else error_frame(error, frames)
-        self._told = True
-        problem = self._problem
-        if self._eager and problem is None:
-            return said
-        why = error_of(error) if problem is None else {"code": problem.code, "message": problem.words()}
-        self._response = self.write_response("failed", error=why)
-        failed = {"response": msgspec.Raw(self._response)}
-        return said + (frames.frame("response.failed", failed) if self._response else b"")
+        frames = FrameWriter(self._number)
+        out = b"" if self._error_sent else write_error_frame(error, frames)
+        self._error_sent = True
+        reported = self._error_object
+        if self._eager and reported is None:
+            return out
+        failure = write_response_error(error) if reported is None else {"code": reported.code, "message": reported.text}
+        self._response = self._write_response("failed", error=failure)
+        if not self._response:
+            return out
+        return out + frames.write("response.failed", {"response": msgspec.Raw(self._response)})
 
-    def write_response(self, status: str, **members: Any) -> bytes:
-        """Return the response object as it would stand if it ended here, ``b""`` where it never began."""
+    def _write_response(self, status: str, **fields: Any) -> bytes:
+        """Return the response object as if it ended now, ``b""`` if the stream never began with one."""
         try:
             response = msgspec.json.decode(self._begun)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except DECODE_ERRORS:
             return b""
         if type(response) is not dict:
             return b""
-        return encode_json({**response, "status": status, "output": self._items, **members})
+        return encode_json({**response, "status": status, "output": self._items, **fields})
 
-    def _end(self, event: StreamEvent, frame: bytes) -> bytes:
+    def _read_end(self, event: StreamEvent, frame: bytes) -> bytes:
         self._response = bytes(event.response)
-        answer = read_answer(self._response)
-        self.usage = answer.counted()
+        response = read_response(self._response)
+        self.usage = response.read_usage()
         if event.type != "response.failed":
             self.committed = self.ended = True
             return frame
-        problem = answer.problem() or Reported("the response failed")
-        self.error = reported(problem)
-        self._told = True
-        frames = Frames(self._number - 1)
-        said = raised(problem.code, problem.words(), frames)
-        document = msgspec.json.decode(data_in(frame) or b"{}")
-        return said + frames.frame(event.type, {**document, "sequence_number": frames.number})
+        reported = response.find_error() or ErrorObject("the response failed")
+        self.error = make_reported_error(reported)
+        self._error_sent = True
+        frames = FrameWriter(self._number - 1)
+        error_frame = write_error_event(reported.code, reported.text, frames)
+        document = msgspec.json.decode(find_data(frame) or b"{}")
+        return error_frame + frames.write(event.type, {**document, "sequence_number": frames.number})
 
-    def _fail(self, event: StreamEvent, frame: bytes) -> bytes:
-        problem = self._problem = _problem(event)
-        self.error = reported(problem)
-        self._told = True
+    def _read_error(self, event: StreamEvent, frame: bytes) -> bytes:
+        reported = self._error_object = read_error_event(event)
+        self.error = make_reported_error(reported)
+        self._error_sent = True
         if event.error is not None:
             return frame
-        return raised(problem.code, problem.words(), Frames(self._number - 1))
+        return write_error_event(reported.code, reported.text, FrameWriter(self._number - 1))
 
 
-def _speaks(item: msgspec.Raw) -> bool:
-    """Whether an item is output as soon as it begins: a call is, a message has to say something first."""
+def _is_output(item: msgspec.Raw) -> bool:
     try:
-        return head(item).type not in _SILENT_ITEMS
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return decode_head(item).type not in _SILENT_ITEMS
+    except DECODE_ERRORS:
         return False
-
-
-def _problem(event: StreamEvent) -> Reported:
-    error = event.error
-    if type(error) is dict:
-        return Reported(error.get("message"), error.get("code"), error.get("type"))
-    return Reported(error or event.message, event.code)

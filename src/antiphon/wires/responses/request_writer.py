@@ -7,9 +7,9 @@ from antiphon.types import Target
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.responses.content import is_native
 from antiphon.wires.responses.encrypted_content import WIRE
-from antiphon.wires.responses.items import write_items
-from antiphon.wires.responses.request_reader import ENCRYPTED, LOGPROBS
-from antiphon.wires.responses.tools import IMAGES, write_choice, write_tools
+from antiphon.wires.responses.input_writer import write_items
+from antiphon.wires.responses.request_reader import ENCRYPTED_REASONING, LOGPROBS
+from antiphon.wires.responses.tools import IMAGE_TOOL, write_choice, write_tools
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.dropped_annotations import marks
 from antiphon.wires.translation.neutral import Request, Thinking
@@ -28,11 +28,11 @@ _EXTRAS: dict[str, type] = {
     "store": bool,
     "truncation": str,
 }
-"""Extras that mean here what they mean where they came from, and what they must be for it."""
+"""Fields without a neutral form that mean the same here as on the caller's wire, and the type they must have."""
 _TUNING = ("stop", "seed", "top_k", "presence_penalty", "frequency_penalty")
-"""What this wire has no field for, and does not change what is answered, only how."""
+"""Sampling parameters that this wire lacks; they are dropped, because they do not change what is asked."""
 _EFFORTS = ((2048, "low"), (8192, "medium"))
-"""Thinking budgets in tokens below which an effort is meant; above them all it is high."""
+"""Limits of thinking budgets in tokens, and the effort for a budget below; any larger budget is high."""
 
 
 def write_request(request: Request, target: Target) -> WrittenRequest:
@@ -55,8 +55,8 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
     dropped += marks(request, is_native)
     if any(message.name for message in request.messages):
         dropped.append("name")
-    if not request.extras.get("background"):  # which works on what is stored
-        body.setdefault("store", False)  # nobody asked this provider to keep it
+    if not request.extras.get("background"):  # a background response must be stored
+        body.setdefault("store", False)  # the caller did not ask this provider to store anything
     return WrittenRequest(encode_json(body), tuple(dropped))
 
 
@@ -70,12 +70,12 @@ def _write_tools(request: Request, body: dict[str, Any]) -> None:
 
 
 def _write_modalities(request: Request, body: dict[str, Any]) -> None:
-    """Ask for images, which this wire's models make with a tool; sound they do not make."""
+    """Ask for images, which models of this wire make with a tool. They do not make sound."""
     if "audio" in request.modalities:
         problem = "`modalities` asks for sound, which an OpenAI Responses target does not make."
         raise BadRequest(problem, param="modalities")
     if "image" in request.modalities:
-        body["tools"] = [*body.get("tools", ()), {"type": IMAGES}]
+        body["tools"] = [*body.get("tools", ()), {"type": IMAGE_TOOL}]
 
 
 def _write_sampling(request: Request, body: dict[str, Any]) -> None:
@@ -97,51 +97,51 @@ def _write_sampling(request: Request, body: dict[str, Any]) -> None:
 
 def _write_text(request: Request) -> dict[str, Any]:
     text: dict[str, Any] = {}
-    form = request.format
-    if form is not None and form.kind == "json":
+    wanted = request.format
+    if wanted is not None and wanted.kind == "json":
         text["format"] = {"type": "json_object"}
-    elif form is not None:
-        text["format"] = {"type": "json_schema", "name": form.name or "answer", "schema": form.schema or {}}
-        if form.strict is not None:
-            text["format"]["strict"] = form.strict
-        if form.description:
-            text["format"]["description"] = form.description
+    elif wanted is not None:
+        text["format"] = {"type": "json_schema", "name": wanted.name or "answer", "schema": wanted.schema or {}}
+        if wanted.strict is not None:
+            text["format"]["strict"] = wanted.strict
+        if wanted.description:
+            text["format"]["description"] = wanted.description
     if verbosity := request.extras.get("verbosity"):
         text["verbosity"] = verbosity
     return text
 
 
 def _write_reasoning(request: Request, body: dict[str, Any], dropped: list[str]) -> None:
-    """Write how much to think, and ask for the proof of it wherever some thinking is to be expected.
+    """Write how much to think, and ask for encrypted thinking if some is to be expected.
 
-    Models that do not reason refuse to give encrypted content, so it is asked for only where reasoning was.
+    Models that do not reason reject a request for encrypted content, so only a request about reasoning asks for it.
     """
-    asked, wanted = request.reasoning, False
+    asked, wants_encrypted = request.reasoning, False
     if asked is not None and asked.budget == 0:
-        dropped.append("reasoning")  # no word for "do not think" holds for every model
+        dropped.append("reasoning")  # there is no effort that turns thinking off for every model
     elif asked is not None:
         if asked.adaptive and not asked.effort and asked.budget is None:
-            dropped.append("reasoning")  # whether a model thinks is not said here, but by its choice
-        reasoning = {"effort": asked.effort or _effort(asked.budget), "summary": asked.summary or None}
+            dropped.append("reasoning")  # on this wire it depends on the model alone whether it thinks
+        reasoning = {"effort": asked.effort or _choose_effort(asked.budget), "summary": asked.summary or None}
         reasoning |= {
             name.removeprefix("reasoning."): value
             for name, value in request.extras.items()
             if name.startswith("reasoning.")
         }
-        if said := {name: value for name, value in reasoning.items() if value is not None}:
-            body["reasoning"] = said
-        wanted = asked.effort != "none"
-    if wanted or any(_is_ours(part) for message in request.messages for part in message.parts):
-        body["include"] = [*body.get("include", ()), ENCRYPTED]
+        if fields := {name: value for name, value in reasoning.items() if value is not None}:
+            body["reasoning"] = fields
+        wants_encrypted = asked.effort != "none"
+    if wants_encrypted or any(_is_own_thinking(part) for message in request.messages for part in message.parts):
+        body["include"] = [*body.get("include", ()), ENCRYPTED_REASONING]
 
 
-def _effort(budget: int | None) -> str | None:
+def _choose_effort(budget: int | None) -> str | None:
     if budget is None or budget < 0:
         return None
     return next((effort for limit, effort in _EFFORTS if budget < limit), "high")
 
 
-def _is_ours(part: Any) -> bool:
+def _is_own_thinking(part: Any) -> bool:
     return isinstance(part, Thinking) and part.wire == WIRE and bool(part.signature)
 
 

@@ -1,19 +1,22 @@
-"""Streams of Responses providers, read into neutral events (API reference, "Streaming events").
+"""The stream of a response into neutral events (API reference, "Streaming events").
 
-Other servers of this wire leave events out, or send an item only when it is done: whatever a later, fuller event holds
-beyond what was streamed is made up for. Items that grow side by side are held back until their turn.
+Other servers of this wire leave events out, or send an item only when it is done. Where a later event holds more than
+was streamed, the difference is added. Items that are streamed side by side are held back until the one before ends.
 """
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from antiphon.errors import BadAnswer
-from antiphon.wires.responses.encrypted_content import CallMark
-from antiphon.wires.responses.frame import NOTHING, StreamEvent, read_frame
-from antiphon.wires.responses.items import custom_arguments
-from antiphon.wires.responses.output import head, read_content, read_item
-from antiphon.wires.responses.reply import Answer, Reported, finish_reason, read_answer
+from antiphon.wires.checks import DECODE_ERRORS
+from antiphon.wires.responses.encrypted_content import CallSignature
+from antiphon.wires.responses.errors import read_error_event
+from antiphon.wires.responses.finish import read_finish
+from antiphon.wires.responses.frames import NOTHING, StreamEvent, read_frame
+from antiphon.wires.responses.items import write_custom_arguments
+from antiphon.wires.responses.output_reader import ItemHead, decode_head, read_content, read_item
+from antiphon.wires.responses.types import ErrorObject, ResponseObject, read_response
 from antiphon.wires.translation.neutral import (
     Annotation,
     BlockStart,
@@ -33,25 +36,32 @@ from antiphon.wires.translation.neutral import (
     UsageUpdate,
 )
 
-_ITEM = -1
-"""The place of an item that has no contents of its own, beside the index of a message's content."""
-_CUSTOM_START, _CUSTOM_END = '{"input":"', '"}'
-_KINDS: dict[str, type] = {"text": Text, "refusal": Refusal, "thinking": Thinking, "tool": ToolCall}
+_Key: TypeAlias = tuple[int, int]
+"""An item's index, and a content's index or :data:`_NO_CONTENT`."""
+_Kind: TypeAlias = Literal["text", "refusal", "thinking", "tool"]
+_NO_CONTENT = -1
+_ARGUMENTS_START, _ARGUMENTS_END = '{"input":"', '"}'
+"""The arguments around a custom tool's free text."""
+_PART_TYPES: dict[str, type] = {"text": Text, "refusal": Refusal, "thinking": Thinking, "tool": ToolCall}
+_CALLS = ("function_call", "custom_tool_call")
+_CONTENT_KINDS: dict[str, _Kind] = {"output_text": "text", "refusal": "refusal"}
 _encode = msgspec.json.Encoder().encode
 
 
 class _Block:
-    """A block of the neutral stream. While another is open before it, its events wait in ``held``."""
+    """A block of the neutral stream. While another one before it is open, its events wait in ``held``."""
 
-    __slots__ = ("call", "cited", "closed", "held", "index", "kind", "size", "source")
+    __slots__ = ("call", "citations", "closed", "held", "index", "kind", "size", "source")
 
     def __init__(self, index: int, kind: str, call: str) -> None:
         self.index = index
         self.kind = kind
         self.call = call
         self.size = 0
-        self.cited = 0
+        """Characters so far."""
+        self.citations = 0
         self.source = ""
+        """The part of a reasoning item that the thinking comes from."""
         self.closed = False
         self.held: list[Event] = []
 
@@ -60,309 +70,302 @@ class ResponsesReader:
     """Reads one streamed answer; see :class:`translation.codec.StreamReader`."""
 
     def __init__(self) -> None:
-        self._out: list[Event] = []
+        self._events: list[Event] = []
         self._started = False
-        self._over = False
-        self._count = 0
-        self._blocks: dict[tuple[int, int], _Block] = {}
+        self._ended = False
+        self._blocks: dict[_Key, _Block] = {}
         self._queue: list[_Block] = []
-        self._customs: set[int] = set()
-        self._done: set[int] = set()
-        self._ids: dict[int, str] = {}
-        self._kinds: set[type] = set()
+        """Blocks that are not over; the events of all but the first are held back."""
+        self._custom_calls: set[int] = set()
+        self._finished_items: set[int] = set()
+        self._reasoning_ids: dict[int, str] = {}
+        self._part_types: set[type] = set()
 
     def read(self, frame: bytes) -> list[Event]:
         """See :meth:`translation.codec.StreamReader.read`."""
         event = read_frame(frame)
-        if event is None or self._over:
+        if event is None or self._ended:
             return []
         handler = _HANDLERS.get(event.type)
         if handler is not None:
             handler(self, event)
         elif event.error is not None:
-            self._error(event)
-        out, self._out = self._out, []
-        return out
+            self._read_error(event)
+        events, self._events = self._events, []
+        return events
 
     def close(self) -> list[Event]:
-        """Nothing is owed: an answer that ends without its terminal event is cut short."""
+        """Return nothing: an answer without its terminal event was cut off."""
         return []
 
     # Events of the whole response
 
-    def _created(self, event: StreamEvent) -> None:
-        answer = read_answer(bytes(event.response)) if event.response != NOTHING else Answer()
-        self._start(answer)
+    def _read_created(self, event: StreamEvent) -> None:
+        self._start(read_response(bytes(event.response)) if event.response != NOTHING else ResponseObject())
 
-    def _start(self, answer: Answer) -> None:
+    def _start(self, response: ResponseObject) -> None:
         if not self._started:
             self._started = True
-            self._out.append(Start(answer.id, answer.model))
+            self._events.append(Start(response.id, response.model))
 
-    def _ended(self, event: StreamEvent) -> None:
-        answer = read_answer(bytes(event.response))
-        self._start(answer)
-        for index, raw in enumerate(answer.output or ()):
-            if index not in self._done:
-                self._settle(index, bytes(raw))
+    def _read_end(self, event: StreamEvent) -> None:
+        response = read_response(bytes(event.response))
+        self._start(response)
+        for index, raw in enumerate(response.output or ()):
+            if index not in self._finished_items:
+                self._finish_item(index, bytes(raw))
         for block in self._queue:
             block.closed = True
         self._flush(last=True)
-        usage = answer.counted()
+        usage = response.read_usage()
         if usage is not None:
-            self._out.append(UsageUpdate(usage))
+            self._events.append(UsageUpdate(usage))
         if event.type == "response.incomplete":
-            answer.status = "incomplete"
-        self._out += (Finish(finish_reason(answer, self._kinds)), StreamEnd())
-        self._over = True
+            response.status = "incomplete"
+        self._events += (Finish(read_finish(response, self._part_types)), StreamEnd())
+        self._ended = True
 
-    def _failed(self, event: StreamEvent) -> None:
-        answer = read_answer(bytes(event.response))
-        self._fail(answer.problem() or Reported("the response failed"))
+    def _read_failed(self, event: StreamEvent) -> None:
+        response = read_response(bytes(event.response))
+        self._fail(response.find_error() or ErrorObject("the response failed"))
 
-    def _error(self, event: StreamEvent) -> None:
-        problem = event.error
-        if type(problem) is dict:
-            self._fail(Reported(problem.get("message"), problem.get("code"), problem.get("type")))
-        else:
-            self._fail(Reported(problem or event.message, event.code))
+    def _read_error(self, event: StreamEvent) -> None:
+        self._fail(read_error_event(event))
 
-    def _fail(self, problem: Reported) -> None:
-        self._out.append(StreamError(problem.words(), problem.status()))
-        self._over = True
+    def _fail(self, error: ErrorObject) -> None:
+        self._events.append(StreamError(error.text, error.status))
+        self._ended = True
 
     # Events of items
 
-    def _item_added(self, event: StreamEvent) -> None:
-        item, index = _head(event.item), event.output_index
+    def _read_item_added(self, event: StreamEvent) -> None:
+        item, index = _read_head(event.item), event.output_index
         if item.type == "reasoning":
-            self._ids[index] = item.id or ""
-        elif item.type in _CALLS and (index, _ITEM) not in self._blocks:
-            block = self._open((index, _ITEM), "tool", item.call_id or "", item.name or "")
+            self._reasoning_ids[index] = item.id or ""
+        elif item.type in _CALLS and (index, _NO_CONTENT) not in self._blocks:
+            block = self._open((index, _NO_CONTENT), "tool", item.call_id or "", item.name or "")
             if item.type == "custom_tool_call":
-                self._customs.add(index)
-                self._emit(block, Delta(block.index, _CUSTOM_START))
+                self._custom_calls.add(index)
+                self._add_text(block, _ARGUMENTS_START)
 
-    def _item_done(self, event: StreamEvent) -> None:
-        self._settle(event.output_index, bytes(event.item))
+    def _read_item_done(self, event: StreamEvent) -> None:
+        self._finish_item(event.output_index, bytes(event.item))
 
-    def _settle(self, index: int, raw: bytes) -> None:
-        """Take a finished item: make up for what was not streamed of it, and close its blocks."""
-        self._done.add(index)
+    def _finish_item(self, index: int, raw: bytes) -> None:
+        """Read a finished item: add what was not streamed, and close its blocks."""
+        self._finished_items.add(index)
         for place, part in enumerate(read_item(raw)):
-            if isinstance(part, CallMark):
-                self._mark_call(part)
+            if isinstance(part, CallSignature):
+                self._add_call_signature(part)
             elif isinstance(part, ToolCall):
-                self._settle_call(index, part)
+                self._finish_call(index, part)
             elif isinstance(part, Thinking):
-                self._settle_thinking(index, part)
+                self._finish_thinking(index, part)
             elif isinstance(part, Text | Refusal):
-                self._settle_content((index, place), part)
+                self._finish_content((index, place), part)
             elif isinstance(part, Image):
-                self._settle_image(index, part)
+                self._add_image(index, part)
 
-    def _settle_content(self, key: tuple[int, int], part: Text | Refusal) -> None:
-        block = self._block(key, "text" if isinstance(part, Text) else "refusal")
+    def _finish_content(self, key: _Key, part: Text | Refusal) -> None:
+        block = self._get_block(key, "text" if isinstance(part, Text) else "refusal")
         if block.closed:
             return
-        self._complete(block, part.text)
+        self._add_missing_text(block, part.text)
         if isinstance(part, Text):
-            for cited in part.citations[block.cited :]:
-                self._emit(block, Annotation(block.index, citation=cited))
+            for citation in part.citations[block.citations :]:
+                self._emit(block, Annotation(block.index, citation=citation))
         self._close(block)
 
-    def _settle_call(self, index: int, call: ToolCall) -> None:
-        block = self._blocks.get((index, _ITEM)) or self._open((index, _ITEM), "tool", call.id, call.name)
-        if index in self._customs:
-            self._end_custom(index, call.arguments)
+    def _finish_call(self, index: int, call: ToolCall) -> None:
+        key = (index, _NO_CONTENT)
+        block = self._blocks.get(key) or self._open(key, "tool", call.id, call.name)
+        if index in self._custom_calls:
+            self._finish_custom_call(index, call.arguments)
         else:
-            self._complete(block, call.arguments)
+            self._add_missing_text(block, call.arguments)
             self._close(block)
 
-    def _end_custom(self, index: int, arguments: str) -> None:
-        block = self._blocks[(index, _ITEM)]
+    def _finish_custom_call(self, index: int, arguments: str) -> None:
+        block = self._blocks[(index, _NO_CONTENT)]
         if not block.closed:
-            rest = arguments.removesuffix(_CUSTOM_END)[block.size :]
-            self._emit(block, Delta(block.index, rest + _CUSTOM_END))
+            missing = arguments.removesuffix(_ARGUMENTS_END)[block.size :]
+            self._add_text(block, missing + _ARGUMENTS_END)
             self._close(block)
 
-    def _settle_thinking(self, index: int, thinking: Thinking) -> None:
-        known = self._blocks.get((index, _ITEM))
-        block = known or self._open((index, _ITEM), "thinking", thinking.id)
-        if known is None and thinking.text:
-            self._emit(block, Delta(block.index, thinking.text))
+    def _finish_thinking(self, index: int, thinking: Thinking) -> None:
+        key = (index, _NO_CONTENT)
+        block = self._blocks.get(key)
+        if block is None:
+            block = self._open(key, "thinking", thinking.id)
+            self._add_text(block, thinking.text)
         if not block.closed and (thinking.signature or thinking.redacted):
-            mark = Annotation(block.index, signature=thinking.signature, redacted=thinking.redacted, wire=thinking.wire)
-            self._emit(block, mark)
+            signature, redacted = thinking.signature, thinking.redacted
+            self._emit(block, Annotation(block.index, signature=signature, redacted=redacted, wire=thinking.wire))
         self._close(block)
 
-    def _settle_image(self, index: int, image: Image) -> None:
-        if (index, _ITEM) not in self._blocks:
-            block = self._begin((index, _ITEM), "image")
+    def _add_image(self, index: int, image: Image) -> None:
+        if (index, _NO_CONTENT) not in self._blocks:
+            block = self._add_block((index, _NO_CONTENT), "image")
             self._emit(block, Media(block.index, image))
             self._close(block)
 
-    def _mark_call(self, mark: CallMark) -> None:
-        """Give a signature to its call, whose block is still open: calls are closed when the next block begins."""
+    def _add_call_signature(self, signature: CallSignature) -> None:
+        """Add a signature to its call, whose block is still open: calls are closed when the next block begins."""
         for block in self._queue:
-            if block.call == mark.call and block.kind == "tool":
-                self._emit(block, Annotation(block.index, signature=mark.signature))
+            if block.call == signature.call and block.kind == "tool":
+                self._emit(block, Annotation(block.index, signature=signature.signature))
 
     # Events of contents
 
-    def _part_added(self, event: StreamEvent) -> None:
-        kind = _PART_KINDS.get(_head(event.part).type)
+    def _read_part_added(self, event: StreamEvent) -> None:
+        kind = _CONTENT_KINDS.get(_read_head(event.part).type)
         if kind is not None:
-            self._block((event.output_index, event.content_index), kind)
+            self._get_block((event.output_index, event.content_index), kind)
 
-    def _part_done(self, event: StreamEvent) -> None:
+    def _read_part_done(self, event: StreamEvent) -> None:
         for part in read_content(bytes(event.part)):
-            self._settle_content((event.output_index, event.content_index), part)
+            self._finish_content((event.output_index, event.content_index), part)
 
-    def _text_delta(self, event: StreamEvent) -> None:
-        block = self._block((event.output_index, event.content_index), "text")
-        logprobs = tuple(event.logprobs) if event.logprobs and _are_objects(event.logprobs) else ()
-        self._grow(block, _text(event.delta), logprobs)
+    def _read_text_delta(self, event: StreamEvent) -> None:
+        block = self._get_block((event.output_index, event.content_index), "text")
+        logprobs = tuple(event.logprobs) if event.logprobs and _is_objects(event.logprobs) else ()
+        self._add_text(block, event.delta, logprobs)
 
-    def _refusal_delta(self, event: StreamEvent) -> None:
-        self._grow(self._block((event.output_index, event.content_index), "refusal"), _text(event.delta))
+    def _read_refusal_delta(self, event: StreamEvent) -> None:
+        self._add_text(self._get_block((event.output_index, event.content_index), "refusal"), event.delta)
 
-    def _text_done(self, event: StreamEvent) -> None:
-        self._complete(self._block((event.output_index, event.content_index), "text"), _text(event.text))
+    def _read_text_done(self, event: StreamEvent) -> None:
+        self._add_missing_text(self._get_block((event.output_index, event.content_index), "text"), event.text)
 
-    def _refusal_done(self, event: StreamEvent) -> None:
-        self._complete(self._block((event.output_index, event.content_index), "refusal"), _text(event.refusal))
+    def _read_refusal_done(self, event: StreamEvent) -> None:
+        self._add_missing_text(self._get_block((event.output_index, event.content_index), "refusal"), event.refusal)
 
-    def _annotated(self, event: StreamEvent) -> None:
+    def _read_annotation(self, event: StreamEvent) -> None:
         block = self._blocks.get((event.output_index, event.content_index))
         if block is not None and not block.closed and type(event.annotation) is dict and "type" in event.annotation:
-            block.cited += 1
+            block.citations += 1
             self._emit(block, Annotation(block.index, citation=event.annotation))
 
-    def _arguments_delta(self, event: StreamEvent) -> None:
-        if block := self._blocks.get((event.output_index, _ITEM)):
-            self._grow(block, _text(event.delta))
+    def _read_arguments_delta(self, event: StreamEvent) -> None:
+        if block := self._blocks.get((event.output_index, _NO_CONTENT)):
+            self._add_text(block, event.delta)
 
-    def _arguments_done(self, event: StreamEvent) -> None:
-        if block := self._blocks.get((event.output_index, _ITEM)):
-            self._complete(block, _text(event.arguments))
+    def _read_arguments_done(self, event: StreamEvent) -> None:
+        if block := self._blocks.get((event.output_index, _NO_CONTENT)):
+            self._add_missing_text(block, event.arguments)
 
-    def _input_delta(self, event: StreamEvent) -> None:
-        block = self._blocks.get((event.output_index, _ITEM))
-        if block is not None and event.output_index in self._customs:
-            self._grow(block, _encode(_text(event.delta))[1:-1].decode())
+    def _read_custom_input_delta(self, event: StreamEvent) -> None:
+        block = self._blocks.get((event.output_index, _NO_CONTENT))
+        if block is not None and event.output_index in self._custom_calls and type(event.delta) is str:
+            self._add_text(block, _encode(event.delta)[1:-1].decode())
 
-    def _input_done(self, event: StreamEvent) -> None:
-        if event.output_index in self._customs:
-            self._end_custom(event.output_index, custom_arguments(_text(event.input)))
+    def _read_custom_input_done(self, event: StreamEvent) -> None:
+        if event.output_index in self._custom_calls:
+            text = event.input if type(event.input) is str else ""
+            self._finish_custom_call(event.output_index, write_custom_arguments(text))
 
-    def _summary_delta(self, event: StreamEvent) -> None:
-        self._think(event, "summary", event.summary_index)
+    def _read_summary_delta(self, event: StreamEvent) -> None:
+        self._read_thinking_delta(event, "summary", event.summary_index)
 
-    def _reasoning_delta(self, event: StreamEvent) -> None:
-        self._think(event, "content", event.content_index)
+    def _read_reasoning_delta(self, event: StreamEvent) -> None:
+        self._read_thinking_delta(event, "content", event.content_index)
 
-    def _think(self, event: StreamEvent, source: str, part: int) -> None:
-        """Take thinking from the summary or from the open text, whichever comes first; parts are set apart."""
-        key = (event.output_index, _ITEM)
-        block = self._blocks.get(key) or self._open(key, "thinking", self._ids.get(event.output_index, ""))
+    def _read_thinking_delta(self, event: StreamEvent, source: str, part: int) -> None:
+        """Read thinking from the summary or from the open text, whichever comes first; a blank line separates parts."""
+        key = (event.output_index, _NO_CONTENT)
+        block = self._blocks.get(key)
+        if block is None:
+            block = self._open(key, "thinking", self._reasoning_ids.get(event.output_index, ""))
         name = f"{source}{part}"
         if not block.source.startswith(source) and block.source:
             return
         if block.source not in ("", name):
-            self._grow(block, "\n\n")
+            self._add_text(block, "\n\n")
         block.source = name
-        self._grow(block, _text(event.delta))
+        self._add_text(block, event.delta)
 
     # Blocks
 
-    def _block(self, key: tuple[int, int], kind: str) -> _Block:
+    def _get_block(self, key: _Key, kind: _Kind) -> _Block:
         return self._blocks.get(key) or self._open(key, kind)
 
-    def _open(self, key: tuple[int, int], kind: str, call: str = "", name: str = "") -> _Block:
-        block = self._begin(key, kind, call)
-        self._kinds.add(_KINDS[kind])
-        self._emit(block, BlockStart(block.index, kind, id=call, name=name))  # type: ignore[arg-type]
+    def _open(self, key: _Key, kind: _Kind, call: str = "", name: str = "") -> _Block:
+        block = self._add_block(key, kind, call)
+        self._part_types.add(_PART_TYPES[kind])
+        self._emit(block, BlockStart(block.index, kind, id=call, name=name))
         return block
 
-    def _begin(self, key: tuple[int, int], kind: str, call: str = "") -> _Block:
-        self._start(Answer())
+    def _add_block(self, key: _Key, kind: str, call: str = "") -> _Block:
+        self._start(ResponseObject())
         self._flush(last=True)
-        block = self._blocks[key] = _Block(self._count, kind, call)
-        self._count += 1
+        block = self._blocks[key] = _Block(len(self._blocks), kind, call)
         self._queue.append(block)
         return block
 
     def _emit(self, block: _Block, event: Event) -> None:
-        if type(event) is Delta:
-            block.size += len(event.text)
-        if self._queue and self._queue[0] is block:
-            self._out.append(event)
-        else:
-            block.held.append(event)
+        target = self._events if self._queue and self._queue[0] is block else block.held
+        target.append(event)
 
-    def _grow(self, block: _Block, text: str, logprobs: tuple[dict[str, Any], ...] = ()) -> None:
-        if text and not block.closed:
+    def _add_text(self, block: _Block, text: Any, logprobs: tuple[dict[str, Any], ...] = ()) -> None:
+        """Add text to a block; anything but text, and text for a block that is over, is ignored."""
+        if text and type(text) is str and not block.closed:
+            block.size += len(text)
             self._emit(block, Delta(block.index, text, logprobs))
 
-    def _complete(self, block: _Block, text: str) -> None:
-        """Add what the whole text has beyond what was streamed."""
-        if len(text) > block.size:
-            self._grow(block, text[block.size :])
+    def _add_missing_text(self, block: _Block, text: Any) -> None:
+        """Add the part of the whole text that was not streamed."""
+        if type(text) is str:
+            self._add_text(block, text[block.size :])
 
     def _close(self, block: _Block) -> None:
         block.closed = True
         self._flush(last=block.kind != "tool")
 
     def _flush(self, *, last: bool) -> None:
-        """Close what is closed at the head of the queue and let what waited behind it go; a call at the very end of the
-        queue only where ``last`` says so, for its signature may still come."""
+        """End the closed blocks at the head of the queue, and release the events that waited behind them.
+
+        A call at the very end of the queue is ended only if ``last`` is true, because its signature may follow.
+        """
         queue = self._queue
         while queue and queue[0].closed and (last or len(queue) > 1):
             block = queue.pop(0)
-            if block.kind != "image":  # which is neither opened nor closed
-                self._out.append(BlockStop(block.index))
+            if block.kind != "image":  # media have neither start nor stop
+                self._events.append(BlockStop(block.index))
             if queue:
-                self._out += queue[0].held
+                self._events += queue[0].held
                 queue[0].held = []
 
 
-def _head(raw: msgspec.Raw) -> Any:
+def _read_head(raw: msgspec.Raw) -> ItemHead:
     try:
-        return head(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return decode_head(raw)
+    except DECODE_ERRORS as error:
         raise BadAnswer(f"The provider sent an item that is not of this wire: {error}.") from None
 
 
-def _text(value: Any) -> str:
-    return value if type(value) is str else ""
-
-
-def _are_objects(values: Any) -> bool:
+def _is_objects(values: Any) -> bool:
     return type(values) is list and all(type(value) is dict for value in values)
 
 
-_CALLS = ("function_call", "custom_tool_call")
-_PART_KINDS = {"output_text": "text", "refusal": "refusal"}
 _HANDLERS: dict[str, Any] = {
-    "response.created": ResponsesReader._created,
-    "response.completed": ResponsesReader._ended,
-    "response.incomplete": ResponsesReader._ended,
-    "response.failed": ResponsesReader._failed,
-    "error": ResponsesReader._error,
-    "response.output_item.added": ResponsesReader._item_added,
-    "response.output_item.done": ResponsesReader._item_done,
-    "response.content_part.added": ResponsesReader._part_added,
-    "response.content_part.done": ResponsesReader._part_done,
-    "response.output_text.delta": ResponsesReader._text_delta,
-    "response.output_text.done": ResponsesReader._text_done,
-    "response.output_text.annotation.added": ResponsesReader._annotated,
-    "response.refusal.delta": ResponsesReader._refusal_delta,
-    "response.refusal.done": ResponsesReader._refusal_done,
-    "response.function_call_arguments.delta": ResponsesReader._arguments_delta,
-    "response.function_call_arguments.done": ResponsesReader._arguments_done,
-    "response.custom_tool_call_input.delta": ResponsesReader._input_delta,
-    "response.custom_tool_call_input.done": ResponsesReader._input_done,
-    "response.reasoning_summary_text.delta": ResponsesReader._summary_delta,
-    "response.reasoning_text.delta": ResponsesReader._reasoning_delta,
+    "response.created": ResponsesReader._read_created,
+    "response.completed": ResponsesReader._read_end,
+    "response.incomplete": ResponsesReader._read_end,
+    "response.failed": ResponsesReader._read_failed,
+    "error": ResponsesReader._read_error,
+    "response.output_item.added": ResponsesReader._read_item_added,
+    "response.output_item.done": ResponsesReader._read_item_done,
+    "response.content_part.added": ResponsesReader._read_part_added,
+    "response.content_part.done": ResponsesReader._read_part_done,
+    "response.output_text.delta": ResponsesReader._read_text_delta,
+    "response.output_text.done": ResponsesReader._read_text_done,
+    "response.output_text.annotation.added": ResponsesReader._read_annotation,
+    "response.refusal.delta": ResponsesReader._read_refusal_delta,
+    "response.refusal.done": ResponsesReader._read_refusal_done,
+    "response.function_call_arguments.delta": ResponsesReader._read_arguments_delta,
+    "response.function_call_arguments.done": ResponsesReader._read_arguments_done,
+    "response.custom_tool_call_input.delta": ResponsesReader._read_custom_input_delta,
+    "response.custom_tool_call_input.done": ResponsesReader._read_custom_input_done,
+    "response.reasoning_summary_text.delta": ResponsesReader._read_summary_delta,
+    "response.reasoning_text.delta": ResponsesReader._read_reasoning_delta,
 }

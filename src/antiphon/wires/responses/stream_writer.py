@@ -1,7 +1,7 @@
-"""Answers written for Responses callers: streams event by event, and whole ones (API reference, "Streaming events").
+"""Neutral events into the stream of a response (API reference, "Streaming events").
 
-The order is what the official clients' accumulators insist on: response.created, response.in_progress, then each item
-added, grown, done, then one terminal event with the whole response in it.
+The official clients' accumulators demand this order: response.created, response.in_progress, then for each item its
+events from added to done, then one terminal event with the whole response in it.
 """
 
 from typing import Any
@@ -11,10 +11,19 @@ import msgspec
 from antiphon.errors import CallError, UpstreamError
 from antiphon.types import Usage
 from antiphon.wires.json_text import encode_json
-from antiphon.wires.responses.errors import error_frame, error_of
-from antiphon.wires.responses.item_builders import ITEMS, CustomCallItem, Frames, ImageItem, Item, MarkItem, MessageItem
-from antiphon.wires.responses.reply import Skeleton, outcome
-from antiphon.wires.responses.tools import custom_names
+from antiphon.wires.responses.errors import write_error_frame, write_response_error
+from antiphon.wires.responses.finish import write_finish
+from antiphon.wires.responses.frames import FrameWriter
+from antiphon.wires.responses.item_builders import (
+    BUILDERS,
+    CallSignatureBuilder,
+    CustomCallBuilder,
+    ImageBuilder,
+    ItemBuilder,
+    MessageBuilder,
+)
+from antiphon.wires.responses.response_template import ResponseTemplate
+from antiphon.wires.responses.tools import list_custom_names
 from antiphon.wires.translation.media import joined, playable, text_of
 from antiphon.wires.translation.neutral import (
     Annotation,
@@ -27,40 +36,36 @@ from antiphon.wires.translation.neutral import (
     Finish,
     Image,
     Media,
-    Part,
-    Refusal,
-    Reply,
     Request,
     Start,
     StreamEnd,
     StreamError,
-    Text,
-    Thinking,
-    ToolCall,
     UsageUpdate,
 )
 
 
 class ResponsesWriter:
-    """Writes one answer; ``response`` is its whole response object once the terminal event is written."""
+    """See :class:`translation.codec.StreamWriter`; ``response`` is set once the terminal event has been written."""
 
     def __init__(self, request: Request, created: int = 0) -> None:
         self.response = b""
         self._created = created
         self._request = request
-        self._custom = custom_names(request.echo.get("tools"))
-        self._frames = Frames()
-        self._skeleton: Skeleton
+        self._custom_names = list_custom_names(request.echo.get("tools"))
+        self._frames = FrameWriter()
+        self._template: ResponseTemplate
         self._started = False
-        self._item: Item | None = None
-        self._growing: Item | None = None
+        self._item: ItemBuilder | None = None
+        """The item that is not finished yet."""
+        self._block: ItemBuilder | None = None
+        """The same item while a block of it is open."""
         self._index = 0
         self._output: list[bytes] = []
         self._usage: Usage | None = None
         self._finish: Finish | None = None
-        self._refused = False
-        self._sound: list[Audio] = []
-        self._over = False
+        self._has_refusal = False
+        self._audio: list[Audio] = []
+        self._ended = False
 
     @property
     def cuts(self) -> list[int]:
@@ -68,205 +73,143 @@ class ResponsesWriter:
         return self._frames.cuts
 
     def write(self, event: Event) -> bytes:
-        """See :meth:`translation.codec.StreamWriter.write`; events of a second choice have no place here."""
-        if type(event) is Delta:  # by far the most of them
-            return self._growing.grow(event) if self._growing and event.text and not event.choice else b""
-        if self._over or getattr(event, "choice", None):
+        """See :meth:`translation.codec.StreamWriter.write`; events of a second choice are left out."""
+        if type(event) is Delta:  # by far the most frequent event
+            return self._block.add_delta(event) if self._block and event.text and not event.choice else b""
+        if self._ended or (isinstance(event, _OF_CHOICE) and event.choice):
             return b""
-        before = self._end_sound() if self._sound and type(event) in _AFTER_SOUND else b""
-        return before + _WRITERS[type(event)](self, event)  # type: ignore[no-any-return]
+        frames = self._end_audio() if self._audio and type(event) in _AFTER_AUDIO else b""
+        return frames + _WRITERS[type(event)](self, event)  # type: ignore[no-any-return]
 
     def fail(self, error: CallError) -> bytes:
         """See :meth:`translation.codec.StreamWriter.fail`.
 
-        As OpenAI has it: the error event first, which official clients raise, then the response that was begun, failed
-        with what it has, because only a response's own event ends a stream.
+        As with OpenAI, the error event comes first, which official clients raise. Then comes the failed response with
+        the output so far, because only a response's own event ends a stream.
         """
-        if self._over:
+        if self._ended:
             return b""
-        self._over, self._growing = True, None
-        frames = error_frame(error, self._frames)
+        self._ended, self._block = True, None
+        frames = write_error_frame(error, self._frames)
         if self._started:
             if self._item is not None:
-                self._output.append(encode_json(self._item.result("incomplete")))
-            self.response = self._skeleton.write("failed", self._output, self._usage, error=error_of(error))
-            frames += self._frames.frame("response.failed", {"response": msgspec.Raw(self.response)})
+                self._output.append(encode_json(self._item.make_item("incomplete")))
+            failure = write_response_error(error)
+            self.response = self._template.write("failed", self._output, self._usage, error=failure)
+            frames += self._frames.write("response.failed", {"response": msgspec.Raw(self.response)})
         return frames
 
-    def _start(self, event: Start) -> bytes:
+    def _write_start(self, event: Start) -> bytes:
         if self._started:
             return b""
         self._started = True
         self._usage = event.usage
-        self._skeleton = skeleton = Skeleton(self._request, event.id, event.model, self._created)
-        response = {"response": msgspec.Raw(skeleton.write("in_progress", []))}
-        created = self._frames.frame("response.created", response)
-        return created + self._frames.frame("response.in_progress", response)
+        self._template = ResponseTemplate(self._request, event.id, event.model, self._created)
+        fields = {"response": msgspec.Raw(self._template.write("in_progress", []))}
+        created = self._frames.write("response.created", fields)
+        return created + self._frames.write("response.in_progress", fields)
 
-    def _opened(self, event: BlockStart) -> bytes:
-        begun = self._start(Start("", ""))
-        kind = ITEMS[event.kind]
-        self._refused = self._refused or event.kind == "refusal"
-        if kind is MessageItem and isinstance(self._item, MessageItem):
-            self._growing = self._item
-            return begun + self._item.open(event)
-        if event.name in self._custom and event.kind == "tool":
-            kind = CustomCallItem
-        frames = begun + self._settle("completed")
-        self._item = self._growing = item = kind(self._frames, self._id(kind), self._index, event)
-        return frames + self._added(item) + item.open(event)
+    def _write_block_start(self, event: BlockStart) -> bytes:
+        frames = self._write_start(Start("", ""))
+        builder = BUILDERS[event.kind]
+        self._has_refusal = self._has_refusal or event.kind == "refusal"
+        if builder is MessageBuilder and isinstance(self._item, MessageBuilder):
+            self._block = self._item
+            return frames + self._item.start_block(event)
+        if event.name in self._custom_names and event.kind == "tool":
+            builder = CustomCallBuilder
+        frames += self._finish_item("completed")
+        self._item = self._block = item = builder(self._frames, self._make_id(builder), self._index, event)
+        return frames + self._write_added(item) + item.start_block(event)
 
-    def _shown(self, event: Media) -> bytes:
-        """Write an image as what the image tool made, and gather a sound until it is whole."""
-        begun = self._start(Start("", ""))
+    def _write_media(self, event: Media) -> bytes:
+        """Write an image as a result of the image tool; collect sound until it is complete."""
+        frames = self._write_start(Start("", ""))
         part = event.part
         if isinstance(part, Audio):
-            self._sound.append(part)
-            return begun
-        begun += self._end_sound() if self._sound else b""
+            self._audio.append(part)
+            return frames
+        frames += self._end_audio() if self._audio else b""
         if not isinstance(part, Image) or not part.data:
-            return begun + self._told(event.index, part)
-        frames = begun + self._settle("completed")
-        item = ImageItem(self._frames, self._id(ImageItem), self._index, BlockStart(event.index, "text"), part)
-        return frames + self._added(item) + item.close() + self._done(item, "completed")
+            return frames + self._write_as_text(event.index, part)
+        frames += self._finish_item("completed")
+        start = BlockStart(event.index, "text")
+        item = ImageBuilder(self._frames, self._make_id(ImageBuilder), self._index, start, part)
+        return frames + self._write_added(item) + item.end_block() + self._write_done(item, "completed")
 
-    def _told(self, index: int, part: Image | File | Audio) -> bytes:
-        """Write what this wire has no place for as a text of its own."""
-        frames = self._opened(BlockStart(index, "text"))
-        assert self._growing is not None
-        return frames + self._growing.grow(Delta(index, text_of(part))) + self._closed(BlockStop(index))
+    def _write_as_text(self, index: int, part: Image | File | Audio) -> bytes:
+        """Write media that this wire has no item for as a text of its own."""
+        frames = self._write_block_start(BlockStart(index, "text"))
+        return frames + self.write(Delta(index, text_of(part))) + self._write_block_stop(BlockStop(index))
 
-    def _end_sound(self) -> bytes:
-        sound, self._sound = joined(self._sound), []
-        return self._told(0, playable(sound))
+    def _end_audio(self) -> bytes:
+        audio, self._audio = joined(self._audio), []
+        return self._write_as_text(0, playable(audio))
 
-    def _marked(self, event: Annotation) -> bytes:
-        return self._growing.mark(event) if self._growing else b""
+    def _write_annotation(self, event: Annotation) -> bytes:
+        return self._block.annotate(event) if self._block else b""
 
-    def _closed(self, event: BlockStop) -> bytes:
-        growing, self._growing = self._growing, None
-        return growing.close() if growing else b""
+    def _write_block_stop(self, event: BlockStop) -> bytes:
+        block, self._block = self._block, None
+        return block.end_block() if block else b""
 
-    def _used(self, event: UsageUpdate) -> bytes:
+    def _keep_usage(self, event: UsageUpdate) -> bytes:
         self._usage = event.usage
         return b""
 
-    def _finished(self, event: Finish) -> bytes:
+    def _keep_finish(self, event: Finish) -> bytes:
         self._finish = event
         return b""
 
-    def _failed(self, event: StreamError) -> bytes:
+    def _write_failure(self, event: StreamError) -> bytes:
         return self.fail(UpstreamError(event.message, status=event.status or None))
 
-    def _ended(self, event: StreamEnd) -> bytes:
-        frames = self._start(Start("", ""))
-        status, incomplete = outcome(self._finish, self._refused)
-        frames += self._closed(BlockStop(0)) + self._settle(status)
-        self._over = True
-        self.response = self._skeleton.write(status, self._output, self._usage, incomplete=incomplete)
-        return frames + self._frames.frame(f"response.{status}", {"response": msgspec.Raw(self.response)})
+    def _write_end(self, event: StreamEnd) -> bytes:
+        frames = self._write_start(Start("", ""))
+        status, incomplete = write_finish(self._finish, self._has_refusal)
+        frames += self._write_block_stop(BlockStop(0)) + self._finish_item(status)
+        self._ended = True
+        self.response = self._template.write(status, self._output, self._usage, incomplete=incomplete)
+        return frames + self._frames.write(f"response.{status}", {"response": msgspec.Raw(self.response)})
 
-    def _id(self, kind: type[Item]) -> str:
-        return self._skeleton.item_id(kind.prefix, self._index)
+    def _make_id(self, builder: type[ItemBuilder]) -> str:
+        return self._template.make_item_id(builder.id_prefix, self._index)
 
-    def _added(self, item: Item) -> bytes:
-        members = {"output_index": self._index, "item": item.result("in_progress")}
-        return self._frames.frame("response.output_item.added", members)
+    def _write_added(self, item: ItemBuilder) -> bytes:
+        fields = {"output_index": self._index, "item": item.make_item("in_progress")}
+        return self._frames.write("response.output_item.added", fields)
 
-    def _settle(self, status: str) -> bytes:
-        """End the item that is open, if one is."""
+    def _finish_item(self, status: str) -> bytes:
+        """Finish the current item, if there is one."""
         item, self._item = self._item, None
         if item is None:
             return b""
-        frames = self._done(item, status)
-        if (mark := item.follower()) is not None:
-            follower = MarkItem(self._frames, self._id(MarkItem), self._index, mark)
-            frames += self._added(follower) + self._done(follower, "completed")
+        frames = self._write_done(item, status)
+        if (signature := item.find_call_signature()) is not None:
+            carrier = CallSignatureBuilder(self._frames, self._make_id(CallSignatureBuilder), self._index, signature)
+            frames += self._write_added(carrier) + self._write_done(carrier, "completed")
         return frames
 
-    def _done(self, item: Item, status: str) -> bytes:
-        data = encode_json(item.result(status))
+    def _write_done(self, item: ItemBuilder, status: str) -> bytes:
+        data = encode_json(item.make_item(status))
         self._output.append(data)
-        members = {"output_index": self._index, "item": msgspec.Raw(data)}
+        fields = {"output_index": self._index, "item": msgspec.Raw(data)}
         self._index += 1
-        return self._frames.frame("response.output_item.done", members)
+        return self._frames.write("response.output_item.done", fields)
 
 
 _WRITERS: dict[type, Any] = {
-    Start: ResponsesWriter._start,
-    BlockStart: ResponsesWriter._opened,
-    Annotation: ResponsesWriter._marked,
-    BlockStop: ResponsesWriter._closed,
-    Media: ResponsesWriter._shown,
-    UsageUpdate: ResponsesWriter._used,
-    Finish: ResponsesWriter._finished,
-    StreamError: ResponsesWriter._failed,
-    StreamEnd: ResponsesWriter._ended,
+    Start: ResponsesWriter._write_start,
+    BlockStart: ResponsesWriter._write_block_start,
+    Annotation: ResponsesWriter._write_annotation,
+    BlockStop: ResponsesWriter._write_block_stop,
+    Media: ResponsesWriter._write_media,
+    UsageUpdate: ResponsesWriter._keep_usage,
+    Finish: ResponsesWriter._keep_finish,
+    StreamError: ResponsesWriter._write_failure,
+    StreamEnd: ResponsesWriter._write_end,
 }
-_AFTER_SOUND = (BlockStart, Finish, StreamEnd)
-"""Events that say that a sound is whole."""
-
-
-def write_reply(reply: Reply, request: Request) -> bytes:
-    """See :meth:`translation.codec.Codec.write_reply`: the object that a stream of the same answer ends with."""
-    writer = ResponsesWriter(request, reply.created)
-    writer.write(Start(reply.id, reply.model))
-    choice = reply.choices[0]
-    tokens = tuple((choice.logprobs or {}).get("content") or ())
-    for index, part in enumerate(choice.parts):
-        for event in part_events(part, index):
-            if tokens and type(part) is Text and type(event) is Delta:
-                event, tokens = msgspec.structs.replace(event, logprobs=tokens), ()
-            writer.write(event)
-    if reply.usage is not None:
-        writer.write(UsageUpdate(reply.usage))
-    writer.write(choice.finish)
-    writer.write(StreamEnd())
-    return writer.response
-
-
-def part_events(part: Part, index: int) -> list[Event]:
-    """Return the events that make a part of an answer, none for what an answer of this wire cannot hold."""
-    events = _EVENTS.get(type(part))
-    return events(part, index) if events is not None else []
-
-
-def _text_events(part: Text, index: int) -> list[Event]:
-    marks = [Annotation(index, citation=cited) for cited in part.citations]
-    return [BlockStart(index, "text"), Delta(index, part.text), *marks, BlockStop(index)]
-
-
-def _shown_events(part: Image | File | Audio, index: int) -> list[Event]:
-    return [Media(index, part)]
-
-
-def _refusal_events(part: Refusal, index: int) -> list[Event]:
-    return [BlockStart(index, "refusal"), Delta(index, part.text), BlockStop(index)]
-
-
-def _thinking_events(part: Thinking, index: int) -> list[Event]:
-    mark = Annotation(index, signature=part.signature, redacted=part.redacted, wire=part.wire)
-    grown = [Delta(index, part.text)] if part.text else []
-    marked = [mark] if part.signature or part.redacted or part.wire else []
-    return [BlockStart(index, "thinking", id=part.id), *grown, *marked, BlockStop(index)]
-
-
-def _tool_events(part: ToolCall, index: int) -> list[Event]:
-    marked = [Annotation(index, signature=part.signature)] if part.signature else []
-    return [
-        BlockStart(index, "tool", id=part.id, name=part.name),
-        Delta(index, part.arguments),
-        *marked,
-        BlockStop(index),
-    ]
-
-
-_EVENTS: dict[type, Any] = {
-    Text: _text_events,
-    Refusal: _refusal_events,
-    Thinking: _thinking_events,
-    ToolCall: _tool_events,
-    Image: _shown_events,
-    File: _shown_events,
-    Audio: _shown_events,
-}
+_OF_CHOICE = (BlockStart, Annotation, BlockStop, Media, Finish)
+"""Events that belong to one choice."""
+_AFTER_AUDIO = (BlockStart, Finish, StreamEnd)
+"""Events that mean that a sound is complete."""

@@ -1,4 +1,4 @@
-"""POST /v1/responses/input_tokens, for targets of this wire and others (API reference, "Get input token counts")."""
+"""POST /v1/responses/input_tokens, for targets of this wire and of others (API reference, "Get input token counts")."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from antiphon.wires.responses.passthrough import Responses
 from antiphon.wires.translation.token_counts import Counter, counted
 from antiphon.wires.wire import Envelope, WholeAnswer
 
-HOLDS = "input_tokens"
+_FIELD = "input_tokens"
 
 
 class InputTokens(Responses):
-    """Counting costs nothing; the body is a request for a response."""
+    """The body is a request for a response; counting is free."""
 
-    operation = HOLDS
+    operation = "input_tokens"
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`."""
@@ -26,7 +26,7 @@ class InputTokens(Responses):
 
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
-        counted(body, HOLDS, self.read_error_message)
+        counted(body, _FIELD, self.read_error_message)
         return WholeAnswer(Usage(), 0)
 
 
@@ -38,5 +38,5 @@ class InputTokensCodec(Counter):
         ("model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text",
          "truncation")
     )  # fmt: skip
-    holds = HOLDS
+    holds = _FIELD
     says: dict[str, Any] = {"object": "response.input_tokens"}

@@ -1,7 +1,8 @@
 """``tools`` and ``tool_choice`` in both directions (API reference, "Create a model response": tools, tool_choice).
 
-A custom tool takes free text. Other wires have none, so it is read as a function with one string, ``input``; a grammar
-that OpenAI would enforce becomes words in its description. The answer's calls are turned back when they are written.
+A custom tool takes free text. Other wires have no such tools, so it is read as a function with one string, ``input``. A
+grammar, which OpenAI would enforce, becomes a sentence in its description. Calls of it in the answer are written as
+calls of a custom tool again.
 """
 
 from collections.abc import Callable
@@ -53,90 +54,90 @@ class _Allowed(msgspec.Struct):
     tools: list[_Builtin]
 
 
-IMAGES = "image_generation"
-"""The tool with which models of this wire make images; models of other wires are asked for them by modality."""
+IMAGE_TOOL = "image_generation"
+"""The tool with which models of this wire make images; models of other wires are asked by ``modalities``."""
 
 
-def images_of(tools: list[dict[str, Any]]) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """Return the options of the image tool, ``None`` where it is not among the tools, and the tools without it."""
-    images = next((tool for tool in tools if tool.get("type") == IMAGES), None)
+def split_image_tool(tools: list[dict[str, Any]]) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Return the options of the image tool, ``None`` if it is not among the tools, and the other tools."""
+    images = next((tool for tool in tools if tool.get("type") == IMAGE_TOOL), None)
     if images is None:
         return None, tools
     options = {name: value for name, value in images.items() if name != "type"}
-    return options, [tool for tool in tools if tool.get("type") != IMAGES]
+    return options, [tool for tool in tools if tool.get("type") != IMAGE_TOOL]
 
 
-def chooses_images(choice: str | dict[str, Any]) -> bool:
-    """Whether the image tool is the one that must be called: asking for images says that."""
-    return isinstance(choice, dict) and choice.get("type") == IMAGES
+def is_image_choice(choice: str | dict[str, Any]) -> bool:
+    """Return whether a ``tool_choice`` demands the image tool."""
+    return isinstance(choice, dict) and choice.get("type") == IMAGE_TOOL
 
 
 def read_tools(tools: list[dict[str, Any]]) -> tuple[Tool, ...]:
     """Return the tools; raises :class:`BadRequest`."""
-    return tuple(_reader(tool)(tool, f"tools[{i}]") for i, tool in enumerate(tools))
+    return tuple(_choose_reader(tool)(tool, f"tools[{i}]") for i, tool in enumerate(tools))
 
 
-def _reader(tool: dict[str, Any]) -> Callable[[dict[str, Any], str], Tool]:
+def _choose_reader(tool: dict[str, Any]) -> Callable[[dict[str, Any], str], Tool]:
     kind = tool.get("type")
     return _READERS.get(kind, _read_builtin) if isinstance(kind, str) else _read_builtin
 
 
-def _read_function(tool: dict[str, Any], at: str) -> Tool:
-    function = convert_field(tool, _Function, at)
+def _read_function(tool: dict[str, Any], path: str) -> Tool:
+    function = convert_field(tool, _Function, path)
     return Tool(function.name, function.description or "", function.parameters, function.strict)
 
 
-def _read_custom(tool: dict[str, Any], at: str) -> Tool:
-    custom = convert_field(tool, _Custom, at)
-    words = custom.description or ""
+def _read_custom(tool: dict[str, Any], path: str) -> Tool:
+    custom = convert_field(tool, _Custom, path)
+    description = custom.description or ""
     if custom.format is not None and custom.format.definition:
         rule = f"`input` must match this {custom.format.syntax or ''} grammar:\n{custom.format.definition}"
-        words = f"{words}\n\n{rule}" if words else rule
-    return Tool(custom.name, words, _FREE_TEXT)
+        description = f"{description}\n\n{rule}" if description else rule
+    return Tool(custom.name, description, _FREE_TEXT)
 
 
-def _read_builtin(tool: dict[str, Any], at: str) -> Tool:
-    return Tool(_name(convert_field(tool, _Builtin, at)), builtin=tool, wire=WIRE)
+def _read_builtin(tool: dict[str, Any], path: str) -> Tool:
+    return Tool(_get_name(convert_field(tool, _Builtin, path)), builtin=tool, wire=WIRE)
 
 
 _READERS = {"function": _read_function, "custom": _read_custom}
 
 
-def _name(tool: _Builtin) -> str:
+def _get_name(tool: _Builtin) -> str:
     return tool.name or tool.server_label or tool.type
 
 
-def custom_names(tools: Any) -> frozenset[str]:
+def list_custom_names(tools: Any) -> frozenset[str]:
     """Return the names of the custom tools in a caller's own ``tools``."""
     return frozenset(tool["name"] for tool in tools or () if tool.get("type") == "custom")
 
 
 def read_choice(choice: str | dict[str, Any], tools: tuple[Tool, ...]) -> tuple[ToolChoice, tuple[Tool, ...]]:
-    """Return the choice and the tools it leaves; raises :class:`BadRequest`.
+    """Return the choice and the tools that it allows; raises :class:`BadRequest`.
 
-    ``allowed_tools`` with ``auto`` narrows the tools themselves, as no other wire can narrow an ``auto``.
+    ``allowed_tools`` with ``auto`` removes the other tools, because no other wire can restrict an ``auto``.
     """
     if isinstance(choice, str):
         if choice not in _MODES:
-            raise _wrong(f"{choice!r} is none of none, auto, required")
+            raise _make_error(f"{choice!r} is none of none, auto, required")
         return _MODES[choice], tools
     if choice.get("type") != "allowed_tools":
-        return ToolChoice("tool", (_name(convert_field(choice, _Builtin, "tool_choice")),)), tools
+        return ToolChoice("tool", (_get_name(convert_field(choice, _Builtin, "tool_choice")),)), tools
     allowed = convert_field(choice, _Allowed, "tool_choice")
-    names = tuple(_name(tool) for tool in allowed.tools)
+    names = tuple(_get_name(tool) for tool in allowed.tools)
     if allowed.mode == "required":
         return ToolChoice("required", names), tools
     if allowed.mode != "auto":
-        raise _wrong(f"the mode {allowed.mode!r} is neither auto nor required")
+        raise _make_error(f"the mode {allowed.mode!r} is neither auto nor required")
     return _MODES["auto"], tuple(tool for tool in tools if tool.name in names)
 
 
-def _wrong(problem: str) -> BadRequest:
+def _make_error(problem: str) -> BadRequest:
     return BadRequest(f"`tool_choice` is not what it must be: {problem}.", param="tool_choice")
 
 
 def write_tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
-    """Return the ``tools``; raises :class:`BadRequest` for a tool that only another wire's provider runs."""
+    """Return the ``tools``; raises :class:`BadRequest` for a built-in tool of another wire's provider."""
     return [_write_tool(tool) for tool in tools]
 
 
@@ -154,7 +155,7 @@ def _write_tool(tool: Tool) -> dict[str, Any]:
         "name": tool.name,
         "description": tool.description or None,
         "parameters": tool.parameters,
-        # Not said means strict here, and not strict on the other wires.
+        # A tool without `strict` is strict on this wire, and not strict on the others.
         "strict": bool(tool.strict),
     }
 
@@ -163,14 +164,14 @@ def write_choice(choice: ToolChoice, tools: tuple[Tool, ...]) -> str | dict[str,
     """Return the ``tool_choice``."""
     builtins = {tool.name: tool.builtin for tool in tools if tool.builtin is not None}
     if choice.mode == "tool" and choice.names:
-        return _named(choice.names[0], builtins)
+        return _write_choice_entry(choice.names[0], builtins)
     if choice.names:
-        allowed = [_named(name, builtins) for name in choice.names]
+        allowed = [_write_choice_entry(name, builtins) for name in choice.names]
         return {"type": "allowed_tools", "mode": "required", "tools": allowed}
     return "required" if choice.mode == "tool" else choice.mode
 
 
-def _named(name: str, builtins: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _write_choice_entry(name: str, builtins: dict[str, dict[str, Any]]) -> dict[str, Any]:
     builtin = builtins.get(name)
     if builtin is None:
         return {"type": "function", "name": name}

@@ -1,16 +1,21 @@
-"""The top-level fields of a Responses request, typed (API reference, "Create a model response"), and what is said
-where a type is wrong.
+"""The fields of a Responses request and of a response object that are read (API reference, "Responses").
 
-Only what the gateway must know is typed deeply; tools and input items pass unread where wire and target agree.
+Only fields that the gateway must know have detailed types; tools and input items pass unread where caller and provider
+both speak this wire.
 """
 
 from typing import Any, TypeVar
 
 import msgspec
 
-from antiphon.wires.checks import bad_request_from
+from antiphon.errors import BadAnswer
+from antiphon.types import Usage
+from antiphon.wires.checks import DECODE_ERRORS, bad_answer_from, bad_request_from
+from antiphon.wires.responses.usage import read_usage
 
 T = TypeVar("T")
+_NULL = msgspec.Raw(b"null")
+_ERROR_STATUS = {"server_error": 500, "rate_limit_exceeded": 429, "insufficient_quota": 429, "invalid_prompt": 400}
 
 
 class ReasoningField(msgspec.Struct):
@@ -39,7 +44,7 @@ class TextField(msgspec.Struct):
 
 
 class Fields(msgspec.Struct, kw_only=True):
-    """A request body; a field that is not here travels unread."""
+    """A request body; a field that is not declared here passes unread."""
 
     model: str
     input: str | list[dict[str, Any]] | None = None
@@ -70,9 +75,73 @@ class Fields(msgspec.Struct, kw_only=True):
     service_tier: str | None = None
 
 
-def convert_field(value: Any, kind: type[T], at: str) -> T:
-    """Return decoded JSON as ``kind``; raises :class:`BadRequest` that names the field below ``at``."""
+def convert_field(value: Any, kind: type[T], path: str) -> T:
+    """Return decoded JSON as ``kind``; raises :class:`BadRequest` that names the field below ``path``."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise bad_request_from(str(error), at) from None
+        raise bad_request_from(str(error), path) from None
+
+
+class ErrorObject(msgspec.Struct):
+    """An error in a response or in an ``error`` event."""
+
+    message: Any = None
+    code: Any = None
+    type: Any = None
+
+    @property
+    def text(self) -> str:
+        return str(self.message or self.code or self.type or "an error without a message")
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that the code stands for, 0 if it is not known."""
+        return _ERROR_STATUS.get(str(self.code), 0)
+
+
+class IncompleteDetails(msgspec.Struct):
+    reason: str | None = None
+
+
+class ResponseObject(msgspec.Struct):
+    """The fields of a response object that are read, in a whole answer or in an event of a stream."""
+
+    id: str = ""
+    model: str = ""
+    status: str | None = None
+    created_at: float | None = None
+    output: list[msgspec.Raw] | None = None
+    usage: msgspec.Raw = _NULL
+    error: ErrorObject | str | None = None
+    incomplete_details: IncompleteDetails | None = None
+    service_tier: Any = None
+    object: Any = None
+    message: Any = None
+
+    def read_usage(self) -> Usage | None:
+        return read_usage(bytes(self.usage), self.service_tier, self.output)
+
+    def find_error(self) -> ErrorObject | None:
+        """Return the error that the response reports, ``None`` if it reports none."""
+        if isinstance(self.error, str):
+            return ErrorObject(self.error)
+        if self.error is not None or self.status == "failed":
+            return self.error or ErrorObject("the response failed")
+        return ErrorObject(self.message) if self.object == "error" else None
+
+
+_decode = msgspec.json.Decoder(ResponseObject).decode
+
+
+def read_response(body: bytes) -> ResponseObject:
+    """Return a response object; raises :class:`BadAnswer` for anything else."""
+    try:
+        return _decode(body)
+    except DECODE_ERRORS:
+        raise bad_answer_from(body) from None
+
+
+def make_reported_error(error: ErrorObject) -> BadAnswer:
+    """Return our error for one that a provider reports in an answer."""
+    return BadAnswer(f"The provider reported an error: {error.text}", status=error.status or None)

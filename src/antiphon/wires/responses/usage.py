@@ -1,4 +1,4 @@
-"""The ``usage`` object of a response to disjoint buckets and back (API reference, "The response object": usage).
+"""The ``usage`` object of a response as disjoint buckets, and back (API reference, "The response object": usage).
 
 ``input_tokens`` includes cached and cache-written tokens, ``output_tokens`` includes reasoning.
 """
@@ -30,28 +30,29 @@ class _Usage(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(_Usage).decode
 _decode_item = msgspec.json.Decoder(_Item).decode
-_SEARCH = b'"web_search_call"'
+_SEARCH_CALL = b'"web_search_call"'
 
 
-def read(raw: bytes, tier: object = None, output: Iterable[msgspec.Raw] | None = None) -> Usage | None:
-    """Return the buckets, or ``None`` where the object is missing, malformed, negative or impossibly large.
+def read_usage(raw: bytes, tier: object = None, output: Iterable[msgspec.Raw] | None = None) -> Usage | None:
+    """Return the buckets, or ``None`` if the object is missing, malformed, negative or impossibly large.
 
-    ``tier`` is the ``service_tier`` beside it; the searches of ``output`` are billed and stand in no count.
+    ``tier`` is the ``service_tier`` beside it. ``output`` holds the items whose searches are billed: ``usage`` does not
+    count them.
     """
     try:
-        usage = _decode(raw)
+        counts = _decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    before, after = usage.input_tokens_details or InputDetails(), usage.output_tokens_details or OutputDetails()
-    counted = split_totals(usage.input_tokens, usage.output_tokens, before, after, tier)
-    if counted is None or not (searches := sum(map(_searched, output or ()))):
-        return counted
-    return msgspec.structs.replace(counted, searches=searches)
+    before, after = counts.input_tokens_details or InputDetails(), counts.output_tokens_details or OutputDetails()
+    usage = split_totals(counts.input_tokens, counts.output_tokens, before, after, tier)
+    if usage is None or not (searches := sum(map(_is_search, output or ()))):
+        return usage
+    return msgspec.structs.replace(usage, searches=searches)
 
 
-def _searched(item: msgspec.Raw) -> bool:
-    """Say whether an item of the output is a search: looking at a page that was found is not billed as one."""
-    if _SEARCH not in (raw := bytes(item)):
+def _is_search(item: msgspec.Raw) -> bool:
+    """Return whether an output item is a billed search; opening a page that was found is not billed."""
+    if _SEARCH_CALL not in (raw := bytes(item)):
         return False
     try:
         call = _decode_item(raw)
@@ -60,8 +61,8 @@ def _searched(item: msgspec.Raw) -> bool:
     return call.type == "web_search_call" and (call.action is None or call.action.type in (None, "search"))
 
 
-def write(usage: Usage | None) -> dict[str, Any] | None:
-    """Return the object; audio and image counts appear only where there are some, as OpenAI has none to show."""
+def write_usage(usage: Usage | None) -> dict[str, Any] | None:
+    """Return the object; it has audio and image counts only if there are some, because OpenAI writes none."""
     if usage is None:
         return None
     before: dict[str, Any] = {
@@ -69,16 +70,16 @@ def write(usage: Usage | None) -> dict[str, Any] | None:
         "cache_write_tokens": usage.cache_write + usage.cache_write_long,
     }
     after: dict[str, Any] = {"reasoning_tokens": usage.reasoning}
-    more = (
+    optional = (
         (before, "audio_tokens", usage.audio_input),
         (before, "image_tokens", usage.image_input),
         (after, "audio_tokens", usage.audio_output),
         (after, "image_tokens", usage.image_output),
     )
     if usage.cache_write_long:
-        parts = {"ttl_12h_tokens": usage.cache_write_long, "ttl_30m_tokens": usage.cache_write}
-        before["cache_write_tokens_details"] = parts
-    for details, name, count in more:
+        by_lifetime = {"ttl_12h_tokens": usage.cache_write_long, "ttl_30m_tokens": usage.cache_write}
+        before["cache_write_tokens_details"] = by_lifetime
+    for details, name, count in optional:
         if count:
             details[name] = count
     return {

@@ -1,0 +1,96 @@
+"""The frames of a Responses stream: an event line and one line of JSON (API reference, "Streaming events")."""
+
+from typing import Any
+
+import msgspec
+
+from antiphon.errors import BadAnswer
+from antiphon.wires.checks import DECODE_ERRORS, quote_body
+from antiphon.wires.json_text import encode_json
+from antiphon.wires.sse import data_of
+
+_DATA = b"\ndata: "
+NOTHING = msgspec.Raw(b"")
+TAIL = b',"sequence_number":'
+"""What follows the text of a delta event, up to the event's number."""
+TEXT_TAIL = b',"logprobs":[]' + TAIL
+"""The same for output text."""
+
+
+class StreamEvent(msgspec.Struct):
+    """The fields of any event that are read. Types that differ between events are checked where a field is used."""
+
+    type: str = ""
+    delta: Any = None
+    text: Any = None
+    arguments: Any = None
+    refusal: Any = None
+    input: Any = None
+    output_index: int = 0
+    content_index: int = 0
+    summary_index: int = 0
+    item: msgspec.Raw = NOTHING
+    part: msgspec.Raw = NOTHING
+    annotation: Any = None
+    logprobs: Any = None
+    response: msgspec.Raw = NOTHING
+    sequence_number: Any = None
+    error: Any = None
+    code: Any = None
+    message: Any = None
+
+
+_decode = msgspec.json.Decoder(StreamEvent).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def read_frame(frame: bytes) -> StreamEvent | None:
+    """Return the event of a frame, ``None`` for a comment and for the ``[DONE]`` that some servers add.
+
+    Raises :class:`BadAnswer` for anything else.
+    """
+    data = find_data(frame)
+    if data is None or data.strip() == b"[DONE]":
+        return None
+    try:
+        return _decode(data)
+    except DECODE_ERRORS:
+        raise BadAnswer(f"The provider's event is not valid JSON of this wire: {quote_body(data)}") from None
+
+
+def find_data(frame: bytes) -> bytes | None:
+    """Return a frame's data, ``None`` if it has none; fast for OpenAI's form, an event line and one line of data."""
+    if frame.startswith(b"event: ") and frame.endswith(b"\n\n") and b"\r" not in frame:
+        start = frame.find(b"\n")
+        if frame.startswith(_DATA, start) and frame.find(b"\n", start + 1) == len(frame) - 2:
+            return frame[start + len(_DATA) : -2]
+    return data_of(frame)
+
+
+class FrameWriter:
+    """Writes the frames of one stream, numbered from ``number``; ``cuts`` are the lengths of its deltas' texts."""
+
+    __slots__ = ("cuts", "number")
+
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+        self.cuts: list[int] = []
+
+    def write(self, kind: str, fields: dict[str, Any]) -> bytes:
+        """Return an event of type ``kind``."""
+        data = encode_json({"type": kind, **fields, "sequence_number": self.number})
+        self.number += 1
+        return b"event: %b\ndata: %b\n\n" % (kind.encode(), data)
+
+    def write_delta(self, head: bytes, text: str, tail: bytes) -> bytes:
+        """Return a delta event; ``head`` comes from :func:`write_delta_head`, ``tail`` ends with :data:`TAIL`."""
+        frame = b"%b%b%b%d}\n\n" % (head, _encode(text), tail, self.number)
+        self.number += 1
+        self.cuts.append(len(text))
+        return frame
+
+
+def write_delta_head(kind: str, fields: dict[str, Any]) -> bytes:
+    """Return the part of a delta event before its text, which is the same for each delta of one item."""
+    data = _encode({"type": kind, **fields})
+    return b'event: %b\ndata: %b,"delta":' % (kind.encode(), data[:-1])
