@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from antiphon.errors import BadRequest
+from antiphon.wires.checks import read_fields
 from antiphon.wires.responses.content import read_contents
 from antiphon.wires.responses.encrypted_content import CallSignature
 from antiphon.wires.responses.items import (
@@ -19,7 +20,6 @@ from antiphon.wires.responses.items import (
     read_reasoning,
     write_custom_arguments,
 )
-from antiphon.wires.responses.types import convert_field
 from antiphon.wires.translation.media import image_type, read_text
 from antiphon.wires.translation.neutral import Image, Message, Part, Text, ToolCall, ToolResult
 
@@ -35,7 +35,7 @@ _ROLES: dict[str, Literal["system", "user", "assistant"]] = {
 def read_items(items: list[dict[str, Any]]) -> tuple[Message, ...]:
     """Return the turns of a request's ``input`` list; raises :class:`BadRequest`."""
     turns = _Turns()
-    read = convert_field([_add_type(item, f"input[{i}]") for i, item in enumerate(items)], list[Item], "input")
+    read = read_fields([_add_type(item, f"input[{i}]") for i, item in enumerate(items)], list[Item], "input")
     for i, item in enumerate(read):
         turns.add(item, f"input[{i}]")
     return turns.make_messages()

@@ -3,10 +3,11 @@
 from typing import Any
 
 from antiphon.errors import BadRequest
+from antiphon.wires.checks import read_fields
 from antiphon.wires.responses.history import PROVIDER_STATE_FIELDS, JoinedInput, make_previous_not_found
 from antiphon.wires.responses.input_reader import read_items
 from antiphon.wires.responses.tools import is_image_choice, read_choice, read_tools, split_image_tool
-from antiphon.wires.responses.types import Fields, FormatField, ReasoningField, convert_field
+from antiphon.wires.responses.types import Fields, FormatField, ReasoningField
 from antiphon.wires.translation.neutral import Format, Message, Reasoning, Request, Text
 
 ENCRYPTED_REASONING = "reasoning.encrypted_content"
@@ -25,7 +26,7 @@ _UNTRANSLATED = ("max_tool_calls", "safety_identifier", "prompt_cache_key", "bac
 
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
     """See :meth:`translation.codec.Codec.read_request`; the history must have been joined before."""
-    fields = convert_field(document, Fields, "")
+    fields = read_fields(document, Fields)
     _check_no_provider_state(document)
     image_options, other_tools = split_image_tool(fields.tools or [])
     tools = read_tools(other_tools)

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadRequest
+from antiphon.wires.checks import read_fields
 from antiphon.wires.responses.encrypted_content import WIRE
-from antiphon.wires.responses.types import convert_field
 from antiphon.wires.translation.neutral import Tool, ToolChoice
 
 _FREE_TEXT: dict[str, Any] = {
@@ -83,12 +83,12 @@ def _choose_reader(tool: dict[str, Any]) -> Callable[[dict[str, Any], str], Tool
 
 
 def _read_function(tool: dict[str, Any], path: str) -> Tool:
-    function = convert_field(tool, _Function, path)
+    function = read_fields(tool, _Function, path)
     return Tool(function.name, function.description or "", function.parameters, function.strict)
 
 
 def _read_custom(tool: dict[str, Any], path: str) -> Tool:
-    custom = convert_field(tool, _Custom, path)
+    custom = read_fields(tool, _Custom, path)
     description = custom.description or ""
     if custom.format is not None and custom.format.definition:
         rule = f"`input` must match this {custom.format.syntax or ''} grammar:\n{custom.format.definition}"
@@ -97,7 +97,7 @@ def _read_custom(tool: dict[str, Any], path: str) -> Tool:
 
 
 def _read_builtin(tool: dict[str, Any], path: str) -> Tool:
-    return Tool(_get_name(convert_field(tool, _Builtin, path)), builtin=tool, wire=WIRE)
+    return Tool(_get_name(read_fields(tool, _Builtin, path)), builtin=tool, wire=WIRE)
 
 
 _READERS = {"function": _read_function, "custom": _read_custom}
@@ -122,8 +122,8 @@ def read_choice(choice: str | dict[str, Any], tools: tuple[Tool, ...]) -> tuple[
             raise _make_error(f"{choice!r} is none of none, auto, required")
         return _MODES[choice], tools
     if choice.get("type") != "allowed_tools":
-        return ToolChoice("tool", (_get_name(convert_field(choice, _Builtin, "tool_choice")),)), tools
-    allowed = convert_field(choice, _Allowed, "tool_choice")
+        return ToolChoice("tool", (_get_name(read_fields(choice, _Builtin, "tool_choice")),)), tools
+    allowed = read_fields(choice, _Allowed, "tool_choice")
     names = tuple(_get_name(tool) for tool in allowed.tools)
     if allowed.mode == "required":
         return ToolChoice("required", names), tools

@@ -4,16 +4,15 @@ Only fields that the gateway must know have detailed types; tools and input item
 both speak this wire.
 """
 
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
-from antiphon.wires.checks import DECODE_ERRORS, bad_answer_from, bad_request_from
+from antiphon.wires.checks import DECODE_ERRORS, bad_answer_from
 from antiphon.wires.responses.usage import read_usage
 
-T = TypeVar("T")
 _NULL = msgspec.Raw(b"null")
 _ERROR_STATUS = {"server_error": 500, "rate_limit_exceeded": 429, "insufficient_quota": 429, "invalid_prompt": 400}
 
@@ -73,14 +72,6 @@ class Fields(msgspec.Struct, kw_only=True):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     service_tier: str | None = None
-
-
-def convert_field(value: Any, kind: type[T], path: str) -> T:
-    """Return decoded JSON as ``kind``; raises :class:`BadRequest` that names the field below ``path``."""
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise bad_request_from(str(error), path) from None
 
 
 class ErrorObject(msgspec.Struct):
