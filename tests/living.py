@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import psutil
 
+PATIENCE = 60.0
+"""Seconds that a test waits for what must happen. Only a test that fails waits so long."""
 URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
@@ -49,7 +51,7 @@ class Running:
         self._found = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        if not self._found.wait(20):
+        if not self._found.wait(PATIENCE):
             self.stop()
             raise AssertionError(f"antiphon {' '.join(args)} did not start:\n{self.output}")
         self.ready_after = time.monotonic() - self.started
@@ -83,11 +85,11 @@ class Running:
 
     def _wait(self) -> int:
         try:
-            code = self.process.wait(20)
+            code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            code = self.process.wait(20)
-        self._reader.join(5)
+            code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
         if self.process.stdout is not None:
             self.process.stdout.close()
         return code
@@ -138,7 +140,7 @@ class Gateway(Running):
     async def record(self, answer: "Answered") -> dict[str, Any]:
         """The one record of an answer, as soon as it has reached the database."""
         call = answer.headers["x-antiphon-call-id"]
-        await eventually(lambda: [row for row in self.records() if row["id"] == call], 5)
+        await eventually(lambda: [row for row in self.records() if row["id"] == call])
         (row,) = [row for row in self.records() if row["id"] == call]
         return row
 
@@ -164,14 +166,14 @@ class Sim(Running):
     def clear(self) -> None:
         """Forget what was served."""
         asked = urllib.request.Request(self.url + "/sim/served", method="DELETE")
-        urllib.request.urlopen(asked, timeout=5).close()
+        urllib.request.urlopen(asked, timeout=PATIENCE).close()
 
     def busy(self) -> int:
         """How many requests are being answered now."""
         return sum(not entry["ended"] for entry in self.served())
 
     def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=PATIENCE) as answer:
             return json.load(answer)
 
 
@@ -181,7 +183,18 @@ async def chat(gateway: Gateway, model: str, *, stream: bool = False, **fields: 
     return await post(gateway.port, "/v1/chat/completions", body, gateway.key)
 
 
-async def eventually(holds: Callable[[], object], seconds: float) -> None:
+def allow(seconds: float) -> float:
+    """Return the seconds that a promise of ``seconds`` may take here and now: twice as many, more on a busy machine.
+
+    How busy it is shows in how long some work takes, compared with the CPU time it needs.
+    """
+    wall, cpu = time.perf_counter(), time.thread_time()
+    while (used := time.thread_time() - cpu) < 0.02:
+        pass
+    return 2 * seconds * max(1.0, (time.perf_counter() - wall) / used)
+
+
+async def eventually(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Wait until something holds; fail with its last value otherwise."""
     until = time.monotonic() + seconds
     while not (value := holds()):
@@ -197,7 +210,7 @@ def cli(*args: str, check: bool = True, stdin: str | None = None) -> subprocess.
         text=True,
         env=environment(),
         input=stdin,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert not check or done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from antiphon import Antiphon, AsyncAntiphon
+from living import PATIENCE
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -55,7 +56,7 @@ class RawServer:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(PATIENCE)
 
     @property
     def url(self) -> str:

@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
+from living import PATIENCE
+
 ASK = [sys.executable, "-m", "antiphon", "ask"]
 
 
 def ask(*arguments: str, piped: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [*ASK, *arguments],
-        input=piped, capture_output=True, text=True, timeout=30, check=False, env={**os.environ, **environment},
+        input=piped, capture_output=True, text=True, timeout=PATIENCE, check=False, env={**os.environ, **environment},
     )  # fmt: skip
 
 
@@ -107,7 +109,7 @@ def test_an_interrupt_ends_quietly_with_130(config: str) -> None:
     assert process.stdout is not None
     process.stdout.read(4)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert out.endswith(b"\n")
     assert err == b""
@@ -124,7 +126,7 @@ def test_a_reader_that_leaves_is_no_traceback(config: str) -> None:
     process.stdout.close()
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
-    assert process.wait(10) == 1
+    assert process.wait(PATIENCE) == 1
 
 
 def test_a_terminal_gets_the_cost_and_no_control_characters(config: str) -> None:
@@ -136,7 +138,7 @@ def test_a_terminal_gets_the_cost_and_no_control_characters(config: str) -> None
     )  # fmt: skip
     os.close(theirs)
     shown = b""
-    due = time.monotonic() + 20
+    due = time.monotonic() + PATIENCE
     while time.monotonic() < due:
         try:
             piece = os.read(ours, 4096)
@@ -146,7 +148,7 @@ def test_a_terminal_gets_the_cost_and_no_control_characters(config: str) -> None
             break
         shown += piece
     os.close(ours)
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE) == 0
     lines = shown.decode().splitlines()
     assert lines[0] == "a[31mbcd"
     assert lines[1].startswith("[sim/echo: ")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from antiphon import Antiphon, AsyncAntiphon, errors
+from living import PATIENCE
 
 
 class Gateway:
@@ -43,15 +44,15 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield Gateway(f"http://127.0.0.1:{port}", (home / "data" / "admin.key").read_text().strip(), str(config))
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(PATIENCE)
         log.close()
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    due = time.monotonic() + 20
+    due = time.monotonic() + PATIENCE
     while time.monotonic() < due:
         assert process.poll() is None, log.read_text()
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as probe:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), PATIENCE) as probe:
             probe.sendall(b"GET /health/ready HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
             if probe.recv(64).startswith(b"HTTP/1.1 200"):
                 return
@@ -128,7 +129,13 @@ def test_the_command_line_asks_a_server(gateway: Gateway) -> None:
     environment = {**os.environ, "ANTIPHON_API_KEY": gateway.key, "ANTIPHON_BASE_URL": gateway.url}
     command = [sys.executable, "-m", "antiphon", "ask", "Hello", "--model", "sim/echo"]
     run = subprocess.run(
-        command, capture_output=True, text=True, timeout=30, env=environment, check=False, stdin=subprocess.DEVNULL
+        command,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env=environment,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "Hello\n", "")
 

@@ -9,6 +9,7 @@ import pytest
 
 import antiphon
 from antiphon import Antiphon, AsyncAntiphon, AsyncStream, Stream, errors
+from living import PATIENCE
 
 
 def _tree(root: type[BaseException]) -> set[str]:
@@ -75,7 +76,9 @@ print(json.dumps({"loaded": sorted(after - before), "touched": seen}))
 
 
 def test_importing_loads_nothing_heavy_and_touches_nothing() -> None:
-    run = subprocess.run([sys.executable, "-c", IMPORT_PROBE], capture_output=True, text=True, check=True, timeout=30)
+    run = subprocess.run(
+        [sys.executable, "-c", IMPORT_PROBE], capture_output=True, text=True, check=True, timeout=PATIENCE
+    )
     found = json.loads(run.stdout)
     assert found["touched"] == []
     loaded = {name.partition(".")[0] for name in found["loaded"]}
@@ -86,7 +89,7 @@ def test_importing_loads_nothing_heavy_and_touches_nothing() -> None:
 
 def test_errors_load_without_the_client() -> None:
     probe = "import sys, antiphon; antiphon.RateLimited; antiphon.errors; print('antiphon.client' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=30)
+    run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert run.stdout.strip() == "False"
 
 
@@ -96,5 +99,5 @@ def test_a_client_in_process_loads_no_server_and_no_database() -> None:
         "with antiphon.Antiphon() as client: client.chat('sim/echo', 'x')\n"
         "print(sorted({'uvicorn', 'sqlalchemy', 'alembic', 'typer', 'rich', 'httpx', 'openai'} & set(sys.modules)))"
     )
-    run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=30)
+    run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert run.stdout.strip() == "[]"

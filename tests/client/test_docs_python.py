@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from living import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^(?P<exempt><!-- no-run -->\s*\n)?```python\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -24,7 +26,7 @@ def _examples() -> Iterator[object]:
 @pytest.mark.parametrize("code", list(_examples()))
 def test_example_runs(code: str) -> None:
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout

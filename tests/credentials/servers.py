@@ -149,7 +149,7 @@ class GoogleAccounts:
         self.server = FakeServer(self.answer_token)
 
     def answer_token(self, request: ReceivedRequest) -> Any:
-        self.may_answer.wait(10)
+        self.may_answer.wait(60)
         form = request.form
         if self.error:
             raise Rejection(400, {"error": "invalid_grant", "error_description": self.error + form["assertion"]})

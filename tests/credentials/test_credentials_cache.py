@@ -28,16 +28,16 @@ async def test_only_the_first_call_waits_for_a_source_that_hangs(caplog):
 
     def fetch():
         fetches.append(1)
-        release.wait(10)
+        release.wait(60)
         return make_token("late")
 
-    cache = make_cache(fetch, RefreshPolicy(patience=0.2))
-    with pytest.raises(NoCredential, match=r"did not arrive within 0\.2 s"):
+    cache = make_cache(fetch, RefreshPolicy(patience=1.0))
+    with pytest.raises(NoCredential, match=r"did not arrive within 1 s"):
         await cache.get()
     started = time.monotonic()
     with pytest.raises(NoCredential):
         await cache.get()
-    assert time.monotonic() - started < 0.15, "a later call does not wait again"
+    assert time.monotonic() - started < 0.9, "a later call does not wait again"
     assert caplog.text.count("The fetch goes on") == 1
     release.set()
     while cache.find() is None:
@@ -52,7 +52,7 @@ async def test_a_source_that_never_answers_is_asked_again_after_five_minutes(clo
     def fetch():
         fetches.append(1)
         if len(fetches) == 1:
-            release.wait(10)
+            release.wait(60)
             raise OSError("gone")
         return make_token("second")
 
@@ -141,7 +141,7 @@ def test_the_event_loop_ends_before_its_credential_arrives():
     release, done = threading.Event(), threading.Event()
 
     def fetch():
-        release.wait(10)
+        release.wait(60)
         done.set()
         return make_token("x")
 
@@ -151,10 +151,10 @@ def test_the_event_loop_ends_before_its_credential_arrives():
 
     asyncio.run(give_up())
     release.set()
-    assert done.wait(5)
+    assert done.wait(60)
     for thread in threading.enumerate():
         if thread.name == "antiphon-identity":
-            thread.join(5)
+            thread.join(60)
 
 
 def test_an_error_is_described_on_one_line_without_possible_secrets():

@@ -12,7 +12,7 @@ import openai
 import pytest
 
 from antiphon.responses.store import LEASE_SECONDS
-from living import Gateway, cli, eventually, post
+from living import PATIENCE, Gateway, cli, eventually, post
 
 ENDED = ("completed", "failed", "incomplete", "cancelled")
 
@@ -76,7 +76,7 @@ class Slow:
         yield b"data: [DONE]\n\n"
 
     def _wait(self) -> None:
-        assert self.allowed.acquire(timeout=30)
+        assert self.allowed.acquire(timeout=PATIENCE)
 
     @staticmethod
     def _chunk(data: dict[str, Any]) -> bytes:
@@ -118,9 +118,9 @@ def client_of(gateway: Gateway, key: str | None = None) -> openai.OpenAI:
     return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key or gateway.key, max_retries=0, timeout=20)
 
 
-async def ended(client: openai.OpenAI, name: str, seconds: float = 10) -> Any:
+async def ended(client: openai.OpenAI, name: str) -> Any:
     """The response once it has ended, asked for as often as needed."""
-    await eventually(lambda: client.responses.retrieve(name).status in ENDED, seconds)
+    await eventually(lambda: client.responses.retrieve(name).status in ENDED)
     return client.responses.retrieve(name)
 
 
@@ -137,7 +137,7 @@ async def test_accepted_at_once_and_answered_later(gateway: Gateway, client: ope
     listed = client.responses.input_items.list(begun.id)
     assert listed.data[0].content[0].text == "Hi"
     call = raw.headers["x-antiphon-call-id"]
-    await eventually(lambda: [row for row in gateway.records() if row["id"] == call], 5)
+    await eventually(lambda: [row for row in gateway.records() if row["id"] == call])
     (record,) = [row for row in gateway.records() if row["id"] == call]
     assert (record["outcome"], record["operation"], record["output"]) == ("success", "responses", 2)
     slow.allow()
@@ -205,7 +205,7 @@ async def test_cancelled(gateway: Gateway, client: openai.OpenAI, slow: Slow, st
         assert any(event.type == "response.output_text.delta" for event in each)
     else:
         name = client.responses.create(model="m", input="Hi", background=True).id
-        await eventually(lambda: slow.asked, 5)
+        await eventually(lambda: slow.asked)
     with pytest.raises(openai.BadRequestError) as caught:
         client.responses.create(model="m", input="More", previous_response_id=name)
     assert caught.value.code == "previous_response_not_completed"
@@ -217,9 +217,9 @@ async def test_cancelled(gateway: Gateway, client: openai.OpenAI, slow: Slow, st
     if stream:
         last = list(each)[-1]
         assert (last.type, last.sequence_number) == (told[-1].type, told[-1].sequence_number)
-    await eventually(lambda: [row for row in gateway.records() if row["outcome"] == "cancelled"], 5)
+    await eventually(lambda: [row for row in gateway.records() if row["outcome"] == "cancelled"])
     slow.allow(5)
-    assert not stream or slow.left.acquire(timeout=5)
+    assert not stream or slow.left.acquire(timeout=PATIENCE)
 
 
 async def test_what_cannot_be_cancelled(gateway: Gateway, client: openai.OpenAI, slow: Slow) -> None:
@@ -240,7 +240,7 @@ async def test_it_is_its_keys_alone(gateway: Gateway, client: openai.OpenAI, slo
     begun = client.responses.create(model="m", input="Hi", background=True, stream=True)
     name = next(iter(begun)).response.id
     with client_of(gateway, made["key"]) as other:
-        await eventually(lambda: _knows(other), 5)
+        await eventually(lambda: _knows(other))
         for ask in (other.responses.retrieve, other.responses.cancel, other.responses.delete):
             with pytest.raises(openai.NotFoundError):
                 ask(name)
@@ -312,11 +312,11 @@ async def test_a_stop_lets_it_end_in_time(slow: Slow, tmp_path: Path) -> None:
     try:
         with client_of(running) as client:
             name = client.responses.create(model="slow/m", input="Hi", background=True).id
-        await eventually(lambda: slow.asked, 5)
+        await eventually(lambda: slow.asked)
         running.process.terminate()
-        await eventually(lambda: not _listens(running), 5)
+        await eventually(lambda: not _listens(running))
         slow.allow()
-        assert running.process.wait(15) == 0
+        assert running.process.wait(PATIENCE) == 0
         running.stop()
         running = Gateway(tmp_path)
         with client_of(running) as client:
@@ -324,7 +324,7 @@ async def test_a_stop_lets_it_end_in_time(slow: Slow, tmp_path: Path) -> None:
             name = client.responses.create(model="slow/m", input="Hi", background=True).id
         for _ in range(2):  # the second signal does not wait
             running.process.terminate()
-            await eventually(lambda: not _listens(running), 5)
+            await eventually(lambda: not _listens(running))
         running.stop()
         running = Gateway(tmp_path)
         with client_of(running) as client:

@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from living import Gateway, eventually
+from living import PATIENCE, Gateway, eventually
 
 BEGUN = {"id": "resp_1", "object": "response", "created_at": 1, "status": "in_progress", "model": "m", "output": []}
 PLACE = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
@@ -57,7 +57,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         frames = stream_of(body["model"])
         self.wfile.write(b"".join(frames[:4]))
-        assert GO.acquire(timeout=20)
+        assert GO.acquire(timeout=PATIENCE)
         self.wfile.write(b"".join(frames[4:]))
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -113,6 +113,6 @@ async def test_a_break_is_raised_and_ends_with_the_failed_response(gateway: Gate
     failed = events[-1]["response"]
     assert (failed["id"], failed["status"], failed["error"]["code"]) == ("resp_1", "failed", "server_error")
     assert words in failed["error"]["message"]
-    await eventually(lambda: [row for row in gateway.records() if row["id"] == call], 5)
+    await eventually(lambda: [row for row in gateway.records() if row["id"] == call])
     (record,) = [row for row in gateway.records() if row["id"] == call]
     assert record["outcome"] == "partial"

@@ -209,7 +209,7 @@ async def test_what_was_used_is_in_the_ledger_once(gateway: Gateway, client: ope
     def rows() -> list[dict[str, Any]]:
         return [row for row in gateway.records() if row["target"] == PRICED]
 
-    await eventually(lambda: len(rows()) == 8, 5)
+    await eventually(lambda: len(rows()) == 8)
     assert [row["input"] or 0 for row in rows()] == [0, 100, 0, 0, 100, 0, 100, 0]
     costs = [row["cost"] for row in rows()]
     assert costs[4] > 0

@@ -10,7 +10,7 @@ from typing import Any
 import openai
 import pytest
 
-from living import Gateway, Sim, cli
+from living import PATIENCE, Gateway, Sim, cli
 
 SCRIPT = r"""
 rules:
@@ -98,7 +98,7 @@ def test_a_tool_loop_by_references(gateway: Gateway, sim: Sim, model: str, strea
 
 def test_items_are_their_callers_own_and_go_with_their_response(gateway: Gateway) -> None:
     other = json.loads(cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)["key"]
-    until = time.monotonic() + 5
+    until = time.monotonic() + PATIENCE
     while not known(gateway, other):
         assert time.monotonic() < until
 

@@ -12,7 +12,7 @@ import pytest
 from google import genai
 from google.genai import types
 
-from living import Gateway, cli
+from living import PATIENCE, Gateway, cli
 
 SECRET = "sk-never-shown-0123456789"
 CONFIG = {
@@ -47,14 +47,14 @@ def limited(gateway: Gateway) -> str:
     """A key for two models, one of which does not exist any more."""
     created = cli("keys", "create", "--data", str(gateway.data), "--json", "--model", "mine", "--model", "gone")
     key: str = json.loads(created.stdout)["key"]
-    until = time.monotonic() + 5
+    until = time.monotonic() + PATIENCE
     while get(gateway, "/v1/models", key=key)[0] != 200 and time.monotonic() < until:
         time.sleep(0.05)
     return key
 
 
 def get(gateway: Gateway, path: str, key: str | None = None, **headers: str) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
         connection.request("GET", path, headers={"Authorization": f"Bearer {key or gateway.key}", **named})

@@ -4,7 +4,7 @@ import http.client
 
 import pytest
 
-from living import Gateway
+from living import PATIENCE, Gateway
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def opened(tmp_path_factory):
 
 
 def _ask(opened, path="/v1/models", **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", opened.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", opened.port, timeout=PATIENCE)
     try:
         connection.putrequest("GET", path, skip_host=True)
         for name, value in {"Host": f"127.0.0.1:{opened.port}", "Authorization": "Bearer anything", **headers}.items():

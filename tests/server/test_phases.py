@@ -10,10 +10,11 @@ from antiphon.server.app import Gateway
 from antiphon.server.http.connection import HttpServer
 from antiphon.server.http.listener import Listener, listen
 from antiphon.server.phase import Phase
+from living import PATIENCE
 
 
 def _ask(port: int, method: str, path: str, token: str | None = None) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request(method, path, b"{}", {"Authorization": f"Bearer {token}"} if token else {})
         answer = connection.getresponse()

@@ -14,7 +14,7 @@ from antiphon.config.values import OWN_PATHS
 from antiphon.errors import ConfigError
 from antiphon.server.prefixes import Prefixes
 from antiphon.server.routes import ROUTES, find_route
-from living import Gateway
+from living import PATIENCE, Gateway
 
 PREFIXES = ["/api/v1/litellm", "/llm"]
 HELLO: Any = [{"role": "user", "content": "Hello"}]
@@ -29,7 +29,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 def ask(gateway: Gateway, method: str, path: str, body: bytes = b"", key: bool = True) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE)
     try:
         headers = {"Authorization": f"Bearer {gateway.key}"} if key else {}
         connection.request(method, path, body or None, headers)

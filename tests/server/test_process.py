@@ -11,7 +11,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from living import Gateway, environment
+from living import PATIENCE, Gateway, allow, environment
 
 HELLO = [{"role": "user", "content": "Hello there"}]
 
@@ -29,12 +29,12 @@ def _cli(*args: str, cwd: Path, timeout: float = 20) -> subprocess.CompletedProc
 
 
 def _client(gateway: Gateway, key: str | None = None) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key or gateway.key, max_retries=0, timeout=20)
+    return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key or gateway.key, max_retries=0, timeout=PATIENCE)
 
 
 def _left(gateway: Gateway) -> int:
     """The exit code of a process that was told to end already."""
-    code = gateway.process.wait(20)
+    code = gateway.process.wait(PATIENCE)
     gateway.stop()
     return code
 
@@ -46,7 +46,7 @@ def _outcomes(gateway: Gateway) -> list[str]:
 def _until(check, within: float = 1.0) -> float:
     started = time.monotonic()
     while not check():
-        assert time.monotonic() - started < within, f"not within {within} s"
+        assert time.monotonic() - started < allow(within), f"not within {within} s"
         time.sleep(0.02)
     return time.monotonic() - started
 
@@ -67,11 +67,11 @@ def test_first_start_shows_the_admin_key_once_and_an_example_that_works(tmp_path
     assert f"Antiphon is ready at {first.url}\n" in first.output
     assert key in first.output
     example = first.output[first.output.index("curl ") : first.output.index("or, with")]
-    done = subprocess.run(example, shell=True, capture_output=True, text=True, timeout=20, check=True)
+    done = subprocess.run(example, shell=True, capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert json.loads(done.stdout)["choices"][0]["message"]["content"] == "Hello"
     script = "\n".join(line.strip() for line in first.output[first.output.index("from openai") :].splitlines())
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=20, env=environment(), check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, env=environment(), check=True
     )
     assert done.stdout == "Hello\n"
     assert first.stop() == 0
@@ -119,20 +119,20 @@ def test_sigterm_lets_streams_end_and_leaves_in_order(tmp_path):
                 model="sim/echo:tps=40", messages=[{"role": "user", "content": words}], stream=True
             )
             first = next(events)
-            started.wait(15)
+            started.wait(PATIENCE)
             rest = [chunk.choices[0].delta.content or "" for chunk in events if chunk.choices]
             texts.append((first.choices[0].delta.content or "") + "".join(rest))
 
     threads = [threading.Thread(target=stream) for _ in range(20)]
     for thread in threads:
         thread.start()
-    started.wait(15)
+    started.wait(PATIENCE)
     gateway.process.terminate()
     time.sleep(0.3)
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", gateway.port), 1)
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert len(texts) == 20
     assert all(text.endswith("word39") for text in texts)
     assert _left(gateway) == 0
@@ -150,7 +150,7 @@ def test_drain_time_ends_what_does_not_end(tmp_path):
     with pytest.raises(openai.APIError):
         list(events)
     assert _left(gateway) == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < PATIENCE  # the stream would last a thousand seconds
     assert _outcomes(gateway) == ["cancelled"]
     assert "Traceback" not in gateway.output
 
@@ -165,8 +165,8 @@ def test_second_signal_does_not_wait(tmp_path):
     assert gateway.process.poll() is None
     began = time.monotonic()
     gateway.process.terminate()
-    assert gateway.process.wait(5) == 1
-    assert time.monotonic() - began < 3
+    assert gateway.process.wait(PATIENCE) == 1
+    assert time.monotonic() - began < allow(3)
     gateway.stop()
     assert _outcomes(gateway) == ["cancelled"]
 

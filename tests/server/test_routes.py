@@ -11,6 +11,7 @@ from antiphon.catalog.operations import OPERATIONS
 from antiphon.server.policy import Needs
 from antiphon.server.routes import ROUTES
 from antiphon.server.wire_detection import detect_wire
+from living import PATIENCE
 
 FORMS = {row.path.encode() for row in OPERATIONS.values() if row.body == "form"}
 ACCOUNT = {row.path.encode() + below for row in OPERATIONS.values() if not row.model for below in (b"", b"/{}")}
@@ -21,7 +22,7 @@ IDS = [f"{route.method}{route.path.decode()}" for route in ROUTES]
 def ask(
     gateway, method: str, path: str, body: bytes | None = None, **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE)
     try:
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         connection.putheader("Host", f"127.0.0.1:{gateway.port}")
@@ -310,7 +311,7 @@ def test_a_refused_request_has_a_name_too(gateway, path, name, key, expected):
 
 
 def test_two_authorizations(gateway):
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE)
     connection.putrequest("GET", "/v1/models")
     connection.putheader("Authorization", f"Bearer {gateway.key}")
     connection.putheader("Authorization", f"Bearer {gateway.key}")

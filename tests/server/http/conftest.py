@@ -14,6 +14,7 @@ from antiphon.server.http.connection import HttpServer
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.listener import Listener, listen
 from antiphon.wires import get_wire
+from living import PATIENCE
 
 Handler = Callable[["Seen"], Awaitable[None]]
 
@@ -119,7 +120,7 @@ class Client:
         except ConnectionError:
             return
 
-    async def answer(self, head_only: bool = False, timeout: float = 5.0) -> Answer | None:
+    async def answer(self, head_only: bool = False, timeout: float = PATIENCE) -> Answer | None:
         """Return the next final answer, ``None`` where the connection was closed instead."""
         async with asyncio.timeout(timeout):
             while True:
@@ -127,7 +128,7 @@ class Client:
                 if found is None or found.status >= 200:
                     return found
 
-    async def interim(self, timeout: float = 5.0) -> Answer | None:
+    async def interim(self, timeout: float = PATIENCE) -> Answer | None:
         async with asyncio.timeout(timeout):
             return await self._answer(True)
 
@@ -155,7 +156,7 @@ class Client:
         assert await self.reader.readexactly(2) == b"\r\n"
         return body
 
-    async def closed(self, within: float = 3.0) -> bool:
+    async def closed(self, within: float = PATIENCE) -> bool:
         """Say whether the server closes within the time, reading nothing more than that."""
         try:
             async with asyncio.timeout(within):

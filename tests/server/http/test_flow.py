@@ -8,6 +8,7 @@ import psutil
 
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.parser import STEP
+from living import PATIENCE
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 SHORTEST = b"GET / HTTP/1.1\r\nHost:a\r\n\r\n"
@@ -40,7 +41,7 @@ async def _push(client: socket.socket, data: bytes, seconds: float) -> int:
     return sent
 
 
-async def _take_all(client: socket.socket, end: bytes, seconds: float = 10.0) -> bytes:
+async def _take_all(client: socket.socket, end: bytes, seconds: float = PATIENCE) -> bytes:
     loop, got = asyncio.get_running_loop(), bytearray()
     async with asyncio.timeout(seconds):
         while not got.endswith(end):
@@ -79,7 +80,7 @@ async def test_never_more_than_a_hundred_requests_wait(serve):
 
         server.app.handlers["/held"] = held
         with _raw(server.port) as client:
-            await _push(client, GET.replace(b"/a", b"/held") + SHORTEST * 5000 + GET.replace(b"/a", b"/last"), 1.0)
+            await _push(client, GET.replace(b"/a", b"/held") + SHORTEST * 5000 + GET.replace(b"/a", b"/last"), PATIENCE)
             await asyncio.sleep(0.1)
             connection = next(iter(server.server.connections))
             assert 0 < len(connection._queue) <= 100
@@ -133,7 +134,7 @@ async def test_slow_readers_hold_little_and_stop_the_producer(serve):
         try:
             before = _memory()
             for client in clients:
-                await _push(client, GET.replace(b"/a", b"/endless"), 1.0)
+                await _push(client, GET.replace(b"/a", b"/endless"), PATIENCE)
             await asyncio.sleep(0.7)
             held = produced
             await asyncio.sleep(0.3)
@@ -181,5 +182,5 @@ async def test_unread_body_is_not_taken_from_the_socket(serve):
             assert _memory() - before < 2 * size + 8 * 1024**2  # Two copies of the test's own
             assert next(iter(server.app.seen)).body == b""
             release.set()
-            await _push(client, (head + body)[sent:], 10.0)
+            await _push(client, (head + body)[sent:], PATIENCE)
             assert b"\r\n\r\n30000000" in await _take_all(client, b"30000000")

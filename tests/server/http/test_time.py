@@ -7,6 +7,7 @@ import time
 import pytest
 
 from antiphon.server.http.limits import Limits
+from living import PATIENCE
 
 QUICK = Limits(head_time=0.3, body_time=0.3, idle_time=0.3, stall_time=0.3, linger_time=0.1)
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -36,7 +37,7 @@ async def test_trickled_head_is_answered_408_and_closed(serve, before):
         trickle = asyncio.create_task(_trickle(client, GET[:-1] + b"x" * 100))
         answer = await client.answer()
         assert answer.status == 408
-        assert 0.25 <= time.monotonic() - started < 1.5
+        assert 0.25 <= time.monotonic() - started < 5  # the head would take six seconds
         assert await client.closed()
         trickle.cancel()
         assert len(server.app.seen) == (1 if before else 0)
@@ -56,7 +57,7 @@ async def test_silent_new_connection_is_closed(serve):
     async with serve(QUICK) as server:
         client = await server.connect()
         assert not await client.closed(0.2)
-        assert await client.closed(1.0)
+        assert await client.closed()
 
 
 async def test_idle_kept_alive_connection_is_closed_without_an_answer(serve):
@@ -66,7 +67,7 @@ async def test_idle_kept_alive_connection_is_closed_without_an_answer(serve):
             await client.send(GET)
             assert (await client.answer()).status == 200
             assert not await client.closed(0.2)
-        assert await client.closed(1.0)
+        assert await client.closed()
 
 
 async def test_empty_lines_do_not_keep_a_connection(serve):
@@ -75,7 +76,7 @@ async def test_empty_lines_do_not_keep_a_connection(serve):
         await client.send(GET)
         await client.answer()
         trickle = asyncio.create_task(_trickle(client, b"\r\n" * 50))
-        assert await client.closed(1.0)
+        assert await client.closed(4.0)  # sooner than the lines end
         trickle.cancel()
 
 
@@ -90,7 +91,7 @@ async def test_trickled_body_is_answered_408_and_closed(serve, framing):
         answer = await client.answer()
         assert answer.status == 408
         assert json.loads(answer.body)["error"]["code"] == "request_timeout"
-        assert 0.25 <= time.monotonic() - started < 1.5
+        assert 0.25 <= time.monotonic() - started < 10  # the body would take longer
         assert await client.closed()
         trickle.cancel()
 
@@ -137,7 +138,7 @@ async def test_client_that_takes_nothing_is_cut_off(serve):
         server.app.handlers["/endless"] = endless
         client = await server.connect(limit=1024)
         await client.send(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not server.app.seen:
                 await asyncio.sleep(0.01)
             await server.app.seen[0].done.wait()

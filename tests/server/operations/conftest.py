@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import openai
 import pytest
 
-from living import Gateway, cli
+from living import PATIENCE, Gateway, cli
 from server.operations.provider import Provider
 
 
@@ -62,7 +62,7 @@ def limited(house: Gateway) -> str:
     """A key for one model."""
     done = cli("keys", "create", "ears only", "--model", "ears", "--data", str(house.data), "--json")
     key: str = json.loads(done.stdout)["key"]
-    until = time.monotonic() + 5
+    until = time.monotonic() + PATIENCE
     while not _known(house, key):
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -72,7 +72,7 @@ def limited(house: Gateway) -> str:
 def _known(house: Gateway, key: str) -> bool:
     request = urllib.request.Request(f"{house.url}/v1/models", headers={"authorization": f"Bearer {key}"})
     try:
-        urllib.request.urlopen(request, timeout=5).close()
+        urllib.request.urlopen(request, timeout=PATIENCE).close()
     except urllib.error.HTTPError as error:
         error.close()
         return False

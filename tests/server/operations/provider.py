@@ -104,7 +104,7 @@ class Provider:
         self._up = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        assert self._up.wait(10)
+        assert self._up.wait(60)
 
     @property
     def url(self) -> str:

@@ -20,7 +20,7 @@ JSON = "application/json"
 
 
 async def recorded(house: Gateway, call: str) -> dict[str, Any]:
-    await eventually(lambda: [row for row in house.records() if row["id"] == call], 5)
+    await eventually(lambda: [row for row in house.records() if row["id"] == call])
     (row,) = [row for row in house.records() if row["id"] == call]
     return row
 
@@ -80,7 +80,7 @@ async def test_moderations_with_and_without_a_model(house, provider, client):
     provider.seen.clear()
     client.moderations.create(input="hello")
     assert asked(provider, "POST", "/v1/moderations", JSON).json["model"] == "omni-moderation-latest"
-    await eventually(lambda: house.records()[-1]["operation"] == "moderations", 5)
+    await eventually(lambda: house.records()[-1]["operation"] == "moderations")
     assert (house.records()[-1]["cost"], house.records()[-1]["input"]) == (0, None)
 
 
@@ -320,7 +320,7 @@ async def test_a_transcription_as_events(house, provider, client):
     with client.audio.transcriptions.create(file=("a.wav", WAV), model="ears", stream=True) as stream:
         got = [event.type for event in stream]
     assert got == [event["type"] for event in events]
-    await eventually(lambda: house.records()[-1]["output"] == 2, 5)
+    await eventually(lambda: house.records()[-1]["output"] == 2)
     assert house.records()[-1]["stream"] == 1
 
 

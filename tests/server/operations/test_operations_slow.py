@@ -12,6 +12,7 @@ from antiphon.server.http.exchange import STREAMED
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.listener import Listener, listen
 from antiphon.wires import get_wire
+from living import PATIENCE
 
 SECONDS = 0.4
 
@@ -42,7 +43,7 @@ async def upload(path: str, pieces: int, then: float = 0.0) -> tuple[int, bytes]
         for _ in range(pieces):
             writer.write(b"x")
             await asyncio.sleep(SECONDS / 3)
-        head, _, body = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
+        head, _, body = (await asyncio.wait_for(reader.read(), PATIENCE)).partition(b"\r\n\r\n")
         return int(head.split()[1]), body
     finally:
         writer.close()

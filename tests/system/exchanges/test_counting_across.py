@@ -195,7 +195,7 @@ async def test_a_server_that_turns_out_to_have_no_counter(house, provider, claud
     assert raw.headers["x-antiphon-estimated"] == "true"
     assert [seen.target for seen in provider.seen] == ["/v1/responses/input_tokens"]
     call = raw.headers["x-antiphon-call-id"]
-    await eventually(lambda: [row for row in house.records() if row["id"] == call], 5)
+    await eventually(lambda: [row for row in house.records() if row["id"] == call])
     (row,) = [row for row in house.records() if row["id"] == call]
     assert (row["outcome"], row["target"], row["cost"], row["estimated"]) == ("success", "oai/up", 0, 1)
 

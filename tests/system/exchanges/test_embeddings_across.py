@@ -9,7 +9,7 @@ import openai
 import pytest
 from google.genai import errors, types
 
-from living import eventually, post
+from living import PATIENCE, eventually, post
 from server.operations.provider import Answering, Exchange, says
 
 GEMINI = "POST /v1beta/models/gemini-embedding-001:batchEmbedContents"
@@ -98,7 +98,7 @@ async def test_more_inputs_than_a_batch_takes_are_asked_for_in_several(house, pr
     assert [each.embedding for each in answer.data] == [vector(text) for text in texts]
     assert len(provider.seen) == 11
     assert answer.usage.prompt_tokens == sum(map(len, texts))
-    await eventually(lambda: [row for row in house.records() if row["id"] == raw.headers["x-antiphon-call-id"]], 5)
+    await eventually(lambda: [row for row in house.records() if row["id"] == raw.headers["x-antiphon-call-id"]])
     (record,) = [row for row in house.records() if row["id"] == raw.headers["x-antiphon-call-id"]]
     assert (record["input"], record["operation"]) == (sum(map(len, texts)), "embeddings")
 
@@ -120,7 +120,7 @@ async def test_one_failed_part_fails_all_and_ends_the_others(house, provider, cl
         client.embeddings.create(model="gem/gemini-embedding-001", input=["x"] * 250)
     assert "slow down" in caught.value.message
     assert caught.value.response.headers["retry-after"] == "7"
-    assert provider.left.wait(5)
+    assert provider.left.wait(PATIENCE)
     provider.routes[GEMINI] = works
     assert len(client.embeddings.create(model="gem/gemini-embedding-001", input=["x"] * 101).data) == 101
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from living import Gateway, Sim, chat, eventually
+from living import Gateway, Sim, allow, chat, eventually
 
 PROVIDER_KEY = "sk-provider-secret-0123456789"
 TIMEOUTS = {"connect": 2, "first_output": 2, "idle": 1, "total": 20}
@@ -37,10 +37,10 @@ async def _as_before(request: pytest.FixtureRequest) -> AsyncIterator[None]:
     if "gateway" not in request.fixturenames:
         return
     gateway: Gateway = request.getfixturevalue("gateway")
-    probe = await asyncio.wait_for(chat(gateway, "sim/echo"), 1)
+    probe = await asyncio.wait_for(chat(gateway, "sim/echo"), allow(1))
     assert probe.status == 200
     assert gateway.process.poll() is None
     assert "Traceback" not in gateway.output
     assert PROVIDER_KEY not in gateway.output
     assert gateway.output.count(gateway.key) <= 3  # by the greeting of the first start, and never again
-    await eventually(lambda: gateway.callers() == 0, 5)
+    await eventually(lambda: gateway.callers() == 0, allow(5))

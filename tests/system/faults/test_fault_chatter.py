@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from living import Gateway, post
+from living import PATIENCE, Gateway, post
 
 CHAT = (
     b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":%b}]}\n\n'
@@ -58,17 +58,17 @@ async def test_chatter_is_no_progress(tmp_path: Path, case: str) -> None:
     path, kind, begin, chatter = CASES[case]
     async with chattering(begin, chatter) as (port, left):
         config = {
-            "timeouts": {"idle": 1, "total": 30},
+            "timeouts": {"idle": 1, "total": 120},
             "providers": {"up": {"kind": kind, "base_url": f"http://127.0.0.1:{port}", "api_key": "k"}},
         }
         gateway = Gateway(tmp_path, config)
         try:
             body = {"model": "up/m", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}], "stream": True}
-            answer = await asyncio.wait_for(post(gateway.port, path, body, gateway.key), 20)
+            answer = await asyncio.wait_for(post(gateway.port, path, body, gateway.key), PATIENCE)
             assert b"Hi" in answer.body
             assert b"(idle deadline)" in answer.body
             record = await gateway.record(answer)
             assert (record["outcome"], record["error"]) == ("partial", "upstream_timeout")
-            await asyncio.wait_for(left.wait(), 5)
+            await asyncio.wait_for(left.wait(), PATIENCE)
         finally:
             assert gateway.stop() == 0

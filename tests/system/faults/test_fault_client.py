@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from living import Gateway, Sim, chat, eventually
+from living import Gateway, Sim, allow, chat, eventually
 
 
 async def leave(gateway: Gateway, model: str, *, after: bytes | None, stream: bool = True) -> float:
@@ -51,11 +51,11 @@ async def test_a_caller_who_leaves_closes_the_provider_and_is_recorded(
     earlier = {row["id"] for row in served_up(gateway)}
     before = len(sim.served())
     left = await leave(gateway, model, after=after, stream=stream)
-    await eventually(lambda: sim.served()[before:] and sim.served()[before]["ended"], 0.5)
+    await eventually(lambda: sim.served()[before:] and sim.served()[before]["ended"], allow(0.5))
     served = sim.served()[before]
     assert served["ended"] == "left"
-    assert served["time"] / 1e6 + served["closed_after"] - left <= 0.5
-    await eventually(lambda: {row["id"] for row in served_up(gateway)} - earlier, 3)
+    assert served["time"] / 1e6 + served["closed_after"] - left <= allow(0.5)
+    await eventually(lambda: {row["id"] for row in served_up(gateway)} - earlier)
     (row,) = [row for row in served_up(gateway) if row["id"] not in earlier]
     assert (row["outcome"], row["status"], row["estimated"]) == ("cancelled", 499, 1)
     assert row["input"] > 0
@@ -65,8 +65,8 @@ async def test_a_caller_who_leaves_closes_the_provider_and_is_recorded(
 async def test_a_hundred_callers_who_leave_are_a_hundred_records(gateway: Gateway, sim: Sim) -> None:
     earlier = len(served_up(gateway))
     await asyncio.gather(*(leave(gateway, "up/echo:tps=10", after=b'"content":') for _ in range(100)))
-    await eventually(lambda: sim.busy() <= 1, 1)
-    await eventually(lambda: len(served_up(gateway)) >= earlier + 100, 5)
+    await eventually(lambda: sim.busy() <= 1, allow(1))
+    await eventually(lambda: len(served_up(gateway)) >= earlier + 100)
     rows = served_up(gateway)
     assert len(rows) == earlier + 100
     assert sum(row["outcome"] == "cancelled" for row in rows) >= 100
@@ -100,11 +100,11 @@ async def test_slow_readers_hold_the_provider_back_and_cost_little(gateway: Gate
         time.sleep(0.3)
         return len(sim.served()) == readers and sum(entry["bytes"] for entry in sim.served()) == written
 
-    await eventually(still, 30)
+    await eventually(still)
     try:
         assert {entry["ended"] for entry in sim.served()} == {""}
         assert (process.memory_info().rss - before) / readers <= 256 * 1024
     finally:
         for each in slow:
             each.close()
-    await eventually(lambda: {entry["ended"] for entry in sim.served()} == {"left"}, 5)
+    await eventually(lambda: {entry["ended"] for entry in sim.served()} == {"left"})

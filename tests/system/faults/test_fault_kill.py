@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from living import Gateway, Sim, cli, post
+from living import PATIENCE, Gateway, Sim, allow, cli, eventually, post
 
 KILLS = 200 if os.environ.get("ANTIPHON_CAMPAIGN") else int(os.environ.get("ANTIPHON_KILLS", "6"))
 STREAMS = 50
@@ -43,14 +43,16 @@ async def test_no_answered_call_is_lost_or_doubled(sim: Sim, tmp_path: Path, dur
     }
     models = ["up/echo:tps=20", "up/echo:tps=100", "up/lorem:tokens=200:tps=1000", "up/echo"]
     answered: Counter[str] = Counter()
-    slowest = 0.0
+    slowest = 0.0  # compared with what is allowed at the time
     kills = KILLS if durability == "process" else max(2, KILLS // 4)
     for _ in range(kills):
         gateway = Gateway(tmp_path, config)
-        slowest = max(slowest, gateway.ready_after)
+        slowest = max(slowest, gateway.ready_after / allow(3.0))
         stop = asyncio.Event()
         callers = [asyncio.create_task(caller(gateway, answered, models, stop)) for _ in range(STREAMS)]
+        before = answered.total()
         await asyncio.sleep(random.uniform(0.2, 1.2))
+        await eventually(lambda: answered.total() > before + 20)  # noqa: B023 - awaited at once
         stop.set()
         await asyncio.to_thread(gateway.kill)
         await asyncio.gather(*callers)
@@ -59,11 +61,12 @@ async def test_no_answered_call_is_lost_or_doubled(sim: Sim, tmp_path: Path, dur
     await asyncio.to_thread(cli, "usage", "--data", str(tmp_path / "data"))  # files what the last kill left
     rows = Counter(row["id"] for row in gateway.records())
     lost = [call for call in answered if rows[call] == 0]
-    print(f"{durability}: {kills} kills, {len(answered)} answered, {len(rows)} recorded, slowest start {slowest:.2f} s")
+    print(f"{durability}: {kills} kills, {len(answered)} answered, {len(rows)} recorded")
+    print(f"slowest start: {slowest:.0%} of what is allowed")
     assert len(answered) > 20 * kills
     assert lost == []
     assert max(rows.values()) == 1
-    assert slowest <= 3.0
+    assert slowest <= 1.0
 
 
 async def test_a_stopped_gateway_leaves_everything_in_the_ledger(sim: Sim, tmp_path: Path) -> None:
@@ -74,7 +77,7 @@ async def test_a_stopped_gateway_leaves_everything_in_the_ledger(sim: Sim, tmp_p
         *(post(gateway.port, "/v1/chat/completions", chat_body(), gateway.key) for _ in range(20))
     )
     assert gateway.stop() == 0
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < PATIENCE
     recorded = {row["id"] for row in gateway.records()}
     assert recorded == {answer.headers["x-antiphon-call-id"] for answer in answers}
 

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from living import Gateway, Sim, chat, cli, eventually
+from living import Gateway, Sim, allow, chat, cli, eventually
 
 KILLS = 4
 
@@ -22,7 +22,7 @@ def config(sim: Sim, **more: Any) -> dict[str, Any]:
 
 
 async def wait_for_shipper(gateway: Gateway) -> psutil.Process:
-    await eventually(lambda: gateway.find_shipper(), 5)
+    await eventually(lambda: gateway.find_shipper(), allow(5))
     shipper = gateway.find_shipper()
     assert shipper is not None
     return shipper
@@ -74,7 +74,7 @@ async def test_a_killed_shipper_loses_and_doubles_nothing_and_is_replaced(sim: S
             shipper.wait(5)
         seen.add((await wait_for_shipper(gateway)).pid)
         await load.stop()
-        await eventually(lambda: load.answered <= count_records(gateway).keys(), 5)
+        await eventually(lambda: load.answered <= count_records(gateway).keys(), allow(5))
     finally:
         assert gateway.stop() == 0
     assert load.refused == []
@@ -95,11 +95,11 @@ async def test_the_shipper_ends_with_a_killed_gateway_and_the_next_one_adopts(si
     await load.stop()
     (writer,) = (gateway.data / "journal").iterdir()
     await asyncio.to_thread(gateway.kill)
-    await eventually(lambda: has_ended(shipper), 1)
+    await eventually(lambda: has_ended(shipper), allow(1))
     again = Gateway(tmp_path)
     try:
-        await eventually(lambda: load.answered <= count_records(again).keys(), 5)
-        await eventually(lambda: not writer.exists(), 5)
+        await eventually(lambda: load.answered <= count_records(again).keys(), allow(5))
+        await eventually(lambda: not writer.exists(), allow(5))
     finally:
         assert again.stop() == 0
     assert max(count_records(again).values()) == 1
@@ -116,7 +116,7 @@ async def test_calls_go_on_while_the_database_is_locked(sim: Sim, tmp_path: Path
             await load.stop()
             assert not load.answered & count_records(gateway).keys()
             other.execute("COMMIT")
-        await eventually(lambda: load.answered <= count_records(gateway).keys(), 10)
+        await eventually(lambda: load.answered <= count_records(gateway).keys(), allow(10))
     finally:
         assert gateway.stop() == 0
     assert load.refused == []
@@ -145,13 +145,13 @@ async def test_a_stopped_shipper_leads_to_the_declared_policy_at_the_cap(sim: Si
         shipper.send_signal(signal.SIGSTOP)
         load = Load(gateway)
         if policy == "refuse":
-            await eventually(lambda: load.refused, 20)
+            await eventually(lambda: load.refused)
         else:
-            await eventually(lambda: len(load.answered) > 400, 60)
+            await eventually(lambda: len(load.answered) > 400)
         await load.stop()
         assert count_records(gateway) == earlier
         shipper.send_signal(signal.SIGCONT)
-        await eventually(lambda: count_records(gateway) != earlier, 5)
+        await eventually(lambda: count_records(gateway) != earlier, allow(5))
         await asyncio.sleep(0.5)
         answer = await chat(gateway, "up/echo")
         assert answer.status == 200
