@@ -38,9 +38,12 @@ class ChannelHandler(logging.Handler):
 
 def run(channel: Channel) -> int:
     """Move records until the gateway closes the channel or says that it ends; return the exit code."""
-    (assignment,) = channel.receive() or (None,)
-    if not isinstance(assignment, Assignment):
+    messages = channel.receive()
+    while not messages and not channel.closed:  # the assignment may come in pieces
+        messages = channel.receive()
+    if not messages or not isinstance(messages[0], Assignment):
         return 1
+    assignment, *messages = messages
     logging.basicConfig(level=assignment.log_level, handlers=[ChannelHandler(channel)], format="%(message)s")
     directory, database = Path(assignment.directory), Database(assignment.database)
     shipper = Shipper(
@@ -51,16 +54,16 @@ def run(channel: Channel) -> int:
     )
     tasks = [FailureLogger(make_task(name, database)) for name in assignment.tasks]
     while True:
-        more = shipper.run()
-        for task in tasks:
-            task.run()
-        if not select.select([channel], [], [], 0 if more else TICK_SECONDS)[0]:
-            continue
-        for message in channel.receive():
+        for message in messages:
             if isinstance(message, Finish):
                 return 0 if shipper.finish(message.timeout) else 1
         if channel.closed:
             return 0
+        more = shipper.run()
+        for task in tasks:
+            task.run()
+        has_arrived = select.select([channel], [], [], 0 if more else TICK_SECONDS)[0]
+        messages = channel.receive() if has_arrived else []
 
 
 def main(descriptor: int) -> int:
