@@ -46,7 +46,7 @@ def test_head_is_what_alembic_says():
 def test_a_new_database_equals_a_migrated_one(database: Database, migrated: Database):
     """Where this fails after a new migration: put the migrated schema into store/schema.sql."""
     assert schema(database) == schema(migrated)
-    assert database.version() == migrated.version() == HEAD
+    assert database.read_version() == migrated.read_version() == HEAD
 
 
 def test_the_migrations_make_the_tables_that_queries_use(migrated: Database):
@@ -112,7 +112,7 @@ def write(database: Database, statement: str) -> None:
 def test_many_starts_at_once_make_one_database(tmp_path: Path):
     program = (
         "import sys; from antiphon.database.database import Database\n"
-        "database = Database(sys.argv[1]); database.prepare(); print(database.version())"
+        "database = Database(sys.argv[1]); database.prepare(); print(database.read_version())"
     )
     url = f"sqlite:///{tmp_path / 'new' / 'antiphon.db'}"
     starts = [
@@ -147,12 +147,12 @@ def test_a_database_of_the_first_release_is_brought_to_head(tmp_path: Path):
         command.upgrade(config, "0001")
     with database.begin() as transaction:
         transaction.execute(columns.insert("revision", columns.REVISION), ("keys", 7))
-    assert database.version() == "0001"
+    assert database.read_version() == "0001"
     database.prepare()
     with database.read() as transaction:
         assert transaction.execute("SELECT * FROM revision") == [("keys", 7)]
         assert transaction.execute("SELECT * FROM responses") == []
-    assert database.version() == HEAD
+    assert database.read_version() == HEAD
     database.close()
 
 
@@ -161,7 +161,7 @@ def test_a_newer_schema_is_refused_and_left_alone(database: Database):
         transaction.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(LedgerError, match=r"9999.*newer"):
         database.prepare()
-    assert database.version() == "9999"
+    assert database.read_version() == "9999"
 
 
 def test_a_foreign_file_is_refused_and_left_alone(tmp_path: Path):
@@ -182,7 +182,7 @@ def test_a_foreign_file_is_refused_and_left_alone(tmp_path: Path):
 
 def test_a_missing_file_is_not_made_by_asking(tmp_path: Path):
     database = Database(f"sqlite:///{tmp_path / 'none.db'}")
-    assert database.version() is None
+    assert database.read_version() is None
     with pytest.raises(LedgerError, match="unable to open"), database.read() as transaction:
         transaction.execute("SELECT 1")
     assert not list(tmp_path.iterdir())

@@ -14,9 +14,9 @@ import pytest
 
 from antiphon.errors import LedgerError
 from antiphon.ledger import journal as journal_module
-from antiphon.ledger.frames import HEADER, PREFIX, Scan, pack
+from antiphon.ledger.frames import HEADER, PREFIX, FrameScan, write_frame
 from antiphon.ledger.journal import Journal
-from antiphon.ledger.writer import Writer, segment, segments
+from antiphon.ledger.writer import Writer, get_segment_path, list_segments
 from antiphon.types import COUNTS, Outcome, Record, Usage
 from ledger.samples import record, varied
 
@@ -31,10 +31,10 @@ def journal(data: Path) -> Iterator[Journal]:
 def read(path: Path) -> list[Record]:
     """Return every record of a writer's directory; no segment may hold anything else."""
     found: list[Record] = []
-    for number in segments(path):
-        data = segment(path, number).read_bytes()
+    for number in list_segments(path):
+        data = get_segment_path(path, number).read_bytes()
         assert data.startswith(HEADER)
-        scan = Scan(data[len(HEADER) :], len(HEADER))
+        scan = FrameScan(data[len(HEADER) :], len(HEADER))
         assert not scan.fault
         assert not scan.torn
         assert scan.end == len(data)
@@ -55,7 +55,7 @@ def test_segments_roll_and_only_the_owner_may_read(data: Path):
     for each in records:
         journal.append(each)
     path = journal.writer.path
-    assert len(segments(path)) > 10
+    assert len(list_segments(path)) > 10
     assert read(path) == records
     assert {entry.stat().st_mode & 0o777 for entry in path.iterdir()} == {0o600}
     assert path.stat().st_mode & 0o777 == 0o700
@@ -108,44 +108,44 @@ def test_each_count_is_checked(journal: Journal, name: str):
 def test_fields_of_a_later_release_are_passed_over():
     known = record()
     later = msgspec.json.encode({**msgspec.to_builtins(known), "panel": {"members": [1, 2]}, "zz": None})
-    frame = pack(known)
+    frame = write_frame(known)
     from zlib import crc32
 
-    scan = Scan(PREFIX.pack(len(later), crc32(later)) + later + frame, 0)
+    scan = FrameScan(PREFIX.pack(len(later), crc32(later)) + later + frame, 0)
     assert scan.records == [known, known]
 
 
 def test_truncation_at_every_byte_hides_no_earlier_record_and_invents_none():
     records = varied(6)
-    frames = [pack(each) for each in records]
+    frames = [write_frame(each) for each in records]
     whole = b"".join(frames)
     border = len(whole) - len(frames[-1])
     for size in range(border, len(whole)):
-        scan = Scan(whole[:size], 100)
+        scan = FrameScan(whole[:size], 100)
         assert scan.records == records[:-1]
         assert (scan.end, scan.torn, scan.fault) == (100 + border, size - border, "")
 
 
 def test_corruption_of_every_byte_hides_no_earlier_record_and_invents_none():
     records = varied(5)
-    frames = [pack(each) for each in records]
+    frames = [write_frame(each) for each in records]
     whole = b"".join(frames)
     border = len(whole) - len(frames[-1])
     for place in range(border, len(whole)):
         for flip in (1, 128, 255):
             data = bytearray(whole)
             data[place] ^= flip
-            scan = Scan(bytes(data), 0)
+            scan = FrameScan(bytes(data), 0)
             assert scan.records == records[:-1]
             assert scan.end == border
             assert scan.fault or scan.torn
 
 
 def test_a_tail_of_zeros_is_torn_not_damaged():
-    frame = pack(record())
-    scan = Scan(frame + bytes(5000), 0)
+    frame = write_frame(record())
+    scan = FrameScan(frame + bytes(5000), 0)
     assert (len(scan.records), scan.torn, scan.fault) == (1, 5000, "")
-    assert Scan(frame + bytes(100) + frame, 0).fault
+    assert FrameScan(frame + bytes(100) + frame, 0).fault
 
 
 def test_two_writers_never_share_a_file(data: Path):
@@ -179,7 +179,7 @@ def test_the_cap_refuses_and_lets_go_when_records_are_shipped(data: Path):
         for _ in range(100):
             journal.append(record())
     assert journal.unshipped <= 2000
-    size = segment(journal.writer.path, 1).stat().st_size
+    size = get_segment_path(journal.writer.path, 1).stat().st_size
     journal.note_progress(1, size, 0)
     assert journal.unshipped == 0
     journal.append(record())
@@ -324,7 +324,7 @@ async def test_a_failed_sync_abandons_the_file_and_writes_its_records_again(data
     records = varied(20)
     confirmations = [journal.append(each) for each in records]
     await asyncio.wait_for(asyncio.gather(*(each for each in confirmations if each is not None)), 10)
-    assert len(segments(journal.writer.path)) == 2
+    assert len(list_segments(journal.writer.path)) == 2
     assert read(journal.writer.path) == [first, *records]
     journal.close()
     for file in pipe:
@@ -344,7 +344,7 @@ async def test_a_sync_that_fails_twice_is_never_called_durable(data: Path, monke
     monkeypatch.setattr(journal, "_roll", broken_roll)
     confirmed = journal.append(record())
     assert confirmed is not None
-    with pytest.raises(LedgerError, match="brought to the disk"):
+    with pytest.raises(LedgerError, match="synced to the disk"):
         await asyncio.wait_for(confirmed, 10)
     assert not journal.healthy
     journal.close()

@@ -19,7 +19,7 @@ from antiphon.ledger.frames import HEADER
 from antiphon.ledger.journal import Journal
 from antiphon.ledger.rows import make_attempt_rows, make_call_row
 from antiphon.ledger.shipper import Shipper
-from antiphon.ledger.writer import DAMAGED, segment, segments
+from antiphon.ledger.writer import DAMAGED, get_segment_path, list_segments
 from antiphon.types import Record
 from ledger.running import RunningShipper, count_calls, wait_until
 from ledger.samples import record, varied
@@ -70,10 +70,10 @@ def test_own_records_are_filed_as_they_come_and_closed_segments_deleted(
     database: Database, journal: Journal, shipper: Shipper
 ):
     records = append(journal, varied(400))
-    assert len(segments(journal.writer.path)) > 5
+    assert len(list_segments(journal.writer.path)) > 5
     assert shipper.ship_once() == 400
     assert_filed(database, records)
-    assert len(segments(journal.writer.path)) == 1
+    assert len(list_segments(journal.writer.path)) == 1
     assert journal.unshipped == 0
     assert shipper.ship_once() == 0
     more = append(journal, varied(30, 8))
@@ -135,7 +135,7 @@ def test_a_torn_tail_is_said_and_passed_over(
     gone = Journal(data / "journal")
     records = append(gone, varied(10))
     gone.close()
-    path = segment(gone.writer.path, 1)
+    path = get_segment_path(gone.writer.path, 1)
     path.write_bytes(path.read_bytes()[:-3])
     assert shipper.adopt() == 9
     assert_filed(database, records[:-1])
@@ -149,7 +149,7 @@ def test_a_damaged_segment_is_kept_and_hides_no_other(
     gone = Journal(data / "journal", segment_bytes=5000)
     records = append(gone, [record() for _ in range(30)])
     gone.close()
-    path = segment(gone.writer.path, 2)
+    path = get_segment_path(gone.writer.path, 2)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(bytes(content))
@@ -170,7 +170,7 @@ def test_a_segment_of_a_newer_release_is_left_alone(data: Path, shipper: Shipper
     newer = Journal(data / "journal")
     append(newer, varied(3))
     newer.close()
-    path = segment(newer.writer.path, 1)
+    path = get_segment_path(newer.writer.path, 1)
     path.write_bytes(b"antiphon journal 2\n" + b"?" * 500)
     other = Journal(data / "journal")
     append(other, varied(5))

@@ -14,7 +14,7 @@ from antiphon.ledger.journal import LARGEST, Journal
 from antiphon.ledger.period import parse_span, parse_time, parse_zone, to_us
 from antiphon.ledger.rows import insert_records
 from antiphon.ledger.shipper import Shipper
-from antiphon.ledger.usage import Filter, Line, dollars, report
+from antiphon.ledger.usage import Filter, Line, format_dollars, report
 from antiphon.types import BUCKETS, COUNTS, UNITS, Outcome, Price, Record, Usage
 from ledger.samples import NOON, record
 
@@ -244,7 +244,7 @@ def test_records_in_are_totals_out(tmp_path_factory: pytest.TempPathFactory, rec
     ],
 )
 def test_dollars_are_exact(amount: int, text: str):
-    assert dollars(amount) == text
+    assert format_dollars(amount) == text
 
 
 def test_times_as_people_write_them():

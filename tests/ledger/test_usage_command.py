@@ -12,7 +12,7 @@ import pytest
 
 from antiphon.database.database import Database
 from antiphon.ledger.journal import Journal
-from antiphon.ledger.writer import segment
+from antiphon.ledger.writer import get_segment_path
 from antiphon.types import Outcome, Usage
 from ledger.running import RunningShipper, count_calls, wait_until
 from ledger.samples import NOON, record
@@ -153,7 +153,7 @@ def test_verify_says_sound_and_names_faults(stopped: Path):
     assert "3 pending" in shown
     assert "sound" in shown
     [writer] = (stopped / "journal").iterdir()
-    path = segment(writer, 1)
+    path = get_segment_path(writer, 1)
     content = bytearray(path.read_bytes())
     content[60] ^= 1
     path.write_bytes(bytes(content))

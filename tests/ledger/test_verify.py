@@ -13,12 +13,12 @@ from antiphon.database import columns
 from antiphon.database.database import Database
 from antiphon.database.migrate import LOCATION
 from antiphon.errors import LedgerError
-from antiphon.ledger.frames import HEADER, PREFIX, pack
+from antiphon.ledger.frames import HEADER, PREFIX, write_frame
 from antiphon.ledger.journal import Journal
 from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.usage import report
 from antiphon.ledger.verify import Proof, verify
-from antiphon.ledger.writer import segment
+from antiphon.ledger.writer import get_segment_path
 from antiphon.types import Price, Record, Usage
 from ledger.samples import record, varied
 
@@ -48,7 +48,7 @@ class Ledger:
 
     @property
     def file(self) -> Path:
-        return segment(self.journal.writer.path, 1)
+        return get_segment_path(self.journal.writer.path, 1)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_ledger_of_the_release_before_is_read_filed_and_proven(tmp_path: Path)
     writer.mkdir(parents=True)
     (writer / "lock").touch()
     frames = [PREFIX.pack(len(payload), crc32(payload)) + payload for payload in (filed, pending)]
-    segment(writer, 1).write_bytes(HEADER + b"".join(frames))
+    get_segment_path(writer, 1).write_bytes(HEADER + b"".join(frames))
     with database.begin() as transaction:
         transaction.execute(columns.insert("calls", names), row)
         transaction.execute(columns.insert("positions", columns.POSITIONS), ("w1", 1, len(HEADER) + len(frames[0])))
@@ -129,7 +129,7 @@ def test_a_torn_tail_is_a_note(ledger: Ledger):
 
 def test_a_record_written_again_after_a_failed_sync_is_no_duplicate(ledger: Ledger):
     with ledger.file.open("ab") as file:
-        file.write(pack(ledger.records[0]))
+        file.write(write_frame(ledger.records[0]))
     assert ledger.verify().sound
 
 

@@ -111,7 +111,7 @@ def test_sweeping_takes_a_little_at_a_time(
     now = read_time_us()
     with database.begin() as transaction:
         old = [(f"old{n}", "k", "", 1, now - 1, b"") for n in range(25)]
-        transaction.executemany(insert("responses", RESPONSES), [*old, ("new", "k", "", 1, now + DAY, b"")])
+        transaction.execute_many(insert("responses", RESPONSES), [*old, ("new", "k", "", 1, now + DAY, b"")])
     left = []
     for _ in range(4):
         store.sweep()
@@ -141,7 +141,7 @@ def test_a_conversation_of_many_turns_ends(store: ResponseStore, database: Datab
     expires = read_time_us() + DAY
     chain = [(f"r{n}", "k", f"r{n - 1}" if n else "", 1, expires, b"") for n in range(TURNS_LIMIT)]
     with database.begin() as transaction:
-        transaction.executemany(insert("responses", RESPONSES), [*chain, ("ring", "k", "ring", 1, expires, b"")])
+        transaction.execute_many(insert("responses", RESPONSES), [*chain, ("ring", "k", "ring", 1, expires, b"")])
     assert len(store.list_turns("k", f"r{TURNS_LIMIT - 2}")[0]) == TURNS_LIMIT - 1
     for name in (f"r{TURNS_LIMIT - 1}", "ring"):
         with pytest.raises(BadRequest, match="go on from"):

@@ -1,5 +1,5 @@
-"""Callers: the people and programs that may call, and the keys they show.
+"""Callers: the people and programs that may call, and their keys.
 
-What belongs here: keys, how they are looked up and kept. What does not: reading a key from a request (server), and
-credentials of the gateway's own at providers (credentials).
+What belongs here: keys, how they are stored and looked up. What does not: reading a key from a request (server), and
+the gateway's own credentials at providers (credentials).
 """

@@ -1,4 +1,4 @@
-"""Keys: who may call. Looked up in memory, kept as digests in the database, noticed everywhere within a second."""
+"""Keys: who may call. They are looked up in memory and stored as digests; changes count everywhere within a second."""
 
 import os
 import secrets
@@ -27,7 +27,7 @@ _REVISION = "SELECT value FROM revision WHERE name = ?"
 
 
 class Key(msgspec.Struct, frozen=True):
-    """What is known of a key, which is everything but the key. Times are microseconds since the epoch."""
+    """Everything that is known of a key but the key itself. Times are microseconds since the epoch."""
 
     id: str
     name: str
@@ -45,7 +45,7 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class Snapshot:
-    """Every key at one revision, by digest; replaced as a whole, never changed."""
+    """All keys at one revision, by digest. It is replaced as a whole and never changed."""
 
     __slots__ = ("callers", "revision", "revoked")
 
@@ -61,10 +61,10 @@ class Snapshot:
 
 
 class Keys:
-    """The keys in a database. ``lookup`` touches memory only; every other method blocks and raises ``KeyStoreError``
-    where the request is wrong and ``LedgerError`` where the database fails.
+    """The keys in a database. ``lookup`` uses memory only. Every other method blocks, and raises ``KeyStoreError`` if
+    the request is wrong and ``LedgerError`` if the database fails.
 
-    Call :meth:`refresh` at least every half second, so that what another process changed counts within a second.
+    Call :meth:`refresh` at least every half second, so that changes of other processes count within a second.
     """
 
     def __init__(self, database: Database) -> None:
@@ -73,7 +73,7 @@ class Keys:
         self.refresh()
 
     def lookup(self, token: str | bytes) -> Caller:
-        """Return whose key this is; raises ``Unauthorized``. The comparison is of SHA-256 digests."""
+        """Return the caller whose key this is; raises ``Unauthorized``. SHA-256 digests are compared."""
         data = token.encode(errors="replace") if isinstance(token, str) else token
         digest = sha256(data).digest()
         snapshot = self._snapshot
@@ -87,11 +87,11 @@ class Keys:
         return caller
 
     def refresh(self) -> None:
-        """Take over what changed in the database, if anything did: one small query."""
+        """Read the keys again if they have changed; otherwise this is one small query."""
         with self._database.read() as transaction:
-            revision = _revision(transaction)
+            revision = _read_revision(transaction)
             if revision != self._snapshot.revision:
-                self._snapshot = Snapshot(revision, _load(transaction))
+                self._snapshot = Snapshot(revision, _read_keys(transaction))
 
     def create(
         self,
@@ -100,9 +100,9 @@ class Keys:
         expires_at: int | None = None,
         admin: bool = False,
     ) -> tuple[str, str]:
-        """Make a key and return its id and the key itself, which is not stored and cannot be shown again.
+        """Create a key and return its id and the key itself, which is not stored and cannot be shown again.
 
-        ``models`` empty means every model; ``expires_at`` is microseconds since the epoch.
+        Empty ``models`` means every model; ``expires_at`` is microseconds since the epoch.
         """
         key = PREFIX + secrets.token_urlsafe(ENTROPY_BYTES)
         key_id = self._register(key, name, models, expires_at, admin)
@@ -110,7 +110,7 @@ class Keys:
         return key_id, key
 
     def _register(self, key: str, name: str, models: Iterable[str], expires_at: int | None, admin: bool) -> str | None:
-        """Store a key's digest and return its new id, ``None`` where the key is stored already."""
+        """Store a key's digest and return its new id, ``None`` if the key is stored already."""
         _check_text("name", name, empty=True)
         names = sorted(set(models))
         for model in names:
@@ -129,9 +129,9 @@ class Keys:
         return key_id
 
     def revoke(self, key_id: str) -> Key:
-        """Revoke a key for good and return what it was; a key that was revoked before keeps its first date."""
+        """Revoke a key for good and return its earlier state; a key that was revoked before keeps its first date."""
         with self._database.begin() as transaction:
-            found = [key for _, key in _load(transaction) if key.id == key_id]
+            found = [key for _, key in _read_keys(transaction) if key.id == key_id]
             if not found:
                 raise KeyStoreError(f"there is no key with the id {key_id!r}; `antiphon keys list` shows them all")
             if found[0].revoked_at is None:
@@ -141,24 +141,24 @@ class Keys:
         return found[0]
 
     def list(self) -> list[Key]:
-        """Return every key, oldest first, the revoked and expired ones too."""
+        """Return every key, oldest first, including revoked and expired ones."""
         with self._database.read() as transaction:
-            return [key for _, key in _load(transaction)]
+            return [key for _, key in _read_keys(transaction)]
 
     def ensure_admin(self, path: str | Path) -> str | None:
-        """Create the admin key on the first start, in a file only its owner can read; return it only when new.
+        """Create the admin key on the first start, in a file that only its owner can read; return it only if it is new.
 
-        A key that is in the file but not in the database (it was put there beforehand, or the last start died between
-        the two) is registered. Where the database has had an admin key, a missing file is left missing: its owner took
-        it away. Raises ``KeyStoreError`` where the file holds no proper key.
+        A key that is in the file but not in the database is registered: somebody put it there beforehand, or the last
+        start died in between. If the database has had an admin key, a missing file stays missing, because its owner
+        removed it. Raises ``KeyStoreError`` if the file does not hold a proper key.
         """
         path = Path(path)
         try:
             if not path.exists():
                 if any(key.admin for key in self.list()):
                     return None
-                _write_once(path, PREFIX + secrets.token_urlsafe(ENTROPY_BYTES))
-            key = _read_key(path)
+                _write_key_file(path, PREFIX + secrets.token_urlsafe(ENTROPY_BYTES))
+            key = _read_key_file(path)
         except OSError as error:
             raise KeyStoreError(f"the admin key {path} can neither be read nor made: {error}") from error
         return key if self._register(key, "admin", (), None, True) is not None else None
@@ -168,16 +168,16 @@ def _digest(key: str) -> bytes:
     return sha256(key.encode()).digest()
 
 
-def _revision(transaction: Transaction) -> int:
+def _read_revision(transaction: Transaction) -> int:
     rows = transaction.execute(_REVISION, ("keys",))
     return int(rows[0][0]) if rows else 0
 
 
-def _load(transaction: Transaction) -> "list[tuple[bytes, Key]]":
-    return [_key(*row) for row in transaction.execute(_SELECT)]
+def _read_keys(transaction: Transaction) -> "list[tuple[bytes, Key]]":
+    return [_make_key(*row) for row in transaction.execute(_SELECT)]
 
 
-def _key(key_id: str, name: str, digest: str, models: str, *rest: Any) -> tuple[bytes, Key]:
+def _make_key(key_id: str, name: str, digest: str, models: str, *rest: Any) -> tuple[bytes, Key]:
     created_at, expires_at, revoked_at, admin = rest
     names = msgspec.json.decode(models, type=tuple[str, ...])
     return bytes.fromhex(digest), Key(key_id, name, names, created_at, expires_at, revoked_at, bool(admin))
@@ -190,8 +190,8 @@ def _check_text(what: str, text: str, *, empty: bool = False) -> None:
         )
 
 
-def _write_once(path: Path, key: str) -> None:
-    """Put the key into a new file as a whole, or leave the file another process was faster to make."""
+def _write_key_file(path: Path, key: str) -> None:
+    """Write the key to a new file, complete from the start; leave a file that another process made first."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -205,7 +205,7 @@ def _write_once(path: Path, key: str) -> None:
         draft.unlink()
 
 
-def _read_key(path: Path) -> str:
+def _read_key_file(path: Path) -> str:
     key = path.read_text(errors="replace").strip()
     if len(key) != KEY_LENGTH or not key.startswith(PREFIX) or len(set(key)) < 16:
         raise KeyStoreError(

@@ -133,9 +133,9 @@ def _ship_leftovers(directory: Path, database: "Database") -> None:
 
 
 def _format_amount(picodollars: int | None) -> str | None:
-    from antiphon.ledger.usage import dollars
+    from antiphon.ledger.usage import format_dollars
 
-    return None if picodollars is None else dollars(picodollars)
+    return None if picodollars is None else format_dollars(picodollars)
 
 
 def _make_document(report: "Report") -> dict[str, Any]:

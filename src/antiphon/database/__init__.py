@@ -1,5 +1,5 @@
-"""Where rows live: the database, its tables, its migrations.
+"""The SQL database: connections, transactions, the schema and its migrations.
 
-What belongs here: connections, transactions, the schema and how it grows. What does not: what the rows mean (that is
-the ledger's and the keys' business), and anything that runs on the event loop: every function here may block.
+What belongs here: everything a database needs to store rows. What does not: what the rows mean, which the ledger, the
+callers and the responses know, and anything that runs on the event loop: every function here may block.
 """

@@ -1,6 +1,6 @@
-"""Column names in the order rows are written, and the statements made of them; light enough for the gateway process.
+"""Column names in the order in which rows are written, and statements with them; light enough for the gateway process.
 
-The tables themselves are in ``tables.py``, which loads SQLAlchemy; a test holds the two together.
+The tables themselves are in ``tables.py``, which loads SQLAlchemy; a test keeps the two in step.
 """
 
 ADDED = (
@@ -13,7 +13,7 @@ ADDED = (
     "searches",
     "service_tier",
 )
-"""What later migrations put behind the columns of the first."""
+"""Columns that later migrations added after those of the first."""
 CALLS = (
     "id",
     "time",
@@ -51,18 +51,18 @@ BACKGROUND = ("response", "owner", "lease", "cancel")
 
 
 def select(table: str, columns: tuple[str, ...]) -> str:
-    """Return a query for every row, columns in the order given."""
+    """Return a query for every row, with the columns in the given order."""
     names = ", ".join(f'"{column}"' for column in columns)
     return f"SELECT {names} FROM {table}"  # noqa: S608 - names are those above, never a caller's
 
 
 def insert(table: str, columns: tuple[str, ...]) -> str:
-    """Return an insert that passes over rows whose key is there already; values are positional, marked ``?``."""
+    """Return an insert that skips rows whose key is there already; values are positional, marked ``?``."""
     names = ", ".join(f'"{column}"' for column in columns)
     return f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO NOTHING"  # noqa: S608
 
 
 def upsert(table: str, columns: tuple[str, ...], key: str) -> str:
-    """Return an insert that replaces every other column where ``key`` is there already."""
+    """Return an insert that replaces every other column if ``key`` is there already."""
     updates = ", ".join(f'"{column}" = excluded."{column}"' for column in columns if column != key)
     return insert(table, columns).replace("DO NOTHING", f'("{key}") DO UPDATE SET {updates}')

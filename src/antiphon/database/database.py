@@ -1,4 +1,4 @@
-"""The database behind the ledger and the keys: transactions for the gateway, an SQLAlchemy engine for queries."""
+"""The database of the ledger and the keys: transactions for the gateway, an SQLAlchemy engine for queries."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -12,37 +12,37 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 HEAD = "0005"
-"""The newest migration. A test compares it with Alembic's own answer, so that no start has to load Alembic to ask."""
+"""The newest migration. A test compares it with what Alembic says, so that a start need not load Alembic."""
 
 BACKENDS = {"sqlite": "antiphon.database.sqlite:Sqlite"}
 
 
 class Transaction(Protocol):
-    """What runs between begin and commit. Values are positional and marked ``?``."""
+    """Statements between begin and commit. Values are positional and marked ``?``."""
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
 
-    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each row."""
 
 
 class Backend(Protocol):
-    """What a kind of database must do; everything only one kind understands stays behind this."""
+    """What a kind of database must offer; everything specific to one kind stays behind this."""
 
-    def version(self) -> str | None:
+    def read_version(self) -> str | None:
         """Return the schema's version, ``None`` for an empty database; raises ``LedgerError`` for a foreign one."""
 
     def create(self) -> None:
-        """Lay an empty database out at head; does nothing where another process was first."""
+        """Create the newest schema in an empty database; does nothing if another process did so first."""
 
     def begin(self, wait: float) -> AbstractContextManager[Transaction]: ...
 
     def read(self) -> AbstractContextManager[Transaction]: ...
 
-    def engine(self) -> "Engine": ...
+    def make_engine(self) -> "Engine": ...
 
-    def faults(self) -> list[str]: ...
+    def list_faults(self) -> list[str]: ...
 
     def close(self) -> None: ...
 
@@ -50,8 +50,8 @@ class Backend(Protocol):
 class Database:
     """A database by its URL, such as ``sqlite:///data/antiphon.db``. Nothing is opened before the first use.
 
-    The gateway process writes and reads a few fixed statements through :meth:`begin` and :meth:`read`, which on SQLite
-    go straight to the driver: SQLAlchemy costs 0.4 s and 15 MB to import, and is loaded only for :attr:`engine`.
+    The gateway process runs a few fixed statements through :meth:`begin` and :meth:`read`, which on SQLite use the
+    driver directly: SQLAlchemy costs 0.4 s and 15 MB to import, and is loaded only for :attr:`engine`.
     Every method may block and may be called from any thread; every failure is a ``LedgerError``.
     """
 
@@ -65,11 +65,11 @@ class Database:
         self._backend: Backend = getattr(import_module(module), name)(rest)
 
     def prepare(self) -> None:
-        """Bring the schema to head, creating the database where there is none.
+        """Bring the schema up to date, and create the database if there is none.
 
-        Raises ``LedgerError`` where the database is not ours or was written by a newer release.
+        Raises ``LedgerError`` if the database is not one of Antiphon's or was written by a newer release.
         """
-        version = self._backend.version()
+        version = self._backend.read_version()
         if version is None:
             self._backend.create()
         elif version != HEAD:
@@ -77,26 +77,26 @@ class Database:
 
             upgrade(self.engine, version)
 
-    def version(self) -> str | None:
-        """Return the schema's version, ``None`` where the database is empty or missing."""
-        return self._backend.version()
+    def read_version(self) -> str | None:
+        """Return the schema's version, ``None`` if the database is empty or missing."""
+        return self._backend.read_version()
 
     def begin(self, wait: float = 5.0) -> AbstractContextManager[Transaction]:
-        """Open a transaction that may write; waits up to ``wait`` seconds for another writer to finish."""
+        """Open a transaction that may write; wait up to ``wait`` seconds for another writer to finish."""
         return self._backend.begin(wait)
 
     def read(self) -> AbstractContextManager[Transaction]:
-        """Open a transaction that sees one state of the database and writes nothing."""
+        """Open a read-only transaction that sees one state of the database."""
         return self._backend.read()
 
     @cached_property
     def engine(self) -> "Engine":
         """The SQLAlchemy engine; loads SQLAlchemy."""
-        return self._backend.engine()
+        return self._backend.make_engine()
 
-    def faults(self) -> list[str]:
-        """Return what the database itself finds wrong with its files; empty when it is sound."""
-        return self._backend.faults()
+    def list_faults(self) -> list[str]:
+        """Return the faults that the database finds in its own files."""
+        return self._backend.list_faults()
 
     def close(self) -> None:
         """Close every connection of every thread."""

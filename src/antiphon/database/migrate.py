@@ -1,4 +1,4 @@
-"""Bringing an older schema to head. Loads Alembic, so only a start that has something to migrate imports this."""
+"""Brings an older schema up to date. Loads Alembic, so only a start that has to migrate imports this module."""
 
 from alembic import command
 from alembic.config import Config
@@ -13,7 +13,7 @@ LOCATION = "antiphon.database:migrations"
 
 
 def upgrade(engine: Engine, version: str | None) -> None:
-    """Run every migration after ``version`` in one transaction; a second process waits for it and finds it done."""
+    """Run every migration after ``version`` in one transaction; a second process waits for it and has nothing to do."""
     config = Config()
     config.set_main_option("script_location", LOCATION)
     config.set_main_option("path_separator", "os")

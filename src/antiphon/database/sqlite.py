@@ -1,4 +1,4 @@
-"""SQLite: the one place that knows its pragmas, its files and its locks."""
+"""SQLite: its pragmas, its files and its locks, which only this module knows."""
 
 import os
 import sqlite3
@@ -26,14 +26,14 @@ class Statements:
     def execute(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, values).fetchall()
 
-    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         self._connection.executemany(sql, rows)
 
 
 class Sqlite:
-    """One SQLite file in WAL mode, one connection per thread.
+    """One SQLite file in WAL mode, with one connection per thread.
 
-    ``synchronous`` is FULL because journal segments are deleted once their records are committed here.
+    ``synchronous`` is FULL because journal segments are deleted after their records are committed here.
     """
 
     def __init__(self, rest: str) -> None:
@@ -44,7 +44,7 @@ class Sqlite:
         self._open: set[sqlite3.Connection] = set()
         self._engine: Engine | None = None
 
-    def version(self) -> str | None:
+    def read_version(self) -> str | None:
         if not self.path.exists():
             return None
         with self.read() as transaction:
@@ -62,7 +62,7 @@ class Sqlite:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The write-ahead log and its index take the mode of the file itself.
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        from importlib.resources import files  # 3 MB that only a first start needs
+        from importlib.resources import files  # costs 3 MB, and only a first start needs it
 
         script = files("antiphon.database").joinpath("schema.sql").read_text()
         with self._guard() as connection:
@@ -89,7 +89,7 @@ class Sqlite:
 
     @contextmanager
     def _guard(self) -> Iterator[sqlite3.Connection]:
-        """Lend this thread's connection; an error of the driver closes it and becomes a ``LedgerError``."""
+        """Provide this thread's connection; an error of the driver closes it and is raised as a ``LedgerError``."""
         try:
             connection = getattr(self._local, "connection", None) or self._remember(self.connect())
             try:
@@ -103,7 +103,7 @@ class Sqlite:
             raise LedgerError(f"the ledger database {self.path} cannot be used: {error}") from error
 
     def connect(self) -> sqlite3.Connection:
-        """Open a connection with the settings every connection needs; the file must exist."""
+        """Open a connection with the settings that every connection needs; the file must exist."""
         connection = sqlite3.connect(
             f"file:{quote(str(self.path))}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
         )
@@ -128,19 +128,19 @@ class Sqlite:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def engine(self) -> "Engine":
+    def make_engine(self) -> "Engine":
         from sqlalchemy import NullPool, create_engine, event
 
         self._engine = create_engine("sqlite://", creator=self.connect, poolclass=NullPool)
 
-        # The driver begins nothing by itself, so that a transaction holds reads and schema changes too.
+        # The driver does not begin transactions by itself, so that one includes reads and schema changes too.
         @event.listens_for(self._engine, "begin")
         def begin(connection: "Connection") -> None:
             connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
         return self._engine
 
-    def faults(self) -> list[str]:
+    def list_faults(self) -> list[str]:
         with self._guard() as connection:
             checks = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
             orphans = connection.execute("PRAGMA foreign_key_check").fetchall()

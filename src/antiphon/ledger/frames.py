@@ -2,7 +2,7 @@
 
 ``HEADER`` names the format's version. A frame is a little-endian u32 length, a u32 CRC-32 of the payload, and the
 payload: the record as one JSON object, which a person can read and an older release can decode when a newer one has
-added fields. Nothing is ever changed in place; what follows the first bad frame of a segment is not read.
+added fields. Nothing is ever changed in place. Readers stop at the first bad frame of a segment.
 """
 
 from struct import Struct
@@ -13,7 +13,7 @@ import msgspec
 from antiphon.types import Record
 
 HEADER = b"antiphon journal 1\n"
-LIMIT = 1 << 20
+PAYLOAD_LIMIT = 1 << 20
 """The longest payload in bytes. A longer one can only be a damaged length."""
 
 PREFIX = Struct("<II")
@@ -21,21 +21,21 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Record).decode
 
 
-def pack(record: Record) -> bytes:
-    """Return a record's frame; raises ``ValueError`` where it cannot be written down."""
+def write_frame(record: Record) -> bytes:
+    """Return a record's frame; raises ``ValueError`` if the record cannot be encoded."""
     try:
         payload = _encode(record)
     except UnicodeEncodeError:
-        payload = _encode(_legible(record))
+        payload = _encode(_replace_surrogates(record))
     except OverflowError as error:
         raise ValueError(str(error)) from error
-    if len(payload) > LIMIT:
-        raise ValueError(f"{len(payload)} bytes; at most {LIMIT} are journaled of one call")
+    if len(payload) > PAYLOAD_LIMIT:
+        raise ValueError(f"{len(payload)} bytes; at most {PAYLOAD_LIMIT} are journaled of one call")
     return PREFIX.pack(len(payload), crc32(payload)) + payload
 
 
-def _legible(record: Record) -> Record:
-    """Replace what cannot be encoded, such as half of a surrogate pair in a provider's error text."""
+def _replace_surrogates(record: Record) -> Record:
+    """Replace characters that cannot be encoded, such as half of a surrogate pair in a provider's error text."""
     texts = {
         name: value.encode(errors="replace").decode()
         for name in Record.__struct_fields__
@@ -48,11 +48,11 @@ def _legible(record: Record) -> Record:
     return msgspec.structs.replace(record, **{**texts, "outcome": record.outcome, "attempts": attempts})
 
 
-class Scan:
-    """Reads the frames of ``data``, which starts at byte ``offset`` of a segment, up to the first that is not whole.
+class FrameScan:
+    """Reads the frames of ``data``, which starts at byte ``offset`` of a segment, up to the first incomplete one.
 
-    Afterwards ``end`` is the offset behind the last good frame. ``fault`` is empty where the data ends there or in the
-    middle of a frame (``torn`` then says how many bytes are left over), and otherwise says what is wrong at ``end``.
+    Afterwards ``end`` is the offset after the last good frame. ``fault`` is empty if the data ends there or in the
+    middle of a frame (``torn`` is then the number of bytes left over); otherwise it says what is wrong at ``end``.
     """
 
     __slots__ = ("end", "fault", "records", "torn")
@@ -69,7 +69,7 @@ class Scan:
                 break
             length, checksum = PREFIX.unpack_from(data, position)
             stop = start + length
-            if not 0 < length <= LIMIT:
+            if not 0 < length <= PAYLOAD_LIMIT:
                 self._reject(view[position:], f"the length field says {length}")
                 break
             if stop > size:
@@ -88,7 +88,7 @@ class Scan:
         self.end = offset + position
 
     def _reject(self, rest: memoryview, fault: str) -> None:
-        """Zeros to the end are space that was given to the file and never filled: a torn tail, not a damaged one."""
+        """Zeros up to the end are space that was allocated and never written: a torn tail, not a damaged one."""
         if any(rest):
             self.fault = fault
         else:

@@ -1,4 +1,4 @@
-"""Making written frames durable on the disk, many at a time, without holding the event loop up."""
+"""Makes written frames durable on the disk, many at a time, without blocking the event loop."""
 
 import asyncio
 import os
@@ -10,14 +10,14 @@ from functools import partial
 from antiphon.errors import LedgerError
 
 SPACING = 0.002
-"""Seconds between the starts of two syncs under load, so that what arrives in between shares one."""
+"""Seconds between the starts of two syncs under load, so that frames that arrive in between share one."""
 
 FEW = 3
-"""A sync that carried no more than this found no load, and the next one may start at once."""
+"""A sync of no more frames than this found no load, and the next one may start at once."""
 
 
-class Entry:
-    """A frame on its way: written, not yet confirmed. ``tries`` counts the syncs that failed under it."""
+class PendingFrame:
+    """A frame that is written and not yet confirmed. ``tries`` counts its failed syncs."""
 
     __slots__ = ("confirmed", "frame", "tries")
 
@@ -28,22 +28,22 @@ class Entry:
 
 
 class GroupSync:
-    """Runs ``fdatasync`` in a thread of its own, one at a time, for every frame written since the last one began.
+    """Runs ``fdatasync`` in a thread, one at a time, for all frames that were written since the last one began.
 
-    After a failed sync the kernel may have dropped the pages and say so only once, so the files under it are never
-    trusted again: ``failed(error)`` makes the owner leave them, ``rewrite(frame)`` writes each unconfirmed frame again
-    elsewhere and returns the new file. A frame whose second sync fails too is given up with a ``LedgerError``.
+    After a failed sync the kernel may have dropped the pages, and it reports that only once. So the files are never
+    trusted again: ``failed(error)`` makes the owner close them, and ``rewrite(frame)`` writes each unconfirmed frame to
+    another file and returns that file. If a frame's second sync fails too, its future gets a ``LedgerError``.
     Belongs to one event loop.
     """
 
     def __init__(self, failed: Callable[[BaseException], None], rewrite: Callable[[bytes], int]) -> None:
         self._failed = failed
         self._rewrite = rewrite
-        self._waiting: list[Entry] = []
+        self._waiting: list[PendingFrame] = []
         self._dirty: set[int] = set()
         self._retired: set[int] = set()
         self._flight: Future[None] | None = None
-        self._group: list[Entry] = []
+        self._group: list[PendingFrame] = []
         self._timer: asyncio.TimerHandle | None = None
         self._earliest = 0.0
         self._closing = False
@@ -52,14 +52,14 @@ class GroupSync:
     def add(self, file: int, frame: bytes) -> "asyncio.Future[None]":
         """Return a future that is done once ``frame``, just written to ``file``, is on the disk."""
         loop = asyncio.get_running_loop()
-        entry = Entry(frame, loop.create_future())
+        entry = PendingFrame(frame, loop.create_future())
         self._waiting.append(entry)
         self._dirty.add(file)
         self._schedule(loop)
         return entry.confirmed
 
     def touch(self, file: int) -> None:
-        """Include ``file`` in the next sync, for example a directory that has a new entry."""
+        """Include ``file`` in the next sync, such as a directory that has a new entry."""
         self._dirty.add(file)
 
     def retire(self, file: int) -> None:
@@ -85,10 +85,10 @@ class GroupSync:
         self._flight = self._executor.submit(_sync_all, files)
         if loop is not None:
             self._earliest = loop.time() + (SPACING if len(self._group) > FEW else 0.0)
-            self._flight.add_done_callback(partial(self._landed, loop))
+            self._flight.add_done_callback(partial(self._on_sync_done, loop))
 
-    def _landed(self, loop: asyncio.AbstractEventLoop, flight: "Future[None]") -> None:
-        # Runs in the helper thread. A loop that is closed already has left the rest to close().
+    def _on_sync_done(self, loop: asyncio.AbstractEventLoop, flight: "Future[None]") -> None:
+        # Runs in the sync thread. If the loop is closed already, close() does the rest.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(self._finish, loop, flight)
 
@@ -106,8 +106,8 @@ class GroupSync:
         if self._waiting and loop is not None:
             self._schedule(loop)
 
-    def _retry(self, group: list[Entry], error: BaseException, on_loop: bool) -> None:
-        """Write everything unconfirmed again, also what came while the failed sync ran: it went to the same file."""
+    def _retry(self, group: list[PendingFrame], error: BaseException, on_loop: bool) -> None:
+        """Write all unconfirmed frames again, also those written during the failed sync: they are in the same file."""
         unconfirmed, self._waiting = group + self._waiting, []
         self._dirty.clear()
         self._failed(error)
@@ -115,7 +115,7 @@ class GroupSync:
         for entry in unconfirmed:
             entry.tries += 1
             if entry.tries > 1:
-                problem = problem or LedgerError(f"the journal could not be brought to the disk: {error}")
+                problem = problem or LedgerError(f"the journal could not be synced to the disk: {error}")
             if problem is None:
                 try:
                     self._dirty.add(self._rewrite(entry.frame))
@@ -126,15 +126,15 @@ class GroupSync:
             _resolve(entry, problem, on_loop)
 
     def _close_retired(self) -> None:
-        """Close what no sync needs any more; only while none is in flight, for numbers of closed files come back."""
+        """Close files that no sync needs any more; only while none runs, because descriptors are reused."""
         for file in self._retired - self._dirty:
             self._retired.discard(file)
             os.close(file)
 
     def close(self) -> None:
-        """Bring everything that waits to the disk now, blocking, and end the thread.
+        """Sync all waiting frames now, blocking, and end the thread.
 
-        May run in another thread than the loop's, once nothing is added any more.
+        May run in another thread than the loop's once nothing is added any more.
         """
         self._closing = True
         while self._flight is not None or self._waiting:
@@ -154,16 +154,16 @@ def _sync_all(files: set[int]) -> None:
         os.fdatasync(file)
 
 
-def _resolve(entry: Entry, problem: Exception | None, on_loop: bool) -> None:
+def _resolve(entry: PendingFrame, problem: Exception | None, on_loop: bool) -> None:
     if on_loop:
         _settle(entry, problem)
     else:
-        # A loop that is closed has nobody left who could wait.
+        # Nobody can be waiting on a closed loop.
         with suppress(RuntimeError):
             entry.confirmed.get_loop().call_soon_threadsafe(_settle, entry, problem)
 
 
-def _settle(entry: Entry, problem: Exception | None) -> None:
+def _settle(entry: PendingFrame, problem: Exception | None) -> None:
     if entry.confirmed.done():
         return
     if problem is None:

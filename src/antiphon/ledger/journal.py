@@ -1,4 +1,4 @@
-"""The journal: where a call is written down before its caller sees the last byte."""
+"""The journal: a call is written down here before its caller sees the last byte."""
 
 import asyncio
 import errno
@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from antiphon.clock import monotonic
 from antiphon.errors import LedgerError
-from antiphon.ledger.frames import HEADER, LIMIT, pack
+from antiphon.ledger.frames import HEADER, PAYLOAD_LIMIT, write_frame
 from antiphon.ledger.groupsync import GroupSync
 from antiphon.ledger.writer import Writer
 from antiphon.types import COUNTS, Record, Usage
@@ -29,12 +29,12 @@ log = logging.getLogger("antiphon.ledger")
 
 
 class Journal:
-    """An append-only file of records in a directory of this process's own, ``<directory>/<writer id>/``.
+    """An append-only sequence of records in a directory that only this process writes: ``<directory>/<writer id>/``.
 
-    ``durability`` ``process``: a record is with the operating system when :meth:`append` returns, and survives
-    ``kill -9``. ``disk``: it is on the disk when the future that :meth:`append` returned is done.
-    ``cap`` bounds the bytes that no shipper has filed yet. One thread, the event loop's, may append and close; another
-    one may call :meth:`note_progress`. Raises ``LedgerError``.
+    ``durability`` ``process``: the operating system has the record when :meth:`append` returns, so it survives
+    ``kill -9``. ``disk``: the record is on the disk when the future that :meth:`append` returned is done.
+    ``cap`` bounds the bytes that are not filed yet. Only one thread, the event loop's, may append and close; another
+    thread may call :meth:`note_progress`. Raises ``LedgerError``.
     """
 
     def __init__(
@@ -47,15 +47,15 @@ class Journal:
         self.writer = Writer.claim(Path(directory))
         self.cap = cap
         self.closed = False
-        self._margin = min(LIMIT, cap // 16)
+        self._margin = min(PAYLOAD_LIMIT, cap // 16)
         self._segment_bytes = segment_bytes
         self._written = 0
         self._shipped = 0
         """Bytes of this writer's frames that are filed."""
         self._inherited = 0
-        """Bytes of dead writers' frames that the shipper holds and has not filed yet."""
+        """Bytes of dead writers' segments that the shipper has adopted and not filed yet."""
         self._limit = cap
-        """What ``_written`` may reach before the cap is reached."""
+        """The value of ``_written`` at which the cap is reached."""
         self._file = -1
         self._number = 0
         self._end = 0
@@ -67,24 +67,22 @@ class Journal:
         self._sync: GroupSync | None = None
         self._folder = -1
         if durability == "disk":
-            self._sync = GroupSync(self._sync_failed, self._write_again)
+            self._sync = GroupSync(self._on_sync_failure, self._write_again)
             self._folder = os.open(self.writer.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             _sync_folders(self.writer.path)
 
     @property
     def unshipped(self) -> int:
-        """Bytes that are in the journal and not yet in the database."""
+        """Bytes in the journal that are not in the database yet."""
         return self._written - self._shipped + self._inherited
 
     @property
     def healthy(self) -> bool:
-        """Whether the next appends will be accepted. In trouble it tries the file again, at most every 250 ms.
+        """Whether the next appends will be accepted. After a failure the file is tried again, at most every 250 ms.
 
-        It is false a little before the cap is reached, so that calls under way still find room for their records.
+        This is false a little before the cap is reached, so that calls under way still find room for their records.
         """
-        if self._trouble and not self.closed and monotonic() >= self._retry_at:
-            self._probe()
-        return not self._trouble and not self.closed and self._written < self._limit - self._margin
+        return not self.closed and self._written < self._limit - self._margin and (not self._trouble or self._recover())
 
     def note_progress(self, segment: int, offset: int, inherited: int) -> None:
         """Learn how far the shipper is: every frame before ``offset`` of ``segment`` is filed, and ``inherited`` bytes
@@ -102,10 +100,10 @@ class Journal:
             log.warning("the journal %s has room again", self.writer.path)
 
     def append(self, record: Record) -> "asyncio.Future[None] | None":
-        """Write a record down; ``None`` says that it is as durable as declared, a future that it will be when done.
+        """Append a record. ``None`` means that it is as durable as declared, a future that it is once that is done.
 
-        Raises ``LedgerError`` where it is not written: the disk is full or broken, the cap is reached, or the record
-        holds a negative or impossibly large number. Must run on the event loop where ``durability`` is ``disk``.
+        Raises ``LedgerError`` if the record is not written: the disk is full or broken, the cap is reached, or the
+        record holds a negative or impossibly large number. With ``durability`` ``disk`` it must run on the event loop.
         """
         usage, cost = record.usage, record.cost
         if usage is not None and not 0 <= usage.input | usage.output | usage.other_bits <= LARGEST:
@@ -113,7 +111,7 @@ class Journal:
         if cost is not None and not 0 <= cost <= LARGEST:
             raise LedgerError(f"call {record.id} costs {cost} picodollars; not journaled")
         try:
-            frame = pack(record)
+            frame = write_frame(record)
         except ValueError as error:
             raise LedgerError(f"call {record.id} cannot be journaled: {error}") from error
         if self._trouble or self.closed or self._written + len(frame) > self._limit:
@@ -127,13 +125,13 @@ class Journal:
         if self.unshipped + size > self.cap:
             problem = (
                 f"the journal {self.writer.path} holds {self.unshipped} bytes that are not in the database yet, "
-                f"its cap is {self.cap}; see why the database takes nothing, or raise the cap"
+                f"its cap is {self.cap}; find out why the database takes no records, or raise the cap"
             )
             if not self._capped:
                 self._capped = True
                 log.error("%s", problem)
             raise LedgerError(problem)
-        if not self.healthy:
+        if self._trouble and not self._recover():
             raise LedgerError(self._trouble)
 
     def _write(self, frame: bytes) -> None:
@@ -143,21 +141,21 @@ class Journal:
                 self._roll()
             written = os.write(self._file, frame)
             if written != size:
-                _put(self._file, frame[written:])
+                _write_all(self._file, frame[written:])
         except OSError as error:
             self._fail(error)
         self._end += size
         self._written += size
 
     def _roll(self) -> None:
-        """Begin a new segment; the old one is complete."""
-        self._leave()
+        """Start a new segment; the old one is complete."""
+        self._leave_file()
         number = self._number + 1
         self._written_before[number] = self._written
-        path = self.writer.segment(number)
+        path = self.writer.get_segment_path(number)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            _put(file, HEADER)
+            _write_all(file, HEADER)
         except OSError:
             os.close(file)
             path.unlink()
@@ -166,7 +164,7 @@ class Journal:
         if self._sync is not None:
             self._sync.touch(self._folder)
 
-    def _leave(self) -> None:
+    def _leave_file(self) -> None:
         file, self._file = self._file, -1
         if file >= 0:
             if self._sync is None:
@@ -175,53 +173,56 @@ class Journal:
                 self._sync.retire(file)
 
     def _fail(self, error: OSError) -> None:
-        """Leave no part of a frame behind, remember the trouble, and raise."""
+        """Remove the part of the frame that was written, remember the trouble, and raise."""
         if self._file >= 0:
             try:
                 os.ftruncate(self._file, self._end)
             except OSError:
-                self._leave()
+                self._leave_file()
             else:
-                # A full disk may have room again; after any other error a new segment is the better bet.
+                # A full disk may have room again later; after any other error a new segment is safer.
                 if error.errno not in _FULL:
-                    self._leave()
-        self._note(error)
+                    self._leave_file()
+        self._note_trouble(error)
         raise LedgerError(self._trouble) from error
 
-    def _note(self, error: BaseException) -> None:
+    def _note_trouble(self, error: BaseException) -> None:
         if not self._trouble:
             log.error("the journal %s cannot be written: %s", self.writer.path, error)
         self._trouble = (
-            f"the journal {self.writer.path} cannot be written: {error}; it is tried again by itself, so free some "
+            f"the journal {self.writer.path} cannot be written: {error}; it is tried again automatically, so free some "
             "space or repair the file system"
         )
         self._retry_at = monotonic() + RETRY_SECONDS
 
-    def _probe(self) -> None:
-        """Find out whether the file takes bytes again, without leaving any."""
+    def _recover(self) -> bool:
+        """Write some bytes and remove them again, at most every 250 ms; return whether that works now."""
+        if monotonic() < self._retry_at:
+            return False
         try:
             if self._file < 0:
                 self._roll()
-            _put(self._file, _PROBE)
+            _write_all(self._file, _PROBE)
             os.ftruncate(self._file, self._end)
         except OSError as error:
             try:
                 self._fail(error)
             except LedgerError:
-                return
+                return False
         self._trouble = ""
         log.warning("the journal %s can be written again", self.writer.path)
+        return True
 
-    def _sync_failed(self, error: BaseException) -> None:
-        self._leave()
-        self._note(error)
+    def _on_sync_failure(self, error: BaseException) -> None:
+        self._leave_file()
+        self._note_trouble(error)
 
     def _write_again(self, frame: bytes) -> int:
         self._write(frame)
         return self._file
 
     def close(self) -> None:
-        """Confirm what waits, and give the directory up: any shipper may then file what is left. Idempotent."""
+        """Confirm the waiting records and release the directory: any shipper may then file the rest. Idempotent."""
         if self.closed:
             return
         self.closed = True
@@ -235,8 +236,8 @@ class Journal:
         self.writer.release()
 
 
-def _put(file: int, data: bytes) -> None:
-    """Write all of ``data``: where the kernel stops early, the next write says why."""
+def _write_all(file: int, data: bytes) -> None:
+    """Write all of ``data``. If the kernel stops early, the next write says why."""
     while data:
         written = os.write(file, data)
         if written <= 0:
@@ -250,7 +251,7 @@ def _make_count_error(call: str, usage: Usage) -> LedgerError:
 
 
 def _sync_folders(path: Path) -> None:
-    """Make the new directory itself survive a loss of power: its entry is in its parent, and so on."""
+    """Make the new directory itself survive a power cut: its entry is in its parent, and so on."""
     for folder in (path, path.parent, path.parent.parent):
         file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

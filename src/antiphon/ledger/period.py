@@ -1,4 +1,4 @@
-"""Spans of time and time zones as people write them."""
+"""Reads spans of time, moments and time zones as people write them."""
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -11,7 +11,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_span(text: str) -> int | None:
-    """Return ``30d``, ``12h``, ``45m``, ``90s`` or ``2w`` as seconds; ``None`` where it is not written so."""
+    """Return ``30d``, ``12h``, ``45m``, ``90s`` or ``2w`` as seconds; ``None`` if ``text`` has another form."""
     match = _SPAN.fullmatch(text.strip())
     return int(match[1]) * _UNITS[match[2]] if match else None
 
@@ -19,8 +19,8 @@ def parse_span(text: str) -> int | None:
 def parse_time(text: str, zone: tzinfo, now_us: int, direction: int) -> int:
     """Return a moment as microseconds since the epoch.
 
-    ``text`` is a span counted from ``now_us`` (backwards where ``direction`` is -1, forwards where it is 1), a date
-    (its midnight in ``zone``) or an ISO 8601 date and time. Raises ``ValueError`` with what was expected.
+    ``text`` is a span from ``now_us`` (backwards if ``direction`` is -1, forwards if it is 1), a date (its midnight in
+    ``zone``) or an ISO 8601 date and time. Raises ``ValueError`` that says what was expected.
     """
     span = parse_span(text)
     try:

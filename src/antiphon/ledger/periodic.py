@@ -1,4 +1,4 @@
-"""Small duties of a process that come back several times a second, in a thread of their own."""
+"""Runs small tasks of a process several times a second, in a thread."""
 
 import logging
 import threading
@@ -41,7 +41,7 @@ class PeriodicTasks:
     """A daemon thread that runs every task once in 0.4 s, the first time 0.4 s after the start.
 
     A task that raises is logged once per change of state and is run again. A task shares the interpreter with the calls
-    of the process: it must be short, and return within half a second also when it has to wait.
+    of the process, so it must be short. If it has to wait, it must return within half a second.
     """
 
     def __init__(self, tasks: Sequence[Callable[[], object]]) -> None:

@@ -26,9 +26,9 @@ def insert_records(transaction: Transaction, records: Sequence[Record]) -> None:
     rest of a row. So columns that are NULL are left out, and flags are integers.
     """
     calls = [make_call_row(record) for record in records]
-    transaction.executemany(_INSERT_FIRST, [row[:_FIRST] for row in calls if row[_FIRST:] == _NO_ADDED])
-    transaction.executemany(_INSERT_CALL, [row for row in calls if row[_FIRST:] != _NO_ADDED])
-    transaction.executemany(_INSERT_ATTEMPT, [row for record in records for row in make_attempt_rows(record)])
+    transaction.execute_many(_INSERT_FIRST, [row[:_FIRST] for row in calls if row[_FIRST:] == _NO_ADDED])
+    transaction.execute_many(_INSERT_CALL, [row for row in calls if row[_FIRST:] != _NO_ADDED])
+    transaction.execute_many(_INSERT_ATTEMPT, [row for record in records for row in make_attempt_rows(record)])
 
 
 def make_call_row(record: Record) -> tuple[Any, ...]:

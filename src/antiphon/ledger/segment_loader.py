@@ -1,4 +1,4 @@
-"""Loading one writer's segments into the database: from the stored position on, in order, each record once."""
+"""Loads the segments of one writer into the database: from the stored position on, in order, each record once."""
 
 import logging
 import os
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from antiphon.database.database import Database
-from antiphon.ledger.frames import HEADER, LIMIT, PREFIX, Scan
+from antiphon.ledger.frames import HEADER, PAYLOAD_LIMIT, PREFIX, FrameScan
 from antiphon.ledger.rows import UPSERT_POSITION, insert_records
 from antiphon.ledger.writer import Writer
 from antiphon.types import Record
@@ -46,7 +46,7 @@ class SegmentLoader:
 
     @property
     def position(self) -> tuple[int, int]:
-        """The segment and the offset in it up to which everything is in the database; (-1, 0) before the first step."""
+        """The segment and the offset in it before which everything is loaded; (-1, 0) before the first batch."""
         return self._segment, self._offset
 
     def load_batch(self, *, live: bool, pause: Callable[[], None] | None = None) -> int:
@@ -66,7 +66,7 @@ class SegmentLoader:
             return 0
 
     def _load_batch(self, live: bool, pause: Callable[[], None] | None) -> int:
-        # The directory is listed before a segment is read: a segment that had a successor by then gets no more frames.
+        # List the directory before reading a segment: a segment that has a successor by then gets no more frames.
         while numbers := self._list_segments():
             growing = live and len(numbers) == 1
             scan, size = self._scan_segment()
@@ -93,19 +93,19 @@ class SegmentLoader:
 
         Segments before the position are loaded, and a process died before it deleted them.
         """
-        numbers = self.writer.segments()
+        numbers = self.writer.list_segments()
         while numbers and numbers[0] < self._segment:
-            self.writer.segment(numbers.pop(0)).unlink(missing_ok=True)
+            self.writer.get_segment_path(numbers.pop(0)).unlink(missing_ok=True)
         if numbers and numbers[0] != self._segment:
             self._segment, self._offset = numbers[0], 0
         return numbers
 
-    def _scan_segment(self) -> tuple[Scan, int]:
+    def _scan_segment(self) -> tuple[FrameScan, int]:
         """Read frames from the position on; also return the file's size."""
         try:
-            file = os.open(self.writer.segment(self._segment), os.O_RDONLY | os.O_CLOEXEC)
+            file = os.open(self.writer.get_segment_path(self._segment), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:  # the writer could not write its header and removed it again
-            return Scan(b"", 0), 0
+            return FrameScan(b"", 0), 0
         try:
             size = os.fstat(file).st_size
             if self._offset == 0:
@@ -113,8 +113,9 @@ class SegmentLoader:
                 if header != HEADER:
                     return _scan_wrong_header(header), size
                 self._offset = len(HEADER)
-            for chunk in (_CHUNK, LIMIT + PREFIX.size):
-                scan = Scan(os.pread(file, max(0, min(chunk, size - self._offset)), self._offset), self._offset, BATCH)
+            for chunk in (_CHUNK, PAYLOAD_LIMIT + PREFIX.size):
+                data = os.pread(file, max(0, min(chunk, size - self._offset)), self._offset)
+                scan = FrameScan(data, self._offset, BATCH)
                 if scan.records or not scan.torn:
                     break
             return scan, size
@@ -131,9 +132,9 @@ class SegmentLoader:
         self._has_position = True
         self._offset = end
 
-    def _close_segment(self, scan: Scan, size: int) -> None:
+    def _close_segment(self, scan: FrameScan, size: int) -> None:
         """Delete a complete segment whose records are all loaded, or keep it if it holds anything else."""
-        path = self.writer.segment(self._segment)
+        path = self.writer.get_segment_path(self._segment)
         if scan.fault:
             kept = self.writer.set_aside(self._segment)
             log.error("%s is damaged at byte %d: %s; the rest is kept as %s", path, scan.end, scan.fault, kept)
@@ -143,13 +144,13 @@ class SegmentLoader:
             path.unlink(missing_ok=True)
         self._segment, self._offset = self._segment + 1, 0
 
-    def _report_fault(self, scan: Scan) -> None:
+    def _report_fault(self, scan: FrameScan) -> None:
         """Log what is wrong in a growing segment when it is seen twice: a frame under way may look damaged at first."""
         fault = (scan.fault, self._segment, scan.end)
         self._sightings = self._sightings + 1 if fault == self._fault else 1
         self._fault = fault
         if scan.fault and self._sightings == 2:
-            log.error("%s is damaged at byte %d: %s", self.writer.segment(self._segment), scan.end, scan.fault)
+            log.error("%s is damaged at byte %d: %s", self.writer.get_segment_path(self._segment), scan.end, scan.fault)
 
     def finish(self) -> bool:
         """Forget a dead writer whose segments are all loaded and remove its directory; false if it must stay."""
@@ -165,14 +166,16 @@ class SegmentLoader:
     def count_waiting_bytes(self) -> int:
         """Return the bytes of segments that are not loaded yet."""
         total = 0
-        for number in self.writer.segments():
+        for number in self.writer.list_segments():
             with suppress(FileNotFoundError):
-                total += self.writer.segment(number).stat().st_size - (self._offset if number == self._segment else 0)
+                total += self.writer.get_segment_path(number).stat().st_size
+                if number == self._segment:
+                    total -= self._offset
         return total
 
 
-def _scan_wrong_header(header: bytes) -> Scan:
-    scan = Scan(b"", 0)
+def _scan_wrong_header(header: bytes) -> FrameScan:
+    scan = FrameScan(b"", 0)
     if HEADER.startswith(header):
         scan.torn = len(header)
     elif header.startswith(HEADER[: HEADER.rindex(b" ")]):

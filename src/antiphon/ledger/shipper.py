@@ -1,4 +1,4 @@
-"""The shipper: moves records from the journal to the database. Who runs it, and where, is up to the supervisor."""
+"""The shipper moves records from the journal to the database. The supervisor decides which process runs it."""
 
 import time
 from collections.abc import Callable
@@ -8,19 +8,19 @@ from antiphon.clock import monotonic
 from antiphon.database.database import Database
 from antiphon.ledger.periodic import FailureLogger
 from antiphon.ledger.segment_loader import SegmentLoader
-from antiphon.ledger.writer import Writer, writers
+from antiphon.ledger.writer import Writer, list_writers
 
 ADOPT_SECONDS = 5.0
 RUN_SECONDS = 0.2
-"""The longest that one run moves records; whoever runs the shipper has other duties too."""
+"""How long one run moves records at most; its process has other tasks too."""
 FIRST_RETRY_SECONDS = 0.8
 SLOWEST_RETRY_SECONDS = 5.0
 PAUSE_SECONDS = 0.001
 HURRY_BYTES = 8 << 20
-"""With more than this waiting, a run makes no pauses."""
+"""If more than this waits, a run makes no pauses."""
 
 Progress = tuple[int, int, int]
-"""How far a shipper is: the living writer's segment, the offset in it, and the bytes of dead writers that wait."""
+"""How far a shipper is: the segment and offset of the living writer, and the waiting bytes of dead writers."""
 
 
 class Shipper:
@@ -100,7 +100,7 @@ class Shipper:
         return done and monotonic() < end
 
     def release(self) -> None:
-        """Give up the directories of dead writers, so that another shipper may take them."""
+        """Release the directories of dead writers, so that another shipper may adopt them."""
         for orphan in self._orphans.values():
             orphan.writer.release()
         self._orphans.clear()
@@ -124,7 +124,7 @@ class Shipper:
 
     def _find_orphans(self) -> None:
         own = None if self._own is None else self._own.writer.id
-        for path in writers(self._directory):
+        for path in list_writers(self._directory):
             if path.name != own and path.name not in self._orphans and (writer := Writer.adopt(path)) is not None:
                 self._orphans[writer.id] = SegmentLoader(writer, self._database)
 

@@ -1,4 +1,4 @@
-"""Questions to the ledger: what was called, what it used, what it cost, what it would cost now. Exact integers only."""
+"""Reports on usage: what was called, what it used, what it cost, and what it would cost now. Exact integers only."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
@@ -17,13 +17,13 @@ from antiphon.ledger.period import from_us
 from antiphon.types import BUCKETS, COUNTS, INPUT, PICO, UNITS, Outcome, Price, Usage
 
 Prices = Callable[[str], Price | None]
-"""A target's name to its current price, ``None`` where it is unknown."""
+"""Returns the current price of a target by its name, ``None`` if it is unknown."""
 
 QUARTER_US = 900 * 1_000_000
-"""Every zone's midnight falls on a quarter of an hour, so sums by the quarter hour add up to days of any zone."""
+"""Midnight falls on a quarter of an hour in every zone, so sums by the quarter hour add up to days of any zone."""
 
 HALF = 1 << 32
-"""A sum over 64-bit integers may not fit 64 bits, and databases differ in what they do then: both halves are summed."""
+"""Both halves of a 64-bit integer are summed apart, because databases differ in what they do if a sum does not fit."""
 
 GROUPS: dict[str, ColumnElement[Any]] = {
     "day": calls.c.time // QUARTER_US,
@@ -31,7 +31,7 @@ GROUPS: dict[str, ColumnElement[Any]] = {
     "key": calls.c.key_id,
     "call": calls.c.id,
 }
-"""What usage can be listed by."""
+"""The groups that usage can be listed by."""
 
 COUNTED = (*(calls.c[name] for name in COUNTS), calls.c.service_tier)
 """The columns that :func:`usage_of` reads."""
@@ -44,14 +44,14 @@ _SOMETHING = or_(*(calls.c[name] > 0 for name in COUNTS))
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """Which calls count: from ``since`` up to but not including ``until`` (microseconds), of a model, with a key."""
+    """The calls that count: from ``since`` up to but not including ``until`` (microseconds), of a model, with a key."""
 
     since: int | None = None
     until: int | None = None
     model: str | None = None
     key: str | None = None
 
-    def conditions(self) -> list[ColumnElement[bool]]:
+    def list_conditions(self) -> list[ColumnElement[bool]]:
         wanted: tuple[tuple[int | str | None, Callable[[Any, Any], ColumnElement[bool]], Column[Any]], ...] = (
             (self.since, ge, calls.c.time),
             (self.until, lt, calls.c.time),
@@ -62,9 +62,9 @@ class Filter(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct):
-    """Sums over calls. ``cost`` is picodollars over the calls whose price was known; ``unpriced`` counts the others.
+    """Sums over calls. ``cost`` is in picodollars, for the calls whose price was known; ``unpriced`` counts the others.
 
-    ``repriced`` is the same at current prices, ``None`` where that was not asked.
+    ``repriced`` is the cost at current prices, ``None`` if nobody asked for it.
     """
 
     group: str
@@ -89,7 +89,7 @@ class Line(msgspec.Struct):
 
     @property
     def known_cost(self) -> int | None:
-        """The cost, or ``None`` where there was something to pay for and no price of it is known."""
+        """The cost, or ``None`` if something was used and none of its prices is known."""
         return None if self.unpriced and not self.priced else self.cost
 
     @property
@@ -116,7 +116,7 @@ class Line(msgspec.Struct):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The lines of a question, and their total, which covers also the lines that a limit left out."""
+    """The lines of a report and their total, which includes the lines that a limit left out."""
 
     by: str
     lines: list[Line]
@@ -127,7 +127,7 @@ class Report(msgspec.Struct, frozen=True):
 def report(
     database: Database,
     by: str,
-    filter: Filter = Filter(),  # noqa: B008 - frozen, and the word of the command line
+    filter: Filter = Filter(),  # noqa: B008 - frozen, and named as on the command line
     *,
     zone: tzinfo = UTC,
     limit: int | None = None,
@@ -135,15 +135,18 @@ def report(
 ) -> Report:
     """Add up the ledger by one of :data:`GROUPS`; days are those of ``zone``.
 
-    Days come in order, models and keys by cost, calls newest first. With ``prices`` every call is priced again as
-    well; nothing stored changes. Raises ``LedgerError`` where the database cannot be read.
+    Days come in order, models and keys by cost, calls newest first. With ``prices`` every call is also priced again;
+    nothing stored changes. Raises ``LedgerError`` if the database cannot be read.
     """
     try:
         with database.engine.connect() as connection:
             total = Line("total")
-            for line in _sums(connection, literal("total"), filter):
+            for line in _sum_calls(connection, literal("total"), filter):
                 total = line
-            lines = _calls(connection, filter, zone, limit) if by == "call" else _groups(connection, by, filter, zone)
+            if by == "call":
+                lines = _list_calls(connection, filter, zone, limit)
+            else:
+                lines = _list_groups(connection, by, filter, zone)
             if prices is not None:
                 _reprice(connection, by, filter, zone, prices, lines, total)
             if by == "key":
@@ -155,7 +158,7 @@ def report(
     return Report(by, shown, total, count - len(shown))
 
 
-def _sums(connection: Connection, group: ColumnElement[Any], filter: Filter) -> Iterator[Line]:
+def _sum_calls(connection: Connection, group: ColumnElement[Any], filter: Filter) -> Iterator[Line]:
     """Yield a line for each value of ``group`` that has calls."""
     counts = {
         "errors": calls.c.outcome == Outcome.ERROR.value,
@@ -172,7 +175,7 @@ def _sums(connection: Connection, group: ColumnElement[Any], filter: Filter) -> 
             func.sum(calls.c[name] % HALF).label(f"{name}_low"),
         ]
     query = select(group.label("group"), func.count().label("calls"), *columns)
-    for row in connection.execute(query.where(*filter.conditions()).group_by("group")).mappings():
+    for row in connection.execute(query.where(*filter.list_conditions()).group_by("group")).mappings():
         whole: dict[str, int] = {
             name: int(row[f"{name}_high"] or 0) * HALF + int(row[f"{name}_low"] or 0) for name in (*COUNTS, "cost")
         }
@@ -191,10 +194,10 @@ def _sums(connection: Connection, group: ColumnElement[Any], filter: Filter) -> 
         )
 
 
-def _groups(connection: Connection, by: str, filter: Filter, zone: tzinfo) -> dict[str, Line]:
+def _list_groups(connection: Connection, by: str, filter: Filter, zone: tzinfo) -> dict[str, Line]:
     lines: dict[str, Line] = {}
-    for line in _sums(connection, GROUPS[by], filter):
-        line.group = _day(int(line.group), zone) if by == "day" else line.group
+    for line in _sum_calls(connection, GROUPS[by], filter):
+        line.group = _format_day(int(line.group), zone) if by == "day" else line.group
         if line.group in lines:
             lines[line.group].add(line)
         else:
@@ -203,16 +206,16 @@ def _groups(connection: Connection, by: str, filter: Filter, zone: tzinfo) -> di
     return {line.group: line for line in sorted(lines.values(), key=order)}
 
 
-def _day(quarter: int, zone: tzinfo) -> str:
+def _format_day(quarter: int, zone: tzinfo) -> str:
     return from_us(quarter * QUARTER_US, zone).date().isoformat()
 
 
-def _calls(connection: Connection, filter: Filter, zone: tzinfo, limit: int | None) -> dict[str, Line]:
-    query = select(calls).where(*filter.conditions()).order_by(calls.c.time.desc(), calls.c.id.desc()).limit(limit)
-    return {row["id"]: _call_line(row, zone) for row in connection.execute(query).mappings()}
+def _list_calls(connection: Connection, filter: Filter, zone: tzinfo, limit: int | None) -> dict[str, Line]:
+    query = select(calls).where(*filter.list_conditions()).order_by(calls.c.time.desc(), calls.c.id.desc()).limit(limit)
+    return {row["id"]: _make_call_line(row, zone) for row in connection.execute(query).mappings()}
 
 
-def _call_line(row: RowMapping, zone: tzinfo) -> Line:
+def _make_call_line(row: RowMapping, zone: tzinfo) -> Line:
     outcome = row["outcome"]
     tokens = {bucket: row[bucket] or 0 for bucket in BUCKETS}
     units = {name: row[name] or 0 for name in UNITS}
@@ -244,22 +247,22 @@ def _reprice(
     lines: Mapping[str, Line],
     total: Line,
 ) -> None:
-    """Price each call by itself, for a price may depend on how long the call was."""
+    """Price each call by itself, because a price may depend on the call's length."""
     for line in (*lines.values(), total):
         line.repriced = 0
     query = select(GROUPS[by], calls.c.target, *COUNTED)
     known = cache(prices)
-    for group, target, *counts in connection.execute(query.where(*filter.conditions(), _SOMETHING)):
+    for group, target, *counts in connection.execute(query.where(*filter.list_conditions(), _SOMETHING)):
         price = known(target)
-        cost = None if price is None else price.cost(usage_of(counts))
+        cost = None if price is None else price.cost(read_usage(counts))
         total.reprice(cost)
-        shown = lines.get(_day(group, zone) if by == "day" else group)
+        shown = lines.get(_format_day(group, zone) if by == "day" else group)
         if shown is not None:
             shown.reprice(cost)
 
 
-def usage_of(counted: Sequence[Any]) -> Usage:
-    """Return what a row counts, in the order of :data:`COUNTED`, as a value; an absent count is zero."""
+def read_usage(counted: Sequence[Any]) -> Usage:
+    """Return the usage of a row whose columns are in the order of :data:`COUNTED`; an absent count is zero."""
     *counts, tier = counted
     used: dict[str, Any] = {name: count or 0 for name, count in zip(COUNTS, counts, strict=True)}
     return Usage(**used, service_tier=tier or "")
@@ -271,7 +274,7 @@ def _name_keys(connection: Connection, lines: Mapping[str, Line]) -> None:
         line.detail = {"name": names.get(line.group, "")}
 
 
-def dollars(picodollars: int) -> str:
-    """Return an amount in dollars, exactly, with two decimal places or as many as it takes."""
+def format_dollars(picodollars: int) -> str:
+    """Return an amount in dollars, exactly, with at least two decimal places."""
     whole, rest = divmod(picodollars, PICO)
     return f"{whole}.{f'{rest:012d}'.rstrip('0').ljust(2, '0')}"

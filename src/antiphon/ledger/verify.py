@@ -1,4 +1,4 @@
-"""The proof that journal and database agree: nothing missing, nothing twice, nothing changed, every sum repeatable."""
+"""Proves that journal and database agree: nothing is missing, doubled or changed, and every cost can be repeated."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -14,10 +14,10 @@ from antiphon.database.columns import ATTEMPTS, CALLS
 from antiphon.database.database import Database
 from antiphon.database.tables import attempts, calls, positions
 from antiphon.errors import LedgerError
-from antiphon.ledger.frames import HEADER, Scan
+from antiphon.ledger.frames import HEADER, FrameScan
 from antiphon.ledger.rows import make_attempt_rows, make_call_row
-from antiphon.ledger.usage import COUNTED, Prices, usage_of
-from antiphon.ledger.writer import DAMAGED, segment, segments, writers
+from antiphon.ledger.usage import COUNTED, Prices, read_usage
+from antiphon.ledger.writer import DAMAGED, get_segment_path, list_segments, list_writers
 from antiphon.types import COUNTS, Record
 
 SHOWN = 100
@@ -28,12 +28,12 @@ T = TypeVar("T")
 
 
 class Proof(msgspec.Struct):
-    """What was looked at and what was found. ``notes`` are facts that a crash may leave and that harm nothing."""
+    """What was examined and what was found. ``notes`` are harmless traces of a crash."""
 
     calls: int = 0
     """Rows in the database."""
     filed: int = 0
-    """Records still in the journal that the database must have, and has, unless a fault says otherwise."""
+    """Records in the journal that the database must have, and has, unless a fault says otherwise."""
     pending: int = 0
     """Records in the journal that the shipper has not moved yet."""
     recomputed: int = 0
@@ -46,7 +46,7 @@ class Proof(msgspec.Struct):
     def sound(self) -> bool:
         return not self.fault_count
 
-    def fault(self, text: str) -> None:
+    def add_fault(self, text: str) -> None:
         self.fault_count += 1
         if len(self.faults) < SHOWN:
             self.faults.append(text)
@@ -55,17 +55,17 @@ class Proof(msgspec.Struct):
 def verify(journal: Path, database: Database, prices: Prices | None = None) -> Proof:
     """Compare every record in the journal with the database, and the database with itself; changes nothing.
 
-    Safe beside a running gateway: the database is read as of one moment. ``prices`` gives current prices, so that
-    costs computed with the same price version are computed again. Raises ``LedgerError`` where it cannot be read.
+    Safe beside a running gateway: the database is read as of one moment. With ``prices``, costs that were computed with
+    the current price list are computed again. Raises ``LedgerError`` if the database cannot be read.
     """
     proof = Proof()
-    for fault in database.faults():
-        proof.fault(fault)
+    for fault in database.list_faults():
+        proof.add_fault(fault)
     try:
         with database.engine.connect() as connection:
             reached = {writer: (number, offset) for writer, number, offset in connection.execute(select(positions))}
             seen: dict[str, int] = {}
-            for path in writers(journal):
+            for path in list_writers(journal):
                 _check_writer(proof, connection, path, reached.get(path.name, (0, 0)), seen)
             _check_rows(proof, connection, prices)
     except SQLAlchemyError as error:
@@ -77,16 +77,16 @@ def _check_writer(
     proof: Proof, connection: Connection, path: Path, reached: tuple[int, int], seen: dict[str, int]
 ) -> None:
     for kept in sorted(path.glob(f"*{DAMAGED}")):
-        proof.fault(f"{kept} was damaged; save what can be read of it and delete it")
-    for number in segments(path):
+        proof.add_fault(f"{kept} was damaged; save its readable part and delete it")
+    for number in list_segments(path):
         try:
-            data = segment(path, number).read_bytes()
+            data = get_segment_path(path, number).read_bytes()
         except FileNotFoundError:
-            continue  # The shipper has just finished with it.
-        where = str(segment(path, number))
+            continue  # the shipper has just filed it
+        where = str(get_segment_path(path, number))
         if not data.startswith(HEADER):
             if not HEADER.startswith(data):
-                proof.fault(f"{where} does not start as a journal of this release does")
+                proof.add_fault(f"{where} does not start as a journal of this release does")
             continue
         border = len(data) if number < reached[0] else reached[1] if number == reached[0] else 0
         border = max(border, len(HEADER))
@@ -95,26 +95,26 @@ def _check_writer(
 
 
 def _check_filed(proof: Proof, connection: Connection, where: str, data: bytes, seen: dict[str, int]) -> None:
-    scan = Scan(data[len(HEADER) :], len(HEADER))
+    scan = FrameScan(data[len(HEADER) :], len(HEADER))
     _check_scan(proof, where, scan)
     proof.filed += len(scan.records)
-    for batch in _batches(scan.records):
+    for batch in _split_batches(scan.records):
         _check_batch(proof, connection, where, batch, seen, must=True)
 
 
 def _check_pending(
     proof: Proof, connection: Connection, where: str, data: bytes, border: int, seen: dict[str, int]
 ) -> None:
-    scan = Scan(data[border:], border)
+    scan = FrameScan(data[border:], border)
     _check_scan(proof, where, scan)
     proof.pending += len(scan.records)
-    for batch in _batches(scan.records):
+    for batch in _split_batches(scan.records):
         _check_batch(proof, connection, where, batch, seen, must=False)
 
 
-def _check_scan(proof: Proof, where: str, scan: Scan) -> None:
+def _check_scan(proof: Proof, where: str, scan: FrameScan) -> None:
     if scan.fault:
-        proof.fault(f"{where} is damaged at byte {scan.end}: {scan.fault}")
+        proof.add_fault(f"{where} is damaged at byte {scan.end}: {scan.fault}")
     elif scan.torn:
         proof.notes.append(f"{where} ends in {scan.torn} bytes of a record that was never acknowledged")
 
@@ -122,21 +122,22 @@ def _check_scan(proof: Proof, where: str, scan: Scan) -> None:
 def _check_batch(
     proof: Proof, connection: Connection, where: str, batch: Sequence[Record], seen: dict[str, int], *, must: bool
 ) -> None:
-    """Compare records with their rows, value by value; one that is in the journal twice must be the same twice."""
-    stored = _stored(connection, [record.id for record in batch])
+    """Compare records with their rows, value by value; a record that is journaled twice must be equal both times."""
+    stored = _read_stored(connection, [record.id for record in batch])
     for record in batch:
         expected = (make_call_row(record), make_attempt_rows(record))
         if seen.setdefault(record.id, hash(str(expected))) != hash(str(expected)):
-            proof.fault(f"{where}: {record.id} is in the journal twice with different contents")
+            proof.add_fault(f"{where}: {record.id} is in the journal twice with different contents")
         found = stored.get(record.id)
         if found is None:
             if must:
-                proof.fault(f"{where}: {record.id} was marked as filed, but the database does not have it")
+                proof.add_fault(f"{where}: {record.id} was marked as filed, but the database does not have it")
         elif found != expected:
-            proof.fault(f"{where}: {record.id} differs from its row in the database: {_difference(expected, found)}")
+            difference = _describe_difference(expected, found)
+            proof.add_fault(f"{where}: {record.id} differs from its row in the database: {difference}")
 
 
-def _stored(connection: Connection, ids: list[str]) -> dict[str, tuple[tuple[Any, ...], list[tuple[Any, ...]]]]:
+def _read_stored(connection: Connection, ids: list[str]) -> dict[str, tuple[tuple[Any, ...], list[tuple[Any, ...]]]]:
     query = select(*(calls.c[name] for name in CALLS)).where(calls.c.id.in_(ids))
     stored: dict[str, tuple[tuple[Any, ...], list[tuple[Any, ...]]]] = {
         row[0]: (tuple(row), []) for row in connection.execute(query)
@@ -147,7 +148,7 @@ def _stored(connection: Connection, ids: list[str]) -> dict[str, tuple[tuple[Any
     return stored
 
 
-def _difference(
+def _describe_difference(
     expected: tuple[tuple[Any, ...], list[tuple[Any, ...]]], found: tuple[tuple[Any, ...], list[tuple[Any, ...]]]
 ) -> str:
     changed = [name for name, one, other in zip(CALLS, expected[0], found[0], strict=True) if one != other]
@@ -157,22 +158,22 @@ def _difference(
 def _check_rows(proof: Proof, connection: Connection, prices: Prices | None) -> None:
     negative = or_(*(calls.c[name] < 0 for name in (*COUNTS, "cost", "duration_us")))
     for (call_id,) in connection.execute(select(calls.c.id).where(negative)):
-        proof.fault(f"{call_id} has a negative count or amount in the database")
+        proof.add_fault(f"{call_id} has a negative count or amount in the database")
     known = cache(prices) if prices is not None else None
     query = select(calls.c.id, calls.c.target, calls.c.price_version, calls.c.cost, *COUNTED)
     for call_id, target, version, cost, *counts in connection.execute(query):
         proof.calls += 1
         price = known(target) if known is not None and version else None
-        # Without counts there is nothing to compute from; where another list set the price, it is not known any more.
+        # Without counts there is nothing to compute from; the prices of an earlier list are not known any more.
         if price is None or price.version != version or counts[0] is None:
             continue
         proof.recomputed += 1
-        again = price.cost(usage_of(counts))
+        again = price.cost(read_usage(counts))
         if again != cost:
-            proof.fault(f"{call_id} has the cost {cost}, but at price version {version} it comes to {again}")
+            proof.add_fault(f"{call_id} has the cost {cost}, but at price version {version} it comes to {again}")
 
 
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+def _split_batches(items: Iterable[T]) -> Iterator[list[T]]:
     iterator = iter(items)
     while batch := list(islice(iterator, _CHUNK)):
         yield batch

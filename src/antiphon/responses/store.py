@@ -202,8 +202,8 @@ class ResponseStore:
         """Delete one response; false where there is none. What went on from it can be read, but not continued."""
         with self._database.begin() as transaction:
             gone = transaction.execute(_DELETE, (response_id, key_id, read_time_us()))
-            transaction.executemany(_FORGET, gone)
-            transaction.executemany(_END_LEASE, gone)
+            transaction.execute_many(_FORGET, gone)
+            transaction.execute_many(_END_LEASE, gone)
             return bool(gone)
 
     def sweep(self) -> None:
@@ -212,8 +212,8 @@ class ResponseStore:
             return
         with self._database.begin(_BUSY_SECONDS) as transaction:
             gone = transaction.execute(_SWEEP, (read_time_us(), _SWEEP_ROWS))
-            transaction.executemany(_FORGET, gone)
-            transaction.executemany(_END_LEASE, gone)
+            transaction.execute_many(_FORGET, gone)
+            transaction.execute_many(_END_LEASE, gone)
         if len(gone) < _SWEEP_ROWS:
             self._next_sweep = monotonic() + _SWEEP_SECONDS
 
@@ -287,4 +287,4 @@ def _find_lease_end() -> int:
 
 
 def _put_items(transaction: Transaction, key_id: str, kept: KeptResponse) -> None:
-    transaction.executemany(_PUT_ITEM, [(key_id, item, kept.id) for item in kept.items])
+    transaction.execute_many(_PUT_ITEM, [(key_id, item, kept.id) for item in kept.items])
