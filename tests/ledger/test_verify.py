@@ -169,7 +169,7 @@ DAMAGE: dict[str, tuple[Callable[[Ledger], object], str]] = {
     "a cost is negative": (lambda it: it.run("UPDATE calls SET cost = -1"), "negative count or amount"),
     "a segment was set aside": (
         lambda it: it.file.with_name("00000009.segment.damaged").write_bytes(HEADER),
-        "save what can be read",
+        "save its readable part",
     ),
     "an attempt has no call": (
         lambda it: orphan(it),
