@@ -6,10 +6,9 @@ Imported by the worker only. A library is imported when the first model that nee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import msgspec
-
 from antiphon.catalog.local import HUB_NAME
 from antiphon.local.messages import Job, JobFailure, JobReply, JobResult
+from antiphon.local.model_folder import UnusableModel, read_json
 
 if TYPE_CHECKING:
     import numpy
@@ -18,14 +17,6 @@ _HUB_FILES = ("*.json", "*.onnx", "*.onnx_data", "onnx/*", "*/config.json", "mod
 ONNX_NAMES = ("model", "model_optimized", "model_fp16", "model_quantized", "model_int8", "model_uint8", "model_q4")
 """Names of ONNX files without their suffix, the best first."""
 _MAX_REASON = 500
-
-
-class UnusableModel(Exception):
-    """A model that cannot be loaded; ``status`` and ``code`` are those of the answer."""
-
-    def __init__(self, message: str, status: int = 500, code: str = "model_broken") -> None:
-        super().__init__(message)
-        self.status, self.code = status, code
 
 
 class Embedder(Protocol):
@@ -118,35 +109,6 @@ def find_onnx_file(folder: Path) -> str | None:
     ranks = {name: rank for rank, name in enumerate(ONNX_NAMES)}
     files.sort(key=lambda path: (ranks.get(path.stem, len(ranks)), len(path.parts), path.name))
     return str(files[0].relative_to(folder)) if files else None
-
-
-def read_json(path: Path, default: Any) -> Any:
-    """Return the contents of a JSON file, or ``default`` if there is no file.
-
-    Raises :class:`UnusableModel` if the contents are not of the default's type.
-    """
-    if not path.is_file():
-        return default
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=type(default))
-    except msgspec.MsgspecError as error:
-        raise UnusableModel(f"{path} is not what it should be: {error}") from None
-
-
-def read_shorter_sizes(folder: Path) -> list[int] | None:
-    """Return the sizes to which the vectors of a folder's model can be cut; ``None`` means any.
-
-    A model states them as ``is_matryoshka`` or ``matryoshka_dimensions`` in ``config.json`` or
-    ``config_sentence_transformers.json``. In other models the first numbers are worth no more than the rest.
-    """
-    for name in ("config_sentence_transformers.json", "config.json"):
-        config = read_json(folder / name, {})
-        sizes = config.get("matryoshka_dimensions")
-        if isinstance(sizes, list) and sizes:
-            return [size for size in sizes if isinstance(size, int)]
-        if config.get("is_matryoshka") is True:
-            return None
-    return []
 
 
 def _make_reply(vectors: "numpy.ndarray[Any, Any]", tokens: list[int], shorter_sizes: list[int] | None) -> JobReply:

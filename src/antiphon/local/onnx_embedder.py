@@ -8,7 +8,7 @@ import numpy
 from fastembed import TextEmbedding
 from fastembed.common.model_description import ModelSource, PoolingType
 
-from antiphon.local.model_loader import UnusableModel, read_json, read_shorter_sizes
+from antiphon.local.model_folder import UnusableModel, read_json, read_shorter_sizes
 
 _MAX_TEXTS = 64
 _MAX_TOKENS = 8192

@@ -6,7 +6,7 @@ from typing import Any
 import numpy
 from model2vec import StaticModel
 
-from antiphon.local.model_loader import read_json, read_shorter_sizes
+from antiphon.local.model_folder import read_json, read_shorter_sizes
 
 
 def load_folder(folder: Path) -> "StaticEmbedder":

@@ -15,14 +15,12 @@ application sends them: what the length is and whether the connection stays is k
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from antiphon.errors import CallError
 from antiphon.server.errors import write_error_body
 from antiphon.server.http.head import Head
-
-if TYPE_CHECKING:
-    from antiphon.server.http.connection import HttpConnection
+from antiphon.server.http.limits import Limits
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -37,6 +35,37 @@ STREAMED = "antiphon.streamed"
 _FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 _CRASH = CallError("The gateway failed while it answered. The cause is in its log.")
 _BODYLESS = frozenset((204, 304))
+
+
+class ServerState(Protocol):
+    """What an exchange needs of the server."""
+
+    draining: bool
+
+    def get_opening(self, status: int) -> bytes:
+        """Return the status line and the ``date`` field."""
+
+
+class Owner(Protocol):
+    """What an exchange needs of its connection; see :class:`antiphon.server.http.connection.HttpConnection`."""
+
+    limits: Limits
+    loop: asyncio.AbstractEventLoop
+    lost: bool
+    write_paused: bool
+
+    @property
+    def server(self) -> ServerState: ...
+
+    def write(self, head: bytes, body: bytes = b"") -> None: ...
+
+    async def drain(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+    def on_answered(self, keep: bool) -> None: ...
+
+    def update_reading(self) -> None: ...
 
 
 class Exchange:
@@ -62,7 +91,7 @@ class Exchange:
         "task",
     )
 
-    def __init__(self, connection: "HttpConnection", scope: Scope, head: Head, keep: bool) -> None:
+    def __init__(self, connection: Owner, scope: Scope, head: Head, keep: bool) -> None:
         self.connection = connection
         self.scope = scope
         self.task: asyncio.Task[None] | None = None
