@@ -1,4 +1,4 @@
-"""The chat wire as a codec: requests both ways, whole answers both ways, streams as properties, and nothing crashes."""
+"""The chat wire as a codec: requests and answers in both directions, streams by properties, and no crash."""
 
 import json
 from typing import Any
@@ -42,20 +42,20 @@ CODEC = OpenAICodec()
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
 
-def target(*quirks: str) -> Target:
+def make_target(*quirks: str) -> Target:
     return Target("p/up", "p", "up", "kind", "openai", Origin("http", "h", 80), {}, quirks=frozenset(quirks))
 
 
-def asked(*messages: Message, **fields: Any) -> Request:
+def make_request(*messages: Message, **fields: Any) -> Request:
     return Request(model="m", messages=messages or (Message("user", (Text("Hi"),)),), **fields)
 
 
-def written(request: Request, *quirks: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    out = CODEC.write_request(request, target(*quirks))
+def write_request(request: Request, *quirks: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    out = CODEC.write_request(request, make_target(*quirks))
     return json.loads(out.body), out.dropped
 
 
-def read(document: dict[str, Any]) -> Request:
+def read_request(document: dict[str, Any]) -> Request:
     return CODEC.read_request({"model": "m", **document}, "m", bool(document.get("stream")))
 
 
@@ -88,7 +88,7 @@ CONVERSATION = {
 
 
 def test_a_conversation_is_read_into_turns() -> None:
-    request = read(CONVERSATION)
+    request = read_request(CONVERSATION)
     assert request.system == (Text("Be brief."),)
     assert [message.role for message in request.messages] == ["user", "assistant", "user"]
     first, calls, results = (message.parts for message in request.messages)
@@ -105,11 +105,11 @@ def test_a_conversation_is_read_into_turns() -> None:
     )
 
 
-def test_what_was_read_is_written_with_the_same_meaning() -> None:
-    once = read(CONVERSATION)
-    body, dropped = written(once)
+def test_a_request_is_written_with_the_same_meaning() -> None:
+    once = read_request(CONVERSATION)
+    body, dropped = write_request(once)
     assert dropped == ()
-    again = read(body)
+    again = read_request(body)
     assert (again.system, again.messages) == (once.system, once.messages)
 
 
@@ -131,10 +131,10 @@ def test_what_was_read_is_written_with_the_same_meaning() -> None:
 )
 def test_every_form_of_tool_choice_survives(choice: Any, neutral: ToolChoice) -> None:
     tools = [{"type": "function", "function": {"name": "f", "parameters": SCHEMA, "strict": True}}]
-    request = read({**CONVERSATION, "tools": tools, "tool_choice": choice, "parallel_tool_calls": False})
+    request = read_request({**CONVERSATION, "tools": tools, "tool_choice": choice, "parallel_tool_calls": False})
     assert request.tool_choice == neutral
     assert request.tools == (Tool("f", "", SCHEMA, True),)
-    body, _ = written(request)
+    body, _ = write_request(request)
     assert (body["tool_choice"], body["tools"], body["parallel_tool_calls"]) == (choice, tools, False)
 
 
@@ -150,9 +150,9 @@ def test_every_form_of_tool_choice_survives(choice: Any, neutral: ToolChoice) ->
     ],
 )
 def test_structured_output_survives(form: dict[str, Any], neutral: Format | None) -> None:
-    request = read({**CONVERSATION, "response_format": form})
+    request = read_request({**CONVERSATION, "response_format": form})
     assert request.format == neutral
-    assert written(request)[0].get("response_format") == (form if neutral else None)
+    assert write_request(request)[0].get("response_format") == (form if neutral else None)
 
 
 def test_settings_keep_their_values_and_zero_stays_zero() -> None:
@@ -171,49 +171,49 @@ def test_settings_keep_their_values_and_zero_stays_zero() -> None:
         "service_tier": "flex",
         "reasoning_effort": "high",
     }
-    body, dropped = written(read({**CONVERSATION, **fields, "max_tokens": 5, "stream": True}))
+    body, dropped = write_request(read_request({**CONVERSATION, **fields, "max_tokens": 5, "stream": True}))
     assert {name: body[name] for name in fields} == fields
     assert (body["max_tokens"], body["stream"], body["stream_options"]) == (5, True, {"include_usage": True})
     assert dropped == ()
 
 
-def test_quirks_choose_the_field_for_the_longest_answer() -> None:
-    assert written(asked(max_tokens=5), "max_completion_tokens")[0]["max_completion_tokens"] == 5
-    assert "stream_options" not in written(asked(stream=True), "no_stream_usage")[0]
+def test_quirks_choose_the_field_for_max_tokens() -> None:
+    assert write_request(make_request(max_tokens=5), "max_completion_tokens")[0]["max_completion_tokens"] == 5
+    assert "stream_options" not in write_request(make_request(stream=True), "no_stream_usage")[0]
 
 
-def test_what_the_wire_lacks_is_reported() -> None:
+def test_unsupported_fields_are_reported() -> None:
     text = Text("x", cache={"type": "ephemeral"})
-    body, dropped = written(asked(Message("user", (text,)), top_k=3, extras={"mystery": 1}))
+    body, dropped = write_request(make_request(Message("user", (text,)), top_k=3, extras={"mystery": 1}))
     assert set(dropped) == {"top_k", "cache_control", "mystery"}
     assert body["messages"] == [{"role": "user", "content": "x"}]
 
 
 @pytest.mark.parametrize(("budget", "effort"), [(500, "low"), (4000, "medium"), (30000, "high")])
-def test_a_budget_of_thinking_becomes_the_nearest_effort(budget: int, effort: str) -> None:
-    assert written(asked(reasoning=Reasoning(budget=budget)))[0]["reasoning_effort"] == effort
+def test_a_thinking_budget_becomes_the_nearest_effort(budget: int, effort: str) -> None:
+    assert write_request(make_request(reasoning=Reasoning(budget=budget)))[0]["reasoning_effort"] == effort
 
 
-def test_results_of_one_turn_stand_together_and_their_images_behind_them() -> None:
+def test_results_of_one_turn_are_adjacent_and_their_images_follow() -> None:
     called = Message("assistant", (ToolCall("a", "f"), ToolCall("b", "g")))
     image = Image(data="iVBORw0KGgo=", media_type="image/png")
     first = Message("user", (ToolResult("a", (Text("one"), image)),))
     second = Message("user", (ToolResult("b", (Text("two"),)), Text("Go on.")))
-    body, _ = written(asked(called, first, second))
+    body, _ = write_request(make_request(called, first, second))
     assert [message["role"] for message in body["messages"]] == ["assistant", "tool", "tool", "user"]
     assert [part["type"] for part in body["messages"][-1]["content"]] == ["image_url", "text"]
 
 
 def test_tool_results_with_errors_and_images() -> None:
     result = ToolResult("a", (Text("no such city"), Image(data="aGk=", media_type="image/png")), error=True)
-    body, _ = written(asked(Message("user", (result, Text("Go on")))))
+    body, _ = write_request(make_request(Message("user", (result, Text("Go on")))))
     assert body["messages"][0] == {"role": "tool", "tool_call_id": "a", "content": "Error: no such city"}
     assert [part["type"] for part in body["messages"][1]["content"]] == ["image_url", "text"]
 
 
 def test_thinking_of_another_wire_never_becomes_text() -> None:
     thinking = Thinking("secret thoughts", "sig", wire="other")
-    body, _ = written(asked(Message("assistant", (thinking, Text("Hello")))))
+    body, _ = write_request(make_request(Message("assistant", (thinking, Text("Hello")))))
     assert "secret" not in json.dumps(body)
 
 
@@ -221,9 +221,9 @@ def test_thinking_with_its_signature_survives_a_turn_through_a_chat_client() -> 
     thinking = Thinking("I think", "c2ln", wire="other")
     redacted = Thinking(redacted="eHl6", wire="other")
     reply = Reply(id="r", model="m", choices=(Choice((thinking, redacted, Text("Hi")), Finish("stop")),))
-    message = json.loads(CODEC.write_reply(reply, asked()))["choices"][0]["message"]
+    message = json.loads(CODEC.write_reply(reply, make_request()))["choices"][0]["message"]
     assert message["reasoning_content"] == "I think"
-    again = read({"messages": [{"role": "user", "content": "x"}, message]})
+    again = read_request({"messages": [{"role": "user", "content": "x"}, message]})
     assert again.messages[1].parts == (thinking, redacted, Text("Hi"))
 
 
@@ -253,21 +253,21 @@ def test_thinking_with_its_signature_survives_a_turn_through_a_chat_client() -> 
 )
 def test_wrong_shapes_name_the_field(document: dict[str, Any], param: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        read(document)
+        read_request(document)
     assert caught.value.param == param
 
 
 @pytest.mark.parametrize(
     "part", [File(url="https://example.com/a.pdf"), Image(file_id="f")], ids=lambda part: type(part).__name__
 )
-def test_parts_the_wire_cannot_carry_are_refused(part: Any) -> None:
+def test_unsupported_parts_are_rejected(part: Any) -> None:
     with pytest.raises(BadRequest):
-        written(asked(Message("user", (part,))))
+        write_request(make_request(Message("user", (part,))))
 
 
-def test_a_built_in_tool_of_another_wire_is_refused() -> None:
+def test_a_builtin_tool_of_another_wire_is_rejected() -> None:
     with pytest.raises(BadRequest, match="web_search"):
-        written(asked(tools=(Tool("web_search", builtin={"type": "web_search"}, wire="other"),)))
+        write_request(make_request(tools=(Tool("web_search", builtin={"type": "web_search"}, wire="other"),)))
 
 
 REPLY = Reply(
@@ -283,7 +283,7 @@ REPLY = Reply(
 
 
 def test_a_whole_answer_survives_the_wire() -> None:
-    body = CODEC.write_reply(REPLY, asked())
+    body = CODEC.write_reply(REPLY, make_request())
     again = CODEC.read_reply(body)
     assert (again.id, again.model, again.created, again.usage) == (REPLY.id, REPLY.model, 7, REPLY.usage)
     assert again.choices[0] == REPLY.choices[0]
@@ -291,9 +291,9 @@ def test_a_whole_answer_survives_the_wire() -> None:
     assert json.loads(body)["usage"]["total_tokens"] == 20
 
 
-def test_an_answer_without_a_model_names_what_was_asked() -> None:
+def test_an_answer_without_a_model_gets_the_requested_one() -> None:
     reply = Reply(id="", model="", choices=(Choice((Text("x"),), Finish("stop")),))
-    assert json.loads(CODEC.write_reply(reply, asked()))["model"] == "m"
+    assert json.loads(CODEC.write_reply(reply, make_request()))["model"] == "m"
 
 
 # Streams --------------------------------------------------------------------------------------------------------------
@@ -303,8 +303,8 @@ NAMES = st.sampled_from(["weather", "now", "lookup"])
 
 
 @st.composite
-def blocks(draw: st.DrawFn) -> list[Event]:
-    """Events of one whole stream that this wire can carry: no two text-like blocks of one kind in a row."""
+def draw_stream(draw: st.DrawFn) -> list[Event]:
+    """Draw the events of a whole stream that this wire can carry: no two text-like blocks of one kind in a row."""
     events: list[Event] = [Start("chatcmpl-id", "model")]
     before = ""
     called = False
@@ -318,7 +318,7 @@ def blocks(draw: st.DrawFn) -> list[Event]:
         events += [Delta(index, piece) for piece in pieces]
         events.append(BlockStop(index))
     kinds = {event.kind for event in events if isinstance(event, BlockStart)}
-    refused = "refusal" in kinds and "text" not in kinds  # and then a stop is read as a refusal
+    refused = "refusal" in kinds and "text" not in kinds  # a stop is then read as a refusal
     events.append(
         Finish("tool_calls" if called else draw(st.sampled_from(["length"] if refused else ["stop", "length"])))
     )
@@ -326,25 +326,25 @@ def blocks(draw: st.DrawFn) -> list[Event]:
     return [*events, StreamEnd()]
 
 
-def stream(events: list[Event]) -> bytes:
-    request = read({"messages": [{"role": "user", "content": "x"}], "stream_options": {"include_usage": True}})
+def write_stream(events: list[Event]) -> bytes:
+    request = read_request({"messages": [{"role": "user", "content": "x"}], "stream_options": {"include_usage": True}})
     writer = CODEC.make_writer(request)
     return b"".join(writer.write(event) for event in events)
 
 
-def events_of(chunks: list[bytes]) -> list[Event]:
+def read_events(chunks: list[bytes]) -> list[Event]:
     splitter, reader = SSESplitter(), CODEC.make_reader()
     events = [event for chunk in chunks for frame in splitter.feed(chunk) for event in reader.read(frame)]
     return [*events, *reader.close()]
 
 
 @settings(max_examples=300, deadline=None)
-@given(blocks(), st.data())
-def test_streams_survive_the_wire_however_they_are_cut(events: list[Event], data: st.DataObject) -> None:
-    raw = stream(events)
+@given(draw_stream(), st.data())
+def test_streams_survive_the_wire_for_any_split(events: list[Event], data: st.DataObject) -> None:
+    raw = write_stream(events)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=6)))
     chunks = [raw[a:b] for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
-    found = events_of(chunks)
+    found = read_events(chunks)
     thoughts = [event.index for event in events if isinstance(event, BlockStart) and event.kind == "thinking"]
     assert [event for event in found if isinstance(event, Annotation)] == [
         Annotation(at, wire="openai") for at in thoughts
@@ -357,7 +357,7 @@ def test_a_stream_that_only_refuses_finishes_with_a_refusal() -> None:
         b'data: {"id":"a","choices":[{"index":0,"delta":{"refusal":"No."},"finish_reason":null}]}\n\n',
         b'data: {"id":"a","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n',
     )
-    finishes = [event for event in events_of(list(frames)) if isinstance(event, Finish)]
+    finishes = [event for event in read_events(list(frames)) if isinstance(event, Finish)]
     assert finishes == [Finish("refusal")]
 
 
@@ -370,16 +370,16 @@ def test_each_piece_of_a_streamed_call_has_a_function() -> None:
         Finish("tool_calls"),
         StreamEnd(),
     ]
-    deltas = [json.loads(frame[6:])["choices"][0]["delta"] for frame in stream(events).split(b"\n\n")[:-2]]
+    deltas = [json.loads(frame[6:])["choices"][0]["delta"] for frame in write_stream(events).split(b"\n\n")[:-2]]
     calls = [call for delta in deltas for call in delta.get("tool_calls", ())]
     assert len(calls) == 2
     assert all("function" in call for call in calls)
 
 
 @settings(max_examples=200, deadline=None)
-@given(blocks())
+@given(draw_stream())
 def test_a_client_sees_one_start_one_finish_one_end_and_whole_arguments(events: list[Event]) -> None:
-    frames = [frame for frame in stream(events).split(b"\n\n") if frame]
+    frames = [frame for frame in write_stream(events).split(b"\n\n") if frame]
     assert frames[-1] == b"data: [DONE]"
     chunks = [json.loads(frame[6:]) for frame in frames[:-1]]
     assert len({chunk["id"] for chunk in chunks}) == 1
@@ -396,8 +396,8 @@ def test_a_client_sees_one_start_one_finish_one_end_and_whole_arguments(events: 
     assert [arguments[number] for number in range(len(tools))] == given
 
 
-def test_usage_is_shown_only_to_who_asked() -> None:
-    writer = CODEC.make_writer(read({"messages": [{"role": "user", "content": "x"}]}))
+def test_usage_is_written_only_if_requested() -> None:
+    writer = CODEC.make_writer(read_request({"messages": [{"role": "user", "content": "x"}]}))
     frames = b"".join(
         writer.write(event) for event in [Start("chatcmpl-i", "m"), UsageUpdate(Usage(input=1)), StreamEnd()]
     )
@@ -418,16 +418,16 @@ def test_signatures_travel_in_streams() -> None:
         Finish("tool_calls"),
         StreamEnd(),
     ]
-    assert events_of([stream(events)]) == events
+    assert read_events([write_stream(events)]) == events
 
 
-def test_stop_with_a_tool_call_means_the_tool() -> None:
+def test_stop_with_a_tool_call_is_read_as_tool_calls() -> None:
     frames = [
         {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f"}}]}}]},
         {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
     ]
     raw = b"".join(b"data: " + json.dumps(frame).encode() + b"\n\n" for frame in frames)
-    assert Finish("tool_calls") in events_of([raw])
+    assert Finish("tool_calls") in read_events([raw])
 
 
 def test_two_choices_are_kept_apart() -> None:
@@ -436,13 +436,13 @@ def test_two_choices_are_kept_apart() -> None:
         {"choices": [{"index": 1, "delta": {}, "finish_reason": "stop"}]},
         {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]},
     ]
-    events = events_of([b"".join(b"data: " + json.dumps(frame).encode() + b"\n\n" for frame in frames)])
+    events = read_events([b"".join(b"data: " + json.dumps(frame).encode() + b"\n\n" for frame in frames)])
     assert [event for event in events if isinstance(event, Delta)] == [Delta(0, "a"), Delta(0, "b", (), 1)]
     assert [event for event in events if isinstance(event, Finish)] == [Finish("stop", "", 1), Finish("length")]
 
 
 def test_a_break_is_an_error_frame() -> None:
-    frame = CODEC.make_writer(asked()).fail(Truncated("cut short"))
+    frame = CODEC.make_writer(make_request()).fail(Truncated("cut short"))
     assert json.loads(data_of(frame) or b"")["error"]["code"] == "upstream_truncated"
 
 
@@ -495,7 +495,7 @@ def test_no_request_crashes_the_reader(fields: dict[str, Any], message: Any) -> 
     body = json.dumps({"model": "m", "messages": [message], **fields}).encode()
     try:
         envelope = get_wire("chat").peek(body)
-        CODEC.write_request(CODEC.read_request(envelope.document, "m", False), target())
+        CODEC.write_request(CODEC.read_request(envelope.document, "m", False), make_target())
     except BadRequest as error:
         assert error.status == 400
 

@@ -1,4 +1,4 @@
-"""Servers of the chat wire that do it in their own way: nothing that they say is lost or run together."""
+"""Servers that deviate from the chat wire: no part of their answers is lost or merged with another."""
 
 import json
 from typing import Any
@@ -19,12 +19,12 @@ def frame(delta: Any = None, finish: Any = None, index: Any = 0, **members: Any)
     return b"data: " + json.dumps({"id": "a", "model": "m", "choices": choices, **members}).encode() + b"\n\n"
 
 
-def events(*frames: bytes) -> list[Event]:
+def read_events(*frames: bytes) -> list[Event]:
     reader = OpenAICodec().make_reader()
     return [event for frame in frames for event in reader.read(frame)]
 
 
-def called(found: list[Event]) -> list[tuple[str, str, str]]:
+def list_calls(found: list[Event]) -> list[tuple[str, str, str]]:
     """Return id, name and arguments of each call."""
     calls: list[list[str]] = []
     for event in found:
@@ -35,11 +35,11 @@ def called(found: list[Event]) -> list[tuple[str, str, str]]:
     return [(id, name, arguments) for id, name, arguments in calls]
 
 
-def text(found: list[Event]) -> str:
+def join_text(found: list[Event]) -> str:
     return "".join(event.text for event in found if isinstance(event, Delta))
 
 
-def finishes(found: list[Event]) -> list[str]:
+def list_finishes(found: list[Event]) -> list[str]:
     return [event.reason for event in found if isinstance(event, Finish)]
 
 
@@ -47,36 +47,36 @@ def call(id: str | None, name: str | None, arguments: str | None, **more: Any) -
     return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}, **more}
 
 
-def test_a_finish_reason_that_is_empty_is_none() -> None:
+def test_an_empty_finish_reason_is_ignored() -> None:
     frames = frame({"content": "Hel"}, ""), frame({"content": "lo"}, ""), frame({}, "stop")
-    found = events(*frames, DONE)
-    assert (text(found), finishes(found)) == ("Hello", ["stop"])
-    watch = ChatStream(Chat(), 1, False)
+    found = read_events(*frames, DONE)
+    assert (join_text(found), list_finishes(found)) == ("Hello", ["stop"])
+    stream = ChatStream(Chat(), 1, False)
     for each in frames[:2]:
-        watch.feed(each)
-    assert not watch.complete
+        stream.feed(each)
+    assert not stream.complete
 
 
 @pytest.mark.parametrize("counted", [{"index": 0}, {"index": None}, {}], ids=["zero", "null", "none"])
 @pytest.mark.parametrize("apart", [True, False])
-def test_calls_told_apart_by_their_ids_only(counted: dict[str, Any], apart: bool) -> None:
+def test_calls_that_differ_only_by_id(counted: dict[str, Any], apart: bool) -> None:
     one, other = call("a", "f", '{"x":1}', **counted), call("b", "g", "{}", **counted)
     frames = [frame({"tool_calls": [one]}), frame({"tool_calls": [other]})]
     if not apart:
         frames = [frame({"tool_calls": [one, other]})]
-    assert called(events(*frames, frame({}, "tool_calls"))) == [("a", "f", '{"x":1}'), ("b", "g", "{}")]
+    assert list_calls(read_events(*frames, frame({}, "tool_calls"))) == [("a", "f", '{"x":1}'), ("b", "g", "{}")]
 
 
 @pytest.mark.parametrize(("id", "name"), [("a", "f"), ("", ""), (None, None), ("another", None)])
-def test_a_call_that_goes_on(id: str | None, name: str | None) -> None:
+def test_a_call_that_continues(id: str | None, name: str | None) -> None:
     first, second = call("a", "f", '{"x"', index=0), call(id, name, ":1}", index=0)
-    found = events(frame({"tool_calls": [first]}), frame({"tool_calls": [second]}), frame({}, "tool_calls"))
-    assert called(found) == [("a", "f", '{"x":1}')]
+    found = read_events(frame({"tool_calls": [first]}), frame({"tool_calls": [second]}), frame({}, "tool_calls"))
+    assert list_calls(found) == [("a", "f", '{"x":1}')]
 
 
 def test_calls_without_ids_get_some() -> None:
     calls = [call(None, "f", "{}", index=0), call("", "f", "{}", index=1)]
-    streamed = called(events(frame({"tool_calls": calls}), frame({}, "tool_calls")))
+    streamed = list_calls(read_events(frame({"tool_calls": calls}), frame({}, "tool_calls")))
     choice = {"index": 0, "message": {"tool_calls": calls}, "finish_reason": "tool_calls"}
     parts = OpenAICodec().read_reply(json.dumps({"choices": [choice]}).encode()).choices[0].parts
     whole = [part.id for part in parts if isinstance(part, ToolCall)]
@@ -85,11 +85,11 @@ def test_calls_without_ids_get_some() -> None:
     assert all(id.startswith("call_") for id in ids)
 
 
-def test_thinking_among_the_parts_of_a_message() -> None:
+def test_thinking_in_the_parts_of_a_message() -> None:
     thought = [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}]
-    found = events(frame({"content": thought}), frame({"content": "Hello"}), frame({}, "stop"))
+    found = read_events(frame({"content": thought}), frame({"content": "Hello"}), frame({}, "stop"))
     assert [event.kind for event in found if isinstance(event, BlockStart)] == ["thinking", "text"]
-    assert text(found) == "HmHello"
+    assert join_text(found) == "HmHello"
     choice = {"message": {"content": [*thought, {"type": "text", "text": "Hello"}]}, "finish_reason": "stop"}
     reply = OpenAICodec().read_reply(json.dumps({"choices": [choice]}).encode())
     assert reply.choices[0].parts == (Thinking("Hm", wire="openai"), Text("Hello"))
@@ -98,33 +98,33 @@ def test_thinking_among_the_parts_of_a_message() -> None:
 def test_nulls_everywhere() -> None:
     delta = {"role": "assistant", "content": None, "tool_calls": None, "refusal": None}
     frames = frame(delta, None, None, id=None, model=None, usage=None), frame({"content": "Hello"}, "stop", None), DONE
-    assert text(events(*frames)) == "Hello"
-    watch = ChatStream(Chat(), 1, False)
-    assert [watch.feed(each) for each in frames] == list(frames)
-    assert watch.complete
+    assert join_text(read_events(*frames)) == "Hello"
+    stream = ChatStream(Chat(), 1, False)
+    assert [stream.feed(each) for each in frames] == list(frames)
+    assert stream.complete
 
 
 def test_an_end_marker_without_a_finish_reason() -> None:
-    assert finishes(events(frame({"content": "Hello"}), DONE)) == ["stop"]
-    assert finishes(events(frame({"tool_calls": [call("a", "f", "{}", index=0)]}), DONE)) == ["tool_calls"]
+    assert list_finishes(read_events(frame({"content": "Hello"}), DONE)) == ["stop"]
+    assert list_finishes(read_events(frame({"tool_calls": [call("a", "f", "{}", index=0)]}), DONE)) == ["tool_calls"]
 
 
 @pytest.mark.parametrize(("code", "status"), [(429, 429), (503, 503), (42, 0), ("rate_limited", 0), (None, 0)])
-def test_an_error_tells_its_status_by_its_code(code: Any, status: int) -> None:
+def test_the_code_of_an_error_gives_its_status(code: Any, status: int) -> None:
     error = b"data: " + json.dumps({"error": {"message": "No.", "code": code}}).encode() + b"\n\n"
-    assert events(error) == [StreamError("No.", status)]
-    watch = ChatStream(Chat(), 1, False)
-    watch.feed(error)
-    assert watch.error is not None
-    assert watch.error.status == (status or 502)
+    assert read_events(error) == [StreamError("No.", status)]
+    stream = ChatStream(Chat(), 1, False)
+    stream.feed(error)
+    assert stream.error is not None
+    assert stream.error.status == (status or 502)
 
 
-def test_an_end_before_anything_was_said_is_no_answer() -> None:
+def test_an_end_marker_before_any_chunk_is_rejected() -> None:
     with pytest.raises(BadAnswer, match="before it said anything"):
-        events(DONE)
+        read_events(DONE)
 
 
-def test_an_answer_without_a_choice_is_none() -> None:
+def test_an_answer_without_a_choice_is_rejected() -> None:
     body = b'{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":0}}'
     assert Chat().read_whole(body).output_bytes == 0
     with pytest.raises(BadAnswer, match="choice"):

@@ -1,4 +1,4 @@
-"""Answers of the Responses wire: whole ones and streams, read and written, for every order of events and every cut."""
+"""Answers of the Responses wire: whole and streamed, read and written, for any order of events and any split."""
 
 import json
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ URL_CITATION = {"type": "url_citation", "url": "https://h", "title": "T", "start
 EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 
 
-def frames(*events: dict[str, Any]) -> list[bytes]:
+def write_frames(*events: dict[str, Any]) -> list[bytes]:
     return [
         b"event: %b\ndata: %b\n\n" % (str(event.get("type")).encode(), json.dumps(event).encode()) for event in events
     ]
@@ -53,19 +53,19 @@ def read(all_frames: Iterable[bytes]) -> list[Event]:
     return [event for frame in all_frames for event in reader.read(frame)] + reader.close()
 
 
-def written(events: Iterable[Event], request: Request = REQUEST) -> bytes:
+def write_stream(events: Iterable[Event], request: Request = REQUEST) -> bytes:
     writer = CODEC.make_writer(request)
     return b"".join(writer.write(event) for event in events)
 
 
-def decoded(stream: bytes) -> list[dict[str, Any]]:
+def decode_stream(stream: bytes) -> list[dict[str, Any]]:
     return [json.loads(data_of(frame) or b"") for frame in SSESplitter().feed(stream)]
 
 
 # Whole answers
 
 
-def response(*output: dict[str, Any], **more: Any) -> bytes:
+def make_response(*output: dict[str, Any], **more: Any) -> bytes:
     return json.dumps(
         {
             "id": "resp_1",
@@ -88,7 +88,7 @@ def response(*output: dict[str, Any], **more: Any) -> bytes:
     ).encode()
 
 
-def message(*contents: dict[str, Any], **more: Any) -> dict[str, Any]:
+def make_message(*contents: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {
         "type": "message",
         "id": "msg_1",
@@ -99,13 +99,13 @@ def message(*contents: dict[str, Any], **more: Any) -> dict[str, Any]:
     }
 
 
-def text(words: str, **more: Any) -> dict[str, Any]:
+def make_text(words: str, **more: Any) -> dict[str, Any]:
     return {"type": "output_text", "text": words, "annotations": [], **more}
 
 
 def test_read_a_whole_answer() -> None:
     token = {"token": "Hi", "logprob": -0.5, "bytes": [72, 105], "top_logprobs": []}
-    body = response(
+    body = make_response(
         {
             "type": "reasoning",
             "id": "rs_1",
@@ -113,7 +113,7 @@ def test_read_a_whole_answer() -> None:
             "encrypted_content": "gAAAA",
         },
         {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {}},
-        message(text("Hi", annotations=[URL_CITATION], logprobs=[token])),
+        make_message(make_text("Hi", annotations=[URL_CITATION], logprobs=[token])),
         {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "look", "arguments": '{"a":"ü"}'},
         {"type": "function_call", "id": "fc_2", "call_id": "c2", "name": "now", "arguments": ""},
     )
@@ -142,17 +142,19 @@ def test_read_a_whole_answer() -> None:
     ],
 )
 def test_finish_reasons(more: dict[str, Any], reason: str) -> None:
-    reply = CODEC.read_reply(response(message(text("x")), **more))
+    reply = CODEC.read_reply(make_response(make_message(make_text("x")), **more))
     assert reply.choices[0].finish == Finish(reason)  # type: ignore[arg-type]
 
 
 def test_a_refusal() -> None:
-    reply = CODEC.read_reply(response(message({"type": "refusal", "refusal": "No."})))
+    reply = CODEC.read_reply(make_response(make_message({"type": "refusal", "refusal": "No."})))
     assert reply.choices == (Choice((Refusal("No."),), Finish("refusal")),)
 
 
-def test_an_empty_reasoning_item_is_nothing() -> None:
-    reply = CODEC.read_reply(response({"type": "reasoning", "id": "rs_1", "summary": []}, message(text("x"))))
+def test_an_empty_reasoning_item_is_left_out() -> None:
+    reply = CODEC.read_reply(
+        make_response({"type": "reasoning", "id": "rs_1", "summary": []}, make_message(make_text("x")))
+    )
     assert reply.choices[0].parts == (Text("x"),)
 
 
@@ -164,16 +166,16 @@ def test_an_empty_reasoning_item_is_nothing() -> None:
         b'{"object":"response"}',
         b'{"error":{"message":"no","code":"server_error"}}',
         b'{"error":"no","output":[]}',
-        response(status="failed", error={"code": "server_error", "message": "no"}),
-        response({"type": "message", "content": 3}),
-        response({"type": "function_call", "name": "x"}),
-        response({"type": "reasoning", "encrypted_content": "antiphon.1.x"}),
-        response("x"),  # type: ignore[arg-type]
+        make_response(status="failed", error={"code": "server_error", "message": "no"}),
+        make_response({"type": "message", "content": 3}),
+        make_response({"type": "function_call", "name": "x"}),
+        make_response({"type": "reasoning", "encrypted_content": "antiphon.1.x"}),
+        make_response("x"),  # type: ignore[arg-type]
         b'{"output":[\xff]}',
         b"[" * 5000,
     ],
 )
-def test_what_is_no_answer(body: bytes) -> None:
+def test_an_invalid_answer_is_rejected(body: bytes) -> None:
     with pytest.raises(BadAnswer):
         CODEC.read_reply(body)
 
@@ -225,7 +227,7 @@ def test_write_a_whole_answer() -> None:
 
 
 def test_echo() -> None:
-    asked = {
+    document = {
         "model": "alias",
         "input": "Hi",
         "instructions": "Be brief.",
@@ -238,15 +240,15 @@ def test_echo() -> None:
         "max_output_tokens": 99,
         "user": None,
     }
-    answer = json.loads(CODEC.write_reply(REPLY, CODEC.read_request(asked, "alias", False)))
+    answer = json.loads(CODEC.write_reply(REPLY, CODEC.read_request(document, "alias", False)))
     for name in ("instructions", "tools", "tool_choice", "metadata", "store", "max_output_tokens", "user"):
-        assert answer[name] == asked[name]
+        assert answer[name] == document[name]
     assert answer["text"] == {"format": {"type": "text"}, "verbosity": "low"}
     assert answer["reasoning"] == {"effort": "low", "summary": None}
     assert answer["model"] == "gpt-x"
 
 
-def test_ids_are_of_this_wire_and_never_twice() -> None:
+def test_ids_have_this_wires_prefix_and_are_unique() -> None:
     reply = msgspec.structs.replace(REPLY, id="msg_01abc")
     one, two = (json.loads(CODEC.write_reply(reply, REQUEST)) for _ in range(2))
     assert one["id"].startswith("resp_")
@@ -291,11 +293,11 @@ def test_status(finish: Any, refused: bool, status: str, details: Any) -> None:
 )
 def test_citations(cited: dict[str, Any], expected: dict[str, Any]) -> None:
     events = [BlockStart(0, "text"), Delta(0, "He"), Annotation(0, citation=cited), Delta(0, "llo"), BlockStop(0)]
-    said = decoded(written([Start("resp_1", "m"), *events, Finish("stop"), StreamEnd()]))
-    (added,) = (event for event in said if event["type"] == "response.output_text.annotation.added")
+    written = decode_stream(write_stream([Start("resp_1", "m"), *events, Finish("stop"), StreamEnd()]))
+    (added,) = (event for event in written if event["type"] == "response.output_text.annotation.added")
     assert expected.items() <= added["annotation"].items()
     assert (added["item_id"], added["content_index"], added["annotation_index"]) == ("msg_100", 0, 0)
-    assert said[-1]["response"]["output"][0]["content"][0]["annotations"] == [added["annotation"]]
+    assert written[-1]["response"]["output"][0]["content"][0]["annotations"] == [added["annotation"]]
     EVENTS.validate_python(added)
 
 
@@ -304,44 +306,46 @@ def test_citations(cited: dict[str, Any], expected: dict[str, Any]) -> None:
 CREATED = {"type": "response.created", "sequence_number": 0, "response": {"id": "resp_1", "model": "gpt-x"}}
 
 
-def placed(kind: str, index: int = 0, **more: Any) -> dict[str, Any]:
+def make_event(kind: str, index: int = 0, **more: Any) -> dict[str, Any]:
     return {"type": f"response.{kind}", "item_id": "x", "output_index": index, **more}
 
 
-def completed(*output: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"type": "response.completed", "response": json.loads(response(*output, **more))}
+def make_completed(*output: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "response.completed", "response": json.loads(make_response(*output, **more))}
 
 
-USED = UsageUpdate(Usage(input=200, cache_read=128, output=20, reasoning=32))
+USAGE = UsageUpdate(Usage(input=200, cache_read=128, output=20, reasoning=32))
 
 
-def test_read_a_stream_as_openai_sends_it() -> None:
+def test_read_openais_own_stream() -> None:
     reasoning = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAA"}
     call = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "look", "arguments": ""}
     token = {"token": "Hi", "logprob": -0.5, "top_logprobs": []}
     events = read(
-        frames(
+        write_frames(
             CREATED,
             {**CREATED, "type": "response.in_progress"},
-            placed("output_item.added", item={"type": "reasoning", "id": "rs_1", "summary": []}),
-            placed("reasoning_summary_part.added", summary_index=0, part={"type": "summary_text", "text": ""}),
-            placed("reasoning_summary_text.delta", summary_index=0, delta="A", obfuscation="zz"),
-            placed("reasoning_summary_text.done", summary_index=0, text="A"),
-            placed("reasoning_summary_text.delta", summary_index=1, delta="B"),
-            placed("output_item.done", item=reasoning),
-            placed("output_item.added", 1, item=message()),
-            placed("content_part.added", 1, content_index=0, part=text("")),
-            placed("output_text.delta", 1, content_index=0, delta="Hi", logprobs=[token]),
-            placed("output_text.annotation.added", 1, content_index=0, annotation_index=0, annotation=URL_CITATION),
-            placed("output_text.done", 1, content_index=0, text="Hi"),
-            placed("content_part.done", 1, content_index=0, part=text("Hi", annotations=[URL_CITATION])),
-            placed("output_item.done", 1, item=message(text("Hi", annotations=[URL_CITATION]))),
-            placed("output_item.added", 2, item=call),
-            placed("function_call_arguments.delta", 2, delta='{"a"'),
-            placed("function_call_arguments.delta", 2, delta=":1}"),
-            placed("function_call_arguments.done", 2, arguments='{"a":1}'),
-            placed("output_item.done", 2, item={**call, "arguments": '{"a":1}'}),
-            completed(reasoning, message(text("Hi", annotations=[URL_CITATION])), {**call, "arguments": '{"a":1}'}),
+            make_event("output_item.added", item={"type": "reasoning", "id": "rs_1", "summary": []}),
+            make_event("reasoning_summary_part.added", summary_index=0, part={"type": "summary_text", "text": ""}),
+            make_event("reasoning_summary_text.delta", summary_index=0, delta="A", obfuscation="zz"),
+            make_event("reasoning_summary_text.done", summary_index=0, text="A"),
+            make_event("reasoning_summary_text.delta", summary_index=1, delta="B"),
+            make_event("output_item.done", item=reasoning),
+            make_event("output_item.added", 1, item=make_message()),
+            make_event("content_part.added", 1, content_index=0, part=make_text("")),
+            make_event("output_text.delta", 1, content_index=0, delta="Hi", logprobs=[token]),
+            make_event("output_text.annotation.added", 1, content_index=0, annotation_index=0, annotation=URL_CITATION),
+            make_event("output_text.done", 1, content_index=0, text="Hi"),
+            make_event("content_part.done", 1, content_index=0, part=make_text("Hi", annotations=[URL_CITATION])),
+            make_event("output_item.done", 1, item=make_message(make_text("Hi", annotations=[URL_CITATION]))),
+            make_event("output_item.added", 2, item=call),
+            make_event("function_call_arguments.delta", 2, delta='{"a"'),
+            make_event("function_call_arguments.delta", 2, delta=":1}"),
+            make_event("function_call_arguments.done", 2, arguments='{"a":1}'),
+            make_event("output_item.done", 2, item={**call, "arguments": '{"a":1}'}),
+            make_completed(
+                reasoning, make_message(make_text("Hi", annotations=[URL_CITATION])), {**call, "arguments": '{"a":1}'}
+            ),
         )
     )
     assert events == [
@@ -360,24 +364,24 @@ def test_read_a_stream_as_openai_sends_it() -> None:
         Delta(2, '{"a"'),
         Delta(2, ":1}"),
         BlockStop(2),
-        USED,
+        USAGE,
         Finish("tool_calls"),
         StreamEnd(),
     ]
 
 
-def test_what_was_not_streamed_is_made_up_for() -> None:
-    """Servers that leave out events: only done items, only half a text, only the terminal event."""
+def test_content_that_was_not_streamed_is_added() -> None:
+    """Some servers leave events out: they send only finished items, half a text, or the terminal event."""
     call = {"type": "function_call", "call_id": "c1", "name": "look", "arguments": '{"a":1}'}
     thought = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "A"}]}
-    item = message(text("Hello", annotations=[URL_CITATION]))
+    item = make_message(make_text("Hello", annotations=[URL_CITATION]))
     events = read(
-        frames(
+        write_frames(
             CREATED,
-            placed("output_item.done", 0, item=thought),
-            placed("output_text.delta", 1, content_index=0, delta="Hel"),
-            placed("output_item.done", 1, item=item),
-            completed(thought, item, call),
+            make_event("output_item.done", 0, item=thought),
+            make_event("output_text.delta", 1, content_index=0, delta="Hel"),
+            make_event("output_item.done", 1, item=item),
+            make_completed(thought, item, call),
         )
     )
     assert events == [
@@ -393,27 +397,27 @@ def test_what_was_not_streamed_is_made_up_for() -> None:
         BlockStart(2, "tool", id="c1", name="look"),
         Delta(2, '{"a":1}'),
         BlockStop(2),
-        USED,
+        USAGE,
         Finish("tool_calls"),
         StreamEnd(),
     ]
 
 
-def test_items_that_grow_side_by_side_come_one_after_the_other() -> None:
+def test_interleaved_items_are_read_one_after_the_other() -> None:
     def call(index: int, arguments: str) -> dict[str, Any]:
         return {"type": "function_call", "call_id": f"c{index}", "name": "look", "arguments": arguments}
 
     events = read(
-        frames(
+        write_frames(
             CREATED,
-            placed("output_item.added", 0, item=call(0, "")),
-            placed("output_item.added", 1, item=call(1, "")),
-            placed("function_call_arguments.delta", 1, delta="[1"),
-            placed("function_call_arguments.delta", 0, delta="[0]"),
-            placed("output_item.done", 0, item=call(0, "[0]")),
-            placed("function_call_arguments.delta", 1, delta="]"),
-            placed("output_item.done", 1, item=call(1, "[1]")),
-            completed(call(0, "[0]"), call(1, "[1]")),
+            make_event("output_item.added", 0, item=call(0, "")),
+            make_event("output_item.added", 1, item=call(1, "")),
+            make_event("function_call_arguments.delta", 1, delta="[1"),
+            make_event("function_call_arguments.delta", 0, delta="[0]"),
+            make_event("output_item.done", 0, item=call(0, "[0]")),
+            make_event("function_call_arguments.delta", 1, delta="]"),
+            make_event("output_item.done", 1, item=call(1, "[1]")),
+            make_completed(call(0, "[0]"), call(1, "[1]")),
         )
     )
     assert events[1:-3] == [
@@ -431,17 +435,17 @@ def test_open_reasoning_text_and_custom_calls() -> None:
     item = {"type": "custom_tool_call", "call_id": "c1", "name": "patch", "input": ""}
     done = {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "A"}]}
     events = read(
-        frames(
+        write_frames(
             CREATED,
-            placed("output_item.added", 0, item={"type": "reasoning", "id": "rs_1"}),
-            placed("reasoning_text.delta", 0, content_index=0, delta="A"),
-            placed("output_item.done", 0, item=done),
-            placed("output_item.added", 1, item=item),
-            placed("custom_tool_call_input.delta", 1, delta='say "'),
-            placed("custom_tool_call_input.delta", 1, delta='ü"\n'),
-            placed("custom_tool_call_input.done", 1, input='say "ü"\n'),
-            placed("output_item.done", 1, item={**item, "input": 'say "ü"\n'}),
-            completed(),
+            make_event("output_item.added", 0, item={"type": "reasoning", "id": "rs_1"}),
+            make_event("reasoning_text.delta", 0, content_index=0, delta="A"),
+            make_event("output_item.done", 0, item=done),
+            make_event("output_item.added", 1, item=item),
+            make_event("custom_tool_call_input.delta", 1, delta='say "'),
+            make_event("custom_tool_call_input.delta", 1, delta='ü"\n'),
+            make_event("custom_tool_call_input.done", 1, input='say "ü"\n'),
+            make_event("output_item.done", 1, item={**item, "input": 'say "ü"\n'}),
+            make_completed(),
         )
     )
     assert events[1:4] == [BlockStart(0, "thinking", id="rs_1"), Delta(0, "A"), BlockStop(0)]
@@ -469,24 +473,26 @@ def test_open_reasoning_text_and_custom_calls() -> None:
         ({"error": "odd"}, StreamError("odd")),
     ],
 )
-def test_failures_inside_a_stream(event: dict[str, Any], expected: StreamError) -> None:
-    assert read(frames(CREATED, event, completed()))[1:] == [expected]
+def test_errors_inside_a_stream(event: dict[str, Any], expected: StreamError) -> None:
+    assert read(write_frames(CREATED, event, make_completed()))[1:] == [expected]
 
 
-def test_incomplete() -> None:
-    event = completed(status="incomplete", incomplete_details={"reason": "max_output_tokens"})
-    events = read(frames(CREATED, {**event, "type": "response.incomplete"}))
+def test_an_incomplete_response() -> None:
+    event = make_completed(status="incomplete", incomplete_details={"reason": "max_output_tokens"})
+    events = read(write_frames(CREATED, {**event, "type": "response.incomplete"}))
     assert events[-2:] == [Finish("length"), StreamEnd()]
 
 
-def test_what_ends_without_its_terminal_event_has_no_finish() -> None:
-    events = read(frames(CREATED, placed("output_text.delta", content_index=0, delta="Hel")))
+def test_a_stream_without_its_terminal_event_has_no_finish() -> None:
+    events = read(write_frames(CREATED, make_event("output_text.delta", content_index=0, delta="Hel")))
     assert events == [Start("resp_1", "gpt-x"), BlockStart(0, "text"), Delta(0, "Hel")]
 
 
-def test_comments_and_unknown_events_are_nothing() -> None:
+def test_comments_and_unknown_events_are_ignored() -> None:
     odd = [b": ping\n\n", b"event: x\n\n", b"data: [DONE]\n\n"]
-    odd += frames(placed("shell_call_output_content.delta", delta={"stdout": "x"}), {"type": "response.new_thing"})
+    odd += write_frames(
+        make_event("shell_call_output_content.delta", delta={"stdout": "x"}), {"type": "response.new_thing"}
+    )
     assert read(odd) == []
 
 
@@ -504,7 +510,7 @@ def test_comments_and_unknown_events_are_nothing() -> None:
         b"data: " + b'{"item":' + b"[" * 3000 + b"]" * 3000 + b"}\n\n",
     ],
 )
-def test_frames_that_are_not_of_this_wire(frame: bytes) -> None:
+def test_frames_of_another_wire_are_rejected(frame: bytes) -> None:
     with pytest.raises(BadAnswer):
         CODEC.make_reader().read(frame)
 
@@ -514,46 +520,52 @@ WORDS = st.text("abc_", min_size=1, max_size=5)
 PIECES = st.lists(TEXTS, min_size=1, max_size=4)
 
 
-def _text_block(index: int, pieces: list[str], citation: bool) -> list[Event]:
+def make_text_block(index: int, pieces: list[str], citation: bool) -> list[Event]:
     marks = [Annotation(index, citation=URL_CITATION)] if citation else []
     return [BlockStart(index, "text"), *(Delta(index, piece) for piece in pieces), *marks, BlockStop(index)]
 
 
-def _refusal_block(index: int, pieces: list[str], _: bool) -> list[Event]:
+def make_refusal_block(index: int, pieces: list[str], _: bool) -> list[Event]:
     return [BlockStart(index, "refusal"), *(Delta(index, piece) for piece in pieces), BlockStop(index)]
 
 
-def _tool_block(index: int, pieces: list[str], signed: bool) -> list[Event]:
+def make_tool_block(index: int, pieces: list[str], signed: bool) -> list[Event]:
     arguments = json.dumps(pieces, ensure_ascii=False)
     middle = len(arguments) // 2
-    grown = [Delta(index, arguments[:middle]), Delta(index, arguments[middle:])]
+    deltas = [Delta(index, arguments[:middle]), Delta(index, arguments[middle:])]
     marks = [Annotation(index, signature="thought")] if signed else []
-    return [BlockStart(index, "tool", id=f"call_{index}", name=pieces[0]), *grown, *marks, BlockStop(index)]
+    return [BlockStart(index, "tool", id=f"call_{index}", name=pieces[0]), *deltas, *marks, BlockStop(index)]
 
 
-def _thinking_block(index: int, pieces: list[str], signed: bool) -> list[Event]:
+def make_thinking_block(index: int, pieces: list[str], signed: bool) -> list[Event]:
     wire = "anthropic" if len(pieces) % 2 else "responses"
     marks = [Annotation(index, signature="sig", wire=wire)] if signed else []
     return [BlockStart(index, "thinking"), *(Delta(index, piece) for piece in pieces), *marks, BlockStop(index)]
 
 
 BLOCKS = st.lists(
-    st.tuples(st.sampled_from([_text_block, _refusal_block, _tool_block, _thinking_block]), PIECES, st.booleans()),
+    st.tuples(
+        st.sampled_from([make_text_block, make_refusal_block, make_tool_block, make_thinking_block]),
+        PIECES,
+        st.booleans(),
+    ),
     max_size=5,
 )
 FINISHES = st.sampled_from(["stop", "length", "content_filter"])
 
 
-def _stream(blocks: Any, reason: Any) -> list[Event]:
+def make_stream(blocks: Any, reason: Any) -> list[Event]:
     events: list[Event] = [Start("resp_1", "m")]
     for index, (make, pieces, flag) in enumerate(blocks):
         events += make(index, pieces, flag)
     return [*events, Finish(reason), UsageUpdate(Usage(input=3, output=4)), StreamEnd()]
 
 
-def _normal(events: list[Event]) -> list[Event]:
-    """What is the same answer: ids of thinking are the wire's own, a finish follows from what was said, usage goes
-    before it."""
+def normalize(events: list[Event]) -> list[Event]:
+    """Return events so that equal answers compare equal.
+
+    The wire has its own ids for thinking, the finish follows from the blocks, and usage comes before it.
+    """
     kinds = [event.kind for event in events if isinstance(event, BlockStart)]
     implied: Any = "tool_calls" if "tool" in kinds else "refusal" if "refusal" in kinds else "stop"
     normal: list[Event] = []
@@ -567,14 +579,14 @@ def _normal(events: list[Event]) -> list[Event]:
 
 
 @given(BLOCKS, FINISHES)
-def test_what_is_written_is_read_back(blocks: Any, reason: Any) -> None:
-    events = _stream(blocks, reason)
-    assert _normal(read(SSESplitter().feed(written(events)))) == _normal(events)
+def test_a_written_stream_is_read_back(blocks: Any, reason: Any) -> None:
+    events = make_stream(blocks, reason)
+    assert normalize(read(SSESplitter().feed(write_stream(events)))) == normalize(events)
 
 
 @given(BLOCKS, FINISHES, st.lists(st.integers(1, 60), min_size=1, max_size=30))
 def test_any_split_of_the_bytes_gives_the_same_events(blocks: Any, reason: Any, sizes: list[int]) -> None:
-    stream = written(_stream(blocks, reason))
+    stream = write_stream(make_stream(blocks, reason))
     splitter, reader, found, at, turn = CODEC.make_splitter(), CODEC.make_reader(), [], 0, 0
     while at < len(stream):
         size = sizes[turn % len(sizes)]
@@ -586,25 +598,25 @@ def test_any_split_of_the_bytes_gives_the_same_events(blocks: Any, reason: Any, 
 
 @given(BLOCKS, FINISHES)
 def test_invariants_of_a_written_stream(blocks: Any, reason: Any) -> None:
-    """Numbers without a gap, one start, one end, every item and part opened once and closed once, ids that agree."""
-    said = decoded(written(_stream(blocks, reason)))
-    for event in said:
+    """Numbers have no gap, start and end occur once, each item and part opens and closes once, and ids agree."""
+    written = decode_stream(write_stream(make_stream(blocks, reason)))
+    for event in written:
         EVENTS.validate_python(event)
-    kinds = [event["type"] for event in said]
-    assert [event["sequence_number"] for event in said] == list(range(len(said)))
+    kinds = [event["type"] for event in written]
+    assert [event["sequence_number"] for event in written] == list(range(len(written)))
     assert kinds[:2] == ["response.created", "response.in_progress"]
     terminal = {"length": "response.incomplete", "content_filter": "response.incomplete"}.get(
         reason, "response.completed"
     )
     assert kinds[-1] == terminal
     assert kinds.count(terminal) == 1
-    final = said[-1]["response"]
+    final = written[-1]["response"]
     assert final["usage"]["total_tokens"] == 7
-    items = [event for event in said if event["type"] == "response.output_item.done"]
+    items = [event for event in written if event["type"] == "response.output_item.done"]
     assert [event["item"] for event in items] == final["output"]
     opened: dict[int, str] = {}
     texts: dict[tuple[int, int], str] = {}
-    for event in said:
+    for event in written:
         kind = event["type"].removeprefix("response.")
         if kind == "output_item.added":
             assert event["output_index"] == len(opened)
@@ -631,9 +643,9 @@ def test_invariants_of_a_written_stream(blocks: Any, reason: Any) -> None:
 
 
 @given(BLOCKS, FINISHES)
-def test_a_whole_answer_is_what_its_stream_ends_with(blocks: Any, reason: Any) -> None:
-    events = _stream(blocks, reason)
-    final = decoded(written(events))[-1]["response"]
+def test_a_whole_answer_equals_the_end_of_its_stream(blocks: Any, reason: Any) -> None:
+    events = make_stream(blocks, reason)
+    final = decode_stream(write_stream(events))[-1]["response"]
     reply = CODEC.read_reply(json.dumps(final).encode())
     again = json.loads(CODEC.write_reply(reply, REQUEST))
     assert [item["type"] for item in again["output"]] == [item["type"] for item in final["output"]]
@@ -655,18 +667,18 @@ def test_events_of_a_second_choice_and_after_the_end_are_left_out() -> None:
         Finish("length", choice=1),
         StreamEnd(),
     ]
-    final = decoded(b"".join(writer.write(event) for event in events))[-1]
+    final = decode_stream(b"".join(writer.write(event) for event in events))[-1]
     assert final["type"] == "response.completed"
     assert [item["content"][0]["text"] for item in final["response"]["output"]] == ["a"]
     assert writer.write(StreamEnd()) == b""
 
 
-def test_a_failed_event_is_admitted() -> None:
-    said = decoded(written([Start("resp_1", "m"), StreamError("no", 429)]))
-    assert [event["type"] for event in said[-2:]] == ["error", "response.failed"]
-    assert said[-2]["error"]["message"] == said[-2]["message"] == "no"
-    assert said[-1]["response"]["error"] == {"code": "rate_limit_exceeded", "message": "no"}
-    assert [event["sequence_number"] for event in said] == list(range(len(said)))
+def test_an_error_event_ends_the_stream_with_a_failed_response() -> None:
+    written = decode_stream(write_stream([Start("resp_1", "m"), StreamError("no", 429)]))
+    assert [event["type"] for event in written[-2:]] == ["error", "response.failed"]
+    assert written[-2]["error"]["message"] == written[-2]["message"] == "no"
+    assert written[-1]["response"]["error"] == {"code": "rate_limit_exceeded", "message": "no"}
+    assert [event["sequence_number"] for event in written] == list(range(len(written)))
 
 
 KEYS = st.sampled_from(
@@ -747,11 +759,11 @@ ODD = st.fixed_dictionaries(
 
 @settings(max_examples=400)
 @given(st.lists(ODD, max_size=8))
-def test_any_events_are_read_in_order_or_refused(events: list[dict[str, Any]]) -> None:
-    """Whatever comes: one clean error, or blocks that open, grow and close one at a time, and can be written."""
+def test_any_events_are_read_in_order_or_rejected(events: list[dict[str, Any]]) -> None:
+    """Any input gives one clean error, or blocks that open, grow and close one at a time and can be written."""
     reader, writer, found = CODEC.make_reader(), CODEC.make_writer(REQUEST), []
     try:
-        for frame in frames(*events):
+        for frame in write_frames(*events):
             found += reader.read(frame)
     except BadAnswer:
         return
@@ -770,7 +782,7 @@ def test_any_events_are_read_in_order_or_refused(events: list[dict[str, Any]]) -
 
 
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
-def test_any_body_is_read_or_refused(body: bytes) -> None:
+def test_any_body_is_read_or_rejected(body: bytes) -> None:
     try:
         reply = CODEC.read_reply(body)
     except BadAnswer as error:
@@ -780,7 +792,7 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("status", ["queued", "in_progress"])
-def test_a_response_that_is_not_over_is_no_answer(status: str) -> None:
+def test_an_unfinished_response_is_rejected(status: str) -> None:
     body = {"id": "resp_1", "object": "response", "status": status, "model": "m", "output": []}
     with pytest.raises(BadAnswer, match=f"still '{status}'"):
         ResponsesCodec().read_reply(msgspec.json.encode(body))

@@ -37,12 +37,12 @@ END: list[Event] = [UsageUpdate(USAGE), StreamEnd()]
 Brain = Callable[[Request], list[Event]]
 
 
-def says(*texts: str, finish: Any = "stop") -> list[Event]:
-    grown = [Delta(0, text) for text in texts]
-    return [Start("msg_1", "claude-x"), BlockStart(0, "text"), *grown, BlockStop(0), Finish(finish), *END]
+def make_text_events(*texts: str, finish: Any = "stop") -> list[Event]:
+    deltas = [Delta(0, text) for text in texts]
+    return [Start("msg_1", "claude-x"), BlockStart(0, "text"), *deltas, BlockStop(0), Finish(finish), *END]
 
 
-def calls(*named: tuple[str, str, str], thinking: bool = False) -> list[Event]:
+def make_call_events(*named: tuple[str, str, str], thinking: bool = False) -> list[Event]:
     events: list[Event] = [Start("msg_1", "claude-x")]
     if thinking:
         mark = Annotation(0, signature="c2lnbmF0dXJl", wire="anthropic")
@@ -54,18 +54,18 @@ def calls(*named: tuple[str, str, str], thinking: bool = False) -> list[Event]:
 
 
 class Gateway(ThreadingHTTPServer):
-    """Answers POST /v1/responses by ``brain``, keeps what it answered, and serves what was kept."""
+    """Answers POST /v1/responses with the events of ``brain``, stores the answers, and serves the stored ones."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.brain: Brain = lambda request: says("Hello")
+        self.brain: Brain = lambda request: make_text_events("Hello")
         self.cut: int | None = None
         self.seen: list[Request] = []
         self.stored: dict[str, bytes] = {}
 
-    def thread(self, response_id: str) -> History:
+    def find_history(self, response_id: str) -> History:
         turns: list[Turn] = []
         while response_id:
             if response_id not in self.stored:
@@ -87,13 +87,13 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self.respond(body)
         except BadRequest as error:
-            self.read_whole(WIRE.write_error_body(error), error.status)
+            self.send(WIRE.write_error_body(error), error.status)
 
     def respond(self, body: bytes) -> None:
         envelope, server = WIRE.peek(body), self.server
         document = envelope.document
-        thread = server.thread(document.get("previous_response_id") or "")
-        request = CODEC.read_request(thread.join(document), envelope.model, envelope.stream)
+        history = server.find_history(document.get("previous_response_id") or "")
+        request = CODEC.read_request(history.join(document), envelope.model, envelope.stream)
         server.seen.append(request)
         writer = CODEC.make_writer(request)
         events = server.brain(request)
@@ -102,32 +102,32 @@ class Handler(BaseHTTPRequestHandler):
         if len(cut) < len(events):
             frames.append(writer.fail(Truncated("The provider ended its answer early.")))
         elif histories.may_store(document):
-            turn = thread.make_turn(document, writer.response)
+            turn = history.make_turn(document, writer.response)
             server.stored[turn.id] = turn.encode()
         if envelope.stream:
-            self.read_whole(b"".join(frames), 200, "text/event-stream")
+            self.send(b"".join(frames), 200, "text/event-stream")
         else:
-            self.read_whole(writer.response)
+            self.send(writer.response)
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         response_id, _, listing = path.removeprefix("/v1/responses/").partition("/")
         if response_id not in self.server.stored:
             error: NotFound = histories.make_response_not_found(response_id)
-            self.read_whole(WIRE.write_error_body(error), error.status)
+            self.send(WIRE.write_error_body(error), error.status)
         elif listing:
             options: dict[str, Any] = dict(pair.split("=") for pair in query.split("&") if pair)
             options |= {"limit": int(options["limit"])} if "limit" in options else {}
-            self.read_whole(self.server.thread(response_id).write_page(**options))
+            self.send(self.server.find_history(response_id).write_page(**options))
         else:
-            self.read_whole(json.dumps(Turn.decode(self.server.stored[response_id]).response).encode())
+            self.send(json.dumps(Turn.decode(self.server.stored[response_id]).response).encode())
 
     def do_DELETE(self) -> None:
         response_id = self.path.removeprefix("/v1/responses/")
         del self.server.stored[response_id]
-        self.read_whole(histories.write_deletion(response_id))
+        self.send(histories.write_deletion(response_id))
 
-    def read_whole(self, body: bytes, status: int = 200, kind: str = "application/json") -> None:
+    def send(self, body: bytes, status: int = 200, kind: str = "application/json") -> None:
         self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
@@ -166,8 +166,8 @@ def test_create(gateway: Gateway, client: openai.OpenAI) -> None:
     assert usage.output_tokens_details.reasoning_tokens == 3
 
 
-def test_cut_by_length(gateway: Gateway, client: openai.OpenAI) -> None:
-    gateway.brain = lambda request: says("Hel", finish="length")
+def test_an_answer_cut_off_by_length(gateway: Gateway, client: openai.OpenAI) -> None:
+    gateway.brain = lambda request: make_text_events("Hel", finish="length")
     answer = client.responses.create(model="m", input="Hi", max_output_tokens=16)
     assert answer.status == "incomplete"
     assert answer.incomplete_details is not None
@@ -178,7 +178,7 @@ def test_cut_by_length(gateway: Gateway, client: openai.OpenAI) -> None:
 
 
 def test_stream_events_in_order(gateway: Gateway, client: openai.OpenAI) -> None:
-    gateway.brain = lambda request: calls(("call_1", "look", '{"city":"Zürich"}'), thinking=True)
+    gateway.brain = lambda request: make_call_events(("call_1", "look", '{"city":"Zürich"}'), thinking=True)
     with client.responses.create(model="m", input="Hi", stream=True) as stream:
         events = list(stream)
     assert [event.sequence_number for event in events] == list(range(len(events)))
@@ -204,7 +204,7 @@ def test_stream_events_in_order(gateway: Gateway, client: openai.OpenAI) -> None
 
 
 def test_stream_helper_accumulates(gateway: Gateway, client: openai.OpenAI) -> None:
-    gateway.brain = lambda request: says("Hel", "lo", " you")
+    gateway.brain = lambda request: make_text_events("Hel", "lo", " you")
     with client.responses.stream(model="m", input="Hi") as stream:
         snapshots = [event.snapshot for event in stream if event.type == "response.output_text.delta"]
         final = stream.get_final_response()
@@ -217,7 +217,7 @@ def test_parse_structured_output(gateway: Gateway, client: openai.OpenAI) -> Non
         name: str
         people: int
 
-    gateway.brain = lambda request: says('{"name":"Bern",', '"people":134000}')
+    gateway.brain = lambda request: make_text_events('{"name":"Bern",', '"people":134000}')
     parsed = client.responses.parse(model="m", input="Capital?", text_format=City)
     assert parsed.output_parsed == City(name="Bern", people=134000)
     with client.responses.stream(model="m", input="Capital?", text_format=City) as stream:
@@ -237,16 +237,18 @@ TOOL: Any = {
 
 
 def test_a_tool_turn_keeps_the_signature(gateway: Gateway, client: openai.OpenAI) -> None:
-    """Stateless: the program sends the output items back as it got them."""
-    gateway.brain = lambda request: calls(("call_1", "look", '{"city":"Bern"}'), ("call_2", "now", ""), thinking=True)
-    said: list[Any] = [{"role": "user", "content": "Weather?"}]
-    first = client.responses.create(model="m", input=said, tools=[TOOL], store=False)
+    """Without stored state the program sends the output items back unchanged."""
+    gateway.brain = lambda request: make_call_events(
+        ("call_1", "look", '{"city":"Bern"}'), ("call_2", "now", ""), thinking=True
+    )
+    conversation: list[Any] = [{"role": "user", "content": "Weather?"}]
+    first = client.responses.create(model="m", input=conversation, tools=[TOOL], store=False)
     wanted = [item for item in first.output if item.type == "function_call"]
     assert [(item.call_id, item.arguments) for item in wanted] == [("call_1", '{"city":"Bern"}'), ("call_2", "{}")]
-    said += [item.model_dump(exclude_none=True) for item in first.output]
-    said += [{"type": "function_call_output", "call_id": item.call_id, "output": "sunny"} for item in wanted]
-    gateway.brain = lambda request: says("Sunny.")
-    assert client.responses.create(model="m", input=said, tools=[TOOL], store=False).output_text == "Sunny."
+    conversation += [item.model_dump(exclude_none=True) for item in first.output]
+    conversation += [{"type": "function_call_output", "call_id": item.call_id, "output": "sunny"} for item in wanted]
+    gateway.brain = lambda request: make_text_events("Sunny.")
+    assert client.responses.create(model="m", input=conversation, tools=[TOOL], store=False).output_text == "Sunny."
     assert [message.parts for message in gateway.seen[-1].messages] == [
         (Text("Weather?"),),
         (
@@ -263,7 +265,7 @@ def test_streamed_tools_parse_their_arguments(gateway: Gateway, client: openai.O
     class Look(BaseModel):
         city: str
 
-    gateway.brain = lambda request: calls(("call_1", "Look", '{"city":"Zürich \\"x\\""}'))
+    gateway.brain = lambda request: make_call_events(("call_1", "Look", '{"city":"Zürich \\"x\\""}'))
     tool = openai.pydantic_function_tool(Look)["function"]
     strict: Any = {"type": "function", "strict": True, "name": "Look", "parameters": tool["parameters"]}
     with client.responses.stream(model="m", input="Hi", tools=[strict]) as stream:
@@ -276,7 +278,7 @@ def test_streamed_tools_parse_their_arguments(gateway: Gateway, client: openai.O
 
 def test_custom_tools_get_free_text(gateway: Gateway, client: openai.OpenAI) -> None:
     patch = "*** Begin\n+ü\n"
-    gateway.brain = lambda request: calls(("call_1", "patch", json.dumps({"input": patch})))
+    gateway.brain = lambda request: make_call_events(("call_1", "patch", json.dumps({"input": patch})))
     grammar = {"type": "grammar", "syntax": "lark", "definition": 'start: "x"'}
     tool: Any = {"type": "custom", "name": "patch", "description": "Patch.", "format": grammar}
     with client.responses.create(model="m", input="Hi", tools=[tool], stream=True) as stream:
@@ -293,7 +295,7 @@ def test_custom_tools_get_free_text(gateway: Gateway, client: openai.OpenAI) -> 
     assert list(seen.schema["properties"]) == ["input"]
     assert 'start: "x"' in seen.description
     result: Any = {"type": "custom_tool_call_output", "call_id": "call_1", "output": "done"}
-    gateway.brain = lambda request: says("Patched.")
+    gateway.brain = lambda request: make_text_events("Patched.")
     again: list[Any] = [call.model_dump(exclude_none=True), result]
     assert client.responses.create(model="m", input=again, tools=[tool]).output_text == "Patched."
     assert gateway.seen[-1].messages[0].parts == (
@@ -303,7 +305,7 @@ def test_custom_tools_get_free_text(gateway: Gateway, client: openai.OpenAI) -> 
 
 def test_conversation_by_previous_response_id(gateway: Gateway, client: openai.OpenAI) -> None:
     first = client.responses.create(model="m", input="One", instructions="Count.")
-    gateway.brain = lambda request: says("World")
+    gateway.brain = lambda request: make_text_events("World")
     second = client.responses.create(model="m", input="Two", previous_response_id=first.id)
     third = client.responses.create(
         model="m", input=[{"role": "user", "content": "Three"}], previous_response_id=second.id
@@ -317,7 +319,7 @@ def test_conversation_by_previous_response_id(gateway: Gateway, client: openai.O
         ("assistant", (Text("World"),)),
         ("user", (Text("Three"),)),
     ]
-    assert request.system == ()  # instructions are not carried over
+    assert request.system == ()  # instructions do not carry over
     assert request.extras == {}
 
 
@@ -352,18 +354,20 @@ def test_an_item_reference_finds_its_item(gateway: Gateway, client: openai.OpenA
 
 
 @pytest.mark.parametrize("cut", range(1, 6))
-def test_a_break_is_raised_and_the_response_failed(gateway: Gateway, client: openai.OpenAI, cut: int) -> None:
-    gateway.brain, gateway.cut = lambda request: says("Hel", "lo"), cut
+def test_a_broken_stream_raises_an_error_and_has_a_failed_response(
+    gateway: Gateway, client: openai.OpenAI, cut: int
+) -> None:
+    gateway.brain, gateway.cut = lambda request: make_text_events("Hel", "lo"), cut
     seen: list[Any] = []
-    said = ["", "", "Hel", "Hello", "Hello"]
+    texts_so_far = ["", "", "Hel", "Hello", "Hello"]
     with (
         pytest.raises(openai.APIError, match="ended its answer early"),
         client.responses.create(model="m", input="Hi", stream=True) as stream,
     ):
         seen.extend(stream)
     assert [event.sequence_number for event in seen] == list(range(len(seen)))
-    assert "".join(event.delta for event in seen if event.type == "response.output_text.delta") == said[cut - 1]
-    # Clients raise at the error; whoever reads on finds the response, failed with what it had.
+    assert "".join(event.delta for event in seen if event.type == "response.output_text.delta") == texts_so_far[cut - 1]
+    # Clients raise at the error event. After it comes the failed response with its output so far.
     with client.responses.with_streaming_response.create(model="m", input="Hi", stream=True) as raw:
         events = [json.loads(line[6:]) for line in raw.iter_lines() if line.startswith("data: ")]
     assert [event["type"] for event in events[-2:]] == ["error", "response.failed"]
@@ -371,7 +375,7 @@ def test_a_break_is_raised_and_the_response_failed(gateway: Gateway, client: ope
     failed = events[-1]["response"]
     assert (failed["status"], failed["error"]["code"]) == ("failed", "server_error")
     texts = [part["text"] for item in failed["output"] for part in item["content"]]
-    assert "".join(texts) == said[cut - 1]
+    assert "".join(texts) == texts_so_far[cut - 1]
     with (
         pytest.raises(openai.APIError, match="ended its answer early"),
         client.responses.stream(model="m", input="Hi") as helped,
@@ -396,7 +400,7 @@ def test_bad_requests_raise_the_clients_own_error(client: openai.OpenAI, body: A
 
 
 async def test_async_client(gateway: Gateway) -> None:
-    gateway.brain = lambda request: says("Hel", "lo")
+    gateway.brain = lambda request: make_text_events("Hel", "lo")
     base = f"http://127.0.0.1:{gateway.server_port}/v1"
     async with openai.AsyncOpenAI(api_key="k", base_url=base, max_retries=0) as client:
         async with client.responses.stream(model="m", input="Hi") as stream:

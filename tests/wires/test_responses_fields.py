@@ -1,5 +1,5 @@
-"""Every field of a Responses request, as OpenAI's client has them: it passes on the same wire, and on any other it is
-honoured, refused by name, or named among what is dropped. None is lost in silence."""
+"""Every field of a Responses request that OpenAI's client has: it passes on the same wire; on any other wire it is
+translated, rejected by name, or reported as dropped. No field is lost silently."""
 
 import json
 from typing import Any, get_type_hints
@@ -52,45 +52,44 @@ SAMPLES: dict[str, Any] = {
     "truncation": "auto",
     "user": "someone",
 }
-"""A value for each that is not what it is where nobody says it."""
+"""A value for each field that differs from its default."""
 OURS = {"store", "background", "model", "stream"}
-"""What the gateway does itself: where an answer is kept, who makes it, who is asked, and, on wires whose path says so,
-whether it is streamed."""
+"""Fields that the gateway acts on itself: storage, background, the target and, where the path says so, streaming."""
 TARGETS = {"chat": "openai", "messages": "anthropic", "generate": "gemini", "converse": "bedrock"}
 
 
-def target(operation: str) -> Target:
+def make_target(operation: str) -> Target:
     return Target("p/up", "p", "up", "k", TARGETS.get(operation, ""), Origin("http", "h", 1), {operation: "/x"})
 
 
-def sent(operation: str, **fields: Any) -> tuple[Any, tuple[str, ...]]:
-    """What a target gets of a request with these fields, and what is said to be dropped."""
-    wire, up = get_wire("responses"), target(operation)
+def translate_fields(operation: str, **fields: Any) -> tuple[Any, tuple[str, ...]]:
+    """Return a target's request for these fields, and the names reported as dropped."""
+    wire, up = get_wire("responses"), make_target(operation)
     body = json.dumps({"model": "m", "input": "Hi", "tools": [TOOL], **fields}).encode()
     translator = choose_translator(wire, wire.peek(body), up)
     encoded = translator.encode_request(body, up)
     return json.loads(encoded.bodies[0]), encoded.dropped
 
 
-def test_every_field_is_looked_at() -> None:
+def test_every_field_has_a_sample() -> None:
     assert set(SAMPLES) == set(FIELDS)
 
 
 @pytest.mark.parametrize("field", sorted(SAMPLES))
-def test_it_passes_on_the_same_wire(field: str) -> None:
+def test_a_field_passes_on_the_same_wire(field: str) -> None:
     given = {field: SAMPLES[field]}
-    got, dropped = sent("responses", **given)
+    got, dropped = translate_fields("responses", **given)
     assert dropped == ()
     assert got[field] == ("up" if field == "model" else SAMPLES[field])
 
 
 @pytest.mark.parametrize("operation", sorted(TARGETS))
 @pytest.mark.parametrize("field", sorted(SAMPLES))
-def test_it_is_honoured_refused_or_named_on_another(operation: str, field: str) -> None:
-    plain, nothing = sent(operation)
+def test_a_field_is_translated_rejected_or_reported_on_another_wire(operation: str, field: str) -> None:
+    plain, nothing = translate_fields(operation)
     assert nothing == ()
     try:
-        got, dropped = sent(operation, **{field: SAMPLES[field]})
+        got, dropped = translate_fields(operation, **{field: SAMPLES[field]})
     except BadRequest as refused:
         assert (refused.param or "").split(".")[0] == field
         return
@@ -107,17 +106,17 @@ PARTS: dict[str, tuple[str, Any]] = {
     "reasoning.context": ("reasoning", {"effort": "low", "context": "all_turns"}),
     "include": ("include", ["message.output_text.logprobs"]),
 }
-"""``reasoning.summary`` is not among them: what a target shows of its thinking is always told as summary."""
+"""``reasoning.summary`` is missing, because any thinking that a target shows is written as a summary."""
 
 
 @pytest.mark.parametrize("operation", sorted(TARGETS))
 @pytest.mark.parametrize("part", sorted(PARTS))
-def test_so_is_what_is_in_it(operation: str, part: str) -> None:
+def test_a_nested_field_is_translated_rejected_or_reported(operation: str, part: str) -> None:
     field, value = PARTS[part]
     rest = {"effort": "low"} if field == "reasoning" and part != "reasoning.effort" else None
-    plain, _ = sent(operation, **({field: rest} if rest else {}))
+    plain, _ = translate_fields(operation, **({field: rest} if rest else {}))
     try:
-        got, dropped = sent(operation, **{field: value})
+        got, dropped = translate_fields(operation, **{field: value})
     except BadRequest as refused:
         assert field in (refused.param or "")
         return

@@ -1,4 +1,4 @@
-"""Requests of the Responses wire: what is read of a caller's, and what a target gets."""
+"""Requests of the Responses wire: reading a caller's, and writing a target's."""
 
 import json
 from typing import Any
@@ -43,18 +43,20 @@ def read(**document: Any) -> Request:
 
 
 def write(*messages: Message, **fields: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
-    written = CODEC.write_request(Request(model="m", messages=messages or (user(Text("Hi")),), **fields), TARGET)
+    written = CODEC.write_request(
+        Request(model="m", messages=messages or (make_user_message(Text("Hi")),), **fields), TARGET
+    )
     return json.loads(written.body), written.dropped
 
 
-def user(*parts: Part) -> Message:
+def make_user_message(*parts: Part) -> Message:
     return Message("user", parts)
 
 
-def test_a_string_is_a_users_message_and_the_rest_is_unsaid() -> None:
+def test_a_string_is_a_users_message_and_nothing_else_is_set() -> None:
     request = read()
-    assert request.messages == (user(Text("Hi")),)
-    assert request == Request(model="m", messages=(user(Text("Hi")),))
+    assert request.messages == (make_user_message(Text("Hi")),)
+    assert request == Request(model="m", messages=(make_user_message(Text("Hi")),))
 
 
 def test_every_scalar_field() -> None:
@@ -119,7 +121,7 @@ def test_contents() -> None:
         }
     ]
     assert read(input=items).messages == (
-        user(
+        make_user_message(
             Text("Look", {"type": "ephemeral"}),
             Image(url="https://h/x.png", detail="low"),
             Image(data="aGk=", media_type="image/png"),
@@ -159,7 +161,7 @@ def test_flat_items_become_turns() -> None:
     request = read(input=items, instructions="First.")
     assert request.system == (Text("First."), Text("Rules."))
     assert request.messages == (
-        user(Text("Hi")),
+        make_user_message(Text("Hi")),
         Message(
             "assistant",
             (
@@ -169,12 +171,12 @@ def test_flat_items_become_turns() -> None:
                 ToolCall("c2", "now", "{}"),
             ),
         ),
-        user(
+        make_user_message(
             ToolResult("c1", (Text("one"),), "look"),
             ToolResult("c2", (Image(url="https://h/x.png"),), "now"),
         ),
         Message("system", (Text("New rules."),)),
-        user(Text("And?")),
+        make_user_message(Text("And?")),
         Message("assistant", (Refusal("No."),)),
     )
 
@@ -207,7 +209,7 @@ def test_tool_choice(choice: Any, expected: ToolChoice, left: int) -> None:
     assert request.echo["tools"] == tools
 
 
-def test_builtin_tools_stay_what_they_are() -> None:
+def test_builtin_tools_stay_unchanged() -> None:
     search = {"type": "web_search", "filters": {"allowed_domains": ["x"]}}
     mcp = {"type": "mcp", "server_label": "docs", "server_url": "https://h"}
     request = read(tools=[search, mcp], tool_choice={"type": "mcp", "server_label": "docs"})
@@ -258,7 +260,7 @@ def test_builtin_tools_stay_what_they_are() -> None:
         ({"prompt": {"id": "pmpt_1"}}, "prompt"),
     ],
 )
-def test_what_cannot_be_read_names_the_field(fields: dict[str, Any], param: str) -> None:
+def test_an_unreadable_request_names_the_field(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(BadRequest) as caught:
         read(**fields)
     assert caught.value.param == param
@@ -266,7 +268,9 @@ def test_what_cannot_be_read_names_the_field(fields: dict[str, Any], param: str)
 
 def test_a_full_request_for_a_target() -> None:
     body, dropped = write(
-        user(Text("Look"), Image(data="aGk=", media_type="image/png", detail="low"), Image(url="https://h/x.png")),
+        make_user_message(
+            Text("Look"), Image(data="aGk=", media_type="image/png", detail="low"), Image(url="https://h/x.png")
+        ),
         Message(
             "assistant",
             (
@@ -276,7 +280,7 @@ def test_a_full_request_for_a_target() -> None:
                 ToolCall("c2", "now"),
             ),
         ),
-        user(
+        make_user_message(
             ToolResult("c1", (Text("one"),), "look"),
             ToolResult("c2", (Text("boom"), Image(url="https://h/y.png")), error=True),
             Text("Go on"),
@@ -369,7 +373,7 @@ def test_a_full_request_for_a_target() -> None:
     }
 
 
-def test_what_only_tunes_is_left_out_and_named() -> None:
+def test_unsupported_sampling_parameters_are_dropped_and_reported() -> None:
     mark = {"type": "ephemeral"}
     body, dropped = write(
         Message("user", (Text("Hi", mark),), "Ann"),
@@ -400,20 +404,20 @@ def test_what_only_tunes_is_left_out_and_named() -> None:
     ("messages", "fields", "param"),
     [
         ((), {"n": 2}, "n"),
-        ((user(Audio("aGk=", "audio/flac")),), {}, "messages[0].content[0]"),
-        ((user(Audio(url="https://h/x.wav")),), {}, "messages[0].content[0]"),
-        ((user(Text("x")),), {"modalities": ("text", "audio")}, "modalities"),
-        ((user(ToolCall("c", "x")),), {}, "messages[0].content[0]"),
+        ((make_user_message(Audio("aGk=", "audio/flac")),), {}, "messages[0].content[0]"),
+        ((make_user_message(Audio(url="https://h/x.wav")),), {}, "messages[0].content[0]"),
+        ((make_user_message(Text("x")),), {"modalities": ("text", "audio")}, "modalities"),
+        ((make_user_message(ToolCall("c", "x")),), {}, "messages[0].content[0]"),
     ],
 )
-def test_what_would_change_the_meaning_is_refused(messages: Any, fields: Any, param: str) -> None:
+def test_an_omission_that_would_change_the_meaning_is_rejected(messages: Any, fields: Any, param: str) -> None:
     with pytest.raises(BadRequest) as caught:
         write(*messages, **fields)
     assert caught.value.param == param
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected", "dropped"),
+    ("reasoning", "expected", "dropped"),
     [
         (Reasoning(budget=1024), {"effort": "low"}, ()),
         (Reasoning(budget=4096), {"effort": "medium"}, ()),
@@ -423,18 +427,18 @@ def test_what_would_change_the_meaning_is_refused(messages: Any, fields: Any, pa
         (Reasoning(budget=0), None, ("reasoning",)),
     ],
 )
-def test_effort(asked: Reasoning, expected: Any, dropped: tuple[str, ...]) -> None:
-    body, left_out = write(reasoning=asked)
+def test_effort(reasoning: Reasoning, expected: Any, dropped: tuple[str, ...]) -> None:
+    body, left_out = write(reasoning=reasoning)
     assert body.get("reasoning") == expected
     assert left_out == dropped
-    assert ("include" in body) == (asked.budget != 0)
+    assert ("include" in body) == (reasoning.budget != 0)
 
 
-def test_thinking_of_others_and_without_proof_is_left_out() -> None:
-    said = Message(
+def test_foreign_and_unsigned_thinking_is_left_out() -> None:
+    answer = Message(
         "assistant", (Thinking("A", "sig", wire="anthropic"), Thinking("B", id="rs_1", wire="responses"), Text("C"))
     )
-    body, dropped = write(user(Text("Hi")), said)
+    body, dropped = write(make_user_message(Text("Hi")), answer)
     content = [{"type": "output_text", "text": "C", "annotations": []}]
     assert body["input"][1:] == [{"type": "message", "role": "assistant", "content": content}]
     assert dropped == ()
@@ -443,7 +447,7 @@ def test_thinking_of_others_and_without_proof_is_left_out() -> None:
 
 def test_files_for_a_target() -> None:
     body, _ = write(
-        user(
+        make_user_message(
             File(data="aGk=", media_type="application/pdf"),
             File(data="aGk=", media_type="text/csv", name="t.csv"),
             File(url="https://h/x.pdf", name="x"),
@@ -470,14 +474,14 @@ def test_files_for_a_target() -> None:
         Thinking("x", "y", "z", "id", "bedrock"),
     ],
 )
-def test_a_seal_comes_back_whole(thinking: Thinking) -> None:
+def test_encrypted_content_is_read_back(thinking: Thinking) -> None:
     content = write_thinking(thinking)
     assert content.isascii()
     items = [{"role": "user", "content": "x"}, {"type": "reasoning", "id": "rs_1", "encrypted_content": content}]
     assert read(input=items).messages[1].parts == (thinking,)
 
 
-def test_a_signature_of_a_call_comes_back_to_it() -> None:
+def test_the_signature_of_a_call_returns_with_the_call() -> None:
     call = {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"}
     mark = {"type": "reasoning", "summary": [], "encrypted_content": write_call_signature(CallSignature("c1", "sig"))}
     for items in ([call, mark], [mark, call]):
@@ -503,11 +507,11 @@ TURNS = st.lists(
 
 
 @given(TURNS)
-def test_what_is_written_is_read_back(turns: Any) -> None:
+def test_a_written_request_is_read_back(turns: Any) -> None:
     messages: list[Message] = []
     for asked, answered in turns:
-        messages += [user(*asked), Message("assistant", tuple(answered))]
-    messages.append(user(Text("end")))
+        messages += [make_user_message(*asked), Message("assistant", tuple(answered))]
+    messages.append(make_user_message(Text("end")))
     request = Request(model="m", messages=tuple(messages))
     body = json.loads(CODEC.write_request(request, TARGET).body)
     again = CODEC.read_request(body, "m", False)
@@ -580,7 +584,7 @@ REPLY = Reply(id="x", model="m", choices=(Choice((Text("Hi"),), Finish("stop")),
         },
     )
 )
-def test_any_document_is_read_or_refused(document: dict[str, Any]) -> None:
+def test_any_document_is_read_or_rejected(document: dict[str, Any]) -> None:
     try:
         request = CODEC.read_request({"model": "m", **document}, "m", False)
         CODEC.write_request(request, TARGET)

@@ -1,4 +1,4 @@
-"""The Responses wire as pass-through: what is checked and changed of requests, what is seen in answers."""
+"""The Responses wire as passthrough: checking and changing requests, observing answers."""
 
 import json
 from typing import Any
@@ -32,11 +32,11 @@ from antiphon.wires.translation.neutral import Thinking
 WIRE = Responses()
 
 
-def target(model: str = "up") -> Target:
+def make_target(model: str = "up") -> Target:
     return Target("p/" + model, "p", model, "kind", "responses", Origin("http", "h", 80), {})
 
 
-def body(**fields: Any) -> bytes:
+def make_body(**fields: Any) -> bytes:
     return json.dumps({"model": "m", "input": "Hi", **fields}).encode()
 
 
@@ -48,27 +48,27 @@ def frame(**event: Any) -> bytes:
     ("sent", "param"),
     [
         (b'{"input":"x"}', "model"),
-        (body(model=3), "model"),
-        (body(model=""), "model"),
-        (body(model="a\nb"), "model"),
-        (body(model="x" * 257), "model"),
+        (make_body(model=3), "model"),
+        (make_body(model=""), "model"),
+        (make_body(model="a\nb"), "model"),
+        (make_body(model="x" * 257), "model"),
         (b'{"model":"m"}', "input"),
-        (body(input=[]), "input"),
-        (body(input=""), "input"),
-        (body(input=3), "input"),
-        (body(input=["x"]), "input[0]"),
-        (body(instructions=["x"]), "instructions"),
-        (body(stream="yes"), "stream"),
-        (body(temperature="hot"), "temperature"),
-        (body(max_output_tokens=1.5), "max_output_tokens"),
-        (body(tools={}), "tools"),
-        (body(tools=["x"]), "tools[0]"),
-        (body(tool_choice=3), "tool_choice"),
-        (body(metadata="x"), "metadata"),
-        (body(text={"format": {}}), "text.format.type"),
-        (body(reasoning={"effort": 3}), "reasoning.effort"),
-        (body(previous_response_id=3), "previous_response_id"),
-        (body(include="x"), "include"),
+        (make_body(input=[]), "input"),
+        (make_body(input=""), "input"),
+        (make_body(input=3), "input"),
+        (make_body(input=["x"]), "input[0]"),
+        (make_body(instructions=["x"]), "instructions"),
+        (make_body(stream="yes"), "stream"),
+        (make_body(temperature="hot"), "temperature"),
+        (make_body(max_output_tokens=1.5), "max_output_tokens"),
+        (make_body(tools={}), "tools"),
+        (make_body(tools=["x"]), "tools[0]"),
+        (make_body(tool_choice=3), "tool_choice"),
+        (make_body(metadata="x"), "metadata"),
+        (make_body(text={"format": {}}), "text.format.type"),
+        (make_body(reasoning={"effort": 3}), "reasoning.effort"),
+        (make_body(previous_response_id=3), "previous_response_id"),
+        (make_body(include="x"), "include"),
     ],
 )
 def test_wrong_types_name_the_field(sent: bytes, param: str) -> None:
@@ -78,7 +78,7 @@ def test_wrong_types_name_the_field(sent: bytes, param: str) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"[]", b'{"model":"m","model":"n","input":"x"}', b'{"model":NaN}', b"\xff"])
-def test_what_is_no_usable_json(sent: bytes) -> None:
+def test_unusable_json_is_rejected(sent: bytes) -> None:
     with pytest.raises(BadRequest):
         WIRE.peek(sent)
 
@@ -92,36 +92,36 @@ def test_what_is_no_usable_json(sent: bytes) -> None:
         {"input": [{"type": "some_day"}], "tools": [{"type": "some_day"}], "new": {"x": 1}, "reasoning": {"new": 1}},
     ],
 )
-def test_what_is_not_known_passes(fields: dict[str, Any]) -> None:
-    envelope = WIRE.peek(body(**fields, stream=True))
+def test_unknown_fields_pass(fields: dict[str, Any]) -> None:
+    envelope = WIRE.peek(make_body(**fields, stream=True))
     assert (envelope.model, envelope.stream, envelope.choices) == ("m", True, 1)
 
 
 def test_only_the_model_changes() -> None:
     sent = b'{ "input" : "\\"model\\":\\"m\\"" ,"model":  "m","zz":[1.0, 2e3] , "metadata":{"model":"m"}}\n'
     envelope = WIRE.peek(sent)
-    assert WIRE.encode(sent, envelope, target("m")).body == sent
-    encoded = WIRE.encode(sent, envelope, target("up")).body
+    assert WIRE.encode(sent, envelope, make_target("m")).body == sent
+    encoded = WIRE.encode(sent, envelope, make_target("up")).body
     assert encoded == sent.replace(b'"model":  "m"', b'"model":  "up"')
 
 
-def test_what_another_wire_signed_does_not_reach_this_one() -> None:
-    sealed = {
+def test_foreign_signed_reasoning_is_removed() -> None:
+    foreign = {
         "type": "reasoning",
         "id": "rs_1",
         "encrypted_content": write_thinking(Thinking("A", "s", wire="anthropic")),
     }
     own = {"type": "reasoning", "id": "rs_2", "encrypted_content": "gAAAA"}
-    said = {"role": "user", "content": "the word antiphon.1. itself", "big": 2**70}
-    sent = body(input=[said, sealed, own])
-    encoded = WIRE.encode(sent, WIRE.peek(sent), target()).body
-    assert json.loads(encoded) == {"model": "up", "input": [said, own]}
-    for quoted in (body(input="antiphon.1."), body(input=[said, own])):
-        assert WIRE.encode(quoted, WIRE.peek(quoted), target("m")).body == quoted
+    own_message = {"role": "user", "content": "the word antiphon.1. itself", "big": 2**70}
+    sent = make_body(input=[own_message, foreign, own])
+    encoded = WIRE.encode(sent, WIRE.peek(sent), make_target()).body
+    assert json.loads(encoded) == {"model": "up", "input": [own_message, own]}
+    for quoted in (make_body(input="antiphon.1."), make_body(input=[own_message, own])):
+        assert WIRE.encode(quoted, WIRE.peek(quoted), make_target("m")).body == quoted
 
 
 INVOICES = [
-    # API reference, "The response object": a plain answer, one with a cached prompt, one that reasoned.
+    # API reference, "The response object": a simple answer, one with a cached prompt, one with reasoning.
     (
         {"input_tokens": 36, "output_tokens": 87, "total_tokens": 123},
         Usage(input=36, output=87),
@@ -200,7 +200,7 @@ def test_golden_invoices(raw: dict[str, Any], buckets: Usage, cost: int) -> None
         b'{"input_tokens":"\xff"}',
     ],
 )
-def test_impossible_usage_is_none(raw: bytes) -> None:
+def test_impossible_usage_is_ignored(raw: bytes) -> None:
     assert usages.read_usage(raw) is None
 
 
@@ -208,7 +208,7 @@ BUCKETS = st.integers(0, 1_000_000)
 
 
 @given(st.builds(Usage, **{name: BUCKETS for name in types.BUCKETS if name != "audio_cache_read"}))
-def test_usage_comes_back_whole(usage: Usage) -> None:
+def test_written_usage_is_read_back(usage: Usage) -> None:
     again = usages.write_usage(usage)
     assert again is not None
     assert again["total_tokens"] == usage.total
@@ -224,14 +224,14 @@ SEARCHED = [
 ]
 
 
-def test_searches_and_the_tier_are_part_of_the_invoice() -> None:
+def test_searches_and_the_service_tier_are_part_of_the_usage() -> None:
     body = {"object": "response", "output": SEARCHED, "usage": INVOICES[0][0], "service_tier": "flex"}
     expected = Usage(input=36, output=87, searches=2, service_tier="flex")
     assert WIRE.read_whole(json.dumps(body).encode()).usage == expected
-    watch = WIRE.start_stream(WIRE.peek(b'{"model":"m","input":"x","stream":true}'), False)
+    stream = WIRE.start_stream(WIRE.peek(b'{"model":"m","input":"x","stream":true}'), False)
     event = json.dumps({"type": "response.completed", "sequence_number": 1, "response": body})
-    watch.feed(f"event: response.completed\ndata: {event}\n\n".encode())
-    assert watch.usage == expected
+    stream.feed(f"event: response.completed\ndata: {event}\n\n".encode())
+    assert stream.usage == expected
     flex = Price("v", input=2, output=20, searches=10**10)
     assert Price("v", input=5, output=40, tiers={"flex": flex}).cost(expected) == 36 * 2 + 87 * 20 + 2 * 10**10
     assert Price("v", input=5, output=40, searches=1, tiers={}).cost(expected) is None
@@ -262,7 +262,7 @@ def test_a_whole_answer() -> None:
         (b'{"object":"error","message":"broke"}', "broke"),
     ],
 )
-def test_an_error_with_status_200_is_no_answer(answer: bytes, match: str) -> None:
+def test_an_error_with_status_200_is_rejected(answer: bytes, match: str) -> None:
     with pytest.raises(BadAnswer, match=match):
         WIRE.read_whole(answer)
 
@@ -300,30 +300,30 @@ DONE = frame(
     ],
 )
 def test_the_first_real_output_commits(event: bytes, size: int) -> None:
-    watch = WIRE.start_stream(WIRE.peek(body(stream=True)), False)
-    for shown in PREAMBLE:
-        assert watch.feed(shown) == shown
-        assert not watch.committed
-    assert watch.feed(event) == event
-    assert watch.committed
-    assert watch.output_bytes == size
+    stream = WIRE.start_stream(WIRE.peek(make_body(stream=True)), False)
+    for preamble in PREAMBLE:
+        assert stream.feed(preamble) == preamble
+        assert not stream.committed
+    assert stream.feed(event) == event
+    assert stream.committed
+    assert stream.output_bytes == size
 
 
 def test_the_terminal_event_is_the_end() -> None:
-    watch = WIRE.start_stream(WIRE.peek(body(stream=True)), False)
-    for shown in (*PREAMBLE, frame(type="response.output_text.delta", delta="Hi")):
-        watch.feed(shown)
-    assert not watch.complete
-    assert watch.feed(DONE) == DONE
-    assert watch.ended
-    assert watch.complete
-    assert watch.usage == Usage(input=3, output=4)
-    assert json.loads(watch.response)["id"] == "resp_1"
+    stream = WIRE.start_stream(WIRE.peek(make_body(stream=True)), False)
+    for passed in (*PREAMBLE, frame(type="response.output_text.delta", delta="Hi")):
+        stream.feed(passed)
+    assert not stream.complete
+    assert stream.feed(DONE) == DONE
+    assert stream.ended
+    assert stream.complete
+    assert stream.usage == Usage(input=3, output=4)
+    assert json.loads(stream.response)["id"] == "resp_1"
     assert WIRE.end_frame == b""
 
 
-def said(frames: bytes) -> list[dict[str, Any]]:
-    """The events in some frames."""
+def decode_events(frames: bytes) -> list[dict[str, Any]]:
+    """Return the events in some frames."""
     return [json.loads(data_of(each) or b"") for each in SSESplitter().feed(frames)]
 
 
@@ -339,74 +339,76 @@ def said(frames: bytes) -> list[dict[str, Any]]:
     ],
 )
 def test_an_error_inside_the_stream(event: bytes, words: str) -> None:
-    """Whatever form a provider gives it: what official clients raise, and the failed response as the end."""
-    watch = WIRE.start_stream(WIRE.peek(body(stream=True)), False)
-    watch.feed(CREATED)
-    shown = watch.feed(event)
-    assert watch.error is not None
-    assert watch.error.message.endswith(words)
-    assert not watch.complete
-    events = said(shown + watch.fail(watch.error))
+    """In any form of a provider: the caller gets what official clients raise, and the failed response as the end."""
+    stream = WIRE.start_stream(WIRE.peek(make_body(stream=True)), False)
+    stream.feed(CREATED)
+    passed = stream.feed(event)
+    assert stream.error is not None
+    assert stream.error.message.endswith(words)
+    assert not stream.complete
+    events = decode_events(passed + stream.fail(stream.error))
     assert [each.get("type", "error") for each in events] == ["error", "response.failed"]
     problem = events[0]["error"]
     assert words in (problem, problem["message"] if isinstance(problem, dict) else None)
-    assert watch.fail(watch.error) == b""
+    assert stream.fail(stream.error) == b""
 
 
 @pytest.mark.parametrize("nested", [True, False])
-def test_an_error_of_the_provider_passes_as_it_came_where_clients_raise_it(nested: bool) -> None:
+def test_a_providers_error_passes_unchanged_if_clients_raise_it(nested: bool) -> None:
     problem = {"type": "t", "code": "c", "message": "no", "param": None}
     event = frame(**({"error": problem} if nested else problem) | {"type": "error", "sequence_number": 7})
-    watch = WIRE.start_stream(WIRE.peek(body(stream=True)), False)
-    watch.feed(CREATED)
-    shown = watch.feed(event)
-    assert (shown == event) is nested
-    assert watch.error is not None
-    first, last = said(shown + watch.fail(watch.error))
+    stream = WIRE.start_stream(WIRE.peek(make_body(stream=True)), False)
+    stream.feed(CREATED)
+    passed = stream.feed(event)
+    assert (passed == event) is nested
+    assert stream.error is not None
+    first, last = decode_events(passed + stream.fail(stream.error))
     assert (first["sequence_number"], last["sequence_number"]) == (7, 8)
     assert first["error"]["code"] == last["response"]["error"]["code"] == "c"
     assert last["response"]["error"]["message"] == "no"
 
 
-def test_a_failed_response_comes_after_its_error() -> None:
-    watch = WIRE.start_stream(WIRE.peek(body(stream=True)), False)
+def test_a_failed_response_follows_its_error() -> None:
+    stream = WIRE.start_stream(WIRE.peek(make_body(stream=True)), False)
     response = {"id": "resp_1", "status": "failed", "error": {"code": "server_error", "message": "no"}, "own": 2**70}
-    first, last = said(watch.feed(frame(type="response.failed", sequence_number=4, response=response, mine=1)))
+    first, last = decode_events(
+        stream.feed(frame(type="response.failed", sequence_number=4, response=response, mine=1))
+    )
     assert (first["type"], first["sequence_number"], first["error"]["message"]) == ("error", 4, "no")
     assert last == {"type": "response.failed", "sequence_number": 5, "response": response, "mine": 1}
 
 
-def test_a_break_goes_on_from_what_was_said() -> None:
-    watch = WIRE.start_stream(WIRE.peek(body(stream=True)), False)
+def test_a_break_continues_the_numbering_and_keeps_the_output() -> None:
+    stream = WIRE.start_stream(WIRE.peek(make_body(stream=True)), False)
     begun = {"id": "resp_1", "model": "m", "status": "in_progress", "output": []}
     item = {"type": "message", "id": "msg_1", "content": []}
-    watch.feed(frame(type="response.created", response=begun, sequence_number=0))
-    watch.feed(frame(type="response.output_text.delta", delta="Hel", sequence_number=5))
-    watch.feed(frame(type="response.output_item.done", item=item, sequence_number=6))
-    first, last = said(watch.fail(Truncated("Cut.")))
+    stream.feed(frame(type="response.created", response=begun, sequence_number=0))
+    stream.feed(frame(type="response.output_text.delta", delta="Hel", sequence_number=5))
+    stream.feed(frame(type="response.output_item.done", item=item, sequence_number=6))
+    first, last = decode_events(stream.fail(Truncated("Cut.")))
     assert (first["sequence_number"], last["sequence_number"]) == (7, 8)
     assert first["error"]["message"] == "Cut."
     assert last["type"] == "response.failed"
     error = {"code": "server_error", "message": "Cut."}
     assert last["response"] == {**begun, "status": "failed", "output": [item], "error": error}
-    assert watch.cuts == [3]
+    assert stream.cuts == [3]
 
 
-def test_a_response_in_the_background_is_answered_once_it_is_accepted() -> None:
-    watch = WIRE.start_stream(WIRE.peek(body(stream=True, background=True)), False)
-    assert watch.feed(CREATED) == CREATED
-    assert watch.committed
-    assert watch.usage == Usage()
-    (event,) = said(watch.fail(Truncated("Cut.")))  # the stream broke, not the response
+def test_a_background_response_is_answered_as_soon_as_it_is_accepted() -> None:
+    stream = WIRE.start_stream(WIRE.peek(make_body(stream=True, background=True)), False)
+    assert stream.feed(CREATED) == CREATED
+    assert stream.committed
+    assert stream.usage == Usage()
+    (event,) = decode_events(stream.fail(Truncated("Cut.")))  # the stream broke, the response did not
     assert (event["type"], event["sequence_number"]) == ("error", 1)
 
 
 @pytest.mark.parametrize(
     "event", [b"data: {\n\n", b"data: 3\n\n", b"data: \xff\n\n", b'data: {"type":"response.completed"}\n\n']
 )
-def test_frames_that_are_not_of_this_wire(event: bytes) -> None:
+def test_frames_of_another_wire_are_rejected(event: bytes) -> None:
     with pytest.raises(BadAnswer):
-        WIRE.start_stream(WIRE.peek(body(stream=True)), False).feed(event)
+        WIRE.start_stream(WIRE.peek(make_body(stream=True)), False).feed(event)
 
 
 @settings(max_examples=200)
@@ -423,20 +425,20 @@ def test_frames_that_are_not_of_this_wire(event: bytes) -> None:
         },
     )
 )
-def test_any_event_is_watched_or_refused(event: dict[str, Any]) -> None:
-    watch = WIRE.start_stream(WIRE.peek(body(stream=True)), False)
+def test_any_event_is_observed_or_rejected(event: dict[str, Any]) -> None:
+    stream = WIRE.start_stream(WIRE.peek(make_body(stream=True)), False)
     try:
-        assert watch.feed(frame(**event))
+        assert stream.feed(frame(**event))
     except BadAnswer as error:
         assert error.message
 
 
-def test_frames_are_cut_and_silence_is_no_event() -> None:
-    splitter, watch = WIRE.make_splitter(), WIRE.start_stream(WIRE.peek(body(stream=True)), False)
+def test_frames_are_split_and_heartbeats_are_not_events() -> None:
+    splitter, stream = WIRE.make_splitter(), WIRE.start_stream(WIRE.peek(make_body(stream=True)), False)
     assert splitter.feed(CREATED + WIRE.heartbeat + DONE[:10]) == [CREATED, WIRE.heartbeat]
     assert splitter.feed(DONE[10:]) == [DONE]
-    assert watch.feed(WIRE.heartbeat) == WIRE.heartbeat
-    assert not watch.committed
+    assert stream.feed(WIRE.heartbeat) == WIRE.heartbeat
+    assert not stream.committed
 
 
 def test_input_is_counted() -> None:
@@ -447,9 +449,9 @@ def test_input_is_counted() -> None:
         {"type": "function_call_output", "output": "abcd"},
         {"type": "custom_tool_call", "input": "ab"},
     ]
-    assert WIRE.count_input_bytes(WIRE.peek(body(input=items, instructions="x"))) == 1 + 5 + 3 + 2 + 4 + 2
+    assert WIRE.count_input_bytes(WIRE.peek(make_body(input=items, instructions="x"))) == 1 + 5 + 3 + 2 + 4 + 2
     tools = [{"type": "function", "name": "f", "parameters": {"maximum": 2**70}}]
-    assert WIRE.count_input_bytes(WIRE.peek(body(tools=tools))) > 2 + len(str(2**70))
+    assert WIRE.count_input_bytes(WIRE.peek(make_body(tools=tools))) > 2 + len(str(2**70))
 
 
 @pytest.mark.parametrize(
@@ -468,15 +470,15 @@ def test_input_is_counted() -> None:
     ],
 )
 def test_errors_in_openais_shape(error: CallError, kind: str) -> None:
-    told = json.loads(WIRE.write_error_body(error))["error"]
-    assert told == {"message": "x", "type": kind, "param": error.param, "code": error.code}
+    error_object = json.loads(WIRE.write_error_body(error))["error"]
+    assert error_object == {"message": "x", "type": kind, "param": error.param, "code": error.code}
     event = json.loads(data_of(WIRE.write_error_frame(error)) or b"")
     assert event == {
         "type": "error",
         "code": error.code,
         "message": "x",
         "param": error.param,
-        "error": told,
+        "error": error_object,
         "sequence_number": 0,
     }
 
@@ -492,5 +494,5 @@ def test_errors_in_openais_shape(error: CallError, kind: str) -> None:
         (b"x" * 300, "'" + "x" * 200 + "'…"),
     ],
 )
-def test_a_refusals_words(answer: bytes, words: str) -> None:
+def test_the_message_of_a_providers_error(answer: bytes, words: str) -> None:
     assert WIRE.read_error_message(answer) == words

@@ -1,4 +1,4 @@
-"""Whatever a provider of any wire says that it used: counts that can be, or none; no crash, nothing below zero."""
+"""Any usage that a provider of any wire reports gives possible counts or none, never a crash or a negative count."""
 
 import json
 import re
@@ -18,40 +18,42 @@ from antiphon.wires.responses import usage as responses
 
 ODD = st.one_of(st.integers(-(10**30), 10**30), st.floats(), st.none(), st.booleans(), st.text(max_size=3))
 NUMBERS = st.integers(0, 19).flatmap(lambda kind: st.integers(0, 2000) if kind else ODD)
-"""Mostly such as can be, so that what is made of them is seen too."""
+"""Mostly possible counts, so that their conversion is tested too."""
 WORDS = st.sampled_from(["standard", "flex", "fast", "us", "ON_DEMAND_FLEX", "", "A b"]) | NUMBERS
 
 
-def told(counts: str, **others: Any) -> st.SearchStrategy[dict[str, Any]]:
+def draw_counts(counts: str, **others: Any) -> st.SearchStrategy[dict[str, Any]]:
     first, *more = counts.split()
     return st.fixed_dictionaries({first: NUMBERS}, optional={**dict.fromkeys(more, NUMBERS), **others})
 
 
-MODALITIES = st.lists(told("tokenCount", modality=st.sampled_from(["TEXT", "AUDIO", "IMAGE"])), max_size=3)
-CREATION = told("ephemeral_5m_input_tokens ephemeral_1h_input_tokens")
+MODALITIES = st.lists(draw_counts("tokenCount", modality=st.sampled_from(["TEXT", "AUDIO", "IMAGE"])), max_size=3)
+CREATION = draw_counts("ephemeral_5m_input_tokens ephemeral_1h_input_tokens")
 COUNTED = "input_tokens output_tokens cache_creation_input_tokens cache_read_input_tokens"
-WRITTEN = told("ttl_12h_tokens ttl_30m_tokens")
-BEFORE = told("cached_tokens cache_write_tokens audio_tokens image_tokens", cache_write_tokens_details=WRITTEN)
-AFTER = told("reasoning_tokens audio_tokens image_tokens")
-TOLD = {
-    "chat": told(
+WRITTEN = draw_counts("ttl_12h_tokens ttl_30m_tokens")
+BEFORE = draw_counts("cached_tokens cache_write_tokens audio_tokens image_tokens", cache_write_tokens_details=WRITTEN)
+AFTER = draw_counts("reasoning_tokens audio_tokens image_tokens")
+USAGES = {
+    "chat": draw_counts(
         "prompt_tokens completion_tokens total_tokens", prompt_tokens_details=BEFORE, completion_tokens_details=AFTER
     ),
-    "responses": told("input_tokens output_tokens", input_tokens_details=BEFORE, output_tokens_details=AFTER),
-    "messages": told(
+    "responses": draw_counts("input_tokens output_tokens", input_tokens_details=BEFORE, output_tokens_details=AFTER),
+    "messages": draw_counts(
         COUNTED,
         cache_creation=CREATION,
-        output_tokens_details=told("thinking_tokens"),
-        server_tool_use=told("web_search_requests"),
+        output_tokens_details=draw_counts("thinking_tokens"),
+        server_tool_use=draw_counts("web_search_requests"),
         iterations=st.lists(
-            told(COUNTED, type=st.sampled_from(["compaction", "message", "advisor_message"]), cache_creation=CREATION),
+            draw_counts(
+                COUNTED, type=st.sampled_from(["compaction", "message", "advisor_message"]), cache_creation=CREATION
+            ),
             max_size=2,
         ),
         service_tier=WORDS,
         speed=WORDS,
         inference_geo=WORDS,
     ),
-    "generate": told(
+    "generate": draw_counts(
         "promptTokenCount cachedContentTokenCount candidatesTokenCount thoughtsTokenCount toolUsePromptTokenCount "
         "totalTokenCount",
         promptTokensDetails=MODALITIES,
@@ -60,9 +62,9 @@ TOLD = {
         trafficType=WORDS,
         serviceTier=WORDS,
     ),
-    "converse": told(
+    "converse": draw_counts(
         "inputTokens outputTokens cacheReadInputTokens cacheWriteInputTokens",
-        cacheDetails=st.lists(told("inputTokens", ttl=st.sampled_from(["5m", "1h", "9d"])), max_size=3),
+        cacheDetails=st.lists(draw_counts("inputTokens", ttl=st.sampled_from(["5m", "1h", "9d"])), max_size=3),
     ),
 }
 READERS = {
@@ -75,11 +77,11 @@ READERS = {
 PRICE = Price("v", *[1] * len(Usage().counts), tiers={"flex": Price("v", input=2)})
 
 
-@pytest.mark.parametrize("wire", TOLD)
+@pytest.mark.parametrize("wire", USAGES)
 @settings(deadline=None, max_examples=300)
 @given(data=st.data())
 def test_any_usage_is_possible_or_none(wire: str, data: st.DataObject) -> None:
-    raw = json.dumps(data.draw(TOLD[wire])).encode()
+    raw = json.dumps(data.draw(USAGES[wire])).encode()
     used = READERS[wire](raw)
     if used is None:
         return

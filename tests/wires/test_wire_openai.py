@@ -1,4 +1,4 @@
-"""The OpenAI wire: what is read of requests, what a target gets, what watching a stream finds and hides."""
+"""The OpenAI wire as passthrough: reading requests, changing them for a target, observing streams and hiding usage."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ CHAT = get_wire("chat")
 MESSAGES = [{"role": "user", "content": "Hello"}]
 
 
-def target(model: str = "upstream-model", *quirks: str) -> Target:
+def make_target(model: str = "upstream-model", *quirks: str) -> Target:
     return Target("p/" + model, "p", model, "kind", "openai", Origin("http", "h", 80), {}, quirks=frozenset(quirks))
 
 
@@ -25,13 +25,13 @@ def request(**fields: Any) -> bytes:
     return json.dumps({"model": "m", "messages": MESSAGES, **fields}).encode()
 
 
-def chunk(**fields: Any) -> bytes:
+def make_chunk(**fields: Any) -> bytes:
     return frame_of(
         json.dumps({"id": "c", "object": "chat.completion.chunk", **fields}, separators=(",", ":")).encode()
     )
 
 
-def delta(text: str | None = None, finish: str | None = None, index: int = 0, **more: Any) -> dict[str, Any]:
+def make_delta(text: str | None = None, finish: str | None = None, index: int = 0, **more: Any) -> dict[str, Any]:
     content = {} if text is None else {"content": text}
     return {"index": index, "delta": {**content, **more}, "finish_reason": finish}
 
@@ -75,7 +75,7 @@ def test_wrong_types_name_the_field(body: bytes, param: str) -> None:
         ("embeddings", b'{"model":"m","input":"x","dimensions":"8"}', "dimensions"),
     ],
 )
-def test_other_operations_name_what_they_need(operation: str, body: bytes, param: str) -> None:
+def test_other_operations_name_their_missing_fields(operation: str, body: bytes, param: str) -> None:
     with pytest.raises(BadRequest) as caught:
         get_wire(operation).peek(body)
     assert caught.value.param == param
@@ -83,12 +83,12 @@ def test_other_operations_name_what_they_need(operation: str, body: bytes, param
 
 def test_unknown_fields_and_null_values_pass_unread() -> None:
     body = request(new_field={"deep": [1, 2]}, temperature=None, stop=["a"], reasoning_effort="high")
-    assert CHAT.encode(body, CHAT.peek(body), target("m")).body == body
+    assert CHAT.encode(body, CHAT.peek(body), make_target("m")).body == body
 
 
 def test_only_the_model_changes_for_a_target_with_another_name() -> None:
     body = b'{ "x" : 1.50, "model":"m" ,"messages":[{"role":"user","content":"\\u00e9\\/"}]}'
-    assert CHAT.encode(body, CHAT.peek(body), target("org/née")).body == body.replace(b'"m"', '"org/née"'.encode())
+    assert CHAT.encode(body, CHAT.peek(body), make_target("org/née")).body == body.replace(b'"m"', '"org/née"'.encode())
 
 
 @pytest.mark.parametrize(
@@ -100,92 +100,95 @@ def test_only_the_model_changes_for_a_target_with_another_name() -> None:
         ({"include_usage": False, "include_obfuscation": False}, {"include_usage": True, "include_obfuscation": False}),
     ],
 )
-def test_usage_is_asked_for_on_streams_whose_caller_did_not(options: Any, sent: dict[str, Any]) -> None:
+def test_usage_is_requested_if_the_caller_of_a_stream_did_not(options: Any, sent: dict[str, Any]) -> None:
     body = request(stream=True) if options == "absent" else request(stream=True, stream_options=options)
-    encoded = CHAT.encode(body, CHAT.peek(body), target("m"))
+    encoded = CHAT.encode(body, CHAT.peek(body), make_target("m"))
     assert json.loads(encoded.body) == {**json.loads(body), "stream_options": sent}
     assert encoded.hides_usage
 
 
 @pytest.mark.parametrize("body", [request(), request(stream=True, stream_options={"include_usage": True})])
-def test_usage_is_left_alone_where_the_caller_decided(body: bytes) -> None:
-    encoded = CHAT.encode(body, CHAT.peek(body), target("m"))
+def test_usage_is_left_alone_if_the_caller_decided(body: bytes) -> None:
+    encoded = CHAT.encode(body, CHAT.peek(body), make_target("m"))
     assert encoded.body == body
     assert not encoded.hides_usage
 
 
-def test_a_provider_that_knows_no_stream_options_gets_none() -> None:
+def test_a_provider_without_stream_options_gets_none() -> None:
     body = request(stream=True)
-    assert CHAT.encode(body, CHAT.peek(body), target("m", "no_stream_usage")).body == body
+    assert CHAT.encode(body, CHAT.peek(body), make_target("m", "no_stream_usage")).body == body
 
 
-def watch(hides_usage: bool = False, n: int = 1) -> Any:
+def make_stream(hides_usage: bool = False, n: int = 1) -> Any:
     return CHAT.start_stream(CHAT.peek(request(stream=True, n=n)), hides_usage)
 
 
 @pytest.mark.parametrize(
     ("choice", "committed"),
     [
-        (delta(role="assistant"), False),
-        (delta(""), False),
-        (delta("Hi"), True),
-        (delta(reasoning_content="Hm"), True),
-        (delta(reasoning="Hm"), True),
-        (delta(refusal="No"), True),
-        (delta("", images=[{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]), True),
-        (delta(audio={"id": "audio_1", "data": "AA=="}), True),
-        (delta(tool_calls=[{"index": 0, "id": "t", "function": {"name": "f", "arguments": ""}}]), True),
-        (delta(finish="stop"), True),
+        (make_delta(role="assistant"), False),
+        (make_delta(""), False),
+        (make_delta("Hi"), True),
+        (make_delta(reasoning_content="Hm"), True),
+        (make_delta(reasoning="Hm"), True),
+        (make_delta(refusal="No"), True),
+        (make_delta("", images=[{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]), True),
+        (make_delta(audio={"id": "audio_1", "data": "AA=="}), True),
+        (make_delta(tool_calls=[{"index": 0, "id": "t", "function": {"name": "f", "arguments": ""}}]), True),
+        (make_delta(finish="stop"), True),
     ],
 )
 def test_the_first_real_output_commits(choice: dict[str, Any], committed: bool) -> None:
-    seen = watch()
-    frame = chunk(choices=[choice])
-    assert seen.feed(frame) == frame
-    assert seen.committed is committed
+    stream = make_stream()
+    frame = make_chunk(choices=[choice])
+    assert stream.feed(frame) == frame
+    assert stream.committed is committed
 
 
 def test_comments_do_not_commit_and_the_end_marker_does() -> None:
-    seen = watch()
-    assert seen.feed(b": keep-alive\n\n") == b": keep-alive\n\n"
-    assert not seen.committed
-    seen.feed(b"data: [DONE]\n\n")
-    assert seen.committed
-    assert seen.complete
+    stream = make_stream()
+    assert stream.feed(b": keep-alive\n\n") == b": keep-alive\n\n"
+    assert not stream.committed
+    stream.feed(b"data: [DONE]\n\n")
+    assert stream.committed
+    assert stream.complete
 
 
 def test_complete_needs_a_finish_reason_of_every_choice_or_the_end_marker() -> None:
-    seen = watch(n=2)
-    seen.feed(chunk(choices=[delta("a")]))
-    seen.feed(chunk(choices=[delta(finish="stop")]))
-    assert not seen.complete
-    seen.feed(chunk(choices=[delta(finish="length", index=1)]))
-    assert seen.complete
+    stream = make_stream(n=2)
+    stream.feed(make_chunk(choices=[make_delta("a")]))
+    stream.feed(make_chunk(choices=[make_delta(finish="stop")]))
+    assert not stream.complete
+    stream.feed(make_chunk(choices=[make_delta(finish="length", index=1)]))
+    assert stream.complete
 
 
-def test_usage_asked_for_on_our_account_is_hidden_and_kept() -> None:
-    seen = watch(hides_usage=True)
-    frame = chunk(choices=[delta('say "usage":null')], usage=None, after=1)
-    assert seen.feed(frame) == frame.replace(b',"usage":null', b"")
+def test_usage_that_only_we_requested_is_hidden_and_kept() -> None:
+    stream = make_stream(hides_usage=True)
+    frame = make_chunk(choices=[make_delta('say "usage":null')], usage=None, after=1)
+    assert stream.feed(frame) == frame.replace(b',"usage":null', b"")
     usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
-    assert seen.feed(chunk(choices=[], usage=usage)) == b""
-    assert seen.usage == Usage(input=5, output=2)
+    assert stream.feed(make_chunk(choices=[], usage=usage)) == b""
+    assert stream.usage == Usage(input=5, output=2)
 
 
-def test_usage_the_caller_asked_for_passes() -> None:
-    seen = watch()
-    for frame in (chunk(choices=[delta("x")], usage=None), chunk(choices=[], usage={"prompt_tokens": 1})):
-        assert seen.feed(frame) == frame
+def test_usage_that_the_caller_requested_passes() -> None:
+    stream = make_stream()
+    for frame in (
+        make_chunk(choices=[make_delta("x")], usage=None),
+        make_chunk(choices=[], usage={"prompt_tokens": 1}),
+    ):
+        assert stream.feed(frame) == frame
 
 
 @pytest.mark.parametrize(
     "data", [b'{"error":{"message":"boom"}}', b'{"error":"boom"}', b'{"object":"error","message":"boom"}']
 )
 def test_an_error_object_is_an_error_in_streams_and_whole_answers(data: bytes) -> None:
-    seen = watch()
+    stream = make_stream()
     frame = frame_of(data)
-    assert seen.feed(frame) == frame
-    assert "boom" in seen.error.message
+    assert stream.feed(frame) == frame
+    assert "boom" in stream.error.message
     with pytest.raises(BadAnswer, match="boom"):
         CHAT.read_whole(data)
 
@@ -193,7 +196,7 @@ def test_an_error_object_is_an_error_in_streams_and_whole_answers(data: bytes) -
 @pytest.mark.parametrize(
     "body", [b"<html>busy</html>", b"", b"{}", b"[]", b'{"choices":null}', b'{"choices":[{', b"\xff"]
 )
-def test_what_is_no_answer_is_refused(body: bytes) -> None:
+def test_an_invalid_answer_is_rejected(body: bytes) -> None:
     with pytest.raises(BadAnswer):
         CHAT.read_whole(body)
 
@@ -264,7 +267,7 @@ def test_what_is_no_answer_is_refused(body: bytes) -> None:
         ([], None),
     ],
 )
-def test_usage_becomes_disjoint_buckets_or_nothing(raw: Any, expected: Usage | None) -> None:
+def test_usage_becomes_disjoint_buckets_or_none(raw: Any, expected: Usage | None) -> None:
     found = usages.read_usage(json.dumps(raw).encode())
     assert found == expected
     if found is not None and isinstance(raw, dict) and "total_tokens" in raw:
@@ -272,21 +275,21 @@ def test_usage_becomes_disjoint_buckets_or_nothing(raw: Any, expected: Usage | N
 
 
 @pytest.mark.parametrize(
-    ("told", "tier"),
+    ("service_tier", "tier"),
     [
         ("default", ""), ("auto", ""), (None, ""), ("on_demand", ""), ("flex", "flex"), ("Priority", "priority"),
         ("a b", "unknown"), ("x" * 40, "unknown"), ({"a": 1}, "unknown"), (7, "7"),
     ],
 )  # fmt: skip
-def test_the_tier_that_answered_is_part_of_the_usage(told: Any, tier: str) -> None:
+def test_the_service_tier_is_part_of_the_usage(service_tier: Any, tier: str) -> None:
     usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
     expected = Usage(input=5, output=2, service_tier=tier)
-    whole = {"choices": [], "usage": usage, "service_tier": told}
+    whole = {"choices": [], "usage": usage, "service_tier": service_tier}
     assert CHAT.read_whole(json.dumps(whole).encode()).usage == expected
-    seen = watch()
-    seen.feed(chunk(choices=[delta("x")], usage=None, service_tier=told))
-    seen.feed(chunk(choices=[], usage=usage, service_tier=told))
-    assert seen.usage == expected
+    stream = make_stream()
+    stream.feed(make_chunk(choices=[make_delta("x")], usage=None, service_tier=service_tier))
+    stream.feed(make_chunk(choices=[], usage=usage, service_tier=service_tier))
+    assert stream.usage == expected
 
 
 def test_errors_have_openais_shape() -> None:
@@ -329,7 +332,11 @@ def test_errors_have_openais_shape() -> None:
 )
 def test_no_answer_crashes_the_decoders(answer: Any) -> None:
     data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    for read in (CHAT.read_whole, watch().feed, lambda data: watch().feed(frame_of(data.replace(b"\n", b" ")))):
+    for read in (
+        CHAT.read_whole,
+        make_stream().feed,
+        lambda data: make_stream().feed(frame_of(data.replace(b"\n", b" "))),
+    ):
         try:
             read(data)
         except CallError as error:
@@ -351,4 +358,4 @@ def test_no_request_crashes_the_wire(body: bytes) -> None:
         assert error.status == 400
     else:
         CHAT.count_input_bytes(envelope)
-        json.loads(CHAT.encode(body, envelope, target()).body)
+        json.loads(CHAT.encode(body, envelope, make_target()).body)

@@ -1,4 +1,4 @@
-"""Golden invoices of the operations that go by unread: tokens, or the unit that is billed."""
+"""Golden invoices of the operations whose bodies pass unread: tokens, or the unit that is billed."""
 
 import json
 import math
@@ -54,13 +54,13 @@ INVOICES: dict[str, tuple[str, dict[str, Any], Usage | None]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("operation", "told", "expected"), INVOICES.values(), ids=INVOICES)
-def test_invoices(operation: str, told: dict[str, Any], expected: Usage | None) -> None:
-    assert get_operation_wire(operation).read_whole(json.dumps(told).encode()).usage == expected
+@pytest.mark.parametrize(("operation", "answer", "expected"), INVOICES.values(), ids=INVOICES)
+def test_invoices(operation: str, answer: dict[str, Any], expected: Usage | None) -> None:
+    assert get_operation_wire(operation).read_whole(json.dumps(answer).encode()).usage == expected
 
 
 @pytest.mark.parametrize(
-    ("operation", "told"),
+    ("operation", "answer"),
     [
         ("transcriptions", b'{"usage":{"type":"duration","seconds":-1}}'),
         ("transcriptions", b'{"usage":{"type":"duration","seconds":1e300}}'),
@@ -76,11 +76,11 @@ def test_invoices(operation: str, told: dict[str, Any], expected: Usage | None) 
         ("images", b'{"usage":{"input_tokens":5,"output_tokens":-3}}'),
     ],
 )
-def test_what_cannot_be_is_unknown(operation: str, told: bytes) -> None:
-    assert get_operation_wire(operation).read_whole(told).usage is None
+def test_impossible_usage_is_unknown(operation: str, answer: bytes) -> None:
+    assert get_operation_wire(operation).read_whole(answer).usage is None
 
 
-def test_speech_is_counted_by_what_is_read() -> None:
+def test_speech_is_counted_by_the_characters_of_its_input() -> None:
     wire = get_operation_wire("speech")
     assert wire.estimate_request_usage(wire.peek('{"model":"m","input":"grüß 😀"}'.encode())) == Usage(
         characters=6, estimated=True
@@ -92,12 +92,12 @@ def test_speech_is_counted_by_what_is_read() -> None:
 
 NUMBERS = st.one_of(st.integers(-5, 10**12), st.floats(allow_nan=False), st.none(), st.text(max_size=3), st.booleans())
 NAMES = ("input_tokens", "output_tokens", "total_tokens", "seconds", "search_units", "prompt_audio_seconds", "duration")
-TOLD = st.dictionaries(st.sampled_from(NAMES), NUMBERS, max_size=4)
+COUNTS = st.dictionaries(st.sampled_from(NAMES), NUMBERS, max_size=4)
 ANSWERS = st.fixed_dictionaries(
     {},
     optional={
-        "usage": TOLD | NUMBERS,
-        "meta": st.fixed_dictionaries({}, optional={"tokens": TOLD | NUMBERS, "billed_units": TOLD | NUMBERS}),
+        "usage": COUNTS | NUMBERS,
+        "meta": st.fixed_dictionaries({}, optional={"tokens": COUNTS | NUMBERS, "billed_units": COUNTS | NUMBERS}),
         "data": st.lists(st.none(), max_size=3) | NUMBERS,
         "duration": NUMBERS,
     },
@@ -106,10 +106,10 @@ ANSWERS = st.fixed_dictionaries(
 
 @settings(deadline=None)
 @given(st.sampled_from(["images", "rerank", "speech", "transcriptions", "moderations"]), ANSWERS)
-def test_any_answer_is_used_for_something_possible_or_unknown(operation: str, told: dict[str, Any]) -> None:
+def test_any_answer_gives_possible_or_unknown_usage(operation: str, answer: dict[str, Any]) -> None:
     try:
-        used = get_operation_wire(operation).read_whole(json.dumps(told).encode()).usage
+        usage = get_operation_wire(operation).read_whole(json.dumps(answer).encode()).usage
     except BadAnswer:
         return
-    if used is not None:
-        assert all(0 <= count <= 10**9 and not math.isnan(count) for count in used.counts)
+    if usage is not None:
+        assert all(0 <= count <= 10**9 and not math.isnan(count) for count in usage.counts)

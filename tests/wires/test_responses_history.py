@@ -1,4 +1,4 @@
-"""Conversations by ``previous_response_id``: what is stored, joined and listed."""
+"""Conversations by ``previous_response_id``: storing, joining and listing their items."""
 
 import json
 from typing import Any
@@ -12,39 +12,39 @@ from antiphon.wires.responses.history import make_response_not_found, may_store,
 CODEC = ResponsesCodec()
 
 
-def answer(response_id: str, *output: dict[str, Any]) -> bytes:
+def make_answer(response_id: str, *output: dict[str, Any]) -> bytes:
     return json.dumps({"id": response_id, "object": "response", "output": output}).encode()
 
 
-def said(item_id: str, text: str) -> dict[str, Any]:
+def make_message(item_id: str, text: str) -> dict[str, Any]:
     content = [{"type": "output_text", "text": text, "annotations": []}]
     return {"type": "message", "id": item_id, "status": "completed", "role": "assistant", "content": content}
 
 
-def conversation() -> list[Turn]:
-    first = History().make_turn({"input": "One"}, answer("resp_1", said("msg_a", "Uno")))
+def make_turns() -> list[Turn]:
+    first = History().make_turn({"input": "One"}, make_answer("resp_1", make_message("msg_a", "Uno")))
     call = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}"}
     document = {"input": [{"role": "assistant", "content": "x"}], "previous_response_id": "resp_1"}
-    second = History([first]).make_turn(document, answer("resp_2", call))
+    second = History([first]).make_turn(document, make_answer("resp_2", call))
     return [first, second]
 
 
-def test_what_is_stored_comes_back() -> None:
-    for turn in conversation():
+def test_a_stored_turn_is_decoded_again() -> None:
+    for turn in make_turns():
         again = Turn.decode(turn.encode())
         assert (again.id, again.previous) == (turn.id, turn.previous)
         assert (again.input, again.response) == (turn.input, turn.response)
-    assert [turn.previous for turn in conversation()] == ["", "resp_1"]
+    assert [turn.previous for turn in make_turns()] == ["", "resp_1"]
 
 
 def test_stored_items_have_a_type_an_id_and_listed_content() -> None:
-    first, second = conversation()
+    first, second = make_turns()
     (item,) = first.input
     assert item.pop("id").startswith("msg_")
     assert item == {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "One"}]}
     assert second.input[0]["content"] == [{"type": "output_text", "text": "x"}]
     result = {"type": "function_call_output", "call_id": "c1", "output": "y", "big": 2**70}
-    third = History(conversation()).make_turn({"input": [result]}, answer("resp_3"))
+    third = History(make_turns()).make_turn({"input": [result]}, make_answer("resp_3"))
     assert third.input[0]["id"].startswith("fco_")
     assert Turn.decode(third.encode()).input[0]["big"] == 2**70
 
@@ -56,7 +56,7 @@ def test_join() -> None:
         "previous_response_id": "resp_2",
         "instructions": "New.",
     }
-    joined = History(conversation()).join(document)
+    joined = History(make_turns()).join(document)
     assert document["previous_response_id"] == "resp_2"
     assert "previous_response_id" not in joined
     request = CODEC.read_request(joined, "m", False)
@@ -69,28 +69,28 @@ def test_join() -> None:
 
 
 def test_references() -> None:
-    thread = History(conversation())
+    history = History(make_turns())
     reference = {"type": "item_reference", "id": "msg_a"}
-    assert thread.join({"input": [reference]})["input"][-1] == said("msg_a", "Uno")
-    assert thread.join({"input": [{"id": "msg_a"}]})["input"][-1] == said("msg_a", "Uno")
-    assert thread.make_turn({"input": [reference]}, answer("resp_3")).input == [said("msg_a", "Uno")]
+    assert history.join({"input": [reference]})["input"][-1] == make_message("msg_a", "Uno")
+    assert history.join({"input": [{"id": "msg_a"}]})["input"][-1] == make_message("msg_a", "Uno")
+    assert history.make_turn({"input": [reference]}, make_answer("resp_3")).input == [make_message("msg_a", "Uno")]
     with pytest.raises(BadRequest) as caught:
-        thread.join({"input": [{"type": "item_reference", "id": "msg_z"}]})
+        history.join({"input": [{"type": "item_reference", "id": "msg_z"}]})
     assert (caught.value.code, caught.value.param) == ("item_not_found", "input[0]")
 
 
 def test_pages() -> None:
-    thread = History(conversation())
-    whole = json.loads(thread.write_page(order="asc"))
+    history = History(make_turns())
+    whole = json.loads(history.write_page(order="asc"))
     texts = [item["content"][0]["text"] for item in whole["data"]]
-    assert texts == ["One", "Uno", "x"]  # what the last answer had before it, not the answer itself
+    assert texts == ["One", "Uno", "x"]  # the input of the last answer, without the answer itself
     assert (whole["first_id"], whole["last_id"]) == (whole["data"][0]["id"], whole["data"][-1]["id"])
     assert not whole["has_more"]
-    newest = json.loads(thread.write_page(limit=1))
+    newest = json.loads(history.write_page(limit=1))
     assert (newest["data"], newest["has_more"]) == (whole["data"][-1:], True)
-    rest = json.loads(thread.write_page(after=newest["last_id"]))
+    rest = json.loads(history.write_page(after=newest["last_id"]))
     assert (rest["data"], rest["has_more"]) == (whole["data"][1::-1], False)
-    empty = json.loads(thread.write_page(after=whole["first_id"]))
+    empty = json.loads(history.write_page(after=whole["first_id"]))
     assert (empty["data"], empty["first_id"], empty["last_id"]) == ([], None, None)
 
 
@@ -98,13 +98,13 @@ def test_pages() -> None:
     ("options", "param"),
     [({"order": "up"}, "order"), ({"limit": 0}, "limit"), ({"limit": 101}, "limit"), ({"after": "msg_z"}, "after")],
 )
-def test_pages_that_are_none(options: dict[str, Any], param: str) -> None:
+def test_invalid_pages_are_rejected(options: dict[str, Any], param: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        History(conversation()).write_page(**options)
+        History(make_turns()).write_page(**options)
     assert caught.value.param == param
 
 
-def test_storing_and_its_words() -> None:
+def test_may_store_and_the_answers_about_stored_responses() -> None:
     assert may_store({})
     assert may_store({"store": None})
     assert not may_store({"store": False})

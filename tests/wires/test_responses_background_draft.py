@@ -1,5 +1,4 @@
-"""A response in the background as it comes: its events are numbered on, its end is one, and what is kept of it tells it
-again with the numbers it had."""
+"""A background response while it is made: its events have consecutive numbers and one end, and so has its replay."""
 
 import json
 from typing import Any
@@ -32,8 +31,8 @@ PIECES = st.lists(st.text("abü", min_size=1, max_size=4), min_size=1, max_size=
 BLOCKS = st.lists(st.tuples(st.sampled_from(["text", "refusal", "thinking", "tool"]), PIECES), max_size=4)
 
 
-def frames_of(blocks: Any) -> list[bytes]:
-    """What a target's answer is for a caller of this wire."""
+def write_frames(blocks: Any) -> list[bytes]:
+    """Return a target's answer as the frames that a caller of this wire gets."""
     events: list[Event] = [Start("resp_theirs", "m")]
     for index, (kind, pieces) in enumerate(blocks):
         texts = [json.dumps(pieces)] if kind == "tool" else pieces
@@ -44,26 +43,26 @@ def frames_of(blocks: Any) -> list[bytes]:
     return SSESplitter().feed(b"".join(writer.write(event) for event in events))
 
 
-def decoded(frames: list[bytes]) -> list[dict[str, Any]]:
+def decode_frames(frames: list[bytes]) -> list[dict[str, Any]]:
     return [json.loads(data_of(frame) or b"") for frame in frames]
 
 
-def drafted(frames: list[bytes]) -> BackgroundDraft:
+def make_draft(frames: list[bytes]) -> BackgroundDraft:
     draft = BackgroundDraft(DOCUMENT, "m")
     for frame in frames:
         draft.take(frame)
     return draft
 
 
-def check(draft: BackgroundDraft) -> list[dict[str, Any]]:
-    """What holds of any draft that has ended; return its events."""
+def check_draft(draft: BackgroundDraft) -> list[dict[str, Any]]:
+    """Check the invariants of a draft that has ended; return its events."""
     assert draft.ended
-    events = decoded(draft.frames)
+    events = decode_frames(draft.frames)
     assert [event["sequence_number"] for event in events] == draft.numbers == list(range(len(events)))
     assert {event["response"]["id"] for event in events if "response" in event} == {draft.id}
     assert events[-1]["response"] == json.loads(draft.encode())
     assert all(event["response"]["background"] for event in events if "response" in event)
-    again = decoded(replay_events(draft.response, draft.cuts, end=draft.end))
+    again = decode_frames(replay_events(draft.response, draft.cuts, end=draft.end))
     assert again[-1] == events[-1]
     if draft.response["status"] == "failed":
         assert again[-2] == events[-2]
@@ -71,44 +70,44 @@ def check(draft: BackgroundDraft) -> list[dict[str, Any]]:
 
 
 @given(BLOCKS)
-def test_what_comes_is_told_under_its_own_id(blocks: Any) -> None:
-    frames = frames_of(blocks)
-    draft = drafted(frames)
-    events = check(draft)
-    assert [event["type"] for event in events] == [event["type"] for event in decoded(frames)]
+def test_a_stream_gets_the_drafts_own_id(blocks: Any) -> None:
+    frames = write_frames(blocks)
+    draft = make_draft(frames)
+    events = check_draft(draft)
+    assert [event["type"] for event in events] == [event["type"] for event in decode_frames(frames)]
     assert draft.response["status"] == "completed"
-    assert decoded(replay_events(draft.response, draft.cuts, end=draft.end))[2:] == events[2:]
+    assert decode_frames(replay_events(draft.response, draft.cuts, end=draft.end))[2:] == events[2:]
 
 
 @given(BLOCKS, st.integers(0, 40), st.booleans())
-def test_it_ends_anywhere(blocks: Any, cut: int, cancelled: bool) -> None:
-    frames = frames_of(blocks)[:-1]
-    draft = drafted(frames[:cut])
+def test_a_draft_can_end_at_any_point(blocks: Any, cut: int, cancelled: bool) -> None:
+    frames = write_frames(blocks)[:-1]
+    draft = make_draft(frames[:cut])
     if cancelled:
         draft.cancel()
     else:
         draft.fail(Truncated("Cut."))
-    events = check(draft)
+    events = check_draft(draft)
     done = [event["item"] for event in events if event["type"] == "response.output_item.done"]
     assert draft.response["output"] == done
     last = ["response.incomplete"] if cancelled else ["error", "response.failed"]
     assert [event["type"] for event in events][-len(last) :] == last
     draft.fail(Truncated("Again."))
     draft.cancel()
-    assert decoded(draft.frames) == events
+    assert decode_frames(draft.frames) == events
 
 
 @given(BLOCKS)
 def test_a_whole_answer(blocks: Any) -> None:
-    answer = decoded(frames_of(blocks))[-1]["response"]
+    answer = decode_frames(write_frames(blocks))[-1]["response"]
     draft = BackgroundDraft(DOCUMENT, "m")
     draft.take_whole(json.dumps(answer).encode())
-    assert check(draft)[-1]["response"]["output"] == answer["output"]
+    assert check_draft(draft)[-1]["response"]["output"] == answer["output"]
 
 
 @given(BLOCKS, st.integers(0, 40), st.integers(-1, 60))
-def test_followers_begin_after_what_they_have(blocks: Any, cut: int, after: int) -> None:
-    draft = drafted(frames_of(blocks)[:cut])
+def test_a_follower_continues_after_its_last_event(blocks: Any, cut: int, after: int) -> None:
+    draft = make_draft(write_frames(blocks)[:cut])
     start = draft.get_index_after(after)
     assert all(number <= after for number in draft.numbers[:start])
     assert all(number > after for number in draft.numbers[start:])
@@ -125,7 +124,7 @@ ODD = st.fixed_dictionaries(
 
 @settings(max_examples=200)
 @given(st.lists(ODD, max_size=6))
-def test_any_events_are_taken_or_refused(events: list[dict[str, Any]]) -> None:
+def test_any_events_are_taken_or_rejected(events: list[dict[str, Any]]) -> None:
     draft = BackgroundDraft(DOCUMENT, "m")
     try:
         for event in events:
@@ -139,6 +138,6 @@ def test_any_events_are_taken_or_refused(events: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("status", ["queued", "in_progress"])
-def test_what_nobody_makes_any_more_has_failed(status: str) -> None:
-    told = mark_abandoned({"id": "resp_1", "status": status, "output": []})
-    assert (told["status"], told["error"]["code"], told["id"]) == ("failed", "server_error", "resp_1")
+def test_an_abandoned_response_has_failed(status: str) -> None:
+    response = mark_abandoned({"id": "resp_1", "status": status, "output": []})
+    assert (response["status"], response["error"]["code"], response["id"]) == ("failed", "server_error", "resp_1")
