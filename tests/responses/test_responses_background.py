@@ -4,7 +4,6 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,90 +12,11 @@ import pytest
 
 from antiphon.responses.store import LEASE_SECONDS
 from living import PATIENCE, Gateway, cli, eventually, post
-
-ENDED = ("completed", "failed", "incomplete", "cancelled")
-
-
-class Slow:
-    """A chat provider that says one piece of its answer for each that it is allowed."""
-
-    def __init__(self) -> None:
-        self.allowed = threading.Semaphore(0)
-        self.asked: list[dict[str, Any]] = []
-        self.left = threading.Semaphore(0)
-        """One for each caller who went before the end."""
-        slow = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                slow.asked.append(body)
-                self.send_response(200)
-                self.send_header("content-type", "text/event-stream" if body.get("stream") else "application/json")
-                self.send_header("connection", "close")
-                self.end_headers()
-                try:
-                    for piece in slow.streamed() if body.get("stream") else slow.whole(body["model"]):
-                        self.wfile.write(piece)
-                except OSError:
-                    slow.left.release()
-                self.close_connection = True
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def allow(self, pieces: int = 1) -> None:
-        for _ in range(pieces):
-            self.allowed.release()
-
-    def whole(self, model: str) -> Iterator[bytes]:
-        self._wait()
-        usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
-        text = "x" * (4 * 1024 * 1024) if model == "big" else "Hello"
-        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-        answer = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-        yield json.dumps({**answer, "usage": usage}).encode()
-
-    def streamed(self) -> Iterator[bytes]:
-        base = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-        for piece in ("He", "l", "lo"):
-            self._wait()
-            yield self._chunk({**base, "choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
-        self._wait()
-        yield self._chunk({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-        usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
-        yield self._chunk({**base, "choices": [], "usage": usage})
-        yield b"data: [DONE]\n\n"
-
-    def _wait(self) -> None:
-        assert self.allowed.acquire(timeout=PATIENCE)
-
-    @staticmethod
-    def _chunk(data: dict[str, Any]) -> bytes:
-        return b"data: %b\n\n" % json.dumps(data).encode()
-
-    def close(self) -> None:
-        self.allow(100)
-        self.server.shutdown()
-        self.server.server_close()
+from responses.slow_provider import SlowProvider, open_client, wait_for_end
 
 
 @pytest.fixture
-def slow() -> Iterator[Slow]:
-    made = Slow()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def gateway(slow: Slow, tmp_path: Path) -> Iterator[Gateway]:
+def gateway(slow: SlowProvider, tmp_path: Path) -> Iterator[Gateway]:
     config = {
         "server": {"drain": 0.1},
         "providers": {"slow": {"kind": "openai-compatible", "base_url": slow.url}},
@@ -110,30 +30,20 @@ def gateway(slow: Slow, tmp_path: Path) -> Iterator[Gateway]:
 
 @pytest.fixture
 def client(gateway: Gateway) -> Iterator[openai.OpenAI]:
-    with client_of(gateway) as made:
+    with open_client(gateway) as made:
         yield made
 
 
-def client_of(gateway: Gateway, key: str | None = None) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key or gateway.key, max_retries=0, timeout=20)
-
-
-async def ended(client: openai.OpenAI, name: str) -> Any:
-    """The response once it has ended, asked for as often as needed."""
-    await eventually(lambda: client.responses.retrieve(name).status in ENDED)
-    return client.responses.retrieve(name)
-
-
-async def test_accepted_at_once_and_answered_later(gateway: Gateway, client: openai.OpenAI, slow: Slow) -> None:
+async def test_accepted_at_once_and_answered_later(gateway: Gateway, client: openai.OpenAI, slow: SlowProvider) -> None:
     raw = client.responses.with_raw_response.create(model="m", input="Hi", background=True, metadata={"k": "v"})
     begun = raw.parse()
     assert (begun.status, begun.background, begun.output, begun.metadata) == ("queued", True, [], {"k": "v"})
     assert client.responses.retrieve(begun.id).status == "queued"
     slow.allow()
-    done = await ended(client, begun.id)
+    done = await wait_for_end(client, begun.id)
     assert (done.id, done.status, done.output_text, done.background) == (begun.id, "completed", "Hello", True)
     assert (done.usage.total_tokens, done.created_at) == (5, begun.created_at)
-    assert "background" not in slow.asked[-1]
+    assert "background" not in slow.requests[-1]
     listed = client.responses.input_items.list(begun.id)
     assert listed.data[0].content[0].text == "Hi"
     call = raw.headers["x-antiphon-call-id"]
@@ -143,10 +53,10 @@ async def test_accepted_at_once_and_answered_later(gateway: Gateway, client: ope
     slow.allow()
     after = client.responses.create(model="m", input="More", previous_response_id=begun.id)
     assert after.previous_response_id == begun.id
-    assert [message["role"] for message in slow.asked[-1]["messages"]] == ["user", "assistant", "user"]
+    assert [message["role"] for message in slow.requests[-1]["messages"]] == ["user", "assistant", "user"]
 
 
-async def test_streamed_left_and_taken_up_again(client: openai.OpenAI, slow: Slow) -> None:
+async def test_streamed_left_and_taken_up_again(client: openai.OpenAI, slow: SlowProvider) -> None:
     seen: list[Any] = []
     with client.responses.create(model="m", input="Hi", background=True, stream=True) as stream:
         first = next(iter(stream))  # before anybody has said anything
@@ -176,7 +86,7 @@ async def test_streamed_left_and_taken_up_again(client: openai.OpenAI, slow: Slo
         assert helped.get_final_response().output_text == "Hello"
 
 
-async def test_followed_by_several_while_it_is_made(client: openai.OpenAI, slow: Slow) -> None:
+async def test_followed_by_several_while_it_is_made(client: openai.OpenAI, slow: SlowProvider) -> None:
     begun = client.responses.create(model="m", input="Hi", background=True, stream=True)
     name = next(iter(begun)).response.id
     begun.close()
@@ -196,7 +106,7 @@ async def test_followed_by_several_while_it_is_made(client: openai.OpenAI, slow:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_cancelled(gateway: Gateway, client: openai.OpenAI, slow: Slow, stream: bool) -> None:
+async def test_cancelled(gateway: Gateway, client: openai.OpenAI, slow: SlowProvider, stream: bool) -> None:
     if stream:
         events = client.responses.create(model="m", input="Hi", background=True, stream=True)
         each = iter(events)
@@ -205,7 +115,7 @@ async def test_cancelled(gateway: Gateway, client: openai.OpenAI, slow: Slow, st
         assert any(event.type == "response.output_text.delta" for event in each)
     else:
         name = client.responses.create(model="m", input="Hi", background=True).id
-        await eventually(lambda: slow.asked)
+        await eventually(lambda: slow.requests)
     with pytest.raises(openai.BadRequestError) as caught:
         client.responses.create(model="m", input="More", previous_response_id=name)
     assert caught.value.code == "previous_response_not_completed"
@@ -219,10 +129,10 @@ async def test_cancelled(gateway: Gateway, client: openai.OpenAI, slow: Slow, st
         assert (last.type, last.sequence_number) == (told[-1].type, told[-1].sequence_number)
     await eventually(lambda: [row for row in gateway.records() if row["outcome"] == "cancelled"])
     slow.allow(5)
-    assert not stream or slow.left.acquire(timeout=PATIENCE)
+    assert not stream or slow.disconnects.acquire(timeout=PATIENCE)
 
 
-async def test_what_cannot_be_cancelled(gateway: Gateway, client: openai.OpenAI, slow: Slow) -> None:
+async def test_what_cannot_be_cancelled(gateway: Gateway, client: openai.OpenAI, slow: SlowProvider) -> None:
     slow.allow()
     whole = client.responses.create(model="m", input="Hi")
     with pytest.raises(openai.BadRequestError, match="synchronous"):
@@ -231,15 +141,15 @@ async def test_what_cannot_be_cancelled(gateway: Gateway, client: openai.OpenAI,
         client.responses.cancel("resp_none")
     slow.allow()
     begun = client.responses.create(model="m", input="Hi", background=True)
-    done = await ended(client, begun.id)
+    done = await wait_for_end(client, begun.id)
     assert client.responses.cancel(begun.id) == done
 
 
-async def test_it_is_its_keys_alone(gateway: Gateway, client: openai.OpenAI, slow: Slow) -> None:
+async def test_it_is_its_keys_alone(gateway: Gateway, client: openai.OpenAI, slow: SlowProvider) -> None:
     made = json.loads(cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)
     begun = client.responses.create(model="m", input="Hi", background=True, stream=True)
     name = next(iter(begun)).response.id
-    with client_of(gateway, made["key"]) as other:
+    with open_client(gateway, made["key"]) as other:
         await eventually(lambda: _knows(other))
         for ask in (other.responses.retrieve, other.responses.cancel, other.responses.delete):
             with pytest.raises(openai.NotFoundError):
@@ -260,7 +170,7 @@ def _knows(client: openai.OpenAI) -> bool:
         return False
 
 
-async def test_deleted_while_it_is_made(client: openai.OpenAI, slow: Slow) -> None:
+async def test_deleted_while_it_is_made(client: openai.OpenAI, slow: SlowProvider) -> None:
     name = client.responses.create(model="m", input="Hi", background=True).id
     client.responses.delete(name)
     with pytest.raises(openai.NotFoundError):
@@ -268,8 +178,8 @@ async def test_deleted_while_it_is_made(client: openai.OpenAI, slow: Slow) -> No
 
 
 @pytest.mark.parametrize("hard", [True, False])
-async def test_the_end_of_the_gateway_is_told(gateway: Gateway, slow: Slow, tmp_path: Path, hard: bool) -> None:
-    with client_of(gateway) as client:
+async def test_the_end_of_the_gateway_is_told(gateway: Gateway, slow: SlowProvider, tmp_path: Path, hard: bool) -> None:
+    with open_client(gateway) as client:
         unfinished = client.responses.create(model="m", input="Hi", background=True).id
         streamed = client.responses.create(model="m", input="Hi", background=True, stream=True)
         half = next(iter(streamed)).response.id
@@ -280,10 +190,10 @@ async def test_the_end_of_the_gateway_is_told(gateway: Gateway, slow: Slow, tmp_
         assert gateway.stop() == 0
     again = Gateway(tmp_path)
     try:
-        with client_of(again) as client:
+        with open_client(again) as client:
             for name in (unfinished, half):
                 # Killed, its owner could not say that it stopped: it counts as running until its lease ends.
-                response = await ended(client, name, LEASE_SECONDS + 2 if hard else 5)
+                response = await wait_for_end(client, name, LEASE_SECONDS + 2 if hard else 5)
                 assert (response.id, response.status) == (name, "failed")
                 assert "stopped" in response.error.message
                 assert client.responses.cancel(name).status == "failed"
@@ -298,28 +208,28 @@ async def test_the_end_of_the_gateway_is_told(gateway: Gateway, slow: Slow, tmp_
             gateway.process.returncode = 0  # which was no accident
 
 
-async def test_what_is_too_large_to_be_kept_says_so(client: openai.OpenAI, slow: Slow) -> None:
+async def test_what_is_too_large_to_be_kept_says_so(client: openai.OpenAI, slow: SlowProvider) -> None:
     begun = client.responses.create(model="slow/big", input="Hi", background=True)
     slow.allow()
-    failed = await ended(client, begun.id)
+    failed = await wait_for_end(client, begun.id)
     assert (failed.status, failed.output) == ("failed", [])
     assert "larger than 4 MiB" in failed.error.message
 
 
-async def test_a_stop_lets_it_end_in_time(slow: Slow, tmp_path: Path) -> None:
+async def test_a_stop_lets_it_end_in_time(slow: SlowProvider, tmp_path: Path) -> None:
     providers = {"slow": {"kind": "openai-compatible", "base_url": slow.url}}
     running = Gateway(tmp_path, {"server": {"drain": 15}, "providers": providers})
     try:
-        with client_of(running) as client:
+        with open_client(running) as client:
             name = client.responses.create(model="slow/m", input="Hi", background=True).id
-        await eventually(lambda: slow.asked)
+        await eventually(lambda: slow.requests)
         running.process.terminate()
         await eventually(lambda: not _listens(running))
         slow.allow()
         assert running.process.wait(PATIENCE) == 0
         running.stop()
         running = Gateway(tmp_path)
-        with client_of(running) as client:
+        with open_client(running) as client:
             assert client.responses.retrieve(name).output_text == "Hello"
             name = client.responses.create(model="slow/m", input="Hi", background=True).id
         for _ in range(2):  # the second signal does not wait
@@ -327,8 +237,8 @@ async def test_a_stop_lets_it_end_in_time(slow: Slow, tmp_path: Path) -> None:
             await eventually(lambda: not _listens(running))
         running.stop()
         running = Gateway(tmp_path)
-        with client_of(running) as client:
-            assert (await ended(client, name, LEASE_SECONDS + 2)).status == "failed"
+        with open_client(running) as client:
+            assert (await wait_for_end(client, name, LEASE_SECONDS + 2)).status == "failed"
     finally:
         running.stop()
 
@@ -342,10 +252,10 @@ async def test_a_provider_that_fails(tmp_path: Path) -> None:
     models = {"cut": "sim/fault-cut-clean:after=3", "no": "sim/fault-status:code=500"}
     running = Gateway(tmp_path, {"models": models})
     try:
-        with client_of(running) as client:
+        with open_client(running) as client:
             for model in models:
                 begun = client.responses.create(model=model, input="One two three four", background=True)
-                failed = await ended(client, begun.id)
+                failed = await wait_for_end(client, begun.id)
                 assert (failed.status, failed.error.code) == ("failed", "server_error")
                 seen: list[Any] = []
                 with pytest.raises(openai.APIError):
@@ -358,9 +268,9 @@ async def test_a_provider_that_fails(tmp_path: Path) -> None:
 async def test_targets_of_the_same_wire_that_keep_none(tmp_path: Path) -> None:
     running = Gateway(tmp_path, {"models": {"echo": "sim/echo"}})
     try:
-        with client_of(running) as client:
+        with open_client(running) as client:
             begun = client.responses.create(model="echo", input="One two", background=True)
-            assert (await ended(client, begun.id)).output_text == "One two"
+            assert (await wait_for_end(client, begun.id)).output_text == "One two"
             events = list(client.responses.create(model="echo", input="One two", background=True, stream=True))
             assert [event.sequence_number for event in events] == list(range(len(events)))
             name = events[0].response.id
@@ -388,7 +298,7 @@ async def test_what_is_refused_at_once(gateway: Gateway, client: openai.OpenAI) 
     assert len(gateway.records()) == before
 
 
-async def test_there_is_an_end_to_how_many(gateway: Gateway, client: openai.OpenAI, slow: Slow) -> None:
+async def test_there_is_an_end_to_how_many(gateway: Gateway, client: openai.OpenAI, slow: SlowProvider) -> None:
     body = {"model": "m", "input": "Hi", "background": True}
     for _ in range(64):
         answer = await post(gateway.port, "/v1/responses", body, gateway.key)

@@ -1,6 +1,6 @@
-"""Responses that callers may ask for again: the turns they continue, the ones made in the background, their store.
+"""Stored responses: the history that a request continues, background responses, retrieval, and the store.
 
-What belongs here: resolving ``previous_response_id`` and item references before a call, keeping the turn after it,
-background responses, and retrieval of what was kept. What does not: the Responses wire (wires), the path of a call
-(engine), and HTTP (server).
+What belongs here: resolving ``previous_response_id`` and item references before a call, storing the turn after it,
+making responses in the background, and retrieving stored responses. What does not: the Responses wire (wires), the
+path of a call (engine), and HTTP (server).
 """

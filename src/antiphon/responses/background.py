@@ -1,8 +1,9 @@
-"""Responses in the background, for targets that have none: accepted at once, answered without their caller.
+"""Background responses, for targets that cannot make them: accepted at once and made while no caller waits.
 
-Each is a call like any other, with the same deadlines, targets and record, except that nobody waits for it. It is kept
-as it stands when it is accepted and when it has ended; meanwhile its row names the process that makes it and a lease
-that this process renews. Another process shows such a response as running until the lease ends, and as failed after it.
+Each is a call like any other, with the same deadlines, targets and record. The response is stored when it is accepted
+and again when it has ended. In between, its row in the database names its owner, which is the process that makes it,
+and a lease that the owner renews. Another process shows the response as running until the lease expires, and as failed
+after that.
 """
 
 import asyncio
@@ -25,11 +26,11 @@ from antiphon.wires.sse import SSESplitter
 from antiphon.wires.translation.choice import choose_translator
 
 LIMIT = 256
-"""Responses in the background at one time; one more is refused."""
+"""Background responses of one process at one time; further ones are refused."""
 KEY_LIMIT = 64
-"""Those of one key."""
+"""Background responses of one key at one time."""
 SIZE_LIMIT = 32 * 1024 * 1024
-"""Bytes of the events of one, which are held until it has ended."""
+"""Bytes of the events of one response; they are in memory until it has ended."""
 RENEW_SECONDS = LEASE_SECONDS / 5
 _STOPPED = Unavailable("The gateway stopped before the response had ended.")
 _BROKEN = CallError("The gateway failed while it made the response. The cause is in its log.")
@@ -48,9 +49,9 @@ class BackgroundResponse:
         self.key_id = call.caller.key_id
         self.draft = BackgroundDraft(envelope.document, envelope.model)
         self.is_over = False
-        """It has ended, and is kept."""
+        """Whether it has ended and is stored."""
         self.heartbeat = call.wire.heartbeat
-        # The same request, as one that waits for its answer; this object keeps the response, the inner call does not.
+        # The inner call is the same request, but waits for its answer and stores nothing: this object stores it.
         document = {**envelope.document, "store": False}
         del document["background"]
         envelope = structs.replace(envelope, document=document)
@@ -65,47 +66,47 @@ class BackgroundResponse:
         self._is_cancelled = False
 
     async def start(self) -> tuple[str, ...]:
-        """Accept the response and return the dropped fields; raises where it cannot be taken or kept."""
+        """Accept the response and return the dropped fields; raises if it cannot be accepted or stored."""
         call, target = self._call, self._model.targets[0]
         translator = choose_translator(call.wire, call.envelope, target)
-        encoded_request = translator.encode_request(call.body, target)  # raises now for what no target can take
+        encoded_request = translator.encode_request(call.body, target)  # raises now if no target can serve the request
         problem = await self._keeper.keep_background(self.draft.encode(), again=False, owner=self._jobs.owner)
         if problem:
-            raise Unavailable(f"The response cannot be kept, and so not be made in the background: {problem}.")
+            raise Unavailable(f"The response cannot be stored, so it cannot be made in the background: {problem}.")
         self._task = asyncio.get_running_loop().create_task(self._make())
         return encoded_request.dropped
 
     async def cancel(self) -> None:
-        """End the response as its caller wants, and wait until it is kept so; one that has ended stays as it is."""
+        """Cancel the response, and wait until that is stored; a response that has ended stays as it is."""
         self.request_cancel()
         await self.wait()
 
     def request_cancel(self) -> None:
-        """Make the response end as its caller wants."""
+        """Cancel the response without waiting for its end."""
         if not self.draft.ended:
             self._is_cancelled = True
             self.stop()
 
     def stop(self) -> None:
-        """Make the response end now."""
+        """Break off the response."""
         if self._task is not None and not self.draft.ended:
             self._task.cancel()
 
     async def wait(self) -> None:
-        """Wait until the response has ended and is kept."""
+        """Wait until the response has ended and is stored."""
         if self._task is not None:
             await asyncio.wait((self._task,))
 
     def follow(self, after: int = -1) -> "Follower":
-        """Return the events that are numbered above ``after``, also those to come."""
+        """Return the events numbered above ``after``, including those still to come."""
         return Follower(self, self.draft.get_index_after(after))
 
     def list_frames(self, start: int) -> list[bytes]:
-        """Return the frames from an index on that may be shown."""
+        """Return the frames from index ``start`` on that followers may see."""
         return self.draft.frames[start : self._shown]
 
     async def wait_for_frames(self) -> bool:
-        """Wait for more frames or the end; false where nothing came for as long as a heartbeat takes."""
+        """Wait for more frames or the end; return false if neither came within the heartbeat interval."""
         waiter = asyncio.get_running_loop().create_future()
         self._waiting.add(waiter)
         try:
@@ -129,7 +130,7 @@ class BackgroundResponse:
             else:
                 self.draft.fail(_STOPPED)
         except Exception:
-            log.exception("A response in the background could not be made")
+            log.exception("A background response could not be made")
             self.draft.fail(_BROKEN)
         await self._save()
         self.is_over = True
@@ -144,19 +145,19 @@ class BackgroundResponse:
                     draft.take(frame)
                 if draft.size > SIZE_LIMIT:
                     raise BadAnswer(f"The events of the response are larger than {SIZE_LIMIT >> 20} MiB.")
-                if not draft.ended:  # the end is shown once it is kept
+                if not draft.ended:  # followers see the end once it is stored
                     self._show()
         finally:
             stream.close()
         if not draft.ended:
-            raise Truncated("The response ended without saying so.")
+            raise Truncated("The response ended without a final event.")
 
     async def _save(self) -> None:
         draft = self.draft
         problem = await self._keeper.keep_background(draft.encode(), draft.cuts, draft.end, again=True)
         if problem:
-            log.warning("The response %s could not be kept: %s", draft.id, problem)
-            draft.mark_lost(f"The response could not be kept: {problem}.")
+            log.warning("The response %s could not be stored: %s", draft.id, problem)
+            draft.mark_lost(f"The response could not be stored: {problem}.")
             await self._keeper.keep_background(draft.encode(), again=True)
 
     def _show(self) -> None:
@@ -167,7 +168,7 @@ class BackgroundResponse:
 
 
 class Follower:
-    """The frames of a background response, as they come; an ``AnswerStream``. Closing it ends nothing."""
+    """The frames of a background response as they arrive; an ``AnswerStream``. Closing it does not end the response."""
 
     record = None
 
@@ -176,7 +177,7 @@ class Follower:
         self._at = start
 
     async def next(self) -> bytes:
-        """Return the next frames, a comment after silence, or ``b""`` at the end."""
+        """Return the next frames, a heartbeat after silence, or ``b""`` at the end."""
         response = self._response
         while True:
             if frames := response.list_frames(self._at):
@@ -192,25 +193,25 @@ class Follower:
 
 
 class BackgroundJobs:
-    """The responses that this process makes in the background, by id; renews their leases while there are any."""
+    """The background responses of this process, by id. Their leases are renewed while there are any."""
 
     def __init__(self, store: ResponseStore, run: Run) -> None:
         self.owner = make_id("owner")
-        """Names this process in the rows of its responses."""
+        """The name of this process in the rows of its responses."""
         self.run = run
         self._store = store
         self._jobs: dict[str, BackgroundResponse] = {}
         self._renewing: asyncio.Task[None] | None = None
 
     def find(self, response_id: str, key_id: str) -> BackgroundResponse | None:
-        """Return a key's response that is being made here."""
+        """Return a response of a key if this process is making it."""
         response = self._jobs.get(response_id)
         return response if response is not None and response.key_id == key_id else None
 
     async def accept(self, resolved: ResolvedRequest, keeper: TurnKeeper) -> Answer:
-        """Begin a response for a call; raises where there are too many, or it cannot be kept."""
+        """Begin a response for a call; raises if there are too many or it cannot be stored."""
         call = resolved.call
-        self._make_room(call.caller.key_id)
+        self._check_limits(call.caller.key_id)
         response = BackgroundResponse(self, resolved, keeper)
         name = response.draft.id
         self._jobs[name] = response
@@ -232,11 +233,11 @@ class BackgroundJobs:
         return Answer(200, headers, response.draft.encode())
 
     def remove(self, response: BackgroundResponse) -> None:
-        """Forget a response that has ended and is kept."""
+        """Forget a response that has ended and is stored."""
         del self._jobs[response.draft.id]
 
     async def drain(self, seconds: float) -> None:
-        """Let the responses end by themselves for some seconds, then stop them and wait until they are kept so."""
+        """Give the responses some seconds to end, then stop them and wait until they are stored."""
         responses = list(self._jobs.values())
         if responses and seconds > 0:
             await asyncio.wait([asyncio.ensure_future(each.wait()) for each in responses], timeout=seconds)
@@ -248,27 +249,30 @@ class BackgroundJobs:
             self._renewing.cancel()
             self._renewing = None
 
-    def _make_room(self, key_id: str) -> None:
-        of_key = sum(response.key_id == key_id for response in self._jobs.values())
-        if len(self._jobs) >= LIMIT or of_key >= KEY_LIMIT:
+    def _check_limits(self, key_id: str) -> None:
+        count = sum(response.key_id == key_id for response in self._jobs.values())
+        if len(self._jobs) >= LIMIT or count >= KEY_LIMIT:
             raise Unavailable(
-                f"There are too many responses in the background: at most {KEY_LIMIT} of one key and {LIMIT} in all. "
-                "Wait for some to end, or cancel them.",
+                f"Too many background responses are being made: the limit is {KEY_LIMIT} per key and {LIMIT} in all. "
+                "Wait until some have ended, or cancel them.",
                 status=429,
                 code="too_many_background_responses",
                 retry_after=5.0,
             )
 
     async def _renew_leases(self) -> None:
-        """Renew the leases of this process, and cancel what another process was asked to cancel, until none runs."""
+        """Renew the leases of this process, and cancel responses that other processes were asked to cancel.
+
+        Ends when no response is being made.
+        """
         while self._jobs:
             await asyncio.sleep(RENEW_SECONDS)
             try:
-                asked = await asyncio.to_thread(self._store.renew_leases, self.owner)
+                cancelled = await asyncio.to_thread(self._store.renew_leases, self.owner)
             except LedgerError as problem:
                 log.warning("The leases of background responses could not be renewed: %s", problem)
                 continue
-            for name in asked:
+            for name in cancelled:
                 if (response := self._jobs.get(name)) is not None:
                     response.request_cancel()
         self._renewing = None

@@ -1,7 +1,7 @@
-"""What a request continues: earlier turns and items are resolved before a call, its own turn is kept after the answer.
+"""The history of a request: earlier turns and items are resolved before a call, its own turn is stored after it.
 
-This is the engine's first user of hooks. The pure part (what to join, what to keep) is in ``wires.responses``; the rows
-are in ``store``. Where the provider keeps a response itself, only its place is kept: whose it is and who answered it.
+This is the engine's first user of hooks. The pure part (what to join and what to store) is in ``wires.responses``, the
+rows are in ``store``. If the provider stores a response itself, only its place is stored here: its key and its target.
 """
 
 import asyncio
@@ -36,12 +36,12 @@ from antiphon.wires.responses.replay import is_unfinished
 Result = TypeVar("Result")
 
 KEPT_OPERATIONS = frozenset(("responses",))
-"""Operations whose answers are kept."""
+"""Operations whose answers are stored."""
 _CONTINUABLE = frozenset(("completed", "incomplete", None))
 
 
 class TurnKeeper(Hook):
-    """Keeps the turn of one call once its answer is recorded."""
+    """Stores the turn of one call once its answer is recorded."""
 
     def __init__(self, store: ResponseStore, key_id: str, history: History, document: dict[str, Any]) -> None:
         self._store = store
@@ -53,7 +53,7 @@ class TurnKeeper(Hook):
         self._place_kept: Future[str] | None = None
 
     async def on_commit(self, call: Call, committed: Committed) -> None:
-        """Keep the place of a response that its provider keeps: its caller may leave and come back for it."""
+        """Store the place of a response that its provider stores, so that a caller who leaves can retrieve it later."""
         if committed.stream is None:
             return
         self._keep_place(committed.target, committed.stream.translator.begun)
@@ -61,7 +61,7 @@ class TurnKeeper(Hook):
             await asyncio.wrap_future(self._place_kept)
 
     async def before_last_byte(self, call: Call, target: Target, response: bytes, cuts: Sequence[int]) -> Notice | None:
-        """Keep the turn that ends with a response object; tell the caller where it could not be kept."""
+        """Store the turn that ends with this response; return a notice to the caller if that was not possible."""
         problem = await self._keep(target, response, cuts)
         if not problem:
             return None
@@ -70,10 +70,10 @@ class TurnKeeper(Hook):
     async def keep_background(
         self, response: bytes, cuts: Iterable[int] = (), end: int = 0, *, again: bool, owner: str = ""
     ) -> str:
-        """Keep a background response as it stands; ``again`` says that it was kept before.
+        """Store the current state of a background response; ``again`` says that it was stored before.
 
-        ``owner`` names the process that makes it, and is empty once it has ended. Returns why it could not be kept, or
-        nothing.
+        ``owner`` names the process that makes it, and is empty once it has ended. Returns why it could not be stored,
+        or an empty text.
         """
         make = self._make_turn
         put = self._store.put(self._key_id, lambda: make(response, cuts, end, again=again, owner=owner))
@@ -98,7 +98,7 @@ class TurnKeeper(Hook):
             self._place_kept = self._store.put(self._key_id, lambda: place)
 
     async def _update_place(self, target: Target, response: bytes) -> None:
-        """Note that a background stream came to its end, and so to its usage."""
+        """Record that a background stream has ended, and that its usage is therefore known."""
         now, before = _make_place(target, response, self._is_background), self._place
         if now is not None and before is not None and now.data != before.data:
             put = self._store.put(self._key_id, lambda: structs.replace(now, again=True))
@@ -110,15 +110,15 @@ class TurnKeeper(Hook):
         turn = self._history.make_turn(self._document, response, cuts, end)
         output = turn.response.get("output")
         if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
-            raise BadAnswer("The response has no list of items as its output.")
+            raise BadAnswer("The `output` of the response is not a list of items.")
         items = tuple(item["id"] for item in turn.list_items() if isinstance(item.get("id"), str))
         return KeptResponse(turn.id, turn.previous, turn.encode(), again, items, owner)
 
 
 class ResolvedRequest(msgspec.Struct, frozen=True, eq=False):
-    """A resolved request: the call with the turns it continues, who can answer it, and what keeps its own turn.
+    """A resolved request: the call with its history, the model's targets that can answer it, and its keeper.
 
-    ``in_background`` says that the response is made in the background here, because no target does that itself.
+    ``in_background`` says that this gateway makes the response in the background, because no target can.
     """
 
     call: Call
@@ -128,7 +128,7 @@ class ResolvedRequest(msgspec.Struct, frozen=True, eq=False):
 
 
 class _Past(msgspec.Struct):
-    """What is known of a response that a request continues: its turns, or its place, or that it is another key's."""
+    """The response that a request continues: its turns, or its place, or the fact that another key owns it."""
 
     turns: list[Turn] = []
     missing: str = ""
@@ -139,9 +139,9 @@ class _Past(msgspec.Struct):
 async def resolve_history(store: ResponseStore | None, call: Call, model: Model) -> ResolvedRequest:
     """Return a request with the turns that it continues.
 
-    An id that is not kept here may be known to targets that keep responses themselves, so the request goes on to those;
-    where one of them is known to keep it, only there. Raises :class:`~antiphon.errors.BadRequest` for an id that nobody
-    can know, and for what none of the targets can do.
+    An id that is not stored here may be known to targets that store responses themselves, so the request goes to those.
+    If it is known which provider stores it, the request goes only there. Raises
+    :class:`~antiphon.errors.BadRequest` for an id that no target can know, and for a feature that no target has.
     """
     envelope, key_id = call.envelope, call.caller.key_id
     document = envelope.document
@@ -154,7 +154,7 @@ async def resolve_history(store: ResponseStore | None, call: Call, model: Model)
     history, model, must_join = await _find_turns(store, key_id, document, model, keeping)
     if must_join:
         joined = history.join(document)
-        # Targets of the caller's own wire get the caller's bytes.
+        # Targets of the caller's wire get the body as bytes, so the joined document must be encoded.
         is_sent_as_is = any(call.operation in target.urls for target in model.targets)
         body = encode_json(joined) if is_sent_as_is else call.body
         call = structs.replace(call, envelope=structs.replace(envelope, document=joined), body=body)
@@ -165,15 +165,17 @@ async def resolve_history(store: ResponseStore | None, call: Call, model: Model)
 
 
 def _refuse_without_keeper(document: dict[str, Any], is_background: bool, store: ResponseStore | None) -> None:
-    """Raise for what a request wants of a provider's store, where no target has one."""
+    """Raise if a request needs a store: the provider's, which no target has, or the gateway's, which is off."""
     for name, why in PROVIDER_STATE_FIELDS.items():
         if document.get(name):
             raise BadRequest(f"`{name}` cannot be used with this model: {why}.", param=name)
     if is_background and not may_store(document):
-        raise BadRequest("`background` needs `store`: the answer has to be kept until it is asked for.", param="store")
+        raise BadRequest(
+            "`background` needs `store`: the response has to be stored until it is retrieved.", param="store"
+        )
     if is_background and store is None:
         raise BadRequest(
-            "`background` cannot be used here: this gateway keeps no responses, as it runs without a data directory.",
+            "`background` cannot be used: this gateway runs without a data directory, so it stores no responses.",
             param="background",
         )
 
@@ -181,7 +183,7 @@ def _refuse_without_keeper(document: dict[str, Any], is_background: bool, store:
 async def _find_turns(
     store: ResponseStore | None, key_id: str, document: dict[str, Any], model: Model, keeping: Model | None
 ) -> tuple[History, Model, bool]:
-    """Return the turns and items that a request continues, who can answer it, and whether they must be joined."""
+    """Return the history of a request, the targets that can answer it, and whether the history must be joined."""
     past = _Past()
     if previous := document.get("previous_response_id"):
         past = await _find_past(store, key_id, previous)
@@ -193,12 +195,12 @@ async def _find_turns(
         return history, model, bool(past.turns)
     history = History(past.turns, await _read(lambda: _find_holding(store, key_id, missing)))
     if keeping is not None and not past.turns and history.list_missing(document):
-        return history, keeping, False  # the providers may keep the items
+        return history, keeping, False  # the providers may have stored the items
     return history, model, True
 
 
 def _find_knowing(past: _Past, previous: str, keeping: Model | None) -> Model:
-    """Return the targets that may know a response which is not kept here."""
+    """Return the targets that may know a response that is not stored here."""
     if past.place is not None and keeping is not None:
         provider = past.place.target.partition("/")[0]
         keeping = filter_targets(keeping, lambda target: target.provider == provider)
@@ -235,17 +237,17 @@ def _find_holding(store: ResponseStore | None, key_id: str, items: list[str]) ->
 
 
 async def _read(read: Callable[[], Result]) -> Result:
-    """Read from the store in a history."""
+    """Run a blocking read of the store in a thread; raises :class:`~antiphon.errors.Unavailable` if it fails."""
     try:
         return await asyncio.to_thread(read)
     except LedgerError as problem:
         raise Unavailable(
-            "Kept responses cannot be read at the moment.", code="responses_unavailable", retry_after=1.0
+            "Stored responses cannot be read at the moment.", code="responses_unavailable", retry_after=1.0
         ) from problem
 
 
 def can_keep_responses(target: Target) -> bool:
-    """Say whether a target keeps the responses that it gives."""
+    """Return whether a target stores its responses."""
     return can_store_responses(target.urls, target.quirks)
 
 
@@ -262,6 +264,6 @@ def _make_place(target: Target, response: bytes, is_background: bool) -> KeptRes
         head = _decode_head(response)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    # A response that goes on without its caller tells its usage once it is asked for.
+    # The usage of a background response is only known when a later retrieval shows it as ended.
     is_settled = not is_background or not is_unfinished({"status": head.status})
     return KeptResponse(head.id, "", ProviderStored(target.name, is_settled).encode())

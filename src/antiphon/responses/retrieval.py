@@ -1,4 +1,4 @@
-"""Responses that their provider keeps: whoever asked for one reaches it there, and nobody else does."""
+"""Retrieval of responses that their provider stores: only the key that created one can reach it there."""
 
 import asyncio
 from urllib.parse import quote
@@ -25,7 +25,7 @@ _WIRE = RetrieveWire()
 
 
 class Retrieval(msgspec.Struct, frozen=True, eq=False):
-    """What a caller asks about a response of its own: ``place`` says where it is kept, ``below`` follows its id."""
+    """A request about a stored response: ``place`` names its provider, ``below`` is the path after the id."""
 
     caller: Caller
     method: str
@@ -36,7 +36,7 @@ class Retrieval(msgspec.Struct, frozen=True, eq=False):
 
 
 async def ask_provider(services: Services, store: ResponseStore, retrieval: Retrieval) -> Answer:
-    """Return what the provider says; raises :class:`~antiphon.errors.NotFound` where it is not configured any more."""
+    """Return the provider's answer; raises :class:`~antiphon.errors.NotFound` if it is no longer configured."""
     try:
         target = services.catalog.resolve(retrieval.place.target).targets[0]
     except ModelNotFound:
@@ -50,9 +50,9 @@ async def ask_provider(services: Services, store: ResponseStore, retrieval: Retr
 
 
 class RetrievalCall:
-    """See :class:`antiphon.engine.call.Procedure`.
+    """The procedure of a retrieval (:class:`antiphon.engine.call.Procedure`).
 
-    Usage is billed once, when the response is first seen to have ended.
+    Usage is billed once: the first time that the answer shows the response as ended.
     """
 
     names_model = False
@@ -85,11 +85,11 @@ class RetrievalCall:
         return True
 
     async def _bill_once(self) -> bool:
-        """Note that the usage is billed; false where it was billed before."""
-        asked = self._retrieval
-        place = asked.place
+        """Mark the usage as billed; return false if it already was."""
+        retrieval = self._retrieval
+        place = retrieval.place
         if place.settled:
             return False
         settled = structs.replace(place, settled=True).encode()
         change = self._store.change
-        return await asyncio.to_thread(change, asked.caller.key_id, asked.name, place.encode(), settled)
+        return await asyncio.to_thread(change, retrieval.caller.key_id, retrieval.name, place.encode(), settled)

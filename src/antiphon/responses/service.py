@@ -1,4 +1,4 @@
-"""The responses of one runtime, as the rest of the gateway uses them: continue, make, show, cancel, delete."""
+"""The responses of one runtime, for the rest of the gateway: continue, make, show, cancel and delete them."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -16,19 +16,20 @@ from antiphon.responses.history import resolve_history
 from antiphon.responses.retrieval import Retrieval, ask_provider
 from antiphon.responses.store import ResponseStore
 from antiphon.types import Caller, Model
+from antiphon.wires import get_wire
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.responses.background_draft import mark_abandoned
 from antiphon.wires.responses.history import History, ProviderStored, Turn, make_response_not_found
 from antiphon.wires.responses.replay import is_unfinished, replay_events
 
 POLL_SECONDS = 0.5
-"""How often a response that another process makes is looked at, while somebody waits for it."""
+"""Seconds between two looks at a response that another process makes, while a caller waits for it."""
 
 Result = TypeVar("Result")
 
 
 class HistoryHook(Hook):
-    """Resolves what a request continues, and has the gateway make a background response where no target does."""
+    """Resolves the history of a request, and makes background responses here if no target can make them."""
 
     def __init__(self, service: "ResponsesService") -> None:
         self._service = service
@@ -45,17 +46,17 @@ class HistoryHook(Hook):
 
 
 class StoredResponse:
-    """A response of this gateway's: made here now, made by another process, or kept."""
+    """A response of this gateway: one that this process makes (``job``), or one from the store (``turn``)."""
 
     def __init__(self, job: BackgroundResponse | None, turn: Turn | None, *, is_owned: bool = False) -> None:
         self.job = job
         self.turn = turn
         self.is_owned = is_owned
-        """Another process makes it, and its lease holds."""
+        """Whether another process makes it and its lease has not expired."""
 
     @property
     def response(self) -> dict[str, Any]:
-        """The object as it stands; one that is unfinished and that nobody makes any more has failed."""
+        """The current response object. An unfinished response that no process makes any more has failed."""
         if self.job is not None:
             return self.job.draft.response
         assert self.turn is not None
@@ -63,18 +64,18 @@ class StoredResponse:
         return mark_abandoned(response) if is_unfinished(response) and not self.is_owned else response
 
     def encode(self) -> bytes:
-        """Return the object as JSON."""
+        """Return the response object as JSON."""
         return encode_json(self.response)
 
     def replay(self, after: int) -> bytes:
-        """Return the events above a number, as the response was or would have been streamed."""
+        """Return the events numbered above ``after``, as the response was streamed or would have been."""
         cuts: Sequence[int] = self.turn.cuts if self.turn is not None else ()
         end = self.turn.end if self.turn is not None else 0
         return b"".join(replay_events(self.response, cuts, after=after, end=end))
 
 
 class ResponsesService:
-    """See the module. ``store`` and ``jobs`` are ``None`` where the gateway has no data directory."""
+    """All operations on responses. ``store`` and ``jobs`` are ``None`` if the gateway has no data directory."""
 
     def __init__(self, store: ResponseStore | None) -> None:
         self.store = store
@@ -82,21 +83,21 @@ class ResponsesService:
         self._hooks = compile_hooks((HistoryHook(self),))
 
     def add_hooks(self, call: Call) -> Call:
-        """Return a call that may continue a kept answer, with the hooks that resolve and keep its turns."""
+        """Return the call with the hooks that resolve its history and keep its turn."""
         return structs.replace(call, hooks=join_chains(call.hooks, self._hooks))
 
     async def drain(self, seconds: float) -> None:
-        """Let background responses end for some seconds, then stop them."""
+        """Give background responses some seconds to end, then stop them."""
         if self.jobs is not None:
             await self.jobs.drain(seconds)
 
     async def find(
         self, services: Services, caller: Caller, name: str, method: str, below: str = "", query: str = ""
     ) -> StoredResponse | Answer:
-        """Return the caller's response, or the provider's answer where the provider keeps it.
+        """Return the caller's response, or the provider's answer if the provider keeps the response.
 
-        Raises :class:`~antiphon.errors.NotFound`. A response that is made here is looked for first: it is kept before
-        it leaves.
+        Responses that this process makes are searched first: each is stored before it leaves that table. Raises
+        :class:`~antiphon.errors.NotFound`.
         """
         if self.jobs is not None and (job := self.jobs.find(name, caller.key_id)) is not None:
             return StoredResponse(job, None)
@@ -108,7 +109,7 @@ class ResponsesService:
         return StoredResponse(None, Turn.decode(found.data), is_owned=found.is_owned)
 
     async def cancel(self, caller: Caller, name: str, stored: StoredResponse) -> StoredResponse:
-        """Cancel a background response, wherever it is made, and return it as it ended."""
+        """Cancel a background response, whichever process makes it, and return it as it ended."""
         if stored.job is not None:
             await stored.job.cancel()
             return stored
@@ -118,7 +119,7 @@ class ResponsesService:
         return await self._wait_for_owner(caller, name, stored)
 
     async def delete(self, caller: Caller, name: str, stored: StoredResponse | None) -> bool:
-        """Delete a response, cancelling one that is being made; false where there is none."""
+        """Delete a response, after cancelling it if it is being made; return false if there is none."""
         if stored is not None:
             await self.cancel(caller, name, stored)
         return await self._read(name, lambda store: store.delete(caller.key_id, name))
@@ -129,7 +130,7 @@ class ResponsesService:
         def read(store: ResponseStore) -> bytes | None:
             found, missing = store.list_turns(caller.key_id, name)
             if found and missing:
-                raise NotFound(f"The response {missing!r}, which {name!r} goes on from, was deleted or has expired.")
+                raise NotFound(f"The response {missing!r}, which {name!r} continues, was deleted or has expired.")
             turns = [Turn.decode(data) for data in found]
             return History(turns).write_page(after=after, limit=limit, order=order) if turns else None
 
@@ -139,17 +140,19 @@ class ResponsesService:
         return page
 
     def follow(self, services: Services, caller: Caller, name: str, stored: StoredResponse, after: int) -> AnswerStream:
-        """Return the events of a response above a number, also those to come."""
+        """Return the events of a response numbered above ``after``, including those still to come."""
         if stored.job is not None:
             return stored.job.follow(after)
         return _OwnedFollower(self, services, caller, name, stored, after)
 
     async def poll(self, caller: Caller, name: str, stored: StoredResponse) -> StoredResponse:
-        """Return a response that another process makes as it stands a moment later."""
+        """Wait a moment, and return a response that another process makes as it is then."""
         await asyncio.sleep(POLL_SECONDS)
         found = await self._read(name, lambda store: store.find(caller.key_id, name))
-        if found is None:  # it was deleted meanwhile
-            return StoredResponse(None, stored.turn)
+        if found is None:  # it was deleted, which cancels it first
+            assert stored.turn is not None
+            response = {**stored.turn.response, "status": "cancelled"}
+            return StoredResponse(None, structs.replace(stored.turn, response=response))
         return StoredResponse(None, Turn.decode(found.data), is_owned=found.is_owned)
 
     async def _wait_for_owner(self, caller: Caller, name: str, stored: StoredResponse) -> StoredResponse:
@@ -164,12 +167,18 @@ class ResponsesService:
             return await asyncio.to_thread(ask, self.store)
         except LedgerError as problem:
             raise Unavailable(
-                "Kept responses cannot be read or changed at the moment.", code="responses_unavailable", retry_after=1.0
+                "Stored responses cannot be read or changed at the moment.",
+                code="responses_unavailable",
+                retry_after=1.0,
             ) from problem
 
 
 class _OwnedFollower:
-    """The events of a response that another process makes: heartbeats until it has ended, then all of them."""
+    """The events of a response that another process makes; an ``AnswerStream``.
+
+    The events are in that process until the response has ended. This stream sends heartbeats until then, and all events
+    after it.
+    """
 
     record = None
 
@@ -184,7 +193,7 @@ class _OwnedFollower:
     ) -> None:
         self._service = service
         self._beat = services.settings.heartbeat
-        self._heartbeat = b": keep-alive\n\n"
+        self._heartbeat = get_wire("responses").heartbeat
         self._caller = caller
         self._name = name
         self._stored = stored
@@ -192,6 +201,7 @@ class _OwnedFollower:
         self._is_over = False
 
     async def next(self) -> bytes:
+        """Return a heartbeat, all events, or ``b""`` at the end."""
         if self._is_over:
             return b""
         loop = asyncio.get_running_loop()

@@ -1,8 +1,8 @@
-"""The rows of kept responses: found by id and key, continued, deleted, forgotten after 30 days.
+"""The rows of stored responses: found by id and key, continued, deleted, and removed after 30 days.
 
-What belongs here: rows of bytes, whose they are, how long they stay, which process still makes one. What does not: what
-a response says, which the wires know. Nothing here runs on the event loop: reads block, and :meth:`ResponseStore.put`
-hands its work to a thread.
+What belongs here: rows of bytes, their key, their expiry, and the process that still makes one. What does not: the
+content of a response, which the wires read and write. Nothing here runs on the event loop: reads block, and
+:meth:`ResponseStore.put` hands its work to a thread.
 """
 
 import logging
@@ -19,21 +19,21 @@ from antiphon.database.database import Database, Transaction
 from antiphon.errors import BadRequest, LedgerError
 
 RESPONSE_LIMIT = 4 * 1024 * 1024
-"""Bytes of one kept response with what was asked; a larger one is not kept."""
+"""Bytes of one stored turn, which is a response with its input; a larger one is not stored."""
 CONVERSATION_LIMIT = 32 * 1024 * 1024
-"""Bytes of all the turns that one request goes on from."""
+"""Bytes of all turns that one request continues."""
 TURNS_LIMIT = 10_000
 RETENTION_DAYS = 30
-"""Days that a response is kept after it, or the latest answer that goes on from it, was given."""
+"""Days that a response is stored, from its own answer or from the latest answer that continues it."""
 
 _DAY = 24 * 3600 * 1_000_000
 _SWEEP_SECONDS = 3600.0
 _SWEEP_ROWS = 200
 _BUSY_SECONDS = 0.25
 LEASE_SECONDS = 10.0
-"""How long a process that does not renew its lease still counts as making a background response."""
+"""Seconds after its last renewal for which a process still counts as the owner of a background response."""
 _AT_ONCE = 500
-"""Items in one query."""
+"""Item ids in one query."""
 
 _BACK = """
     WITH RECURSIVE chain (id, previous, depth) AS (
@@ -44,7 +44,7 @@ _BACK = """
         WHERE earlier.key_id = ? AND earlier.expires > ? AND chain.depth < ?
     )
 """
-_SIZES = _BACK + (  # noqa: S608 - nothing of a caller's in it
+_SIZES = _BACK + (  # noqa: S608 - contains no text of a caller
     "SELECT chain.id, chain.previous, length(responses.data) FROM chain JOIN responses ON responses.id = chain.id "
     "ORDER BY chain.depth DESC"
 )
@@ -79,8 +79,11 @@ log = logging.getLogger("antiphon.responses.store")
 
 
 class KeptResponse(msgspec.Struct, frozen=True):
-    """One response to keep; ``previous`` is the response it goes on from, or empty. ``again`` says that it is kept
-    already, and has come further since. ``items`` are the ids by which it can be found too."""
+    """One response to store.
+
+    ``previous`` is the id of the response that it continues, or empty. ``again`` says that an earlier state of it is
+    stored already. ``items`` are the ids of its items, by which it can also be found.
+    """
 
     id: str
     previous: str
@@ -88,21 +91,21 @@ class KeptResponse(msgspec.Struct, frozen=True):
     again: bool = False
     items: tuple[str, ...] = ()
     owner: str = ""
-    """The process that still makes it in the background; empty for a response that has ended."""
+    """The process that makes it in the background; empty for a response that has ended."""
 
 
 class FoundResponse(msgspec.Struct, frozen=True):
-    """A kept response as it was found. ``is_owned`` says that a process still makes it, and its lease holds."""
+    """A stored response. ``is_owned`` says that a process still makes it and that its lease has not expired."""
 
     data: bytes
     is_owned: bool = False
 
 
 class ResponseStore:
-    """The kept responses in a database. A response belongs to the key that asked for it and is nobody else's.
+    """The stored responses in a database. A response belongs to the key that created it; no other key can see it.
 
-    :meth:`put` may be called from any thread and returns at once; every other method blocks, and raises ``LedgerError``
-    where the database fails.
+    :meth:`put` may be called from any thread and returns at once. Every other method blocks, and raises ``LedgerError``
+    if the database fails.
     """
 
     def __init__(self, database: Database) -> None:
@@ -112,20 +115,20 @@ class ResponseStore:
         self._next_sweep = 0.0
 
     def put(self, key_id: str, make: Callable[[], KeptResponse]) -> "Future[str]":
-        """Keep what ``make`` returns; the result is why it could not be kept, or nothing once it is committed.
+        """Store what ``make`` returns; the result is an empty text once it is committed, or why that was not possible.
 
-        Responses that come while another is being written share one transaction.
+        Responses that arrive while another is being written share one transaction.
         """
         done: Future[str] = Future()
-        done.set_running_or_notify_cancel()  # whoever waits may leave; what was answered is kept all the same
+        done.set_running_or_notify_cancel()  # a caller who leaves does not undo the write
         self._waiting.append((key_id, make, done))
         self._writer.submit(self._write)
         return done
 
     def list_turns(self, key_id: str, response_id: str) -> tuple[list[bytes], str]:
-        """Return a response and all it goes on from, oldest first, and the id that is missing, or nothing.
+        """Return a response with all turns that it continues, oldest first, and the missing id or an empty text.
 
-        Raises :class:`~antiphon.errors.BadRequest` where they are more than a request may hold.
+        Raises :class:`~antiphon.errors.BadRequest` if they are larger than a request may be.
         """
         now = read_time_us()
         with self._database.read() as transaction:
@@ -134,8 +137,8 @@ class ResponseStore:
                 return [], response_id
             if sum(size for _, _, size in rows) > CONVERSATION_LIMIT or len(rows) >= TURNS_LIMIT:
                 raise BadRequest(
-                    f"The conversation before {response_id!r} is larger than the {CONVERSATION_LIMIT >> 20} MiB that a "
-                    "request may go on from. Begin a new one with what matters of it.",
+                    f"The conversation up to {response_id!r} is larger than the {CONVERSATION_LIMIT >> 20} MiB that a "
+                    "request may continue. Begin a new one with the parts that matter.",
                     param="previous_response_id",
                     code="conversation_too_long",
                 )
@@ -143,9 +146,9 @@ class ResponseStore:
         return found, rows[0][1]
 
     def list_holding(self, key_id: str, items: Collection[str]) -> list[bytes]:
-        """Return the responses that items are of, each once; items that nobody kept are of none.
+        """Return the responses that contain the items, each once; unknown items are skipped.
 
-        Raises :class:`~antiphon.errors.BadRequest` where they are more than a request may hold.
+        Raises :class:`~antiphon.errors.BadRequest` if they are larger than a request may be.
         """
         now = read_time_us()
         names = list(dict.fromkeys(items))
@@ -157,7 +160,7 @@ class ResponseStore:
                 rows.update(transaction.execute(query, (key_id, now, *some)))
             if sum(rows.values()) > CONVERSATION_LIMIT:
                 raise BadRequest(
-                    f"The items that `input` refers to are of more than {CONVERSATION_LIMIT >> 20} MiB of responses. "
+                    f"The items that `input` names belong to more than {CONVERSATION_LIMIT >> 20} MiB of responses. "
                     "Send the items themselves.",
                     param="input",
                     code="conversation_too_long",
@@ -165,7 +168,7 @@ class ResponseStore:
             return [self._read_data(transaction, name) for name in rows]
 
     def find(self, key_id: str, response_id: str) -> FoundResponse | None:
-        """Return one response, or ``None`` where the key has none of this id."""
+        """Return one response, or ``None`` if the key has none with this id."""
         now = read_time_us()
         with self._database.read() as transaction:
             rows = transaction.execute(_FIND, (response_id, key_id, now))
@@ -175,18 +178,18 @@ class ResponseStore:
         return FoundResponse(bytes(data), lease is not None and lease > now)
 
     def renew_leases(self, owner: str) -> list[str]:
-        """Renew the leases of a process, and return those of its responses that somebody asked to cancel."""
+        """Renew the leases of a process, and return the ids of its responses that are to be cancelled."""
         with self._database.begin(_BUSY_SECONDS) as transaction:
-            rows = transaction.execute(_RENEW, (_find_lease_end(), owner))
+            rows = transaction.execute(_RENEW, (_compute_lease_end(), owner))
         return [response for response, cancel in rows if cancel]
 
     def request_cancel(self, key_id: str, response_id: str) -> bool:
-        """Ask the process that makes a response to cancel it; false where none makes it any more."""
+        """Ask the owner of a response to cancel it; return false if it has no owner any more."""
         with self._database.begin() as transaction:
             return bool(transaction.execute(_CANCEL, (response_id, read_time_us(), response_id, key_id)))
 
     def find_holder(self, response_id: str) -> str | None:
-        """Return the id of the key that a response belongs to."""
+        """Return the id of the key that owns a response."""
         with self._database.read() as transaction:
             rows = transaction.execute(
                 "SELECT key_id FROM responses WHERE id = ? AND expires > ?", (response_id, read_time_us())
@@ -194,12 +197,12 @@ class ResponseStore:
         return str(rows[0][0]) if rows else None
 
     def change(self, key_id: str, response_id: str, old: bytes, new: bytes) -> bool:
-        """Put ``new`` in the place of ``old``; false where somebody else has done so before."""
+        """Replace ``old`` by ``new``; return false if the row is no longer ``old``."""
         with self._database.begin() as transaction:
             return bool(transaction.execute(_CHANGE, (new, response_id, key_id, old)))
 
     def delete(self, key_id: str, response_id: str) -> bool:
-        """Delete one response; false where there is none. What went on from it can be read, but not continued."""
+        """Delete one response; return false if there is none. Responses after it can be read, but not continued."""
         with self._database.begin() as transaction:
             gone = transaction.execute(_DELETE, (response_id, key_id, read_time_us()))
             transaction.execute_many(_FORGET, gone)
@@ -207,7 +210,7 @@ class ResponseStore:
             return bool(gone)
 
     def sweep(self) -> None:
-        """Delete what has expired, a little at a time; looks at the database once an hour. Called by the shipper."""
+        """Delete expired responses, a few at a time; reads the database once an hour. The shipper calls it."""
         if monotonic() < self._next_sweep:
             return
         with self._database.begin(_BUSY_SECONDS) as transaction:
@@ -218,7 +221,7 @@ class ResponseStore:
             self._next_sweep = monotonic() + _SWEEP_SECONDS
 
     def close(self) -> None:
-        """Wait for what is being written."""
+        """Wait for pending writes."""
         self._writer.shutdown()
 
     @staticmethod
@@ -227,7 +230,7 @@ class ResponseStore:
         return bytes(data)
 
     def _write(self) -> None:
-        """Write all that waits in one transaction; a later call for some of it finds nothing left to do."""
+        """Write everything that waits in one transaction; a later call may find nothing left to do."""
         batch = []
         with suppress(IndexError):
             while True:
@@ -236,7 +239,7 @@ class ResponseStore:
         try:
             problems = self._commit(made) if made else []
         except LedgerError as error:
-            log.error("%d responses could not be kept: %s", len(batch), error)
+            log.error("%d responses could not be stored: %s", len(batch), error)
             problems = ["the database does not take it"] * len(batch)
         for (_, _, done), problem in zip(batch, problems, strict=True):
             done.set_result(problem)
@@ -247,7 +250,7 @@ class ResponseStore:
 
 
 def make_sweep(database: Database) -> Callable[[], None]:
-    """Return the periodic task that deletes what has expired."""
+    """Return the periodic task that deletes expired responses."""
     return ResponseStore(database).sweep
 
 
@@ -255,7 +258,7 @@ def _make(make: Callable[[], KeptResponse]) -> KeptResponse | str:
     try:
         kept = make()
     except Exception:
-        log.exception("A response could not be kept")
+        log.exception("A response could not be stored")
         return "it cannot be read"
     return kept if len(kept.data) <= RESPONSE_LIMIT else f"larger than {RESPONSE_LIMIT >> 20} MiB"
 
@@ -274,15 +277,15 @@ def _put(transaction: Transaction, key_id: str, kept: KeptResponse) -> str:
         return "its id is taken"
     _put_items(transaction, key_id, kept)
     if kept.owner:
-        transaction.execute(_PUT_LEASE, (kept.id, kept.owner, _find_lease_end(), False))
+        transaction.execute(_PUT_LEASE, (kept.id, kept.owner, _compute_lease_end(), False))
     if kept.previous:
-        # Only what is a day behind, or every turn of a long conversation would write all of it again.
+        # Only rows that are a day behind, or each turn of a long conversation would rewrite all earlier turns.
         back = (kept.previous, key_id, now, key_id, now, TURNS_LIMIT)
         transaction.execute(_PROLONG, (*back, expires, expires - _DAY))
     return ""
 
 
-def _find_lease_end() -> int:
+def _compute_lease_end() -> int:
     return read_time_us() + int(LEASE_SECONDS * 1_000_000)
 
 
