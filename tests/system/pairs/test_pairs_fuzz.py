@@ -1,4 +1,4 @@
-"""Anything into every decoder of every pair of wires: a result that the caller's wire allows, or one clean error."""
+"""Any input to any decoder of any pair of wires gives a result that the caller's wire allows, or one clean error."""
 
 import json
 from typing import Any
@@ -12,14 +12,21 @@ from antiphon.errors import BadAnswer, BadRequest
 from antiphon.types import Usage
 from antiphon.wires import find_translation, get_wire
 from antiphon.wires.table import CODECS, WIRES
-from system.pairs.answered import EVENTS, FRAMED, REPLIES, STREAMS
-from system.pairs.asked import REQUESTS
-from system.pairs.changed import changed
-from system.pairs.crossing import FAR_ONLY, KEYED, Crossing, asking, crossing, passed
+from system.pairs.caller_requests import REQUESTS
+from system.pairs.mutations import draw_mutation
+from system.pairs.provider_answers import EVENTS, FRAME_WRITERS, REPLIES, STREAMS
+from system.pairs.translation import (
+    MODEL_IN_PATH,
+    TARGET_ONLY,
+    TranslatedCall,
+    translate_request,
+    translate_stream,
+    write_caller_body,
+)
 
 MESSAGES, RESPONSES, GENERATE = REQUESTS["messages"], REQUESTS["responses"], REQUESTS["generate"]
 _TEXT_PART = {"parts": [{"text": "a"}, {"text": "b"}]}
-ASKED: dict[str, Any] = {
+REQUESTS_BY_WIRE: dict[str, Any] = {
     **REQUESTS,
     "completions": {"model": "m", "prompt": ["a", [1, 2]], "max_tokens": 5, "stop": ["x"], "logprobs": 2},
     "embeddings": {"model": "m", "input": ["a", "b"], "dimensions": 4, "encoding_format": "base64", "user": "u"},
@@ -30,7 +37,7 @@ ASKED: dict[str, Any] = {
     "gemini_embed": {"model": "models/m", "content": _TEXT_PART, "taskType": "CLUSTERING", "outputDimensionality": 4},
     "gemini_embed_batch": {"requests": [{"model": "models/m", "content": _TEXT_PART, "title": "t"}] * 2},
 }
-ANSWERED: dict[str, Any] = {
+ANSWERS_BY_WIRE: dict[str, Any] = {
     **REPLIES,
     "completions": {
         "id": "cmpl-1",
@@ -59,91 +66,103 @@ ANSWERED: dict[str, Any] = {
     "nova_embed": {"embeddings": [{"embeddingType": "TEXT", "embedding": [0.5, 1.0]}]},
     "cohere_embed": {"id": "1", "texts": ["a", "b"], "embeddings": {"float": [[0.5, 1.0], [1, 2]]}},
 }
-PAIRS = [(near, far) for near in ASKED for far in WIRES if near == far or find_translation(near, (far,))]
+PAIRS = [
+    (caller, target)
+    for caller in REQUESTS_BY_WIRE
+    for target in WIRES
+    if caller == target or find_translation(caller, (target,))
+]
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-every_pair = pytest.mark.parametrize(("near", "far"), PAIRS)
+every_pair = pytest.mark.parametrize(("caller", "target"), PAIRS)
 
 
-def sound(usage: Usage | None) -> None:
-    """Fail where a count of tokens is negative."""
+def check_usage(usage: Usage | None) -> None:
+    """Fail if a count of tokens is negative."""
     assert usage is None or all(not isinstance(count, int) or count >= 0 for count in structs.astuple(usage))
 
 
-def a_way(near: str, far: str, stream: bool) -> Crossing:
-    return crossing(near, far, asking(near, ASKED[near], stream), stream)[0]
+def translate_sample(caller: str, target: str, stream: bool) -> TranslatedCall:
+    return translate_request(caller, target, write_caller_body(caller, REQUESTS_BY_WIRE[caller], stream), stream)[0]
 
 
-def test_every_wire_is_here() -> None:
-    assert set(WIRES) == set(ANSWERED)
-    assert set(ASKED) == set(WIRES) - FAR_ONLY
+def test_every_wire_has_samples() -> None:
+    assert set(WIRES) == set(ANSWERS_BY_WIRE)
+    assert set(REQUESTS_BY_WIRE) == set(WIRES) - TARGET_ONLY
     assert set(EVENTS) == set(CODECS)
 
 
 @every_pair
 @FUZZ
 @given(data=st.data())
-def test_a_request(near: str, far: str, data: st.DataObject) -> None:
-    body = json.dumps(data.draw(changed(ASKED[near]))).encode()
+def test_a_request(caller: str, target: str, data: st.DataObject) -> None:
+    body = json.dumps(data.draw(draw_mutation(REQUESTS_BY_WIRE[caller]))).encode()
     try:
-        _, sent = crossing(near, far, body, data.draw(st.booleans()))
+        _, sent = translate_request(caller, target, body, data.draw(st.booleans()))
     except BadRequest as error:
         assert 400 <= error.status < 500
-        assert json.loads(get_wire(near).write_error_body(error))
+        assert json.loads(get_wire(caller).write_error_body(error))
     else:
-        if near != far and far not in FAR_ONLY:
-            # What we write ourselves is what we would take.
-            get_wire(far).peek(sent, "m" if far in KEYED else "", False if far in KEYED else None)
+        if caller != target and target not in TARGET_ONLY:
+            # We accept what we write ourselves.
+            get_wire(target).peek(
+                sent, "m" if target in MODEL_IN_PATH else "", False if target in MODEL_IN_PATH else None
+            )
 
 
 @every_pair
 @FUZZ
 @given(data=st.data())
-def test_an_answer(near: str, far: str, data: st.DataObject) -> None:
-    body = json.dumps(data.draw(changed(ANSWERED[far]))).encode()
-    way = a_way(near, far, False)
+def test_an_answer(caller: str, target: str, data: st.DataObject) -> None:
+    body = json.dumps(data.draw(draw_mutation(ANSWERS_BY_WIRE[target]))).encode()
+    call = translate_sample(caller, target, False)
     try:
-        found, shown = way.read_whole(body)
+        answer, written = call.read_whole(body)
     except BadAnswer:
         return
-    assert found.output_bytes >= 0
-    sound(found.usage)
-    get_wire(near).read_whole(shown)
-    assert isinstance(get_wire(far).read_error_message(body), str)
+    assert answer.output_bytes >= 0
+    check_usage(answer.usage)
+    get_wire(caller).read_whole(written)
+    assert isinstance(get_wire(target).read_error_message(body), str)
 
 
-@pytest.mark.parametrize(("near", "far"), [(near, far) for near in CODECS for far in CODECS])
+@pytest.mark.parametrize(("caller", "target"), [(caller, target) for caller in CODECS for target in CODECS])
 @FUZZ
 @given(data=st.data())
-def test_a_stream(near: str, far: str, data: st.DataObject) -> None:
-    events = data.draw(changed(EVENTS[far], most=2))
-    shown = passed(a_way(near, far, True), [framed(far, event) for event in events if framed(far, event)])
-    if near != far:
-        allowed(near, shown)
+def test_a_stream(caller: str, target: str, data: st.DataObject) -> None:
+    events = data.draw(draw_mutation(EVENTS[target], most=2))
+    written = translate_stream(
+        translate_sample(caller, target, True),
+        [write_frame(target, event) for event in events if write_frame(target, event)],
+    )
+    if caller != target:
+        check_stream(caller, written)
 
 
-def framed(far: str, event: Any) -> bytes:
+def write_frame(target: str, event: Any) -> bytes:
     try:
-        return bytes(FRAMED[far](event))
+        return bytes(FRAME_WRITERS[target](event))
     except (TypeError, ValueError, AttributeError):
-        return b""  # the change left no frame of this wire
+        return b""  # after the change the event is none of this wire
 
 
-def allowed(near: str, shown: bytes) -> None:
-    """Fail where what is shown is not a stream of the caller's wire."""
-    wire, keyed = get_wire(near), near in KEYED
-    envelope = wire.peek(asking(near, ASKED[near], True), "m" if keyed else "", True if keyed else None)
-    splitter, watch = wire.make_splitter(), wire.start_stream(envelope, False)
-    for frame in splitter.feed(shown):
-        watch.feed(frame)
+def check_stream(caller: str, written: bytes) -> None:
+    """Fail if the frames are not a stream of the caller's wire."""
+    wire, keyed = get_wire(caller), caller in MODEL_IN_PATH
+    envelope = wire.peek(
+        write_caller_body(caller, REQUESTS_BY_WIRE[caller], True), "m" if keyed else "", True if keyed else None
+    )
+    splitter, stream = wire.make_splitter(), wire.start_stream(envelope, False)
+    for frame in splitter.feed(written):
+        stream.feed(frame)
     assert not splitter.rest
-    assert watch.complete or watch.error is not None
+    assert stream.complete or stream.error is not None
 
 
 @pytest.mark.parametrize("operation", CODECS)
 @FUZZ
 @given(data=st.data())
-def test_bytes_that_are_no_stream(operation: str, data: st.DataObject) -> None:
-    """Bytes changed anywhere, cut anywhere, into the splitter and all behind it."""
+def test_bytes_that_are_not_a_stream(operation: str, data: st.DataObject) -> None:
+    """Bytes that are changed and split anywhere go into the splitter and everything after it."""
     raw = bytearray(STREAMS[operation])
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(raw) - 1))
@@ -152,19 +171,19 @@ def test_bytes_that_are_no_stream(operation: str, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=5)))
     chunks = [bytes(raw[a:b]) for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
     wire = get_wire(operation)
-    for near in CODECS:
+    for caller in CODECS:
         splitter = wire.make_splitter()
         try:
             frames = [frame for chunk in chunks for frame in splitter.feed(chunk)]
         except BadAnswer:
             continue
-        passed(a_way(near, operation, True), frames)
+        translate_stream(translate_sample(caller, operation, True), frames)
 
 
 @pytest.mark.parametrize("operation", WIRES)
 @FUZZ
 @given(body=st.binary(max_size=80))
-def test_bytes_that_are_no_document(operation: str, body: bytes) -> None:
+def test_bytes_that_are_not_a_document(operation: str, body: bytes) -> None:
     wire = get_wire(operation)
     for read in (lambda: wire.peek(body, "m", None), lambda: wire.read_whole(body)):
         try:

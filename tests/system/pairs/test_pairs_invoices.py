@@ -1,4 +1,4 @@
-"""Golden invoices: what a provider of each wire counts, to the last picodollar, whoever asks, whole and streamed."""
+"""Golden invoices: the cost of each wire's usage, to the last picodollar, for every caller, whole and streamed."""
 
 import copy
 import json
@@ -10,9 +10,9 @@ import pytest
 from antiphon.wires.table import CODECS
 from living import Gateway, post
 from server.operations.provider import Exchange, Provider
-from system.pairs.answered import EVENTS, FRAMED, REPLIES
-from system.pairs.asked import REQUESTS
-from system.pairs.crossing import MODELS, asking
+from system.pairs.caller_requests import REQUESTS
+from system.pairs.provider_answers import EVENTS, FRAME_WRITERS, REPLIES
+from system.pairs.translation import MODELS, write_caller_body
 
 PRICE = {
     "input": 3,
@@ -36,10 +36,10 @@ KINDS: dict[str, dict[str, str]] = {
     "generate": {"kind": "gemini", "base_url": "/v1beta", "api_key": "k"},
     "converse": {"kind": "bedrock", "base_url": "", "api_key": "k", "region": "us-east-1"},
 }
-FORMS = dict.fromkeys(CODECS, "text/event-stream") | {"converse": "application/vnd.amazon.eventstream"}
+CONTENT_TYPES = dict.fromkeys(CODECS, "text/event-stream") | {"converse": "application/vnd.amazon.eventstream"}
 
 
-def counts(**tokens: int) -> list[dict[str, Any]]:
+def make_details(**tokens: int) -> list[dict[str, Any]]:
     return [{"modality": modality, "tokenCount": count} for modality, count in tokens.items()]
 
 
@@ -89,7 +89,7 @@ INVOICES: dict[str, list[tuple[dict[str, Any], str]]] = {
             "0.008895",
         ),
         ({"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}, "0.000105"),
-        (  # written for half an hour and for twelve: 10 × 3 + 30 × 3.75 + 60 × 6 + 5 × 15
+        (  # written for half an hour and for twelve hours: 10 × 3 + 30 × 3.75 + 60 × 6 + 5 × 15
             {
                 "input_tokens": 100,
                 "input_tokens_details": {
@@ -105,7 +105,7 @@ INVOICES: dict[str, list[tuple[dict[str, Any], str]]] = {
         ),
     ],
     "messages": [
-        (  # the same tokens in other words: what is cached stands beside `input_tokens`
+        (  # the same tokens: `input_tokens` does not include cached ones
             {
                 "input_tokens": 500,
                 "cache_creation_input_tokens": 100,
@@ -136,11 +136,11 @@ INVOICES: dict[str, list[tuple[dict[str, Any], str]]] = {
                 "candidatesTokenCount": 300,
                 "thoughtsTokenCount": 200,
                 "totalTokenCount": 1500,
-                "promptTokensDetails": counts(TEXT=850, AUDIO=50, IMAGE=100),
+                "promptTokensDetails": make_details(TEXT=850, AUDIO=50, IMAGE=100),
             },
             "0.01047",
         ),
-        # What tools of the provider put in is input too: 110 × 3 + 5 × 15
+        # The results of the provider's own tools are input too: 110 × 3 + 5 × 15
         (
             {
                 "promptTokenCount": 10,
@@ -150,21 +150,21 @@ INVOICES: dict[str, list[tuple[dict[str, Any], str]]] = {
             },
             "0.000405",
         ),
-        (  # cached words and sound, a picture that was made: 100 × 3 + 200 × 0.3 + 500 × 2 + 5 × 15 + 100 × 30
+        (  # cached text and audio, an image in the answer: 100 × 3 + 200 × 0.3 + 500 × 2 + 5 × 15 + 100 × 30
             {
                 "promptTokenCount": 800,
                 "cachedContentTokenCount": 700,
                 "candidatesTokenCount": 105,
                 "totalTokenCount": 905,
-                "promptTokensDetails": counts(TEXT=300, AUDIO=500),
-                "cacheTokensDetails": counts(TEXT=200, AUDIO=500),
-                "candidatesTokensDetails": counts(TEXT=5, IMAGE=100),
+                "promptTokensDetails": make_details(TEXT=300, AUDIO=500),
+                "cacheTokensDetails": make_details(TEXT=200, AUDIO=500),
+                "candidatesTokensDetails": make_details(TEXT=5, IMAGE=100),
             },
             "0.004435",
         ),
     ],
     "converse": [
-        (  # 500 × 3 + 400 × 0.3 + 100 × 3.75 + 500 × 15: reasoning is not told apart
+        (  # 500 × 3 + 400 × 0.3 + 100 × 3.75 + 500 × 15: reasoning is not counted separately
             {
                 "inputTokens": 500,
                 "cacheReadInputTokens": 400,
@@ -188,40 +188,40 @@ INVOICES: dict[str, list[tuple[dict[str, Any], str]]] = {
         ),
     ],
 }
-"""Operation to what a provider counts, and what it costs in dollars, added up by hand."""
-CASES = [(far, number) for far, invoices in INVOICES.items() for number in range(len(invoices))]
+"""Operation to a provider's usage and its cost in dollars, added up by hand."""
+CASES = [(target, number) for target, invoices in INVOICES.items() for number in range(len(invoices))]
 
 
-def whole(far: str, usage: dict[str, Any]) -> bytes:
-    member = "usageMetadata" if far == "generate" else "usage"
-    return json.dumps({**REPLIES[far], member: usage}).encode()
+def make_answer(target: str, usage: dict[str, Any]) -> bytes:
+    member = "usageMetadata" if target == "generate" else "usage"
+    return json.dumps({**REPLIES[target], member: usage}).encode()
 
 
-def streamed(far: str, usage: dict[str, Any]) -> bytes:
-    events = copy.deepcopy(EVENTS[far])
-    if far == "chat":
+def make_stream(target: str, usage: dict[str, Any]) -> bytes:
+    events = copy.deepcopy(EVENTS[target])
+    if target == "chat":
         events[-1]["usage"] = usage
-    elif far == "responses":
+    elif target == "responses":
         events[-1]["response"]["usage"] = usage
-    elif far == "messages":
+    elif target == "messages":
         events[0]["message"]["usage"] = {**usage, "output_tokens": 1}
         events[-2]["usage"] = usage
-    elif far == "generate":
+    elif target == "generate":
         events[-1]["usageMetadata"] = usage
     else:
         events[-1][1]["usage"] = usage
-    return b"".join(map(FRAMED[far], events)) + (b"data: [DONE]\n\n" if far == "chat" else b"")
+    return b"".join(map(FRAME_WRITERS[target], events)) + (b"data: [DONE]\n\n" if target == "chat" else b"")
 
 
-def answers(far: str, usage: dict[str, Any]) -> Any:
-    """Return what answers with a stream where the path or the body asks for one."""
+def make_responder(target: str, usage: dict[str, Any]) -> Any:
+    """Return a handler that answers with a stream if the path or the body asks for one."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.read()
         if "stream" in exchange.target.lower() or exchange.json.get("stream"):
-            await exchange.answer(streamed(far, usage), FORMS[far])
+            await exchange.answer(make_stream(target, usage), CONTENT_TYPES[target])
         else:
-            await exchange.answer(whole(far, usage))
+            await exchange.answer(make_answer(target, usage))
 
     return answer
 
@@ -235,10 +235,10 @@ PATHS = {
     "converse": "/model/{}/converse",
     "converse.stream": "/model/{}/converse-stream",
 }
-"""Operation, and operation as a stream where that has a path of its own; the same at the gateway and at a provider."""
+"""Operation, or operation as a stream if it has its own path; the gateway and the providers have the same paths."""
 
 
-def path_of(operation: str, stream: bool, model: str) -> str:
+def make_path(operation: str, stream: bool, model: str) -> str:
     return PATHS.get(f"{operation}.stream" if stream else operation, PATHS[operation]).format(model)
 
 
@@ -252,28 +252,28 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture(scope="module")
 def gateway(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     base = provider.url.removesuffix("/v1")
-    providers = {far: {**kind, "base_url": base + kind["base_url"]} for far, kind in KINDS.items()}
-    models = {f"at-{far}": {"targets": [f"{far}/{MODELS[far]}"], "price": PRICE} for far in CODECS}
+    providers = {target: {**kind, "base_url": base + kind["base_url"]} for target, kind in KINDS.items()}
+    models = {f"at-{target}": {"targets": [f"{target}/{MODELS[target]}"], "price": PRICE} for target in CODECS}
     running = Gateway(tmp_path_factory.mktemp("invoices"), {"providers": providers, "models": models})
     yield running
     assert running.stop() == 0
     assert "Traceback" not in running.output, running.output
 
 
-@pytest.mark.parametrize(("far", "number"), CASES)
-async def test_an_invoice(gateway: Gateway, provider: Provider, far: str, number: int) -> None:
-    usage, dollars = INVOICES[far][number]
-    model = MODELS[far].replace(":", "%3A")
-    asked = [path_of(far, stream, model).partition("?")[0] for stream in (False, True)]
-    provider.routes = dict.fromkeys([f"POST {path}" for path in asked], answers(far, usage))
+@pytest.mark.parametrize(("target", "number"), CASES)
+async def test_an_invoice(gateway: Gateway, provider: Provider, target: str, number: int) -> None:
+    usage, dollars = INVOICES[target][number]
+    model = MODELS[target].replace(":", "%3A")
+    paths = [make_path(target, stream, model).partition("?")[0] for stream in (False, True)]
+    provider.routes = dict.fromkeys([f"POST {path}" for path in paths], make_responder(target, usage))
     answered = []
-    for near in CODECS:
+    for caller in CODECS:
         for stream in (False, True):
-            body = asking(near, {**REQUESTS[near], "model": f"at-{far}"}, stream)
-            answer = await post(gateway.port, path_of(near, stream, f"at-{far}"), body, gateway.key)
+            body = write_caller_body(caller, {**REQUESTS[caller], "model": f"at-{target}"}, stream)
+            answer = await post(gateway.port, make_path(caller, stream, f"at-{target}"), body, gateway.key)
             assert (answer.status, answer.whole) == (200, True), answer.body
             assert stream or answer.headers["x-antiphon-cost"] == dollars
-            answered.append((near, stream, answer))
-    for near, stream, answer in answered:  # records reach the database together
+            answered.append((caller, stream, answer))
+    for caller, stream, answer in answered:  # records reach the database together
         record = await gateway.record(answer)
-        assert (record["cost"], record["estimated"]) == (round(float(dollars) * 10**12), 0), (near, stream)
+        assert (record["cost"], record["estimated"]) == (round(float(dollars) * 10**12), 0), (caller, stream)

@@ -1,13 +1,13 @@
 """One rich answer of every wire, whole and as a stream, written by hand from its public reference.
 
-What the answers say is the same, as far as each wire has words for it.
+The answers mean the same, as far as each wire can express it.
 """
 
 import json
 from typing import Any
 
 from antiphon.wires.aws.eventstream import encode_headers, encode_message
-from system.pairs.asked import ARGUMENTS, TEXT
+from system.pairs.caller_requests import ARGUMENTS, TEXT
 
 _CALLS = [
     {"id": "call_3", "type": "function", "function": {"name": "get_weather", "arguments": TEXT}},
@@ -172,37 +172,39 @@ REPLIES: dict[str, dict[str, Any]] = {
 """Operation to a provider's whole answer."""
 
 
-def _chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+def _make_chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
     head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1700000000, "model": "far-model"}
     return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
 
-def _call(index: int, **function: str) -> dict[str, Any]:
+def _make_call_delta(index: int, **function: str) -> dict[str, Any]:
     return {"tool_calls": [{"index": index, "function": function}]}
 
 
 _CHAT = [
-    _chunk({"role": "assistant", "content": ""}),
-    _chunk({"reasoning_content": "H"}),
-    _chunk({"reasoning_content": "m."}),
-    _chunk({"content": "Grü"}),
-    _chunk({"content": "ße"}),
-    _chunk({"tool_calls": [{"index": 0, "id": "call_3", "type": "function", "function": {"name": "get_weather"}}]}),
-    _chunk(_call(0, arguments=TEXT[:9])),
-    _chunk(_call(0, arguments=TEXT[9:])),
-    _chunk(
+    _make_chunk({"role": "assistant", "content": ""}),
+    _make_chunk({"reasoning_content": "H"}),
+    _make_chunk({"reasoning_content": "m."}),
+    _make_chunk({"content": "Grü"}),
+    _make_chunk({"content": "ße"}),
+    _make_chunk(
+        {"tool_calls": [{"index": 0, "id": "call_3", "type": "function", "function": {"name": "get_weather"}}]}
+    ),
+    _make_chunk(_make_call_delta(0, arguments=TEXT[:9])),
+    _make_chunk(_make_call_delta(0, arguments=TEXT[9:])),
+    _make_chunk(
         {
             "tool_calls": [
                 {"index": 1, "id": "call_4", "type": "function", "function": {"name": "now", "arguments": "{}"}}
             ]
         }
     ),
-    _chunk({}, "tool_calls"),
-    {**_chunk({}), "choices": [], "usage": _OPENAI_USAGE},
+    _make_chunk({}, "tool_calls"),
+    {**_make_chunk({}), "choices": [], "usage": _OPENAI_USAGE},
 ]
 
 
-def _item(number: int, **empty: Any) -> dict[str, Any]:
+def _make_item(number: int, **empty: Any) -> dict[str, Any]:
     return {**_OUTPUT[number], **empty}
 
 
@@ -212,7 +214,7 @@ _PART = {"type": "output_text", "text": "Grüße", "annotations": [], "logprobs"
 _RESPONSES: list[dict[str, Any]] = [
     {"type": "response.created", "response": {**_RESPONSE, "status": "in_progress", "output": [], "usage": None}},
     {"type": "response.in_progress", "response": {**_RESPONSE, "status": "in_progress", "output": [], "usage": None}},
-    {"type": "response.output_item.added", "output_index": 0, "item": _item(0, summary=[], encrypted_content="")},
+    {"type": "response.output_item.added", "output_index": 0, "item": _make_item(0, summary=[], encrypted_content="")},
     {
         "type": "response.reasoning_summary_part.added",
         "item_id": "rs_2",
@@ -241,15 +243,19 @@ _RESPONSES: list[dict[str, Any]] = [
         "summary_index": 0,
         "part": {"type": "summary_text", "text": "Hm."},
     },
-    {"type": "response.output_item.done", "output_index": 0, "item": _item(0)},
-    {"type": "response.output_item.added", "output_index": 1, "item": _item(1, content=[], status="in_progress")},
+    {"type": "response.output_item.done", "output_index": 0, "item": _make_item(0)},
+    {"type": "response.output_item.added", "output_index": 1, "item": _make_item(1, content=[], status="in_progress")},
     {"type": "response.content_part.added", **_TEXT_AT, "part": {**_PART, "text": ""}},
     {"type": "response.output_text.delta", **_TEXT_AT, "delta": "Grü", "logprobs": []},
     {"type": "response.output_text.delta", **_TEXT_AT, "delta": "ße", "logprobs": []},
     {"type": "response.output_text.done", **_TEXT_AT, "text": "Grüße", "logprobs": []},
     {"type": "response.content_part.done", **_TEXT_AT, "part": _PART},
-    {"type": "response.output_item.done", "output_index": 1, "item": _item(1)},
-    {"type": "response.output_item.added", "output_index": 2, "item": _item(2, arguments="", status="in_progress")},
+    {"type": "response.output_item.done", "output_index": 1, "item": _make_item(1)},
+    {
+        "type": "response.output_item.added",
+        "output_index": 2,
+        "item": _make_item(2, arguments="", status="in_progress"),
+    },
     {
         "type": "response.function_call_arguments.delta",
         "item_id": "fc_3",
@@ -269,8 +275,12 @@ _RESPONSES: list[dict[str, Any]] = [
         "arguments": TEXT,
         "name": "get_weather",
     },
-    {"type": "response.output_item.done", "output_index": 2, "item": _item(2)},
-    {"type": "response.output_item.added", "output_index": 3, "item": _item(3, arguments="", status="in_progress")},
+    {"type": "response.output_item.done", "output_index": 2, "item": _make_item(2)},
+    {
+        "type": "response.output_item.added",
+        "output_index": 3,
+        "item": _make_item(3, arguments="", status="in_progress"),
+    },
     {
         "type": "response.function_call_arguments.done",
         "item_id": "fc_4",
@@ -278,20 +288,20 @@ _RESPONSES: list[dict[str, Any]] = [
         "arguments": "{}",
         "name": "now",
     },
-    {"type": "response.output_item.done", "output_index": 3, "item": _item(3)},
+    {"type": "response.output_item.done", "output_index": 3, "item": _make_item(3)},
     {"type": "response.completed", "response": _RESPONSE},
 ]
 
 
-def _delta(index: int, kind: str, **fields: str) -> dict[str, Any]:
+def _make_delta(index: int, kind: str, **fields: str) -> dict[str, Any]:
     return {"type": "content_block_delta", "index": index, "delta": {"type": kind, **fields}}
 
 
-def _open(index: int, **block: Any) -> dict[str, Any]:
+def _make_block_start(index: int, **block: Any) -> dict[str, Any]:
     return {"type": "content_block_start", "index": index, "content_block": block}
 
 
-def _stop(index: int) -> dict[str, Any]:
+def _make_block_stop(index: int) -> dict[str, Any]:
     return {"type": "content_block_stop", "index": index}
 
 
@@ -305,40 +315,40 @@ _MESSAGES: list[dict[str, Any]] = [
             "usage": {**_MESSAGES_USAGE, "output_tokens": 1, "output_tokens_details": None},
         },
     },
-    _open(0, type="thinking", thinking="", signature=""),
+    _make_block_start(0, type="thinking", thinking="", signature=""),
     {"type": "ping"},
-    _delta(0, "thinking_delta", thinking="Hm."),
-    _delta(0, "signature_delta", signature="c2VhbA=="),
-    _stop(0),
-    _open(1, type="text", text=""),
-    _delta(1, "text_delta", text="Grü"),
-    _delta(1, "text_delta", text="ße"),
-    _stop(1),
-    _open(2, type="tool_use", id="call_3", name="get_weather", input={}),
-    _delta(2, "input_json_delta", partial_json=""),
-    _delta(2, "input_json_delta", partial_json=TEXT[:9]),
-    _delta(2, "input_json_delta", partial_json=TEXT[9:]),
-    _stop(2),
-    _open(3, type="tool_use", id="call_4", name="now", input={}),
-    _delta(3, "input_json_delta", partial_json=""),
-    _stop(3),
+    _make_delta(0, "thinking_delta", thinking="Hm."),
+    _make_delta(0, "signature_delta", signature="c2VhbA=="),
+    _make_block_stop(0),
+    _make_block_start(1, type="text", text=""),
+    _make_delta(1, "text_delta", text="Grü"),
+    _make_delta(1, "text_delta", text="ße"),
+    _make_block_stop(1),
+    _make_block_start(2, type="tool_use", id="call_3", name="get_weather", input={}),
+    _make_delta(2, "input_json_delta", partial_json=""),
+    _make_delta(2, "input_json_delta", partial_json=TEXT[:9]),
+    _make_delta(2, "input_json_delta", partial_json=TEXT[9:]),
+    _make_block_stop(2),
+    _make_block_start(3, type="tool_use", id="call_4", name="now", input={}),
+    _make_delta(3, "input_json_delta", partial_json=""),
+    _make_block_stop(3),
     {"type": "message_delta", "delta": {"stop_reason": "tool_use", "stop_sequence": None}, "usage": _MESSAGES_USAGE},
     {"type": "message_stop"},
 ]
 
 
-def _candidate(*parts: dict[str, Any], **more: Any) -> dict[str, Any]:
+def _make_candidate(*parts: dict[str, Any], **more: Any) -> dict[str, Any]:
     content = {"role": "model", "parts": list(parts)}
     head = {"modelVersion": "far-model", "responseId": "r-1"}
     return {**head, "candidates": [{"content": content, "index": 0, **more}]}
 
 
 _GENERATE: list[dict[str, Any]] = [
-    _candidate({"text": "Hm.", "thought": True}),
-    _candidate({"text": "Grü"}),
-    _candidate({"text": "ße"}),
-    _candidate(*REPLIES["generate"]["candidates"][0]["content"]["parts"][2:]),
-    _candidate(finishReason="STOP") | {"usageMetadata": _GENERATE_USAGE},
+    _make_candidate({"text": "Hm.", "thought": True}),
+    _make_candidate({"text": "Grü"}),
+    _make_candidate({"text": "ße"}),
+    _make_candidate(*REPLIES["generate"]["candidates"][0]["content"]["parts"][2:]),
+    _make_candidate(finishReason="STOP") | {"usageMetadata": _GENERATE_USAGE},
 ]
 _NAMED = {"toolUseId": "call_3", "name": "get_weather"}
 _CONVERSE: list[tuple[str, dict[str, Any]]] = [
@@ -361,18 +371,18 @@ _CONVERSE: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-def bare(value: Any) -> bytes:
-    """A frame of server-sent events that has data alone."""
+def write_data_frame(value: Any) -> bytes:
+    """Return a frame of server-sent events with data only."""
     return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
 
 
-def named(value: Any) -> bytes:
-    """A frame of server-sent events that also says of which type it is."""
-    return f"event: {value.get('type')}\n".encode() + bare(value)
+def write_named_frame(value: Any) -> bytes:
+    """Return a frame of server-sent events with the event's name."""
+    return f"event: {value.get('type')}\n".encode() + write_data_frame(value)
 
 
-def aws(event: tuple[str, Any]) -> bytes:
-    """A message of the AWS event stream."""
+def write_aws_message(event: tuple[str, Any]) -> bytes:
+    """Return a message of the AWS event stream."""
     kind, payload = event
     headers = [(":event-type", kind), (":content-type", "application/json"), (":message-type", "event")]
     return encode_message(encode_headers(headers), json.dumps(payload, ensure_ascii=False).encode())
@@ -386,10 +396,16 @@ EVENTS: dict[str, list[Any]] = {
     "converse": _CONVERSE,
 }
 """Operation to the events of the same answer as a stream, as values."""
-FRAMED: dict[str, Any] = {"chat": bare, "responses": named, "messages": named, "generate": bare, "converse": aws}
-"""Operation to what makes a frame of a value."""
+FRAME_WRITERS: dict[str, Any] = {
+    "chat": write_data_frame,
+    "responses": write_named_frame,
+    "messages": write_named_frame,
+    "generate": write_data_frame,
+    "converse": write_aws_message,
+}
+"""Operation to the function that writes an event as a frame."""
 STREAMS: dict[str, bytes] = {
-    operation: b"".join(map(FRAMED[operation], events)) + (b"data: [DONE]\n\n" if operation == "chat" else b"")
+    operation: b"".join(map(FRAME_WRITERS[operation], events)) + (b"data: [DONE]\n\n" if operation == "chat" else b"")
     for operation, events in EVENTS.items()
 }
 """Operation to the same answer as a stream, as bytes."""

@@ -1,4 +1,4 @@
-"""Documents that are nearly right: a real one, changed in a few random places."""
+"""Documents that are nearly valid: a valid one with a few random changes."""
 
 import copy
 from typing import Any
@@ -24,22 +24,22 @@ ODD = st.one_of(
 )
 
 
-def places(value: Any) -> list[tuple[Any, Any]]:
+def list_places(value: Any) -> list[tuple[Any, Any]]:
     """Return every (container, key) within a value."""
     inner: list[tuple[Any, Any]] = []
     if isinstance(value, dict):
         inner = [(value, key) for key in value]
     elif isinstance(value, list):
         inner = [(value, number) for number in range(len(value))]
-    return inner + [place for container, key in inner for place in places(container[key])]
+    return inner + [place for container, key in inner for place in list_places(container[key])]
 
 
 @st.composite
-def changed(draw: st.DrawFn, document: Any, most: int = 3) -> Any:
+def draw_mutation(draw: st.DrawFn, document: Any, most: int = 3) -> Any:
     """Draw a copy of a document with up to ``most`` members replaced, removed, doubled, renamed or swapped."""
     document = copy.deepcopy(document)
     for _ in range(draw(st.integers(0, most))):
-        found = places(document)
+        found = list_places(document)
         if not found:
             break
         container, key = draw(st.sampled_from(found))

@@ -1,6 +1,6 @@
 """One rich conversation as a request of every wire, written by hand from its public reference.
 
-What the requests say is the same, as far as each wire has words for it.
+The requests mean the same, as far as each wire can express it.
 """
 
 import json
