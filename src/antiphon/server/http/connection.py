@@ -1,10 +1,10 @@
-"""The connection: whose turn it is, how fast and how long, over HTTP/1.1 as RFC 9110 and RFC 9112 say it.
+"""One HTTP/1.1 connection (RFC 9110, RFC 9112): the order of its requests, flow control and deadlines.
 
-``docs/http.md`` lists the promises, ``docs/decisions/0005-http-server.md`` says why this is ours.
+``docs/http.md`` lists the promises, ``docs/decisions/0005-http-server.md`` says why Antiphon has its own server.
 
-Requests of one connection run one at a time, in order. As soon as one has to wait, parsing and then reading stop, so a
-client that does not read its answers cannot fill the memory. A refusal waits for the answers before it. A client that
-closes its sending side has left, as for most gateways: its call is cancelled.
+Requests of one connection run one at a time, in order. As soon as one has to wait, parsing stops and then reading stops,
+so a client that does not read its answers cannot fill the memory. A refusal is sent after the answers before it. A client
+that closes its sending side is taken to have left, as in most gateways, and its call is cancelled.
 """
 
 import asyncio
@@ -26,11 +26,14 @@ _ASGI = {"version": "3.0", "spec_version": "2.3"}
 _DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 _FLUSH_ALONE = 16 * 1024
-"""From this size on it is cheaper to hand over two buffers than to copy them into one."""
+"""Bytes from which two writes are cheaper than copying two buffers into one."""
 
 
 class HttpServer:
-    """What all connections of one server share. ``draining`` makes every answer the last of its connection."""
+    """The state that all connections of one server share.
+
+    While ``draining`` is set, every answer is the last of its connection.
+    """
 
     def __init__(self, app: App, limits: Limits | None = None) -> None:
         self.app = app
@@ -38,7 +41,7 @@ class HttpServer:
         self.draining = False
         self.connections: set[HttpConnection] = set()
         self.left_behind: set[asyncio.Task[None]] = set()
-        """Tasks of requests whose client left: the engine may still have to journal the cancelled call."""
+        """Tasks of requests whose client has left; the engine may still have to journal the cancelled call."""
         self._second = 0
         self._openings: dict[int, bytes] = {}
 
@@ -57,12 +60,12 @@ class HttpServer:
         return opening
 
     def connect(self) -> "HttpConnection":
-        """Return the protocol for one more connection; what ``loop.create_server`` takes."""
+        """Return the protocol for a new connection; a factory for ``loop.create_server``."""
         return HttpConnection(self)
 
 
 def format_http_date(second: int) -> bytes:
-    """Return a time as RFC 9110, 5.6.7 wants it."""
+    """Return a time in the format of RFC 9110, 5.6.7."""
     year, month, day, hour, minute, seconds, weekday, _, _ = gmtime(second)
     names = (_DAYS[weekday], day, _MONTHS[month - 1], year, hour, minute, seconds)
     return b"%b, %02d %b %04d %02d:%02d:%02d GMT" % names
@@ -88,13 +91,13 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._client: Any = None
         self._server: Any = None
-        # Whose turn it is
-        self._intake = RequestParser(self)
+        # The order of requests
+        self._parser = RequestParser(self)
         self._current: Exchange | None = None
         self._queue: deque[Exchange] = deque()
         self._held = b""
         self._refusal: tuple[CallError, bytes] | None = None
-        # Flow and time: one timer, which is set again only when it fires or has to fire sooner
+        # Flow and time: there is one timer, which is set again only when it fires or has to fire sooner
         self._reading = True
         self._lingering = False
         self._drained: asyncio.Future[None] | None = None
@@ -105,7 +108,7 @@ class HttpConnection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
 
-    # What the event loop calls
+    # Called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -128,13 +131,13 @@ class HttpConnection(asyncio.Protocol):
             current.task.cancel()
         self._queue.clear()
         self._held = b""
-        self._intake.close()
+        self._parser.close()
 
     def eof_received(self) -> None:
-        """Let the transport close: the client has left."""
+        """The client has left: returning nothing lets the transport close."""
 
     def data_received(self, data: bytes) -> None:
-        intake = self._intake
+        intake = self._parser
         if intake.phase == DONE:
             return
         if self._queue or self._held:
@@ -156,25 +159,25 @@ class HttpConnection(asyncio.Protocol):
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
-    # What the server calls
+    # Called by the server
 
     def shutdown(self) -> None:
-        """Close now where nothing is being answered; otherwise the running answer is the last."""
+        """Close the connection now if it is idle; otherwise the running answer is its last."""
         if self._current is None and not self._lingering:
-            self._intake.phase = DONE
+            self._parser.phase = DONE
             self._watch_writing()
             self._transport.close()
 
     def cancel(self) -> bool:
-        """Cancel what is being answered, if anything is; its client sees the connection break."""
+        """Cancel the running request, if there is one; its client sees the connection break."""
         if self._current is None or self._current.task is None:
             return False
         return self._current.task.cancel()
 
-    # What the intake calls
+    # Called by the parser
 
     def on_request(self, method: bytes, version: str, head: heads.Head, fields: heads.Fields, keep: bool) -> Exchange:
-        """Take a request, whose turn may be now."""
+        """Take a request, and start it if no other one is running."""
         path = head.path.decode("ascii")
         scope = {
             "type": "http",
@@ -199,15 +202,15 @@ class HttpConnection(asyncio.Protocol):
         return exchange
 
     def on_refusal(self, error: CallError, method: bytes) -> None:
-        """Answer with an error when its turn comes, and close."""
+        """Answer with an error after the answers before it, and close."""
         self._refusal = (error, method)
         if self._current is None:
             self._refuse_now()
 
-    # What an exchange calls
+    # Called by an exchange
 
     def write(self, head: bytes, body: bytes = b"") -> None:
-        """Write an answer's head, body or both; the transport joins what is written in one turn of the loop."""
+        """Write an answer's head, body or both; the transport joins writes of one iteration of the loop."""
         if self.lost:
             return
         if len(body) < _FLUSH_ALONE:
@@ -227,13 +230,13 @@ class HttpConnection(asyncio.Protocol):
             self._drained = None
 
     def abort(self) -> None:
-        """Break the connection off, so that an unfinished answer cannot be taken for a whole one."""
+        """Abort the connection, so that an unfinished answer cannot be mistaken for a whole one."""
         if not self.lost:
-            self._intake.phase = DONE
+            self._parser.phase = DONE
             self._transport.abort()
 
     def on_answered(self, keep: bool) -> None:
-        """Go on to whatever is next on this connection after a whole answer."""
+        """Continue with the next request of this connection after a whole answer."""
         self._current = None
         if self.lost:
             return
@@ -249,17 +252,17 @@ class HttpConnection(asyncio.Protocol):
             if self._refusal is not None:
                 self._refuse_now()
                 return
-            if self._intake.phase == IDLE:
+            if self._parser.phase == IDLE:
                 self._read_by = self.loop.time() + self.limits.idle_time
                 self._arm()
-        if self._intake.phase or not self._reading:
+        if self._parser.phase or not self._reading:
             self.update_reading()
 
     def update_reading(self) -> None:
-        """Read from the socket exactly while what comes can be used, and hold the client to its time meanwhile."""
+        """Read from the socket only while the input can be used, and apply the client's deadline meanwhile."""
         if self.lost:
             return
-        phase, exchange = self._intake.phase, self._intake.exchange
+        phase, exchange = self._parser.phase, self._parser.exchange
         full = phase == BODY and exchange is not None and exchange.is_over_high_water
         wanted = self._lingering or not (full or self._queue or self._held)
         if wanted != self._reading:
@@ -277,13 +280,13 @@ class HttpConnection(asyncio.Protocol):
             self._read_by = self.loop.time() + (self.limits.head_time if phase == HEAD else self.limits.body_time)
             self._arm()
 
-    # Turns
+    # Order
 
     def _consume(self, data: memoryview) -> None:
-        """Parse until a request has to wait; keep the rest."""
-        while data and not self._queue and self._intake.phase != DONE:
-            data = data[self._intake.consume(data) :]
-        if self._intake.phase != DONE:
+        """Parse until a request has to wait, and keep the remaining input."""
+        while data and not self._queue and self._parser.phase != DONE:
+            data = data[self._parser.consume(data) :]
+        if self._parser.phase != DONE:
             self._held = bytes(data)
 
     def _start(self, exchange: Exchange) -> None:
@@ -300,8 +303,8 @@ class HttpConnection(asyncio.Protocol):
         self._close_gracefully()
 
     def _close_gracefully(self) -> None:
-        """Close in stages (RFC 9112, 9.6): what comes is read and dropped, or a reset would destroy the answer."""
-        self._intake.phase = DONE
+        """Close in stages (RFC 9112, 9.6): input is read and dropped, because a reset would destroy the answer."""
+        self._parser.phase = DONE
         self._held = b""
         self._queue.clear()
         self._lingering = True
@@ -347,10 +350,10 @@ class HttpConnection(asyncio.Protocol):
             self.abort()
 
     def _on_read_late(self) -> None:
-        phase = self._intake.phase
+        phase = self._parser.phase
         if phase == HEAD:
-            self._intake.reject(SlowRequest(f"The request head took longer than {self.limits.head_time:g} s."))
+            self._parser.reject(SlowRequest(f"The request head took longer than {self.limits.head_time:g} s."))
         elif phase == BODY:
-            self._intake.reject(SlowRequest(f"The request body took longer than {self.limits.body_time:g} s."))
+            self._parser.reject(SlowRequest(f"The request body took longer than {self.limits.body_time:g} s."))
         elif self._current is None:
             self._transport.close()

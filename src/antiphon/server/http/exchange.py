@@ -1,6 +1,6 @@
-"""One request and its answer on one connection: the ``receive`` and ``send`` an ASGI application is called with.
+"""One request and its answer on one connection: the ``receive`` and ``send`` of an ASGI application.
 
-Plain ASGI 3, with three promises that the specification leaves open and that everything above relies on:
+This is plain ASGI 3, with three promises that the specification leaves open and that the application relies on:
 
 - ``receive`` raises :class:`~antiphon.errors.TooLarge`, :class:`~antiphon.errors.SlowRequest` or
   :class:`~antiphon.errors.BadRequest` where the content broke a limit or its framing; the application answers with it.
@@ -31,7 +31,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 logger = logging.getLogger("antiphon.server")
 
 STREAMED = "antiphon.streamed"
-"""A key that an application adds to the scope once it streams the request's content."""
+"""The key that an application adds to the scope when it streams the request's content."""
 _FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 _CRASH = CallError("The gateway failed while it answered. The cause is in its log.")
 _BODYLESS = frozenset((204, 304))
@@ -69,7 +69,7 @@ class Owner(Protocol):
 
 
 class Exchange:
-    """A request whose head was accepted. Made by the connection, run as one task when its turn has come."""
+    """A request whose head was accepted. The connection makes it, and runs it as one task in its turn."""
 
     __slots__ = (
         "_buffered",
@@ -113,10 +113,10 @@ class Exchange:
         self._started = False
         self._chunked = False
 
-    # What the connection calls
+    # Called by the connection
 
     async def run(self, app: App) -> None:
-        """Run the application; whatever it does, the client gets a whole answer or a broken connection."""
+        """Run the application; in any case the client gets a whole answer or a broken connection."""
         try:
             await app(self.scope, self.receive, self.send)
         except asyncio.CancelledError:
@@ -132,7 +132,7 @@ class Exchange:
                 self._crash()
 
     def add_content(self, data: bytes) -> int:
-        """Take content off the wire; return how many bytes of it this request has had in all."""
+        """Take content; return how many bytes of content this request has had in all."""
         self._received += len(data)
         if not self.finished:
             self._expects = False
@@ -147,33 +147,33 @@ class Exchange:
         self._wake()
 
     def fail(self, fault: CallError) -> None:
-        """Note that the content will never be complete, and why."""
+        """Note why the content will never be complete."""
         self._fault = fault
         self._wake()
 
     @property
     def is_over_high_water(self) -> bool:
-        """More content is held than should be while nobody asks for it."""
+        """More content is held than should be while the application does not ask for any."""
         if self._buffered <= self.connection.limits.body_buffer or self.finished:
             return False
-        # Who waits and was woken already runs only after the loop's turn, in which up to 8 MB more can be read.
+        # A waiter that was woken runs only in the next iteration of the loop; until then 8 MB more could be read.
         return self._waiter is None or self._waiter.done()
 
     @property
     def streamed(self) -> bool:
-        """The application passes content on as it comes: the time for it runs from its last piece."""
+        """The application passes content on as it comes, so its deadline runs from the last piece."""
         return STREAMED in self.scope
 
-    # What the application calls
+    # Called by the application
 
     async def receive(self) -> Message:
-        """Return the content that is there, waiting for some; see the module for what is raised."""
+        """Return the content that has come, waiting for some; the module's docstring says what is raised."""
         if not self._parts and not self.complete and self._fault is None:
             await self._wait_for_content()
         if self._fault is not None:
             raise self._fault
         if self._end_delivered:
-            await self.connection.loop.create_future()  # Until the client leaves, which cancels this task.
+            await self.connection.loop.create_future()  # until the client leaves, which cancels this task
         parts = self._parts
         body = parts[0] if len(parts) == 1 else b"".join(parts)
         self._parts = []
@@ -250,7 +250,7 @@ class Exchange:
                 parts += (name, b": ", value, b"\r\n")
         lines = len(parts) // 4
         fields = b"".join(parts)
-        # A value that came from outside may try to add a field, or a whole answer, of its own.
+        # A value from outside may try to add a header field or a whole answer.
         if fields.count(b"\n") != lines or fields.count(b"\r") != lines or b"\0" in fields:
             raise RuntimeError("a header field of the answer has a line break or NUL in it")
         self._started = True
@@ -261,7 +261,7 @@ class Exchange:
         if length is not None:
             framing = b"" if status in _BODYLESS else b"content-length: %d\r\n" % length
         elif self.scope["http_version"] == "1.0":
-            self.keep = False  # Only the end of the connection ends such an answer.
+            self.keep = False  # only the end of the connection ends such an answer
         else:
             framing = b"transfer-encoding: chunked\r\n"
             self._chunked = not self._is_head

@@ -1,4 +1,4 @@
-"""From bytes to exchanges: drives the parser over one connection's input, within its limits. No I/O, no clock."""
+"""From bytes to exchanges: feeds one connection's input to the parser, within its limits. No I/O, no clock."""
 
 import logging
 from typing import NoReturn, Protocol
@@ -11,16 +11,16 @@ from antiphon.server.http.exchange import Exchange
 from antiphon.server.http.limits import Limits
 
 STEP = 2048
-"""Bytes parsed at once where heads may be among them. The shortest request has 26, so a step holds at most 78."""
+"""Bytes parsed at once if they may hold heads. The shortest request has 26 bytes, so a step holds at most 78."""
 
 IDLE, HEAD, BODY, DONE = range(4)
-"""Between messages; in a head; in a content; nothing more is parsed."""
+"""The phases: between messages, in a head, in content, and done (nothing more is parsed)."""
 
 logger = logging.getLogger("antiphon.server")
 
 
 class Owner(Protocol):
-    """Whose input it is."""
+    """What the parser needs of its connection."""
 
     limits: Limits
 
@@ -28,11 +28,11 @@ class Owner(Protocol):
         """Take a request whose head is complete and valid."""
 
     def on_refusal(self, error: CallError, method: bytes) -> None:
-        """Take the refusal of what should have been a request; nothing more comes after it."""
+        """Take the refusal of input that is no request; nothing more comes after it."""
 
 
 class RequestParser:
-    """The parser's callbacks, and where in a message the input is."""
+    """The callbacks of llhttp, and the position of the input in a message."""
 
     __slots__ = (
         "_cause", "_chunked", "_fields", "_owner", "_parser", "_seen", "_target", "_upgrade",
@@ -42,9 +42,9 @@ class RequestParser:
     def __init__(self, owner: Owner) -> None:
         self.phase = IDLE
         self.exchange: Exchange | None = None
-        """The request whose content is or was read last."""
+        """The request whose content is being read, or was read last."""
         self.left = 0
-        """Bytes of content still to come, where the length was given."""
+        """Bytes of content still to come, if the length was given."""
         self._owner = owner
         self._parser = httptools.HttpRequestParser(self)
         self._target = b""
@@ -64,7 +64,7 @@ class RequestParser:
         return min(at, len(data))
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Parse at most a step of input, or more where it is content only."""
+        """Parse at most one step of input, or more if it is only content."""
         before, other_protocol = self.phase, -1
         try:
             self._parser.feed_data(data)
@@ -75,14 +75,14 @@ class RequestParser:
         if other_protocol >= 0:
             self._stay(memoryview(data)[other_protocol:])
             return
-        # Bytes that ended nothing: a head in parts, or chunk sizes, extensions and trailers without content.
+        # These bytes ended nothing: part of a head, or chunk sizes, extensions and trailers without content.
         if self.phase == HEAD or (self.phase == BODY and self._chunked):
             self._seen = self._seen + len(data) if before == self.phase else 0
             if self._seen > self._owner.limits.head:
                 self.reject(heads.refuse_large_head(f"more than {self._owner.limits.head} bytes"))
 
     def reject(self, error: CallError) -> None:
-        """Parse nothing more, and let the request that is being read end with an error, or the next one be refused."""
+        """Parse nothing more; the request that is being read ends with an error, or else the next one is refused."""
         if self.phase == DONE:
             return
         in_content = self.phase == BODY
@@ -93,12 +93,12 @@ class RequestParser:
             self._owner.on_refusal(error, self._parser.get_method())
 
     def close(self) -> None:
-        """Let go of the parser and the request."""
+        """Release the parser and the request."""
         self.phase = DONE
         self.exchange = None
         del self._parser  # It refers back to this object.
 
-    # What the parser calls
+    # Called by llhttp
 
     def on_message_begin(self) -> None:
         self.phase = HEAD
@@ -108,7 +108,7 @@ class RequestParser:
 
     def on_url(self, target: bytes) -> None:
         self._target += target
-        if len(self._target) > self._owner.limits.request_line - 16:  # method and version take the rest
+        if len(self._target) > self._owner.limits.request_line - 16:  # method and version take the rest of the line
             self._stop(heads.refuse_long_line(self._owner.limits))
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -123,7 +123,7 @@ class RequestParser:
             head = heads.examine(method, self._target, version, fields, limits)
         except CallError as error:
             self._stop(error)
-        self._fields = []  # Trailers go here, and nowhere else.
+        self._fields = []  # trailers go here, and are ignored
         keep = version != "1.0" and parser.should_keep_alive()
         if parser.should_upgrade():
             self._upgrade = head
@@ -150,14 +150,14 @@ class RequestParser:
             self.phase = IDLE if exchange.keep else DONE
             exchange.end()
 
-    # What the parser cannot do
+    # Beyond what llhttp does
 
     def stop_reading(self) -> NoReturn:
-        """Leave the parser at the end of a request that closes its connection, with whatever else it was given."""
+        """Leave the parser at the end of a request that closes its connection; remaining input is dropped."""
         self._stop(BadRequest("Nothing is read after a request that closes the connection."))
 
     def _stop(self, error: CallError) -> NoReturn:
-        """Leave a callback; the parser passes no exception on as it came."""
+        """Leave a callback; llhttp does not pass exceptions on unchanged."""
         self._cause = error
         raise error
 
@@ -171,7 +171,7 @@ class RequestParser:
             self.reject(BadRequest(f"The request is not valid HTTP/1.1: {error}.", code="malformed_request"))
 
     def _stay(self, rest: memoryview) -> None:
-        """Go on in HTTP/1.1 where the parser stopped for another protocol, which is not spoken here.
+        """Continue in HTTP/1.1 where the parser stopped for an upgrade to another protocol, which is not supported.
 
         The parser takes content of such a request for that protocol's. Another one reads it, primed with a head of
         the same framing; the connection closes after it, so that it never has to find the next head.
@@ -189,7 +189,7 @@ class RequestParser:
 
 
 class _Content:
-    """Callbacks for content alone: whatever follows it is another request, and belongs to nobody."""
+    """Callbacks for content alone; input after it would be another request, and is ignored."""
 
     def __init__(self, intake: RequestParser) -> None:
         self.on_body = intake.on_body
