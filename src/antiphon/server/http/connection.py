@@ -2,9 +2,9 @@
 
 ``docs/http.md`` lists the promises, ``docs/decisions/0005-http-server.md`` says why Antiphon has its own server.
 
-Requests of one connection run one at a time, in order. As soon as one has to wait, parsing stops and then reading stops,
-so a client that does not read its answers cannot fill the memory. A refusal is sent after the answers before it. A client
-that closes its sending side is taken to have left, as in most gateways, and its call is cancelled.
+Requests of one connection run one at a time, in order. As soon as one has to wait, parsing stops and then reading
+stops, so a client that does not read its answers cannot fill the memory. A refusal is sent after the answers before it.
+A client that closes its sending side is taken to have left, as in most gateways, and its call is cancelled.
 """
 
 import asyncio
@@ -137,16 +137,16 @@ class HttpConnection(asyncio.Protocol):
         """The client has left: returning nothing lets the transport close."""
 
     def data_received(self, data: bytes) -> None:
-        intake = self._parser
-        if intake.phase == DONE:
+        parser = self._parser
+        if parser.phase == DONE:
             return
         if self._queue or self._held:
             self._held += data
         elif len(data) <= STEP:
-            intake.feed(data)
+            parser.feed(data)
         else:
             self._consume(memoryview(data))
-        if intake.phase or self._watched or self._queue:
+        if parser.phase or self._watched or self._queue:
             self.update_reading()
 
     def pause_writing(self) -> None:

@@ -191,11 +191,11 @@ class RequestParser:
 class _Content:
     """Callbacks for content alone; input after it would be another request, and is ignored."""
 
-    def __init__(self, intake: RequestParser) -> None:
-        self.on_body = intake.on_body
-        self.on_chunk_header = intake.on_chunk_header
-        self._intake = intake
+    def __init__(self, parser: RequestParser) -> None:
+        self.on_body = parser.on_body
+        self.on_chunk_header = parser.on_chunk_header
+        self._owner = parser
 
     def on_message_complete(self) -> None:
-        self._intake.on_message_complete()
-        self._intake.stop_reading()
+        self._owner.on_message_complete()
+        self._owner.stop_reading()
