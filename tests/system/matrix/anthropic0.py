@@ -1,4 +1,4 @@
-"""A program on Anthropic's client 0.x: reads what to ask as lines of JSON, and writes what it saw as lines of JSON.
+"""A program on Anthropic's client 0.x: it reads requests as lines of JSON, and writes the answers as lines of JSON.
 
 Run by :mod:`matrix.test_matrix_anthropic0` with the packages of ``requirements/anthropic0.txt`` and no others.
 """
@@ -19,36 +19,38 @@ TOOLS: Any = [
 RESULTS = {"get_weather": "18 °C", "now": "noon"}
 
 
-def user(content: Any) -> Any:
+def make_user_turn(content: Any) -> Any:
     return {"role": "user", "content": content}
 
 
-def whole(client: Any, model: str, text: str) -> Any:
-    raw = client.messages.with_raw_response.create(model=model, max_tokens=500, messages=[user(text)])
+def ask_whole(client: Any, model: str, text: str) -> Any:
+    raw = client.messages.with_raw_response.create(model=model, max_tokens=500, messages=[make_user_turn(text)])
     message = raw.parse()
     sent = raw.http_request.headers
-    return told(message) | {
+    return describe_message(message) | {
         "id": message._request_id,
         "sent": [name for name in ("x-api-key", "authorization") if name in sent],
     }
 
 
-def streamed(client: Any, model: str, text: str) -> Any:
-    with client.messages.stream(model=model, max_tokens=500, messages=[user(text)]) as stream:
+def ask_stream(client: Any, model: str, text: str) -> Any:
+    with client.messages.stream(model=model, max_tokens=500, messages=[make_user_turn(text)]) as stream:
         pieces = "".join(stream.text_stream)
-        return told(stream.get_final_message()) | {"pieces": pieces, "id": stream.request_id}
+        return describe_message(stream.get_final_message()) | {"pieces": pieces, "id": stream.request_id}
 
 
-def raw(client: Any, model: str, text: str) -> Any:
-    """The events of a stream as the client parses them, without its own idea of a message."""
-    with client.messages.create(model=model, max_tokens=500, messages=[user(text)], tools=TOOLS, stream=True) as events:
+def list_events(client: Any, model: str, text: str) -> Any:
+    """Return the events of a stream as the client parses them, without its message accumulator."""
+    with client.messages.create(
+        model=model, max_tokens=500, messages=[make_user_turn(text)], tools=TOOLS, stream=True
+    ) as events:
         return [event.to_dict() for event in events]
 
 
-def conversation(client: Any, model: str, text: str) -> Any:
-    """Two turns, both streamed: the tools that are asked for, and their results."""
-    asked: Any = {"model": model, "max_tokens": 500, "tools": TOOLS}
-    with client.messages.stream(messages=[user(text)], **asked) as stream:
+def converse_with_tools(client: Any, model: str, text: str) -> Any:
+    """Run two streamed turns: the model's tool calls, then their results."""
+    request: Any = {"model": model, "max_tokens": 500, "tools": TOOLS}
+    with client.messages.stream(messages=[make_user_turn(text)], **request) as stream:
         arguments = [event.partial_json for event in stream if event.type == "input_json"]
         first = stream.get_final_message()
     results = [
@@ -56,17 +58,17 @@ def conversation(client: Any, model: str, text: str) -> Any:
         for block in first.content
         if block.type == "tool_use"
     ]
-    turns = [user(text), {"role": "assistant", "content": first.content}, user(results)]
-    with client.messages.stream(messages=turns, **asked) as stream:
+    turns = [make_user_turn(text), {"role": "assistant", "content": first.content}, make_user_turn(results)]
+    with client.messages.stream(messages=turns, **request) as stream:
         last = stream.get_final_message()
-    return {"arguments": "".join(arguments), "first": told(first), "last": told(last)}
+    return {"arguments": "".join(arguments), "first": describe_message(first), "last": describe_message(last)}
 
 
-def count(client: Any, model: str, text: str) -> Any:
-    return client.messages.count_tokens(model=model, messages=[user(text)]).input_tokens
+def count_tokens(client: Any, model: str, text: str) -> Any:
+    return client.messages.count_tokens(model=model, messages=[make_user_turn(text)]).input_tokens
 
 
-def told(message: Any) -> dict[str, Any]:
+def describe_message(message: Any) -> dict[str, Any]:
     return {
         "text": "".join(block.text for block in message.content if block.type == "text"),
         "thinking": "".join(block.thinking for block in message.content if block.type == "thinking"),
@@ -77,7 +79,7 @@ def told(message: Any) -> dict[str, Any]:
     }
 
 
-def failed(error: anthropic.APIError) -> dict[str, Any]:
+def describe_error(error: anthropic.APIError) -> dict[str, Any]:
     response = getattr(error, "response", None)
     return {
         "class": type(error).__name__,
@@ -90,15 +92,17 @@ def failed(error: anthropic.APIError) -> dict[str, Any]:
 
 def main() -> None:
     print(json.dumps(anthropic.__version__), flush=True)
-    programs = {program.__name__: program for program in (whole, streamed, raw, conversation, count)}
+    programs = {
+        program.__name__: program for program in (ask_whole, ask_stream, list_events, converse_with_tools, count_tokens)
+    }
     for line in sys.stdin:
-        asked = json.loads(line)
-        with anthropic.Anthropic(base_url=asked["url"], api_key=asked["key"], max_retries=0, timeout=20) as client:
+        request = json.loads(line)
+        with anthropic.Anthropic(base_url=request["url"], api_key=request["key"], max_retries=0, timeout=20) as client:
             try:
-                seen = programs[asked["program"]](client, asked["model"], asked["text"])
+                answer = programs[request["program"]](client, request["model"], request["text"])
             except anthropic.APIError as error:
-                seen = {"error": failed(error)}
-        print(json.dumps(seen), flush=True)
+                answer = {"error": describe_error(error)}
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A provider that says what a test wrote for a model; the rest of the request is not looked at."""
+"""A provider that gives the answer which a test wrote for a model; it reads nothing else of the request."""
 
 import json
 import re
@@ -18,7 +18,7 @@ class Canned(NamedTuple):
 
 
 class CannedProvider:
-    """``answers`` has an answer for each model that is asked for."""
+    """``answers`` has the answer for each model."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Canned] = {}
@@ -29,8 +29,8 @@ class CannedProvider:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                named = _IN_PATH.search(self.path)
-                answer = answers[unquote(named[1]) if named else body["model"]]
+                match = _IN_PATH.search(self.path)
+                answer = answers[unquote(match[1]) if match else body["model"]]
                 self.send_response(answer.status)
                 fields = (("content-type", answer.kind), ("content-length", str(len(answer.body))))
                 for name, value in (*answer.headers, *fields):

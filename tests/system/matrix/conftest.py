@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from living import Gateway, Sim
-from system.matrix.asking import WIRES
-from system.matrix.natives import Provider
+from system.matrix.natives import NativeProvider
 from system.matrix.openai_callers import Chat, Responses
 from system.matrix.other_callers import Converse, Generate, Messages
+from system.matrix.questions import WIRES
 
 SCRIPT = r"""
 rules:
@@ -36,7 +36,7 @@ _WRITING = os.environ.get("MATRIX_WRITE") == "1"
 CALLERS = {"chat": Chat, "responses": Responses, "messages": Messages, "generate": Generate, "converse": Converse}
 
 
-def _providers(url: str) -> dict[str, dict[str, Any]]:
+def _make_providers(url: str) -> dict[str, dict[str, Any]]:
     return {
         "chat": {"kind": "openai-compatible", "base_url": url + "/v1"},
         "responses": {"kind": "responses-compatible", "base_url": url + "/v1"},
@@ -46,18 +46,18 @@ def _providers(url: str) -> dict[str, dict[str, Any]]:
     }
 
 
-class House:
-    """One simulated provider of every wire, the gateway before it, and a client of every wire before that."""
+class Matrix:
+    """A simulated provider of every wire, a gateway, and a client of every wire."""
 
     def __init__(self, folder: Path) -> None:
         script = folder / "script.yaml"
         script.write_text(SCRIPT, encoding="utf-8")
         self.sim = Sim("--script", str(script), "--record", "--seed", "1")
-        self.native = Provider()
-        providers = _providers(self.sim.url)
+        self.native = NativeProvider()
+        providers = _make_providers(self.sim.url)
         hasty = {"timeouts": {"first_output": 1, "idle": 1}}
         providers |= {f"hasty-{wire}": provider | hasty for wire, provider in providers.items()}
-        providers |= {f"native-{wire}": provider for wire, provider in _providers(self.native.url).items()}
+        providers |= {f"native-{wire}": provider for wire, provider in _make_providers(self.native.url).items()}
         try:
             self.gateway = Gateway(folder, {"providers": providers})
         except BaseException:
@@ -75,30 +75,30 @@ class House:
         self.native.close()
         self.sim.stop()
 
-    def asked(self) -> list[dict[str, Any]]:
-        """Return the requests that the provider got since the last time, and forget them."""
-        found = self.sim.served()
+    def take_requests(self) -> list[dict[str, Any]]:
+        """Return the requests that the provider has received since the last call."""
+        entries = self.sim.served()
         self.sim.clear()
-        for entry in found:
+        for entry in entries:
             entry["body"] = base64.b64decode(entry["body"])
             entry["answer"] = base64.b64decode(entry["answer"])
-        return found
+        return entries
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("matrix"))
-    yield house
-    house.close()
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    matrix = Matrix(tmp_path_factory.mktemp("matrix"))
+    yield matrix
+    matrix.close()
 
 
 @pytest.fixture(params=WIRES)
-def near(request: pytest.FixtureRequest) -> str:
+def caller_wire(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture(params=WIRES)
-def far(request: pytest.FixtureRequest) -> str:
+def target_wire(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
@@ -107,31 +107,31 @@ def stream(request: pytest.FixtureRequest) -> bool:
     return bool(request.param == "stream")
 
 
-class Proven:
-    """What was proven, cell by cell, against the file that the documentation is made of."""
+class ProvenCells:
+    """Compares each cell with ``proven.json``, from which the documentation is generated."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         self._found: dict[str, dict[str, dict[str, str]]] = {}
 
-    def __call__(self, title: str, near: str, far: str, outcome: str) -> None:
-        """Note a cell; fail where its other half (whole or streamed) came out otherwise, or the file says otherwise."""
-        row = self._found.setdefault(title, {}).setdefault(near, {})
-        assert row.setdefault(far, outcome) == outcome, "whole and streamed differ"
+    def __call__(self, title: str, caller_wire: str, target_wire: str, outcome: str) -> None:
+        """Record a cell; fail if its other half (whole or streamed) or the file has another outcome."""
+        row = self._found.setdefault(title, {}).setdefault(caller_wire, {})
+        assert row.setdefault(target_wire, outcome) == outcome, "whole and streamed differ"
         if not _WRITING:
-            known = self._known.get(title, {}).get(near, {}).get(far)
+            known = self._known.get(title, {}).get(caller_wire, {}).get(target_wire)
             assert outcome == known, f"proven.json says {known!r}; MATRIX_WRITE=1 writes what the tests find"
 
     def write(self) -> None:
-        """Write what was found."""
+        """Write the outcomes."""
         text = json.dumps(self._known | self._found, indent=1, ensure_ascii=False, sort_keys=False)
         self._path.write_text(text + "\n", encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
-def proven() -> Iterator[Proven]:
-    proven = Proven(Path(__file__).parent / "proven.json")
+def proven() -> Iterator[ProvenCells]:
+    proven = ProvenCells(Path(__file__).parent / "proven.json")
     yield proven
     if _WRITING:
         proven.write()

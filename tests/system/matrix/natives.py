@@ -1,4 +1,4 @@
-"""Answers that providers of each wire give, written by hand from their references, and a provider that gives them.
+"""Answers of providers of each wire, written by hand from their references, and a provider that gives them.
 
 The simulator writes its answers with the gateway's own codecs; these prove those codecs. The model's name is the case.
 """
@@ -11,19 +11,19 @@ from collections.abc import Callable
 from typing import Any
 
 from antiphon.wires.aws.eventstream import encode_headers, encode_message
-from system.matrix.asking import PIXEL, QUOTE, SOUND, TITLE, WEB
+from system.matrix.questions import PIXEL, QUOTE, SOUND, TITLE, WEB
 
 SAMPLES = base64.b64encode(b"\1\2\3\4\5\6\7\10\11").decode()
-"""Sound as a stream has it: without a head. It is cut where base64 of the pieces is not that of the whole."""
+"""Streamed sound has no file header. It is split where the base64 of the pieces differs from that of the whole."""
 CUT = (base64.b64encode(b"\1\2\3\4").decode(), base64.b64encode(b"\5\6\7\10\11").decode())
 DATA = "data:image/png;base64," + PIXEL
 TEXT = "Grüße aus Zürich."
-"""The cited text; its span is all of it."""
+"""The cited text; the citation covers all of it."""
 END = len(TEXT)
 END_BYTES = len(TEXT.encode())
 
 
-def _chat(message: dict[str, Any], *deltas: dict[str, Any]) -> tuple[Any, list[Any]]:
+def _make_chat(message: dict[str, Any], *deltas: dict[str, Any]) -> tuple[Any, list[Any]]:
     head: dict[str, Any] = {"id": "chatcmpl-n", "created": 1, "model": "m"}
     usage: dict[str, Any] = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}
     usage["prompt_tokens_details"] = {"cached_tokens": 0, "cache_write_tokens": 0}
@@ -36,7 +36,9 @@ def _chat(message: dict[str, Any], *deltas: dict[str, Any]) -> tuple[Any, list[A
     return head | {"object": "chat.completion", "choices": [choice], "usage": usage}, [*events, last]
 
 
-def _responses(*items: dict[str, Any], deltas: dict[int, list[dict[str, Any]]] | None = None) -> tuple[Any, list[Any]]:
+def _make_responses(
+    *items: dict[str, Any], deltas: dict[int, list[dict[str, Any]]] | None = None
+) -> tuple[Any, list[Any]]:
     usage: dict[str, Any] = {"input_tokens": 3, "output_tokens": 5, "total_tokens": 8}
     usage["input_tokens_details"] = {"cached_tokens": 0, "cache_write_tokens": 0}
     usage["output_tokens_details"] = {"reasoning_tokens": 0}
@@ -54,12 +56,12 @@ def _responses(*items: dict[str, Any], deltas: dict[int, list[dict[str, Any]]] |
     return whole, [{"sequence_number": number} | event for number, event in enumerate(events)]
 
 
-def _said(number: int, text: str, *annotations: dict[str, Any]) -> dict[str, Any]:
+def _make_message(number: int, text: str, *annotations: dict[str, Any]) -> dict[str, Any]:
     part = {"type": "output_text", "text": text, "annotations": list(annotations)}
     return {"id": f"msg_{number}", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
 
 
-def _saying(text: str, *annotations: dict[str, Any]) -> list[dict[str, Any]]:
+def _make_message_events(text: str, *annotations: dict[str, Any]) -> list[dict[str, Any]]:
     place = {"content_index": 0}
     part = {"type": "output_text", "text": "", "annotations": []}
     added = [
@@ -74,7 +76,7 @@ def _saying(text: str, *annotations: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _messages(citation: dict[str, Any]) -> tuple[Any, list[Any]]:
+def _make_messages(citation: dict[str, Any]) -> tuple[Any, list[Any]]:
     usage = {"input_tokens": 3, "output_tokens": 5, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0}
     head = {"id": "msg_n", "type": "message", "role": "assistant", "model": "m", "stop_sequence": None}
     block = {"type": "text", "text": TEXT, "citations": [citation]}
@@ -92,7 +94,7 @@ def _messages(citation: dict[str, Any]) -> tuple[Any, list[Any]]:
     return whole, events
 
 
-def _generate(*chunks: list[dict[str, Any]], **more: Any) -> tuple[Any, list[Any]]:
+def _make_generate(*chunks: list[dict[str, Any]], **more: Any) -> tuple[Any, list[Any]]:
     rest: dict[str, Any] = {"modelVersion": "m", "responseId": "n"}
     usage = {"promptTokenCount": 3, "candidatesTokenCount": 5, "totalTokenCount": 8}
     parts = [part for chunk in chunks for part in chunk]
@@ -106,7 +108,7 @@ def _generate(*chunks: list[dict[str, Any]], **more: Any) -> tuple[Any, list[Any
     return whole, events
 
 
-def _converse(*blocks: dict[str, Any], events: list[tuple[str, Any]]) -> tuple[Any, list[Any]]:
+def _make_converse(*blocks: dict[str, Any], events: list[tuple[str, Any]]) -> tuple[Any, list[Any]]:
     usage = {"inputTokens": 3, "outputTokens": 5, "totalTokens": 8}
     whole: dict[str, Any] = {"output": {"message": {"role": "assistant", "content": list(blocks)}}}
     whole |= {"stopReason": "end_turn", "usage": usage, "metrics": {"latencyMs": 1}}
@@ -117,7 +119,9 @@ def _converse(*blocks: dict[str, Any], events: list[tuple[str, Any]]) -> tuple[A
     return whole, [begun, *events, *ended]
 
 
-def _block(index: int, *deltas: dict[str, Any], start: dict[str, Any] | None = None) -> list[tuple[str, Any]]:
+def _make_block_events(
+    index: int, *deltas: dict[str, Any], start: dict[str, Any] | None = None
+) -> list[tuple[str, Any]]:
     place = {"contentBlockIndex": index}
     opened = [("contentBlockStart", place | {"start": start})] if start else []
     return [*opened, *(("contentBlockDelta", place | {"delta": each}) for each in deltas), ("contentBlockStop", place)]
@@ -142,111 +146,112 @@ _ON_PAGE = _CITED | {"location": {"web": {"url": WEB, "domain": "example.com"}}}
 _IN_FILE = _CITED | {"location": {"documentChar": {"documentIndex": 0, "start": 2, "end": 9}}}
 
 
-def _cited(citation: dict[str, Any]) -> tuple[Any, list[Any]]:
+def _make_cited(citation: dict[str, Any]) -> tuple[Any, list[Any]]:
     block = {"citationsContent": {"content": [{"text": TEXT}], "citations": [citation]}}
     delta = citation | {"sourceContent": [{"text": QUOTE}]}
-    return _converse(block, events=_block(0, {"text": TEXT}, {"citation": delta}))
+    return _make_converse(block, events=_make_block_events(0, {"text": TEXT}, {"citation": delta}))
 
 
 ANSWERS: dict[str, dict[str, tuple[Any, list[Any]]]] = {
     "picture": {
-        "chat": _chat(
+        "chat": _make_chat(
             {"content": _LOOK + _DONE, "images": [_IMAGE_URL]},
             {"content": _LOOK}, {"content": "", "images": [_IMAGE_URL]}, {"content": _DONE},
         ),
-        "responses": _responses(
-            _said(0, _LOOK), _CALL, _said(2, _DONE), deltas={0: _saying(_LOOK), 1: _STEPS, 2: _saying(_DONE)}
+        "responses": _make_responses(
+            _make_message(0, _LOOK), _CALL, _make_message(2, _DONE),
+            deltas={0: _make_message_events(_LOOK), 1: _STEPS, 2: _make_message_events(_DONE)},
         ),
-        "generate": _generate(
+        "generate": _make_generate(
             [{"text": _LOOK}], [{"inlineData": {"mimeType": "image/png", "data": PIXEL}}], [{"text": _DONE}]
         ),
-        "converse": _converse(
+        "converse": _make_converse(
             {"text": _LOOK}, {"image": _IMAGE}, {"text": _DONE},
             events=[
-                *_block(0, {"text": _LOOK}),
-                *_block(1, {"image": {"source": {"bytes": PIXEL}}}, start={"image": {"format": "png"}}),
-                *_block(2, {"text": _DONE}),
+                *_make_block_events(0, {"text": _LOOK}),
+                *_make_block_events(1, {"image": {"source": {"bytes": PIXEL}}}, start={"image": {"format": "png"}}),
+                *_make_block_events(2, {"text": _DONE}),
             ],
         ),
     },
     "sound": {
-        "chat": _chat(
+        "chat": _make_chat(
             {"content": None, "audio": _SOUND | {"data": SOUND}},
             {"audio": {"id": "audio_1", "transcript": "Grü"}},
             {"audio": {"data": CUT[0]}},
             {"audio": {"data": CUT[1], "transcript": "ezi"}},
             {"audio": {"expires_at": 9}},
         ),
-        "generate": _generate(
+        "generate": _make_generate(
             *([{"inlineData": {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": piece}}] for piece in CUT)
         ),
-        "converse": _converse({"audio": {"format": "wav", "source": {"bytes": SOUND}}}, events=[]),  # streams have none
+        "converse": _make_converse({"audio": {"format": "wav", "source": {"bytes": SOUND}}}, events=[]),
     },
     "page": {
-        "chat": _chat(
+        "chat": _make_chat(
             {"content": TEXT, "annotations": [_CHAT_PAGE]}, {"content": TEXT}, {"annotations": [_CHAT_PAGE]}
         ),
-        "responses": _responses(_said(0, TEXT, _PAGE), deltas={0: _saying(TEXT, _PAGE)}),
-        "messages": _messages({
+        "responses": _make_responses(_make_message(0, TEXT, _PAGE), deltas={0: _make_message_events(TEXT, _PAGE)}),
+        "messages": _make_messages({
             "type": "web_search_result_location", "url": WEB, "title": TITLE, "cited_text": QUOTE,
             "encrypted_index": "Eo8B",
         }),
-        "generate": _generate(
+        "generate": _make_generate(
             [{"text": TEXT[:6]}], [{"text": TEXT[6:]}],
             groundingMetadata={
                 "groundingChunks": [{"web": {"uri": WEB, "title": TITLE}}], "groundingSupports": _SUPPORTS
             },
         ),
-        "converse": _cited(_ON_PAGE),
+        "converse": _make_cited(_ON_PAGE),
     },
     "place": {
-        "responses": _responses(_said(0, TEXT, _FILE), deltas={0: _saying(TEXT, _FILE)}),
-        "messages": _messages({
+        "responses": _make_responses(_make_message(0, TEXT, _FILE), deltas={0: _make_message_events(TEXT, _FILE)}),
+        "messages": _make_messages({
             "type": "char_location", "cited_text": QUOTE, "document_index": 0, "document_title": TITLE,
             "start_char_index": 2, "end_char_index": 9, "file_id": None,
         }),
-        "generate": _generate(
+        "generate": _make_generate(
             [{"text": TEXT[:6]}], [{"text": TEXT[6:]}],
             groundingMetadata={
                 "groundingChunks": [{"retrievedContext": {"title": TITLE, "text": QUOTE}}],
                 "groundingSupports": _SUPPORTS,
             },
         ),
-        "converse": _cited(_IN_FILE),
+        "converse": _make_cited(_IN_FILE),
     },
 }  # fmt: skip
-"""Case to the wires whose providers give it: the whole answer, and the events of a stream."""
+"""Case to wire to the whole answer and the events of its stream; Converse does not stream sound."""
 
 
-def _named(events: list[Any]) -> bytes:
-    return b"".join(b"event: %b\ndata: %b\n\n" % (event["type"].encode(), _json(event)) for event in events)
+def _write_named_frames(events: list[Any]) -> bytes:
+    return b"".join(b"event: %b\ndata: %b\n\n" % (event["type"].encode(), _encode_json(event)) for event in events)
 
 
-def _unnamed(events: list[Any]) -> bytes:
-    return b"".join(b"data: %b\n\n" % _json(event) for event in events)
+def _write_data_frames(events: list[Any]) -> bytes:
+    return b"".join(b"data: %b\n\n" % _encode_json(event) for event in events)
 
 
-def _framed(events: list[Any]) -> bytes:
+def _write_aws_messages(events: list[Any]) -> bytes:
     return b"".join(
         encode_message(
             encode_headers([(":event-type", kind), (":content-type", "application/json"), (":message-type", "event")]),
-            _json(payload),
+            _encode_json(payload),
         )
         for kind, payload in events
     )
 
 
-def _json(value: Any) -> bytes:
+def _encode_json(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
 _SSE = "text/event-stream"
 _STREAMS: dict[str, tuple[str, Callable[[list[Any]], bytes]]] = {
-    "chat": (_SSE, lambda events: _unnamed(events) + b"data: [DONE]\n\n"),
-    "responses": (_SSE, _named),
-    "messages": (_SSE, _named),
-    "generate": (_SSE, _unnamed),
-    "converse": ("application/vnd.amazon.eventstream", _framed),
+    "chat": (_SSE, lambda events: _write_data_frames(events) + b"data: [DONE]\n\n"),
+    "responses": (_SSE, _write_named_frames),
+    "messages": (_SSE, _write_named_frames),
+    "generate": (_SSE, _write_data_frames),
+    "converse": ("application/vnd.amazon.eventstream", _write_aws_messages),
 }
 _PATHS = {"/v1/chat/completions": "chat", "/v1/responses": "responses", "/v1/messages": "messages"}
 
@@ -257,10 +262,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         document = json.loads(body)
-        operation, model, stream = _called(self.path, document)
-        self.server.asked.append((operation, dict(self.headers.items()), document))  # type: ignore[attr-defined]
+        operation, model, stream = _read_call(self.path, document)
+        self.server.requests.append((operation, dict(self.headers.items()), document))  # type: ignore[attr-defined]
         answer = ANSWERS.get(model, ANSWERS["page"])[operation]
-        kind, written = "application/json", _json(answer[0])
+        kind, written = "application/json", _encode_json(answer[0])
         if stream:
             kind, write = _STREAMS[operation]
             written = write(answer[1])
@@ -274,7 +279,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def _called(path: str, document: Any) -> tuple[str, str, bool]:
+def _read_call(path: str, document: Any) -> tuple[str, str, bool]:
     if path in _PATHS:
         return _PATHS[path], document["model"], bool(document.get("stream"))
     name, _, call = path.rpartition("/")[2].partition(":")
@@ -283,13 +288,13 @@ def _called(path: str, document: Any) -> tuple[str, str, bool]:
     return "converse", path.split("/")[-2], path.endswith("-stream")
 
 
-class Provider:
-    """A provider of every wire; ``asked`` has operation, headers and document of each request."""
+class NativeProvider:
+    """A provider of every wire; ``requests`` has operation, headers and document of each request."""
 
     def __init__(self) -> None:
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self.asked: list[tuple[str, dict[str, str], Any]] = []
-        self._server.asked = self.asked  # type: ignore[attr-defined]
+        self.requests: list[tuple[str, dict[str, str], Any]] = []
+        self._server.requests = self.requests  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
 

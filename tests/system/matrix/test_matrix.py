@@ -1,4 +1,4 @@
-"""Every inbound wire on every outbound wire, with the official clients, through a running gateway."""
+"""Every caller's wire on every target's wire, with the official clients, through a running gateway."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from system.matrix.asking import PIXEL, Ask, NotHere, Seen, said
 from system.matrix.capabilities import BUCKETS, CAPABILITIES, COSTS, Capability
 from system.matrix.natives import ANSWERS, TEXT
-from system.matrix.received import Got, received
+from system.matrix.questions import PIXEL, Answer, Question, Unsupported, make_turns
+from system.matrix.received_requests import ReceivedRequest, read_request
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:botocore"),
@@ -20,65 +20,78 @@ PROVEN = Path(__file__).parent / "proven.json"
 USAGE = "usage: all buckets that both wires have"
 
 
-def outcome(house: Any, capability: Capability, near: str, far: str, stream: bool) -> str:
-    """Return how a cell came out: yes, text, dropped, refused, or ``-`` where one of the wires has no words for it."""
-    house.asked()
+def find_outcome(matrix: Any, capability: Capability, caller_wire: str, target_wire: str, stream: bool) -> str:
+    """Return the outcome of a cell: yes, text, dropped, refused, or ``-`` if one of the wires cannot express it."""
+    matrix.take_requests()
     try:
-        got, seen = exchanged(house, capability, near, far, stream)
-    except NotHere:
+        received, answer = run_exchange(matrix, capability, caller_wire, target_wire, stream)
+    except Unsupported:
         return "-"
-    except Exception as error:  # noqa: BLE001 - each client has classes of its own
-        assert status_of(error) in (400, 404), error
-        assert len(house.asked()) == bool(capability.ask.results), "the provider refused what the gateway wrote"
+    except Exception as error:  # noqa: BLE001 - each client has its own classes
+        assert get_status(error) in (400, 404), error
+        assert len(matrix.take_requests()) == bool(capability.question.results), (
+            "the provider refused what the gateway wrote"
+        )
         return "refused"
-    if any(name.split(".")[0] in [each.split(".")[0] for each in capability.names] for name in seen.dropped):
+    if any(name.split(".")[0] in [each.split(".")[0] for each in capability.names] for name in answer.dropped):
         return "dropped"
-    assert set(seen.dropped) <= set(capability.beside), seen.dropped
-    assert capability.got(got), got
-    assert capability.seen(seen), seen
-    return "text" if seen.as_text else "yes"
+    assert set(answer.dropped) <= set(capability.beside), answer.dropped
+    assert capability.check_request(received), received
+    assert capability.check_answer(answer), answer
+    return "text" if answer.as_text else "yes"
 
 
-def exchanged(house: Any, capability: Capability, near: str, far: str, stream: bool) -> tuple[Got, Seen]:
-    """Ask, and go on with the results of tools where there are any."""
-    caller, ask, model = house.callers[near], capability.ask, f"{far}/{capability.model}"
-    if ask.previous and near == far:
-        raise NotHere  # the simulator keeps no conversations of its own
+def run_exchange(
+    matrix: Any, capability: Capability, caller_wire: str, target_wire: str, stream: bool
+) -> tuple[ReceivedRequest, Answer]:
+    """Ask, and send the results of tools if there are any."""
+    caller, question, model = matrix.callers[caller_wire], capability.question, f"{target_wire}/{capability.model}"
+    if question.previous and caller_wire == target_wire:
+        raise Unsupported  # the simulator stores no conversations
     if capability.earlier:
-        return _gone_on(house, caller, capability, near, far, stream)
+        return _continue_elsewhere(matrix, caller, capability, caller_wire, target_wire, stream)
     if capability.native:
-        return _told(house, caller, capability, far, stream)
-    history = caller.history(ask)
-    seen = caller.ask(model, ask, history, stream)
-    if ask.results:
-        history = [*history, *seen.native, *caller.results(seen, ask.results)]
-        seen = caller.ask(model, ask, history, stream)
-    return received(far, house.asked()[-1]["body"]), seen
+        return _ask_native(matrix, caller, capability, target_wire, stream)
+    history = caller.make_history(question)
+    answer = caller.ask(model, question, history, stream)
+    if question.results:
+        history = [*history, *answer.native, *caller.make_results(answer, question.results)]
+        answer = caller.ask(model, question, history, stream)
+    return read_request(target_wire, matrix.take_requests()[-1]["body"]), answer
 
 
-def _told(house: Any, caller: Any, capability: Capability, far: str, stream: bool) -> tuple[Got, Seen]:
-    """Ask a provider that answers as one of its wire does, byte for byte."""
-    answer = ANSWERS[capability.native].get(far)
-    if answer is None or (stream and not answer[1]):
-        raise NotHere
-    seen = caller.ask(f"native-{far}/{capability.native}", capability.ask, caller.history(capability.ask), stream)
-    return received(far, json.dumps(house.native.asked[-1][2]).encode()), seen
+def _ask_native(
+    matrix: Any, caller: Any, capability: Capability, target_wire: str, stream: bool
+) -> tuple[ReceivedRequest, Answer]:
+    """Ask a provider that gives the handwritten answer of its wire."""
+    native = ANSWERS[capability.native].get(target_wire)
+    if native is None or (stream and not native[1]):
+        raise Unsupported
+    answer = caller.ask(
+        f"native-{target_wire}/{capability.native}",
+        capability.question,
+        caller.make_history(capability.question),
+        stream,
+    )
+    return read_request(target_wire, json.dumps(matrix.native.requests[-1][2]).encode()), answer
 
 
-def _gone_on(house: Any, caller: Any, capability: Capability, near: str, far: str, stream: bool) -> tuple[Got, Seen]:
-    """Let one provider answer, and ask another with that answer before the question."""
-    history = caller.history(capability.ask)
-    seen = caller.ask(f"native-generate/{capability.native}", capability.ask, history, stream)
-    history = [*history, *seen.native, *caller.history(Ask(said("Now?")))]
-    seen = caller.ask(f"{far}/echo", capability.ask, history, stream)
-    body = house.asked()[-1]["body"]
-    if near == far:  # the caller's own bytes, whatever form the image has there
+def _continue_elsewhere(
+    matrix: Any, caller: Any, capability: Capability, caller_wire: str, target_wire: str, stream: bool
+) -> tuple[ReceivedRequest, Answer]:
+    """Let one provider answer, and ask another with that answer in the history."""
+    history = caller.make_history(capability.question)
+    answer = caller.ask(f"native-generate/{capability.native}", capability.question, history, stream)
+    history = [*history, *answer.native, *caller.make_history(Question(make_turns("Now?")))]
+    answer = caller.ask(f"{target_wire}/echo", capability.question, history, stream)
+    body = matrix.take_requests()[-1]["body"]
+    if caller_wire == target_wire:  # the caller's own bytes, in which the image may have any form
         assert PIXEL.encode() in body
-        return Got(media=[("image", PIXEL)]), seen
-    return received(far, body), seen
+        return ReceivedRequest(media=[("image", PIXEL)]), answer
+    return read_request(target_wire, body), answer
 
 
-def status_of(error: Any) -> int:
+def get_status(error: Any) -> int:
     response = getattr(error, "response", None)
     if isinstance(response, dict):
         return int(response["ResponseMetadata"]["HTTPStatusCode"])
@@ -86,26 +99,33 @@ def status_of(error: Any) -> int:
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES, ids=lambda capability: capability.title)
-def test_cell(house: Any, proven: Any, capability: Capability, near: str, far: str, stream: bool) -> None:
+def test_cell(
+    matrix: Any, proven: Any, capability: Capability, caller_wire: str, target_wire: str, stream: bool
+) -> None:
     if capability.only in ("", "stream" if stream else "whole"):
-        proven(capability.title, near, far, outcome(house, capability, near, far, stream))
+        proven(
+            capability.title,
+            caller_wire,
+            target_wire,
+            find_outcome(matrix, capability, caller_wire, target_wire, stream),
+        )
 
 
-def test_a_responses_provider_keeps_its_own_conversations(house: Any, stream: bool) -> None:
-    caller, ask = house.callers["responses"], Ask(said("One", "Two", "Three"), previous=True)
-    seen = caller.ask("native-responses/page", ask, caller.history(ask), stream)
-    assert house.native.asked[-1][2]["previous_response_id"] == "resp_n"
-    assert len(house.native.asked[-1][2]["input"]) == 1
-    assert seen.text == TEXT
+def test_a_responses_provider_keeps_its_own_conversations(matrix: Any, stream: bool) -> None:
+    caller, question = matrix.callers["responses"], Question(make_turns("One", "Two", "Three"), previous=True)
+    answer = caller.ask("native-responses/page", question, caller.make_history(question), stream)
+    assert matrix.native.requests[-1][2]["previous_response_id"] == "resp_n"
+    assert len(matrix.native.requests[-1][2]["input"]) == 1
+    assert answer.text == TEXT
 
 
-def test_usage(house: Any, proven: Any, near: str, far: str, stream: bool) -> None:
+def test_usage(matrix: Any, proven: Any, caller_wire: str, target_wire: str, stream: bool) -> None:
     capability = next(each for each in CAPABILITIES if each.title == "thinking, shown")
-    _, seen = exchanged(house, capability, near, far, stream)
-    told = BUCKETS[near] & BUCKETS[far]
-    assert {name: seen.usage[name] for name in told} == {name: COSTS[name] for name in told}
-    proven(USAGE, near, far, "yes")
+    _, answer = run_exchange(matrix, capability, caller_wire, target_wire, stream)
+    buckets = BUCKETS[caller_wire] & BUCKETS[target_wire]
+    assert {name: answer.usage[name] for name in buckets} == {name: COSTS[name] for name in buckets}
+    proven(USAGE, caller_wire, target_wire, "yes")
 
 
-def test_nothing_is_told_that_is_not_tested() -> None:
+def test_the_documented_rows_are_the_tested_ones() -> None:
     assert sorted(json.loads(PROVEN.read_text("utf-8"))) == sorted([USAGE, *(each.title for each in CAPABILITIES)])

@@ -1,4 +1,4 @@
-"""Errors on every pair of wires: the status is the provider's, the class is the one the caller's client knows."""
+"""Errors on every pair of wires: the provider's status, raised as the class that the caller's client has for it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,15 +9,15 @@ import openai
 import pytest
 from google.genai import errors as google
 
-from system.matrix.asking import Ask, Broken, said
 from system.matrix.conftest import CALLERS
+from system.matrix.questions import FailedAnswer, Question, make_turns
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:botocore"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:google"),
 ]
 
-HELLO = Ask(said("Say it"))
+HELLO = Question(make_turns("Say it"))
 OPENAI: dict[int, type[Exception]] = {
     400: openai.BadRequestError,
     401: openai.AuthenticationError,
@@ -42,9 +42,9 @@ CLASSES: dict[str, dict[int, type[Exception]]] = {
     "generate": {status: google.ClientError if status < 500 else google.ServerError for status in OPENAI},
     "converse": dict.fromkeys(OPENAI, botocore.exceptions.ClientError),
 }
-BROKEN: dict[str, Any] = {
+BREAK_ERRORS: dict[str, Any] = {
     "chat": openai.APIError,
-    "responses": (openai.APIError, Broken),
+    "responses": (openai.APIError, FailedAnswer),
     "messages": anthropic.APIError,
     "generate": google.APIError,
     "converse": botocore.exceptions.EventStreamError,
@@ -55,7 +55,7 @@ CODES = {400: "ValidationException", 401: "UnrecognizedClientException", 404: "R
 }
 
 
-def status_and_headers(error: Any) -> tuple[int, dict[str, str]]:
+def get_status_and_headers(error: Any) -> tuple[int, dict[str, str]]:
     if isinstance(error, botocore.exceptions.ClientError):
         met = error.response["ResponseMetadata"]
         return met["HTTPStatusCode"], met["HTTPHeaders"]
@@ -63,64 +63,64 @@ def status_and_headers(error: Any) -> tuple[int, dict[str, str]]:
     return status, {name.lower(): value for name, value in error.response.headers.items()}
 
 
-def failing(house: Any, near: str, model: str, stream: bool, ask: Ask = HELLO) -> Any:
-    caller = house.callers[near]
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - the class is looked at by the caller
-        caller.ask(model, ask, caller.history(ask), stream)
+def ask_and_fail(matrix: Any, caller_wire: str, model: str, stream: bool, question: Question = HELLO) -> Any:
+    caller = matrix.callers[caller_wire]
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - the calling test checks the class
+        caller.ask(model, question, caller.make_history(question), stream)
     return caught.value
 
 
 @pytest.mark.parametrize("status", OPENAI)
-def test_a_providers_refusal(house: Any, near: str, far: str, stream: bool, status: int) -> None:
-    error = failing(house, near, f"{far}/fault-{status}:retry=7", stream)
-    assert type(error) is CLASSES[near][status] or isinstance(error, botocore.exceptions.ClientError)
-    found, headers = status_and_headers(error)
+def test_an_error_of_the_provider(matrix: Any, caller_wire: str, target_wire: str, stream: bool, status: int) -> None:
+    error = ask_and_fail(matrix, caller_wire, f"{target_wire}/fault-{status}:retry=7", stream)
+    assert type(error) is CLASSES[caller_wire][status] or isinstance(error, botocore.exceptions.ClientError)
+    found, headers = get_status_and_headers(error)
     assert (found, headers.get("retry-after")) == (status, "7")
-    if near == "converse" and status in CODES:
+    if caller_wire == "converse" and status in CODES:
         assert error.response["Error"]["Code"] == CODES[status]
 
 
 @pytest.mark.parametrize("fault", ["fault-cut", "fault-cut-clean", "fault-json", "fault-error-midstream"])
-def test_a_stream_that_breaks_is_never_taken_for_whole(house: Any, near: str, far: str, fault: str) -> None:
-    for speed in (200, 20, 2):  # so slow that its beginning is shown before it breaks, on a busy machine as well
-        error = failing(house, near, f"{far}/{fault}:tps={speed}", True)
-        if isinstance(error, BROKEN[near]):
+def test_a_broken_stream_raises_an_error(matrix: Any, caller_wire: str, target_wire: str, fault: str) -> None:
+    for speed in (200, 20, 2):  # slow enough to see its beginning before it breaks, even on a busy machine
+        error = ask_and_fail(matrix, caller_wire, f"{target_wire}/{fault}:tps={speed}", True)
+        if isinstance(error, BREAK_ERRORS[caller_wire]):
             return
-        assert status_and_headers(error)[0] >= 500, repr(error)
+        assert get_status_and_headers(error)[0] >= 500, repr(error)
     raise error
 
 
 @pytest.mark.parametrize("fault", ["fault-reset", "fault-html", "fault-error-200", "fault-json", "fault-204"])
-def test_an_answer_that_is_none(house: Any, near: str, far: str, stream: bool, fault: str) -> None:
+def test_an_invalid_answer(matrix: Any, caller_wire: str, target_wire: str, stream: bool, fault: str) -> None:
     if fault == "fault-json" and stream:
         pytest.skip("breaks after the first output, as proven above")
-    error = failing(house, near, f"{far}/{fault}", stream)
-    told = far == "generate" and fault == "fault-error-200"  # its error object has a status of its own
-    assert status_and_headers(error)[0] == (500 if told else 502)
+    error = ask_and_fail(matrix, caller_wire, f"{target_wire}/{fault}", stream)
+    has_status = target_wire == "generate" and fault == "fault-error-200"  # its error object contains a status
+    assert get_status_and_headers(error)[0] == (500 if has_status else 502)
 
 
-def test_a_model_that_nobody_has(house: Any, near: str, stream: bool) -> None:
-    error = failing(house, near, "chatt/echo", stream)
-    assert type(error) is CLASSES[near][404] or isinstance(error, botocore.exceptions.ClientError)
-    assert status_and_headers(error)[0] == 404
+def test_an_unknown_model(matrix: Any, caller_wire: str, stream: bool) -> None:
+    error = ask_and_fail(matrix, caller_wire, "chatt/echo", stream)
+    assert type(error) is CLASSES[caller_wire][404] or isinstance(error, botocore.exceptions.ClientError)
+    assert get_status_and_headers(error)[0] == 404
 
 
-def test_no_messages_at_all(house: Any, near: str, far: str) -> None:
-    error = failing(house, near, f"{far}/echo", False, Ask(()))
+def test_no_messages_at_all(matrix: Any, caller_wire: str, target_wire: str) -> None:
+    error = ask_and_fail(matrix, caller_wire, f"{target_wire}/echo", False, Question(()))
     if isinstance(error, ValueError | botocore.exceptions.ParamValidationError):
-        return  # the client itself sees to it
-    assert status_and_headers(error)[0] == 400
+        return  # the client itself rejects it
+    assert get_status_and_headers(error)[0] == 400
 
 
 @pytest.fixture
-def stranger(house: Any, near: str) -> Any:
-    caller = CALLERS[near](house.gateway.url, "ap-nobody")
+def stranger(matrix: Any, caller_wire: str) -> Any:
+    caller = CALLERS[caller_wire](matrix.gateway.url, "ap-nobody")
     yield caller
     caller.close()
 
 
-def test_an_unknown_key(stranger: Any, near: str, stream: bool) -> None:
+def test_an_unknown_key(stranger: Any, caller_wire: str, stream: bool) -> None:
     ask: Callable[..., Any] = stranger.ask
-    with pytest.raises(CLASSES[near][401]) as caught:
-        ask("chat/echo", HELLO, stranger.history(HELLO), stream)
-    assert status_and_headers(caught.value)[0] == 401
+    with pytest.raises(CLASSES[caller_wire][401]) as caught:
+        ask("chat/echo", HELLO, stranger.make_history(HELLO), stream)
+    assert get_status_and_headers(caught.value)[0] == 401

@@ -1,4 +1,4 @@
-"""Where both wires are the same the bytes are too: of the request but for the model's name, and of the answer."""
+"""If both wires are the same, request (except for the model's name) and answer pass byte for byte."""
 
 import json
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from system.matrix.asking import WIRES
+from system.matrix.questions import WIRES
 
-# Order, spaces, escapes, numbers and fields that no codec writes; what a strict provider knows only.
+# Order, spaces, escapes, numbers and fields that no codec writes.
 BODIES = {
     "chat": b'{ "messages":[ {"content":"Gr\\u00fc\\u00dfe" , "role":"user", "x":1e2} ],"z":[-0.0],"model":"MODEL"%s}',
     "responses": b'{"input" : [{"content":"Gr\\u00fc\\u00dfe","role":"user"}], "zz": {"a":1.0e1}, "model" :"MODEL"%s }',
@@ -30,36 +30,36 @@ IN_BODY = ("chat", "responses", "messages")
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_the_same_bytes(house: Any, wire: str, stream: bool) -> None:
-    house.asked()
+def test_the_same_bytes(matrix: Any, wire: str, stream: bool) -> None:
+    matrix.take_requests()
     body = BODIES[wire]
     if wire in IN_BODY:
         usage = b',"stream":true' + (b',"stream_options":{"include_usage":true}' if wire == "chat" else b"")
         body = (body % (usage if stream else b"")).replace(b"MODEL", f"{wire}/mirror".encode())
-    headers = {"authorization": f"Bearer {house.gateway.key}", "content-type": "application/json"}
+    headers = {"authorization": f"Bearer {matrix.gateway.key}", "content-type": "application/json"}
     headers |= {"anthropic-beta": "one-2026-01-01,two", "anthropic-version": "2023-06-01"}
     with httpx.Client(timeout=20) as client:
-        answer = client.post(house.gateway.url + PATHS[wire][stream], content=body, headers=headers)
-    (entry,) = house.asked()
+        answer = client.post(matrix.gateway.url + PATHS[wire][stream], content=body, headers=headers)
+    (entry,) = matrix.take_requests()
     assert answer.status_code == 200
     assert entry["body"] == body.replace(f"{wire}/mirror".encode(), b"mirror")
     assert answer.content == entry["answer"]
     assert b"x_sim" in answer.content
-    kept = entry["headers"].get("anthropic-beta")
-    assert kept == ("one-2026-01-01,two" if wire == "messages" else None)
+    beta = entry["headers"].get("anthropic-beta")
+    assert beta == ("one-2026-01-01,two" if wire == "messages" else None)
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_the_same_error(house: Any, wire: str) -> None:
-    house.asked()
+def test_the_same_error(matrix: Any, wire: str) -> None:
+    matrix.take_requests()
     body = BODIES[wire]
     if wire in IN_BODY:
         body = (body % b"").replace(b"MODEL", f"{wire}/fault-429".encode())
-    headers = {"authorization": f"Bearer {house.gateway.key}", "content-type": "application/json"}
+    headers = {"authorization": f"Bearer {matrix.gateway.key}", "content-type": "application/json"}
     with httpx.Client(timeout=20) as client:
         path = PATHS[wire][0].replace("mirror", "fault-429")
-        answer = client.post(house.gateway.url + path, content=body, headers=headers)
-    (entry,) = house.asked()
+        answer = client.post(matrix.gateway.url + path, content=body, headers=headers)
+    (entry,) = matrix.take_requests()
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
-    told, own = json.loads(answer.content), json.loads(entry["answer"])
-    assert told.get("error", told)["message"] == own.get("error", own)["message"]
+    received, sent = json.loads(answer.content), json.loads(entry["answer"])
+    assert received.get("error", received)["message"] == sent.get("error", sent)["message"]

@@ -1,4 +1,4 @@
-"""What a caller learns of the provider's limits from header fields, on its own wire and on every other."""
+"""The provider's limits in header fields, for callers of its own wire and of every other."""
 
 import json
 from collections.abc import Iterator
@@ -68,19 +68,19 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 @pytest.mark.parametrize("what", ["whole", "stream", "busy"])
-@pytest.mark.parametrize("far", LIMITS)
-@pytest.mark.parametrize("near", ASKED)
-def test_header_fields_of_a_provider(gateway: Gateway, near: str, far: str, what: str) -> None:
-    path, body, id_name = ASKED[near]
+@pytest.mark.parametrize("target_wire", LIMITS)
+@pytest.mark.parametrize("caller_wire", ASKED)
+def test_header_fields_of_a_provider(gateway: Gateway, caller_wire: str, target_wire: str, what: str) -> None:
+    path, body, id_name = ASKED[caller_wire]
     headers = {"authorization": f"Bearer {gateway.key}"}
-    asked = {**body, "model": f"{far}/{far}-{what}", "stream": what == "stream"}
-    answer = httpx.post(gateway.url + path, json=asked, headers=headers)
+    document = {**body, "model": f"{target_wire}/{target_wire}-{what}", "stream": what == "stream"}
+    answer = httpx.post(gateway.url + path, json=document, headers=headers)
     assert answer.status_code == (429 if what == "busy" else 200)
-    limit, value = LIMITS[far]
+    limit, value = LIMITS[target_wire]
     assert answer.headers[limit] == value
     assert answer.headers.get("retry-after") == ("7" if what == "busy" else None)
-    shown = {name for name in answer.headers if name in dict(FIELDS[far])} - {limit, "retry-after"}
-    if near == far:
+    shown = {name for name in answer.headers if name in dict(FIELDS[target_wire])} - {limit, "retry-after"}
+    if caller_wire == target_wire:
         assert answer.headers[id_name] == "req_up"
         assert not shown & {"set-cookie", "anthropic-organization-id", "openai-organization"}
     else:

@@ -1,4 +1,4 @@
-"""What OpenAI's client does with Responses beyond calling it: parsed answers and arguments, its streaming helper."""
+"""Helpers of OpenAI's client for Responses: parsed answers and arguments, and streaming."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 MODEL = "anthropic.claude-sonnet-4-6@echo"
-"""Takes a schema on every wire."""
+"""A model that takes a schema on every wire."""
 
 
 class Answer(BaseModel):
@@ -15,42 +15,42 @@ class Answer(BaseModel):
 
 
 @pytest.fixture
-def client(house: Any) -> openai.OpenAI:
-    made: openai.OpenAI = house.callers["responses"].client
+def client(matrix: Any) -> openai.OpenAI:
+    made: openai.OpenAI = matrix.callers["responses"].client
     return made
 
 
-def test_a_parsed_answer(client: openai.OpenAI, far: str, stream: bool) -> None:
-    asked: dict[str, Any] = {"model": f"{far}/{MODEL}", "input": "Bern", "text_format": Answer}
+def test_a_parsed_answer(client: openai.OpenAI, target_wire: str, stream: bool) -> None:
+    fields: dict[str, Any] = {"model": f"{target_wire}/{MODEL}", "input": "Bern", "text_format": Answer}
     if stream:
-        with client.responses.stream(**asked) as events:
+        with client.responses.stream(**fields) as events:
             response = events.get_final_response()
     else:
-        response = client.responses.parse(**asked)
+        response = client.responses.parse(**fields)
     assert response.output_parsed == Answer(city="Bern")
     assert response.status == "completed"
 
 
-def test_parsed_arguments(client: openai.OpenAI, far: str, stream: bool) -> None:
+def test_parsed_arguments(client: openai.OpenAI, target_wire: str, stream: bool) -> None:
     tool = openai.pydantic_function_tool(Answer, name="get_weather")["function"]
-    asked: dict[str, Any] = {
-        "model": f"{far}/echo",
+    fields: dict[str, Any] = {
+        "model": f"{target_wire}/echo",
         "input": "Bern",
         "tools": [{"type": "function", **tool}],
         "tool_choice": {"type": "function", "name": "get_weather"},
     }
     if stream:
-        with client.responses.stream(**asked) as events:
+        with client.responses.stream(**fields) as events:
             response = events.get_final_response()
     else:
-        response = client.responses.parse(**asked)
+        response = client.responses.parse(**fields)
     (call,) = response.output
     assert (call.type, call.parsed_arguments) == ("function_call", {"city": "Bern"})
 
 
-def test_the_events_of_a_stream_agree(client: openai.OpenAI, far: str) -> None:
-    """Numbered without a gap; each item is added, done and in the end what its deltas said."""
-    with client.responses.stream(model=f"{far}/echo", input="weather") as stream:
+def test_the_events_of_a_stream_agree(client: openai.OpenAI, target_wire: str) -> None:
+    """Numbers have no gap; each item is added and done, and equals its deltas in the end."""
+    with client.responses.stream(model=f"{target_wire}/echo", input="weather") as stream:
         events = list(stream)
     assert [event.sequence_number for event in events] == list(range(len(events)))
     assert [event.type for event in events[:2]] == ["response.created", "response.in_progress"]
@@ -62,11 +62,11 @@ def test_the_events_of_a_stream_agree(client: openai.OpenAI, far: str) -> None:
     assert [added[index].id for index in added] == [done[index].id for index in done] == [o.id for o in final.output]
     for index, item in enumerate(final.output):
         if item.type == "function_call":
-            assert grown(events, "function_call_arguments", item.id) == item.arguments == done[index].arguments
+            assert join_deltas(events, "function_call_arguments", item.id) == item.arguments == done[index].arguments
         elif item.type == "reasoning" and item.summary:
-            assert grown(events, "reasoning_summary_text", item.id) == "".join(part.text for part in item.summary)
+            assert join_deltas(events, "reasoning_summary_text", item.id) == "".join(part.text for part in item.summary)
 
 
-def grown(events: list[Any], what: str, item: str) -> str:
-    """Return what an item's deltas come to."""
+def join_deltas(events: list[Any], what: str, item: str) -> str:
+    """Return the text of an item's deltas."""
     return "".join(e.delta for e in events if e.type == f"response.{what}.delta" and e.item_id == item)

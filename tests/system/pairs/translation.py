@@ -1,4 +1,4 @@
-"""What the tests of pairs share: a call to a target of another wire and back, without any socket."""
+"""A call to a target of another wire and back, without any socket; shared by the tests of pairs."""
 
 import json
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What a cell of the matrix asks, in words of no wire, and what a client saw of the answer."""
+"""The question of a cell of the matrix and the answer as a client saw it, without the terms of any one wire."""
 
 import base64
 import re
@@ -56,7 +56,7 @@ class Tool:
 
 
 @dataclass(frozen=True)
-class Ask:
+class Question:
     turns: tuple[Turn, ...]
     system: str = ""
     tools: tuple[Tool, ...] = ()
@@ -71,30 +71,30 @@ class Ask:
     seed: int | None = None
     user: str = ""
     cache: bool = False
-    """The last part is marked as worth caching."""
+    """The last part has a cache mark."""
     logprobs: bool = False
     results: tuple[Result, ...] = ()
-    """What the tools give: then a second request is sent, with the answer to the first one in it."""
+    """The tools' results; a second request is sent with them and with the first answer."""
     json: bool = False
     """The answer must be any JSON object."""
     metadata: dict[str, str] = field(default_factory=dict)
     n: int = 1
     penalty: float | None = None
     previous: bool = False
-    """The last turn is sent with the id of the answer to those before it, and nothing else."""
+    """Only the last turn is sent, with the id of the answer to the turns before it."""
 
 
-class NotHere(Exception):
-    """The caller's own wire has no words for this."""
+class Unsupported(Exception):
+    """The caller's own wire cannot express the question."""
 
 
-class Broken(Exception):
-    """The answer said of itself that it failed, in an event that the client does not raise."""
+class FailedAnswer(Exception):
+    """The answer reported a failure in an event that the client does not raise."""
 
 
 @dataclass
-class Seen:
-    """What a client saw. ``finish`` is ``stop``, ``length``, ``tools`` or ``filtered``."""
+class Answer:
+    """An answer as a client saw it. ``finish`` is ``stop``, ``length``, ``tools`` or ``filtered``."""
 
     text: str = ""
     thinking: str = ""
@@ -106,44 +106,44 @@ class Seen:
     dropped: tuple[str, ...] = ()
     images: list[str] = field(default_factory=list)
     sound: bytes = b""
-    """Samples, without a head."""
+    """Samples without a file header."""
     citations: list[tuple[str, str]] = field(default_factory=list)
-    """The page, or the quoted words where there is none; and the title."""
+    """The URL, or the quote if there is none; and the title."""
     as_text: bool = False
-    """An image or a sound was told as text."""
+    """An image or a sound was described in text."""
     choices: int = 1
     native: Any = None
     """The answer as this client would send it back."""
 
 
-def said(*words: str) -> tuple[Turn, ...]:
+def make_turns(*words: str) -> tuple[Turn, ...]:
     """Return turns that alternate between user and assistant."""
     roles = ("user", "assistant")
     return tuple(Turn(roles[number % 2], (Part(text),)) for number, text in enumerate(words))
 
 
-def dropped_of(headers: Any) -> tuple[str, ...]:
-    found = headers.get("x-antiphon-dropped") or ""
-    return tuple(name.strip() for name in found.split(",") if name.strip())
+def read_dropped(headers: Any) -> tuple[str, ...]:
+    names = headers.get("x-antiphon-dropped") or ""
+    return tuple(name.strip() for name in names.split(",") if name.strip())
 
 
 _LINK = re.compile(r"\n?(?:(\w+)\n)?!?\[(image|audio)\]\(data:[\w/;=]+;base64,([\w+/=]+)\)\n?")
 
 
-def hear(seen: Seen, data: str) -> None:
-    """Take a sound, or a piece of one, with or without its head."""
-    made = base64.b64decode(data)
-    seen.sound += made[44:] if made.startswith(b"RIFF") else made
+def add_sound(answer: Answer, data: str) -> None:
+    """Add a sound or a piece of one, with or without a file header."""
+    samples = base64.b64decode(data)
+    answer.sound += samples[44:] if samples.startswith(b"RIFF") else samples
 
 
-def look(seen: Seen) -> Seen:
-    """Take images and sound out of the text, where the caller's wire has them there."""
-    for words, kind, data in _LINK.findall(seen.text):
-        seen.as_text = True
+def extract_media(answer: Answer) -> Answer:
+    """Move images and sound from the text into their own fields, for wires that have them in the text."""
+    for words, kind, data in _LINK.findall(answer.text):
+        answer.as_text = True
         if kind == "image":
-            seen.images.append(data)
+            answer.images.append(data)
         else:
-            hear(seen, data)
+            add_sound(answer, data)
             assert words in ("", "Grüezi")
-    seen.text = _LINK.sub("", seen.text)
-    return seen
+    answer.text = _LINK.sub("", answer.text)
+    return answer
