@@ -17,8 +17,8 @@ from antiphon.errors import BadAnswer, RateLimited, Truncated
 from antiphon.types import Usage
 from antiphon.wires.aws.eventstream import MessageReader, encode_headers, encode_message
 from antiphon.wires.bedrock import BedrockCodec, citations, frames
-from antiphon.wires.translation.foreign_signatures import Carried, pack
-from antiphon.wires.translation.media import text_of
+from antiphon.wires.translation.foreign_signatures import ForeignSignature, pack_signature
+from antiphon.wires.translation.media import write_markdown
 from antiphon.wires.translation.neutral import (
     Annotation,
     Audio,
@@ -204,20 +204,24 @@ def test_botocore_reads_a_written_answer(reason, stop_reason):
     }  # fmt: skip
     assert parsed["metrics"] == {"latencyMs": 0}
     assert parsed["output"]["message"]["content"] == [
-        {"reasoningContent": {"reasoningText": {"text": "hm", "signature": pack(Carried("gemini", "own"))}}},
+        {
+            "reasoningContent": {
+                "reasoningText": {"text": "hm", "signature": pack_signature(ForeignSignature("gemini", "own"))}
+            }
+        },
         {"text": "grüß"},
         {"text": "no"},
         {"toolUse": {"toolUseId": "t", "name": "f", "input": {"arguments": '{"a":'}}},
         {"toolUse": {"toolUseId": "u", "name": "g", "input": {}}},
-        {"reasoningContent": {"reasoningText": {"text": "", "signature": pack(
-            Carried(signature="proof", call="u"))}}},
+        {"reasoningContent": {"reasoningText": {"text": "", "signature": pack_signature(
+            ForeignSignature(signature="proof", call="u"))}}},
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("part", [Image(url="https://example.org/a.png"), Audio(data="AA==", media_type="audio/midi")])
 def test_media_without_a_block_are_written_as_text(part):
     written = msgspec.json.decode(CODEC.write_reply(make_reply(part), REQUEST))
-    assert written["output"]["message"]["content"] == [{"text": text_of(part)}]
+    assert written["output"]["message"]["content"] == [{"text": write_markdown(part)}]
 
 
 def test_audio_has_a_block():
@@ -431,9 +435,9 @@ def test_signatures_of_other_wires_travel_in_a_stream():
     deltas = [event["contentBlockDelta"] for event in got if "contentBlockDelta" in event]
     assert [(one["contentBlockIndex"], one["delta"]) for one in deltas] == [
         (0, {"reasoningContent": {"text": "hm"}}),
-        (0, {"reasoningContent": {"signature": pack(Carried("gemini", "own", "sealed"))}}),
+        (0, {"reasoningContent": {"signature": pack_signature(ForeignSignature("gemini", "own", "sealed"))}}),
         (1, {"toolUse": {"input": "{}"}}),
-        (2, {"reasoningContent": {"signature": pack(Carried("gemini", "proof", id="t", call="t"))}}),
+        (2, {"reasoningContent": {"signature": pack_signature(ForeignSignature("gemini", "proof", id="t", call="t"))}}),
     ]
     stops = [event["contentBlockStop"]["contentBlockIndex"] for event in got if "contentBlockStop" in event]
     assert stops == [0, 1, 2]
@@ -443,7 +447,9 @@ def test_unsigned_thinking_is_marked_so_that_no_provider_receives_it():
     writer = CODEC.make_writer(REQUEST)
     events = [Start("", ""), BlockStart(0, "thinking"), Delta(0, "hm"), BlockStop(0), Finish("stop"), StreamEnd()]
     got = parse_stream_with_botocore(b"".join(writer.write(event) for event in events))
-    assert got[2]["contentBlockDelta"]["delta"] == {"reasoningContent": {"signature": pack(Carried())}}
+    assert got[2]["contentBlockDelta"]["delta"] == {
+        "reasoningContent": {"signature": pack_signature(ForeignSignature())}
+    }
 
 
 def test_a_refusal_is_text_and_further_choices_are_left_out():

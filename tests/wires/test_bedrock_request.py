@@ -14,7 +14,7 @@ from antiphon.catalog.profiles import get_profile
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
 from antiphon.wires.bedrock import BedrockCodec, Converse
-from antiphon.wires.translation.foreign_signatures import Carried, pack
+from antiphon.wires.translation.foreign_signatures import ForeignSignature, pack_signature
 from antiphon.wires.translation.neutral import (
     Audio,
     File,
@@ -673,11 +673,21 @@ def test_reasoning_is_read(document, reasoning):
 
 def test_signatures_of_other_wires_are_read_back():
     parts = read_parts(
-        {"reasoningContent": {"reasoningText": {"text": "hm", "signature": pack(Carried("gemini", "own"))}}},
+        {
+            "reasoningContent": {
+                "reasoningText": {"text": "hm", "signature": pack_signature(ForeignSignature("gemini", "own"))}
+            }
+        },
         {"toolUse": {"toolUseId": "t", "name": "f", "input": {}}},
-        {"reasoningContent": {"reasoningText": {"text": "", "signature": pack(Carried("gemini", "proof", call="t"))}}},
-        {"reasoningContent": {"reasoningText": {"text": "", "signature": pack(
-            Carried("responses", redacted="sealed", id="rs_1"))}}},
+        {
+            "reasoningContent": {
+                "reasoningText": {
+                    "text": "", "signature": pack_signature(ForeignSignature("gemini", "proof", call="t")),
+                },
+            }
+        },
+        {"reasoningContent": {"reasoningText": {"text": "", "signature": pack_signature(
+            ForeignSignature("responses", redacted="sealed", id="rs_1"))}}},
         role="assistant",
     )  # fmt: skip
     assert parts == (
@@ -688,7 +698,9 @@ def test_signatures_of_other_wires_are_read_back():
 
 
 def test_unsigned_thinking_goes_to_no_provider():
-    (part,) = read_parts({"reasoningContent": {"reasoningText": {"text": "hm", "signature": pack(Carried())}}})
+    (part,) = read_parts(
+        {"reasoningContent": {"reasoningText": {"text": "hm", "signature": pack_signature(ForeignSignature())}}}
+    )
     assert part == Thinking("hm")
     assert write_content(part, Text("end")) == [{"text": "end"}]
 

@@ -27,7 +27,7 @@ from antiphon.errors import (
 from antiphon.types import Origin, Price, Target, Usage
 from antiphon.wires.aws.eventstream import MessageReader, encode_headers, encode_message
 from antiphon.wires.bedrock import Converse, frames
-from antiphon.wires.translation.foreign_signatures import Carried, pack
+from antiphon.wires.translation.foreign_signatures import ForeignSignature, pack_signature
 
 MODEL = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 WIRE = Converse()
@@ -112,7 +112,7 @@ def test_encode_keeps_every_byte():
 
 
 def test_encode_removes_the_signatures_of_other_wires():
-    signature = pack(Carried("gemini", "secret-proof", call="c1"))
+    signature = pack_signature(ForeignSignature("gemini", "secret-proof", call="c1"))
     native = {"reasoningContent": {"reasoningText": {"text": "mine", "signature": "sig"}}}
     foreign = {"reasoningContent": {"reasoningText": {"text": "", "signature": signature}}}
     document = {

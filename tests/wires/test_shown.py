@@ -13,7 +13,7 @@ from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
 from antiphon.wires.table import get_codec, get_wire
 from antiphon.wires.translation.choice import choose_translator
-from antiphon.wires.translation.media import PCM, playable, read_text, text_of
+from antiphon.wires.translation.media import PCM, make_playable, read_markdown, write_markdown
 from antiphon.wires.translation.neutral import (
     Audio,
     BlockStart,
@@ -154,13 +154,13 @@ def test_sound_has_the_form_that_was_asked_for(asked: str, begins: bytes) -> Non
     [
         Image(data="iVBORw0KGgo=", media_type="image/png"),
         Image(data="PHN2Zy8+", media_type="image/svg+xml"),
-        playable(Audio("AQID", PCM)),
+        make_playable(Audio("AQID", PCM)),
     ],
 )
 def test_what_is_told_as_text_is_read_back(part: Any) -> None:
-    assert read_text(text_of(part)) == part
+    assert read_markdown(write_markdown(part)) == part
 
 
 @pytest.mark.parametrize("text", ["![image](https://x/y.png)", "See ![image](data:image/png;base64,AA==)", "x" * 9999])
 def test_a_text_of_ones_own_stays_one(text: str) -> None:
-    assert read_text(text) is None
+    assert read_markdown(text) is None

@@ -10,7 +10,7 @@ from antiphon.catalog.profiles import get_profile
 from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Origin, Target
 from antiphon.wires.anthropic import AnthropicCodec, CountTokens, Messages
-from antiphon.wires.translation.foreign_signatures import MARK, unpack
+from antiphon.wires.translation.foreign_signatures import MARK, unpack_signature
 from antiphon.wires.translation.json_schema import fit_schema
 from antiphon.wires.translation.neutral import Request
 
@@ -174,7 +174,7 @@ def test_streams(frames: list[bytes]) -> None:
 
 @given(st.text(max_size=30))
 def test_carried_signatures(text: str) -> None:
-    unpack(MARK + text)
+    unpack_signature(MARK + text)
 
 
 @given(st.dictionaries(keys, values, max_size=5))

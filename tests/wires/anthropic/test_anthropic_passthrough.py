@@ -21,7 +21,7 @@ from antiphon.errors import (
 from antiphon.types import Usage
 from antiphon.wires.anthropic import CountTokens, Messages
 from antiphon.wires.json_text import encode_json
-from antiphon.wires.translation.foreign_signatures import Carried, pack
+from antiphon.wires.translation.foreign_signatures import ForeignSignature, pack_signature
 
 MESSAGES, COUNT = Messages(), CountTokens()
 
@@ -127,7 +127,7 @@ def test_encode_keeps_threads_and_server_tools(target: Any) -> None:
 
 
 def test_encode_removes_thinking_of_another_wire(target: Any) -> None:
-    foreign = {"type": "thinking", "thinking": "Hm.", "signature": pack(Carried("gemini", "sig"))}
+    foreign = {"type": "thinking", "thinking": "Hm.", "signature": pack_signature(ForeignSignature("gemini", "sig"))}
     own = {"type": "thinking", "thinking": "So.", "signature": "EqQB"}
     text = {"type": "text", "text": "Yes."}
     sent = make_body(

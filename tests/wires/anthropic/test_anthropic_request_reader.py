@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from antiphon.errors import BadRequest, NotFound
-from antiphon.wires.translation.foreign_signatures import Carried, pack
+from antiphon.wires.translation.foreign_signatures import ForeignSignature, pack_signature
 from antiphon.wires.translation.neutral import (
     File,
     Format,
@@ -216,10 +216,18 @@ def test_citations_of_earlier_answers_are_kept(read: Any) -> None:
 
 def test_foreign_thinking_and_call_signatures_come_back(read: Any) -> None:
     content = [
-        {"type": "thinking", "thinking": "Hm.", "signature": pack(Carried("responses", "", "enc", "rs_1"))},
+        {
+            "type": "thinking",
+            "thinking": "Hm.",
+            "signature": pack_signature(ForeignSignature("responses", "", "enc", "rs_1")),
+        },
         {"type": "tool_use", "id": "t1", "name": "now", "input": {}},
-        {"type": "thinking", "thinking": "", "signature": pack(Carried("gemini", "thought", call="t1"))},
-        {"type": "thinking", "thinking": "Plain.", "signature": pack(Carried())},
+        {
+            "type": "thinking",
+            "thinking": "",
+            "signature": pack_signature(ForeignSignature("gemini", "thought", call="t1")),
+        },
+        {"type": "thinking", "thinking": "Plain.", "signature": pack_signature(ForeignSignature())},
     ]
     assert read(messages=[{"role": "assistant", "content": content}]).messages[0].parts == (
         Thinking("Hm.", redacted="enc", id="rs_1", wire="responses"),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from antiphon.wires.translation.citations import flat, page_of, title_of
+from antiphon.wires.translation.citations import find_page, flatten_citation, read_title
 from antiphon.wires.translation.neutral import Text
 
 _TYPES = frozenset(
@@ -29,10 +29,10 @@ def write_citation(citation: dict[str, Any], text: str = "") -> dict[str, Any] |
     """
     if citation.get("type") in _TYPES:
         return citation
-    page = page_of(citation)
+    page = find_page(citation)
     if page is None:
         return _write_document_citation(citation)
-    members = flat(citation)
+    members = flatten_citation(citation)
     start, end = members.get("start_index"), members.get("end_index")
     cited = text[start:end] if type(start) is int and type(end) is int and 0 <= start <= end else ""
     return {
@@ -46,7 +46,7 @@ def write_citation(citation: dict[str, Any], text: str = "") -> dict[str, Any] |
 
 def _write_document_citation(citation: dict[str, Any]) -> dict[str, Any] | None:
     """Return a citation of a document as one of a search result, which needs only a source and a title."""
-    title, source = title_of(citation), citation.get("file_id") or citation.get("source")
+    title, source = read_title(citation), citation.get("file_id") or citation.get("source")
     if not title and not source:
         return None
     return {

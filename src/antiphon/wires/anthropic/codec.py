@@ -10,10 +10,10 @@ from antiphon.wires.anthropic.stream_reader import MessagesReader
 from antiphon.wires.anthropic.stream_writer import MessagesWriter
 from antiphon.wires.sse import SSESplitter
 from antiphon.wires.translation.codec import WrittenRequest
-from antiphon.wires.translation.field_names import Spellings
+from antiphon.wires.translation.field_names import FieldNames
 from antiphon.wires.translation.neutral import Reply, Request
 
-_SPELLINGS: Spellings = {
+_SPELLINGS: FieldNames = {
     "filename": ("title",),
     "format": ("output_config.format", "output_format"),
     "parallel_tool_calls": ("tool_choice.disable_parallel_tool_use",),

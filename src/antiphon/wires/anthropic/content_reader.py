@@ -10,8 +10,8 @@ from antiphon.errors import BadRequest
 from antiphon.wires.anthropic import types
 from antiphon.wires.anthropic.types import WIRE
 from antiphon.wires.checks import bad_request_from
-from antiphon.wires.translation.foreign_signatures import unpack
-from antiphon.wires.translation.media import read_text
+from antiphon.wires.translation.foreign_signatures import unpack_signature
+from antiphon.wires.translation.media import read_markdown
 from antiphon.wires.translation.neutral import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 
 _UNKNOWN_BLOCK = re.compile(r"Invalid value (?P<type>'.*') - at `\$(?P<path>.*content\[\d+\])\.type`", re.DOTALL)
@@ -67,7 +67,7 @@ def _read_message(message: types.Message, path: str) -> Message:
     for block in blocks:
         if type(block) is types.ToolUseBlock:
             parts.append(_read_tool_call(block, signatures))
-        elif type(block) is types.TextBlock and (media := read_text(block.text)) and message.role == "assistant":
+        elif type(block) is types.TextBlock and (media := read_markdown(block.text)) and message.role == "assistant":
             parts.append(media)
         else:
             parts += read_block(block)
@@ -76,7 +76,7 @@ def _read_message(message: types.Message, path: str) -> Message:
 
 def _read_call_signatures(blocks: list[types.Block]) -> dict[str, str]:
     """Return the thought signatures of tool calls that our own blocks carry, by the call's id."""
-    carried = (unpack(block.signature) for block in blocks if type(block) is types.ThinkingBlock)
+    carried = (unpack_signature(block.signature) for block in blocks if type(block) is types.ThinkingBlock)
     return {item.call: item.signature for item in carried if item is not None and item.call}
 
 
@@ -158,7 +158,7 @@ def _read_thinking_block(block: types.ThinkingBlock) -> list[Part]:
 
 def read_thinking(text: str, signature: str) -> list[Part]:
     """Return thinking with the wire that made it; nothing if the block only carries a tool call's signature."""
-    carried = unpack(signature)
+    carried = unpack_signature(signature)
     if carried is None:
         return [Thinking(text, signature, wire=WIRE)]
     if carried.call:

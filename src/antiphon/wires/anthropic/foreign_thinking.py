@@ -8,7 +8,7 @@ from typing import Any
 
 from antiphon.wires import body as bodies
 from antiphon.wires.json_text import encode_json
-from antiphon.wires.translation.foreign_signatures import MARK, unpack
+from antiphon.wires.translation.foreign_signatures import MARK, unpack_signature
 
 _MARKED = b'"' + MARK.encode()
 
@@ -28,7 +28,7 @@ def _strip_message(message: Any) -> Any:
     content = message.get("content") if type(message) is dict else None
     if type(content) is not list:
         return message
-    blocks = [block for block in content if not (type(block) is dict and unpack(block.get("signature")))]
+    blocks = [block for block in content if not (type(block) is dict and unpack_signature(block.get("signature")))]
     if len(blocks) == len(content):
         return message
     return {**message, "content": blocks} if blocks else None

@@ -16,8 +16,8 @@ from antiphon.wires.anthropic.frames import Block, read_message
 from antiphon.wires.anthropic.types import WIRE
 from antiphon.wires.anthropic.usage import read_usage, write_usage
 from antiphon.wires.checks import quote_body
-from antiphon.wires.translation.foreign_signatures import Carried, pack, unpack
-from antiphon.wires.translation.media import playable, text_of
+from antiphon.wires.translation.foreign_signatures import ForeignSignature, pack_signature, unpack_signature
+from antiphon.wires.translation.media import make_playable, write_markdown
 from antiphon.wires.translation.neutral import (
     Audio,
     Choice,
@@ -46,7 +46,7 @@ def read_reply(body: bytes) -> Reply:
         raise BadAnswer(f"The provider answered without `content`: {quote_body(body)}")
     signatures = {
         item.call: item.signature
-        for item in (unpack(block.signature) for block in message.content)
+        for item in (unpack_signature(block.signature) for block in message.content)
         if item is not None and item.call
     }
     parts = [part for block in message.content for part in _read_parts(block, signatures)]
@@ -126,7 +126,7 @@ def _write_refusal(part: Refusal) -> list[dict[str, Any]]:
 
 def _write_media(part: Image | File | Audio) -> list[dict[str, Any]]:
     """Write media as text, because answers of this wire have no block for it."""
-    return _write_text(Text(text_of(playable(part) if isinstance(part, Audio) else part)))
+    return _write_text(Text(write_markdown(make_playable(part) if isinstance(part, Audio) else part)))
 
 
 def _write_thinking(part: Thinking) -> list[dict[str, Any]]:
@@ -134,10 +134,10 @@ def _write_thinking(part: Thinking) -> list[dict[str, Any]]:
         if part.redacted:
             return [{"type": "redacted_thinking", "data": part.redacted}]
         return [{"type": "thinking", "thinking": part.text, "signature": part.signature}]
-    carried = Carried(part.wire, part.signature, part.redacted, part.id)
-    if not part.text and carried == Carried(part.wire):
+    carried = ForeignSignature(part.wire, part.signature, part.redacted, part.id)
+    if not part.text and carried == ForeignSignature(part.wire):
         return []
-    return [{"type": "thinking", "thinking": part.text, "signature": pack(carried)}]
+    return [{"type": "thinking", "thinking": part.text, "signature": pack_signature(carried)}]
 
 
 def _write_tool_call(part: ToolCall) -> list[dict[str, Any]]:
@@ -147,7 +147,7 @@ def _write_tool_call(part: ToolCall) -> list[dict[str, Any]]:
 
 def write_signature_block(call: str, signature: str, wire: str = "") -> dict[str, Any]:
     """Return a block that carries a tool call's thought signature, for which this wire has no member."""
-    carried = pack(Carried(wire, signature, call=call))
+    carried = pack_signature(ForeignSignature(wire, signature, call=call))
     return {"type": "thinking", "thinking": "", "signature": carried}
 
 

@@ -25,9 +25,9 @@ from antiphon.wires.anthropic.thinking import write_thinking
 from antiphon.wires.anthropic.tools import write_tools
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.json_schema import fit_schema
-from antiphon.wires.translation.media import moved
+from antiphon.wires.translation.media import move_media_to_user
 from antiphon.wires.translation.neutral import Format, Request
-from antiphon.wires.translation.pseudonym import IDENTIFIER, opaque
+from antiphon.wires.translation.pseudonym import IDENTIFIER, pseudonymize
 
 _encode = msgspec.json.Encoder().encode
 
@@ -53,7 +53,7 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
     profile = target.profile
     dropped: Dropped = {}
     conversation = ConversationWriter(profile, request.system, dropped)
-    for place, message in enumerate(moved(request.messages)):
+    for place, message in enumerate(move_media_to_user(request.messages)):
         conversation.add(message, f"messages[{place}].content")
     if not conversation.messages:
         raise BadRequest("`messages` holds nothing that could be sent.", param="messages")
@@ -150,7 +150,7 @@ def _write_rest(body: dict[str, Any], request: Request, dropped: Dropped) -> Non
     if len(stop) < len(request.stop):
         dropped["stop"] = None
     if request.user:
-        body["metadata"] = {"user_id": opaque(request.user, IDENTIFIER)}
+        body["metadata"] = {"user_id": pseudonymize(request.user, IDENTIFIER)}
     if request.metadata:
         dropped["metadata"] = None
     if request.service_tier in _TIERS:

@@ -10,7 +10,7 @@ from antiphon.wires.anthropic.frames import Block, DeltaBody, Event, read_event
 from antiphon.wires.anthropic.reply import read_arguments, read_string
 from antiphon.wires.anthropic.types import WIRE
 from antiphon.wires.anthropic.usage import UsageCounts
-from antiphon.wires.translation.foreign_signatures import Carried, unpack
+from antiphon.wires.translation.foreign_signatures import ForeignSignature, unpack_signature
 from antiphon.wires.translation.neutral import (
     Annotation,
     BlockStart,
@@ -65,7 +65,7 @@ class MessagesReader:
         self._has_content = False
         """The open block has some text or some arguments."""
         self._counts = UsageCounts()
-        self._signatures: dict[str, Carried] = {}
+        self._signatures: dict[str, ForeignSignature] = {}
         """Thought signatures that came before their tool calls, by the call's id."""
 
     def read(self, frame: bytes) -> list[Neutral]:
@@ -110,7 +110,7 @@ class MessagesReader:
         kind = _KINDS.get(block.type)
         if kind is None:
             return events
-        if (carried := unpack(block.signature)) is not None and carried.call:
+        if (carried := unpack_signature(block.signature)) is not None and carried.call:
             self._signatures[carried.call] = carried
             return events
         self._open_index, self._skipped_index = event.index, None
@@ -153,7 +153,7 @@ class MessagesReader:
     def _read_signature(self, signature: Any) -> list[Neutral]:
         if type(signature) is not str or not signature:
             return []
-        carried = unpack(signature)
+        carried = unpack_signature(signature)
         if carried is None:
             return [Annotation(self._index, signature, wire=WIRE)]
         if not carried.signature and not carried.redacted:

@@ -20,8 +20,8 @@ from antiphon.wires.anthropic.reply import write_answer_id, write_signature_bloc
 from antiphon.wires.anthropic.types import WIRE
 from antiphon.wires.anthropic.usage import write_delta_usage, write_usage
 from antiphon.wires.translation.codec import PlainStreamWriter
-from antiphon.wires.translation.foreign_signatures import Carried, pack
-from antiphon.wires.translation.media import joined, playable, text_of
+from antiphon.wires.translation.foreign_signatures import ForeignSignature, pack_signature
+from antiphon.wires.translation.media import join_audio, make_playable, write_markdown
 from antiphon.wires.translation.neutral import (
     Annotation,
     Audio,
@@ -84,7 +84,7 @@ class MessagesWriter(PlainStreamWriter):
         self._index = 0
         self._delta_start = b""
         """Everything in a delta frame of the open block that stands before its text."""
-        self._carried = Carried()
+        self._carried = ForeignSignature()
         """What the signature of the open block must carry."""
         self._finish: Finish | None = None
         self._usage: Usage | None = None
@@ -123,7 +123,7 @@ class MessagesWriter(PlainStreamWriter):
         return write_frame(b"message_start", _encode({"type": "message_start", "message": message})) + PING
 
     def _start_block(self, event: BlockStart) -> bytes:
-        self._block, self._opened, self._carried = event, False, Carried(id=event.id)
+        self._block, self._opened, self._carried = event, False, ForeignSignature(id=event.id)
         return b""
 
     def _open_block(self, block: BlockStart) -> bytes:
@@ -149,7 +149,7 @@ class MessagesWriter(PlainStreamWriter):
     def _write_signature(self, block: BlockStart) -> bytes:
         """Return a whole block that carries the thought signature of a tool call."""
         carrier = write_signature_block(block.id, self._carried.signature, self._carried.wire)
-        self._carried = Carried()
+        self._carried = ForeignSignature()
         frames = _START % (self._index, _encode(carrier)) + _STOP % self._index
         self._index += 1
         return frames
@@ -171,11 +171,11 @@ class MessagesWriter(PlainStreamWriter):
         if block.kind == "thinking" and event.wire == WIRE:
             if event.redacted:
                 return self._write_redacted(event.redacted)
-            self._carried = Carried(WIRE)
+            self._carried = ForeignSignature(WIRE)
             return self._write_delta(block, b"signature_delta", b"signature", event.signature)
         signature = event.signature or self._carried.signature
         redacted = event.redacted or self._carried.redacted
-        self._carried = Carried(event.wire, signature, redacted, self._carried.id)
+        self._carried = ForeignSignature(event.wire, signature, redacted, self._carried.id)
         return b""
 
     def _write_delta(self, block: BlockStart, kind: bytes, member: bytes, value: Any) -> bytes:
@@ -188,7 +188,7 @@ class MessagesWriter(PlainStreamWriter):
             before = _STOP % self._index
             self._index += 1
         self._opened = self._has_thinking = True
-        self._carried = Carried(WIRE)
+        self._carried = ForeignSignature(WIRE)
         return before + _START % (self._index, _encode({"type": "redacted_thinking", "data": data}))
 
     def _close_block(self, event: BlockStop | None = None) -> bytes:
@@ -212,8 +212,8 @@ class MessagesWriter(PlainStreamWriter):
         carried = self._carried
         if block.kind != "thinking" or carried.wire == WIRE:
             return b""
-        if self._opened or carried != Carried(carried.wire):
-            return self._write_delta(block, b"signature_delta", b"signature", pack(carried))
+        if self._opened or carried != ForeignSignature(carried.wire):
+            return self._write_delta(block, b"signature_delta", b"signature", pack_signature(carried))
         return b""
 
     def _write_media(self, event: Media) -> bytes:
@@ -225,11 +225,11 @@ class MessagesWriter(PlainStreamWriter):
 
     def _write_media_text(self, part: Image | File | Audio) -> bytes:
         before = self._close_block() + self._start_block(BlockStart(0, "text"))
-        return before + self._write_text(Delta(0, text_of(part))) + self._close_block()
+        return before + self._write_text(Delta(0, write_markdown(part))) + self._close_block()
 
     def _write_audio(self) -> bytes:
-        audio, self._audio = joined(self._audio), []
-        return self._write_media_text(playable(audio))
+        audio, self._audio = join_audio(self._audio), []
+        return self._write_media_text(make_playable(audio))
 
     def _hold_finish(self, event: Finish) -> bytes:
         self._finish = event

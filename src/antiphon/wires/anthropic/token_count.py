@@ -1,11 +1,11 @@
 """POST /v1/messages/count_tokens as a codec (API reference, "Count tokens in a Message")."""
 
 from antiphon.wires.anthropic.codec import AnthropicCodec
-from antiphon.wires.translation.token_counts import Counter
+from antiphon.wires.translation.token_counts import TokenCountCodec
 
 
-class CountTokensCodec(Counter):
-    """See :class:`translation.token_counts.Counter`."""
+class CountTokensCodec(TokenCountCodec):
+    """See :class:`translation.token_counts.TokenCountCodec`."""
 
     codec = AnthropicCodec
     takes = frozenset(

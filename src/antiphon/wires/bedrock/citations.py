@@ -6,7 +6,7 @@ names of the Messages API, which other wires know. The fifth is a web page.
 
 from typing import Any, NamedTuple
 
-from antiphon.wires.translation.citations import page_of, title_of
+from antiphon.wires.translation.citations import find_page, read_title
 
 Citation = dict[str, Any]
 
@@ -60,8 +60,8 @@ def read_citation(citation: Citation) -> Citation:
 def write_citation(citation: Citation) -> Citation:
     """Return a citation of any wire as Converse has it: its title, text and location."""
     out: Citation = {}
-    page = page_of(citation)
-    if title := page.title if page is not None else title_of(citation):
+    page = find_page(citation)
+    if title := page.title if page is not None else read_title(citation):
         out["title"] = title
     source = citation.get("source") or citation.get("file_id")
     if type(source) is str:

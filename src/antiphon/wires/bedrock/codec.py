@@ -9,10 +9,10 @@ from antiphon.wires.bedrock.body_draft import MODEL_FIELDS
 from antiphon.wires.bedrock.stream_reader import ConverseReader
 from antiphon.wires.bedrock.stream_writer import ConverseWriter
 from antiphon.wires.translation.codec import WrittenRequest
-from antiphon.wires.translation.field_names import Spellings
+from antiphon.wires.translation.field_names import FieldNames
 from antiphon.wires.translation.neutral import Reply, Request
 
-_FIELD_NAMES: Spellings = {
+_FIELD_NAMES: FieldNames = {
     "cache_control": ("cachePoint",),
     "citations": ("document.citations",),
     "filename": ("document.name",),

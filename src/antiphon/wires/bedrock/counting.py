@@ -10,7 +10,7 @@ from antiphon.wires import body as bodies
 from antiphon.wires.bedrock.codec import BedrockCodec
 from antiphon.wires.bedrock.passthrough import Converse, check_model_id
 from antiphon.wires.checks import bad_request_from
-from antiphon.wires.translation.token_counts import Counter, counted
+from antiphon.wires.translation.token_counts import TokenCountCodec, read_count
 from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_json_bytes
 
 COUNT_FIELD = "inputTokens"
@@ -58,7 +58,7 @@ class CountTokens(Converse):
 
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
-        counted(body, COUNT_FIELD, self.read_error_message)
+        read_count(body, COUNT_FIELD, self.read_error_message)
         return WholeAnswer(Usage(), 0)
 
     def count_input_bytes(self, envelope: Envelope) -> int:
@@ -69,8 +69,8 @@ class CountTokens(Converse):
         return super().count_input_bytes(Envelope(envelope.model, False, True, 1, inner))
 
 
-class CountTokensCodec(Counter):
-    """See :class:`translation.token_counts.Counter`."""
+class CountTokensCodec(TokenCountCodec):
+    """See :class:`translation.token_counts.TokenCountCodec`."""
 
     codec = BedrockCodec
     takes = frozenset(("messages", "system", "toolConfig", "additionalModelRequestFields"))

@@ -14,7 +14,7 @@ from antiphon.types import Target, Usage
 from antiphon.wires.bedrock.passthrough import Converse
 from antiphon.wires.checks import DECODE_ERRORS
 from antiphon.wires.translation.codec import WrittenRequest
-from antiphon.wires.translation.embedding import EmbedRequest, Vector, counted, split
+from antiphon.wires.translation.embedding import EmbedRequest, Vector, check_vector_count, split_inputs
 from antiphon.wires.wire import WholeAnswer
 
 BATCH_LIMIT = 96
@@ -102,7 +102,7 @@ class TitanCodec:
         return [WrittenRequest(_encode({"inputText": text, **size}), dropped) for text in request.texts(target)]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
-        return counted([_decode_titan(body).embedding for body in bodies], len(request.inputs))
+        return check_vector_count([_decode_titan(body).embedding for body in bodies], len(request.inputs))
 
 
 class NovaCodec:
@@ -121,7 +121,7 @@ class NovaCodec:
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         vectors = [item.embedding for body in bodies for item in _decode_nova(body).embeddings]
-        return counted(vectors, len(request.inputs))
+        return check_vector_count(vectors, len(request.inputs))
 
 
 class CohereCodec:
@@ -134,9 +134,9 @@ class CohereCodec:
         }
         if request.dimensions is not None:
             params["output_dimension"] = request.dimensions
-        batches = split(request.texts(target), BATCH_LIMIT)
+        batches = split_inputs(request.texts(target), BATCH_LIMIT)
         return [WrittenRequest(_encode({"texts": batch, **params}), request.extras) for batch in batches]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         vectors = [vector for body in bodies for vector in _decode_cohere(body).embeddings.float]
-        return counted(vectors, len(request.inputs))
+        return check_vector_count(vectors, len(request.inputs))

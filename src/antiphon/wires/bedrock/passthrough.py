@@ -15,7 +15,7 @@ from antiphon.wires.bedrock.event_types import BlockDelta, BlockStart, Delta, Me
 from antiphon.wires.bedrock.reply import decode_answer, read_answer_usage
 from antiphon.wires.bedrock.usage import read_usage
 from antiphon.wires.checks import check_model_name, read_fields
-from antiphon.wires.translation.foreign_signatures import MARK, unpack
+from antiphon.wires.translation.foreign_signatures import MARK, unpack_signature
 from antiphon.wires.wire import EncodedBody, Envelope, PassthroughStream, WholeAnswer, Wire, count_text_bytes
 
 _MODEL_LIMIT = 2048
@@ -201,7 +201,7 @@ def _is_foreign(block: dict[str, Any]) -> bool:
         value = value.get(name)
         if type(value) is not dict:
             return False
-    return unpack(value.get("signature")) is not None
+    return unpack_signature(value.get("signature")) is not None
 
 
 def _count_block_bytes(blocks: Any) -> int:

@@ -24,8 +24,8 @@ from antiphon.wires.bedrock.types import AnswerMedia, CitationsContent, Reasonin
 from antiphon.wires.bedrock.usage import NO_USAGE, Performance, ServiceTier, read_usage, write_usage
 from antiphon.wires.checks import DECODE_ERRORS, quote_body
 from antiphon.wires.json_text import encode_json
-from antiphon.wires.translation.foreign_signatures import Carried, pack
-from antiphon.wires.translation.media import playable, text_of
+from antiphon.wires.translation.foreign_signatures import ForeignSignature, pack_signature
+from antiphon.wires.translation.media import make_playable, write_markdown
 from antiphon.wires.translation.neutral import (
     Audio,
     Choice,
@@ -177,18 +177,20 @@ def _write_part(part: Part) -> list[Block]:
 
 def write_media(part: Image | Audio | File) -> Block:
     """Return a block for media of an answer; a text block for a format that Converse does not have."""
-    part = playable(part) if isinstance(part, Audio) else part
+    part = make_playable(part) if isinstance(part, Audio) else part
     try:
         if isinstance(part, File):
             return media.write_file(part, "output", set())
         return media.write_image(part, "output") if isinstance(part, Image) else media.write_audio(part, "output")
     except BadRequest:
-        return {"text": text_of(part)}
+        return {"text": write_markdown(part)}
 
 
 def _write_thinking(part: Thinking) -> Block:
     if part.wire != WIRE:
-        return write_reasoning_block(part.text, pack(Carried(part.wire, part.signature, part.redacted, part.id)))
+        return write_reasoning_block(
+            part.text, pack_signature(ForeignSignature(part.wire, part.signature, part.redacted, part.id))
+        )
     if part.redacted:
         return {"reasoningContent": {"redactedContent": part.redacted}}
     return write_reasoning_block(part.text, part.signature)
@@ -196,4 +198,4 @@ def _write_thinking(part: Thinking) -> Block:
 
 def _write_call_signature(call: ToolCall) -> Block:
     """Return a block that carries a tool call's signature to the next turn; Converse has no member for one."""
-    return write_reasoning_block("", pack(Carried(signature=call.signature, call=call.id)))
+    return write_reasoning_block("", pack_signature(ForeignSignature(signature=call.signature, call=call.id)))

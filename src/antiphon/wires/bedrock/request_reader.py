@@ -18,8 +18,8 @@ from antiphon.wires.bedrock.citations import read_citation
 from antiphon.wires.bedrock.content_writer import WIRE
 from antiphon.wires.checks import read_fields
 from antiphon.wires.json_text import encode_json_text
-from antiphon.wires.translation.foreign_signatures import unpack
-from antiphon.wires.translation.media import read_text
+from antiphon.wires.translation.foreign_signatures import unpack_signature
+from antiphon.wires.translation.media import read_markdown
 from antiphon.wires.translation.neutral import (
     Audio,
     File,
@@ -185,7 +185,7 @@ class _Reader:
         if value.redacted_content is not None:
             return [Thinking(redacted=value.redacted_content, wire=WIRE)]
         reasoning = value.reasoning_text or types.ReasoningText()
-        if (foreign := unpack(reasoning.signature)) is None:
+        if (foreign := unpack_signature(reasoning.signature)) is None:
             return [Thinking(reasoning.text, reasoning.signature or "", wire=WIRE)]
         identifier = foreign.call or foreign.id
         return [Thinking(reasoning.text, foreign.signature, foreign.redacted, identifier, foreign.wire)]
@@ -241,7 +241,7 @@ _PART_READERS: dict[str, Callable[[_Reader, Any, str], list[Part]]] = {
 
 def _restore_media(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     """Return an assistant's parts with the media of each text that stands for an image, a document or audio."""
-    return tuple((read_text(part.text) or part) if type(part) is Text else part for part in parts)
+    return tuple((read_markdown(part.text) or part) if type(part) is Text else part for part in parts)
 
 
 def _read_cache_point(point: types.CachePoint) -> dict[str, Any]:

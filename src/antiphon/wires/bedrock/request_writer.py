@@ -19,7 +19,7 @@ from antiphon.wires.bedrock.tools import write_tools
 from antiphon.wires.json_text import encode_json, encode_json_text
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.json_schema import fit_schema
-from antiphon.wires.translation.media import moved
+from antiphon.wires.translation.media import move_media_to_user
 from antiphon.wires.translation.neutral import Request, Text
 
 _SERVICE_TIERS = {
@@ -63,7 +63,7 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
 
 def _write_messages(draft: BodyDraft, request: Request) -> None:
     writer = ContentWriter(draft)
-    for at, message in enumerate(moved(request.messages)):
+    for at, message in enumerate(move_media_to_user(request.messages)):
         writer.add(message, f"messages[{at}].content")
     if not writer.messages:
         raise BadRequest("`messages` holds nothing that could be sent.", param="messages")

@@ -14,7 +14,7 @@ from antiphon.wires.bedrock.content_writer import WIRE
 from antiphon.wires.bedrock.errors import find_fault
 from antiphon.wires.bedrock.finish import read_finish
 from antiphon.wires.bedrock.usage import read_usage
-from antiphon.wires.translation.media import joined_images
+from antiphon.wires.translation.media import join_images
 from antiphon.wires.translation.neutral import (
     Annotation,
     BlockStart,
@@ -199,7 +199,7 @@ class ConverseReader:
         error, self._image_error = self._image_error, ""
         if error:
             return [BlockStart(self._index, "text"), Delta(self._index, error), BlockStop(self._index)]
-        return [Media(self._index, joined_images(self._image_pieces))] if self._image_pieces else []
+        return [Media(self._index, join_images(self._image_pieces))] if self._image_pieces else []
 
     def _end(self) -> list[Event]:
         """Return the end of the stream, once, after the message has stopped."""

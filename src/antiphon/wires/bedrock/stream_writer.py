@@ -13,8 +13,8 @@ from antiphon.wires.bedrock.finish import write_finish
 from antiphon.wires.bedrock.reply import write_media
 from antiphon.wires.bedrock.usage import write_usage
 from antiphon.wires.translation.codec import PlainStreamWriter
-from antiphon.wires.translation.foreign_signatures import Carried, pack
-from antiphon.wires.translation.media import joined, playable, text_of
+from antiphon.wires.translation.foreign_signatures import ForeignSignature, pack_signature
+from antiphon.wires.translation.media import join_audio, make_playable, write_markdown
 from antiphon.wires.translation.neutral import (
     Annotation,
     Audio,
@@ -48,7 +48,7 @@ class ConverseWriter(PlainStreamWriter):
         self._kind = ""
         self._block_id = ""
         self._is_open = False  # a frame of it was written
-        self._foreign: Carried | None = None
+        self._foreign: ForeignSignature | None = None
         self._is_signed = False
 
     def write(self, event: Event) -> bytes:
@@ -85,9 +85,9 @@ class ConverseWriter(PlainStreamWriter):
             self._is_signed = True
             name = "redactedContent" if event.redacted else "signature"
             return self._write_delta({"reasoningContent": {name: event.redacted or event.signature}})
-        old = self._foreign or Carried()
+        old = self._foreign or ForeignSignature()
         call = self._block_id if self._kind == "tool" else ""
-        self._foreign = Carried(
+        self._foreign = ForeignSignature(
             event.wire, event.signature or old.signature, event.redacted or old.redacted, self._block_id, call
         )
         return b""
@@ -95,12 +95,12 @@ class ConverseWriter(PlainStreamWriter):
     def write_block_stop(self, event: BlockStop) -> bytes:
         foreign, self._foreign = self._foreign, None
         if foreign is not None and foreign.call:  # a tool's signature needs a block of its own
-            return self._close_block() + self._write_block({"reasoningContent": {"signature": pack(foreign)}})
+            return self._close_block() + self._write_block({"reasoningContent": {"signature": pack_signature(foreign)}})
         if foreign is None and self._kind == "thinking" and self._is_open and not self._is_signed:
-            foreign = Carried()  # belongs to no wire, so that no provider receives it in a later turn
+            foreign = ForeignSignature()  # belongs to no wire, so that no provider receives it in a later turn
         signature = b""
         if foreign is not None:
-            signature = self._write_delta({"reasoningContent": {"signature": pack(foreign)}})
+            signature = self._write_delta({"reasoningContent": {"signature": pack_signature(foreign)}})
         return signature + self._close_block()
 
     def write_media_block(self, event: Media) -> bytes:
@@ -109,7 +109,7 @@ class ConverseWriter(PlainStreamWriter):
             self._audio.append(event.part)
             return b""
         if isinstance(event.part, File):
-            return self._write_block({"text": text_of(event.part)})
+            return self._write_block({"text": write_markdown(event.part)})
         before = self._flush_audio() if self._audio else b""
         block = write_media(event.part)
         return before + (self._write_image(block["image"]) if "image" in block else self._write_block(block))
@@ -122,8 +122,8 @@ class ConverseWriter(PlainStreamWriter):
         return start + source + self._close_block()
 
     def _flush_audio(self) -> bytes:
-        audio, self._audio = joined(self._audio), []
-        return self._write_block({"text": text_of(playable(audio))})
+        audio, self._audio = join_audio(self._audio), []
+        return self._write_block({"text": write_markdown(make_playable(audio))})
 
     def write_message_stop(self, event: Finish) -> bytes:
         return frames.write_event(frames.MESSAGE_STOP, write_finish(event))

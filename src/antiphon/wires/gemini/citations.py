@@ -6,7 +6,7 @@ Spans count UTF-8 bytes on this wire and characters elsewhere (API reference, "S
 from collections.abc import Sequence
 from typing import Any
 
-from antiphon.wires.translation.citations import page_of, span_of, title_of
+from antiphon.wires.translation.citations import find_page, read_span, read_title
 
 _SOURCES = ("web", "retrievedContext", "maps", "image")
 
@@ -69,7 +69,7 @@ def write_grounding(cited: Sequence[tuple[dict[str, Any], str, int]]) -> dict[st
         chunk = _chunk(citation)
         if chunk not in chunks:
             chunks.append(chunk)
-        start, end = span_of(citation, len(text))
+        start, end = read_span(citation, len(text))
         segment = {
             "startIndex": offset + len(text[:start].encode("utf-8", "replace")),
             "endIndex": offset + len(text[:end].encode("utf-8", "replace")),
@@ -80,7 +80,7 @@ def write_grounding(cited: Sequence[tuple[dict[str, Any], str, int]]) -> dict[st
 
 
 def _chunk(citation: dict[str, Any]) -> dict[str, Any]:
-    if (page := page_of(citation)) is not None:
+    if (page := find_page(citation)) is not None:
         return {"web": {"uri": page.url, "title": page.title}}
-    context = {"title": title_of(citation), "text": str(citation.get("cited_text") or "")}
+    context = {"title": read_title(citation), "text": str(citation.get("cited_text") or "")}
     return {"retrievedContext": {**context, "uri": citation["file_id"]} if citation.get("file_id") else context}

@@ -11,11 +11,11 @@ from antiphon.wires.gemini.stream_reader import GeminiReader
 from antiphon.wires.gemini.stream_writer import GeminiWriter
 from antiphon.wires.sse import SSESplitter
 from antiphon.wires.translation.codec import StreamReader, StreamWriter, WrittenRequest
-from antiphon.wires.translation.field_names import Spellings
+from antiphon.wires.translation.field_names import FieldNames
 from antiphon.wires.translation.neutral import Reply, Request
 
 _CONFIG = "generationConfig."
-_SPELLINGS: Spellings = {
+_SPELLINGS: FieldNames = {
     "detail": ("mediaResolution",),
     "filename": ("displayName",),
     "format": tuple(_CONFIG + name for name in ("responseJsonSchema", "responseSchema", "responseMimeType")),

@@ -9,13 +9,13 @@ from typing import Any
 from antiphon.types import Target
 from antiphon.wires.gemini.codec import Gemini
 from antiphon.wires.gemini.counting import request_of
-from antiphon.wires.translation.token_counts import Counter
+from antiphon.wires.translation.token_counts import TokenCountCodec
 
 _BARE = frozenset(("contents", "systemInstruction", "tools", "generationConfig"))
 
 
-class CountTokensCodec(Counter):
-    """See :class:`translation.token_counts.Counter`."""
+class CountTokensCodec(TokenCountCodec):
+    """See :class:`translation.token_counts.TokenCountCodec`."""
 
     codec = Gemini
     takes = _BARE | {"toolConfig", "cachedContent"}

@@ -16,7 +16,14 @@ from antiphon.wires.gemini import fields
 from antiphon.wires.gemini.embed import Embed, EmbedBatch, EmbedOne, documents, flat
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.codec import WrittenRequest
-from antiphon.wires.translation.embedding import MOST_INPUTS, EmbedRequest, Vector, counted, split, task_of
+from antiphon.wires.translation.embedding import (
+    MOST_INPUTS,
+    EmbedRequest,
+    Vector,
+    check_vector_count,
+    read_task,
+    split_inputs,
+)
 
 MOST_TOGETHER = 100
 """Requests in a batch; a larger one is refused with "at most 100 requests can be in one batch"."""
@@ -70,7 +77,9 @@ class EmbedCodec:
         return [WrittenRequest(encode_json(each), request.extras) for each in _requests(request, target)]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
-        return counted([_decoded(_decode_one, body).embedding.values for body in bodies], len(request.inputs))
+        return check_vector_count(
+            [_decoded(_decode_one, body).embedding.values for body in bodies], len(request.inputs)
+        )
 
     def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
         return encode_json({"embedding": {"values": reply[0]}, **_usage(usage)})
@@ -84,12 +93,12 @@ class EmbedBatchCodec(EmbedCodec):
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
         named = [{"model": f"models/{request.model}", **each} for each in _requests(request, target)]
-        batches = split(named, MOST_TOGETHER)
+        batches = split_inputs(named, MOST_TOGETHER)
         return [WrittenRequest(encode_json({"requests": batch}), request.extras) for batch in batches]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         found = [vector.values for body in bodies for vector in _decoded(_decode_many, body).embeddings]
-        return counted(found, len(request.inputs))
+        return check_vector_count(found, len(request.inputs))
 
     def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
         # Each vector is encoded alone, so that the thread can give way between two of them.
@@ -103,7 +112,7 @@ def _read(requests: list[EmbedOne], given: list[dict[str, Any]], model: str) -> 
         raise BadRequest(problem, param="requests")
     named = {name for document in given for name in flat(fields.canonical(document))}
     kind = _same([request.task_type for request in requests], "taskType")
-    task = task_of(kind)
+    task = read_task(kind)
     return EmbedRequest(
         model=model,
         inputs=tuple(_text(request.content) for request in requests),

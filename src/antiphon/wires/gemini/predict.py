@@ -14,7 +14,7 @@ from antiphon.wires.gemini.embed import Embed
 from antiphon.wires.gemini.embed_codec import TASK_TYPES
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.codec import WrittenRequest
-from antiphon.wires.translation.embedding import EmbedRequest, Vector, counted, split
+from antiphon.wires.translation.embedding import EmbedRequest, Vector, check_vector_count, split_inputs
 from antiphon.wires.wire import WholeAnswer
 
 MOST_TOGETHER = 8
@@ -65,11 +65,11 @@ class PredictCodec:
         if request.dimensions is not None:
             body["parameters"] = {"outputDimensionality": request.dimensions}
         instances = [{"content": text, **kind} for text in request.texts(target)]
-        batches = split(instances, target.profile.embedding_batch or MOST_TOGETHER)
+        batches = split_inputs(instances, target.profile.embedding_batch or MOST_TOGETHER)
         return [WrittenRequest(encode_json({"instances": batch, **body}), request.extras) for batch in batches]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
-        return counted(
+        return check_vector_count(
             [each.embeddings.values for body in bodies for each in _read(body).predictions], len(request.inputs)
         )
 

@@ -21,7 +21,7 @@ from antiphon.wires.gemini.shape import Candidate, Part, arguments, blocked, rea
 from antiphon.wires.gemini.signature import WIRE, seal, unseal
 from antiphon.wires.gemini.wire import usage_of
 from antiphon.wires.json_text import encode_json
-from antiphon.wires.translation.media import text_of
+from antiphon.wires.translation.media import write_markdown
 from antiphon.wires.translation.neutral import (
     Audio,
     Choice,
@@ -200,7 +200,7 @@ def write_shown(part: Image | File | Audio) -> list[dict[str, Any]]:
     try:
         return [*words, write_media(part)]
     except BadRequest:
-        return [{"text": text_of(part)}]
+        return [{"text": write_markdown(part)}]
 
 
 def write_thinking(part: Thinking) -> dict[str, Any]:

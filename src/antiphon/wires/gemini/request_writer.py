@@ -15,7 +15,7 @@ from antiphon.wires.gemini.signature import WIRE
 from antiphon.wires.gemini.turns import Turns
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.codec import WrittenRequest
-from antiphon.wires.translation.dropped_annotations import marks
+from antiphon.wires.translation.dropped_annotations import list_dropped_annotations
 from antiphon.wires.translation.neutral import Format, Reasoning, Request, Tool, ToolChoice
 
 _OWN_EXTRAS = frozenset(("safetySettings", "labels", "toolConfig.retrievalConfig"))
@@ -34,7 +34,7 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
     contents = turns.write(request.messages)
     system = [{"text": part.text} for part in (*request.system, *turns.system) if part.text]
     dropped = turns.dropped | _unsupported(request)
-    dropped |= marks(request)
+    dropped |= list_dropped_annotations(request)
     body: dict[str, Any] = {"contents": contents}
     if not contents:
         body["contents"] = [{"role": "user", "parts": system or [{"text": ""}]}]

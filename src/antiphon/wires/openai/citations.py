@@ -6,14 +6,14 @@ ignore types that they do not know.
 
 from typing import Any
 
-from antiphon.wires.translation.citations import page_of, span_of
+from antiphon.wires.translation.citations import find_page, read_span
 
 
 def write_citation(citation: dict[str, Any], offset: int, length: int) -> dict[str, Any]:
     """Return a citation of a text of ``length`` characters that begins at ``offset`` in the message."""
-    page = page_of(citation)
+    page = find_page(citation)
     if page is None:
         return citation
-    start, end = span_of(citation, length)
+    start, end = read_span(citation, length)
     url_citation = {"url": page.url, "title": page.title, "start_index": offset + start, "end_index": offset + end}
     return {"type": "url_citation", "url_citation": url_citation}

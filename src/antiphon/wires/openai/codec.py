@@ -11,10 +11,10 @@ from antiphon.wires.openai.stream_reader import ChatReader
 from antiphon.wires.openai.stream_writer import ChatWriter
 from antiphon.wires.sse import SSESplitter
 from antiphon.wires.translation.codec import WrittenRequest
-from antiphon.wires.translation.field_names import Spellings
+from antiphon.wires.translation.field_names import FieldNames
 from antiphon.wires.translation.neutral import Reply, Request
 
-_SPELLINGS: Spellings = {
+_SPELLINGS: FieldNames = {
     "citations": ("annotations",),
     "detail": ("image_url.detail",),
     "filename": ("file.filename",),

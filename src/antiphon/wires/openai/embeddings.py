@@ -18,10 +18,10 @@ from antiphon.wires.translation.embedding import (
     EmbedRequest,
     Input,
     Vector,
-    counted,
-    packed,
-    task_of,
-    unpacked,
+    check_vector_count,
+    decode_vector,
+    encode_vector,
+    read_task,
 )
 
 _IS_BASE64 = {None: False, "float": False, "base64": True}
@@ -50,13 +50,13 @@ class EmbeddingsCodec:
             raise BadRequest("`encoding_format` must be `float` or `base64`.", param="encoding_format")
         if dimensions is not None and dimensions < 1:
             raise BadRequest("`dimensions` must be at least 1.", param="dimensions")
-        task_field = next((name for name in _TASK_FIELDS if task_of(document.get(name))), "")
+        task_field = next((name for name in _TASK_FIELDS if read_task(document.get(name))), "")
         return EmbedRequest(
             model=model,
             inputs=_read_inputs(document["input"]),
             dimensions=dimensions,
             base64=_IS_BASE64[encoding],
-            task=task_of(document.get(task_field)),
+            task=read_task(document.get(task_field)),
             task_field=task_field,
             extras=tuple(name for name in document if name not in _READ and name != task_field),
         )
@@ -79,14 +79,14 @@ class EmbeddingsCodec:
             raise BadAnswer("The provider's answer holds no embeddings of this wire.") from None
         entries.sort(key=lambda entry: entry.index)
         vectors = [
-            unpacked(entry.embedding) if isinstance(entry.embedding, str) else entry.embedding for entry in entries
+            decode_vector(entry.embedding) if isinstance(entry.embedding, str) else entry.embedding for entry in entries
         ]
-        return counted(vectors, len(request.inputs))
+        return check_vector_count(vectors, len(request.inputs))
 
     def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
         """See :meth:`translation.codec.CallerCodec.write_reply`; each vector is encoded by itself, so that other
         threads get their turn in between."""
-        convert: Any = packed if request.base64 else list
+        convert: Any = encode_vector if request.base64 else list
         data = b",".join(
             msgspec.json.encode({"object": "embedding", "index": index, "embedding": convert(vector)})
             for index, vector in enumerate(reply)

@@ -8,7 +8,7 @@ LiteLLM, "Image generation in chat completions"). Some servers put such parts in
 from typing import Any
 
 from antiphon.clock import make_id, read_time_us
-from antiphon.wires.translation.media import image_type, playable, sound_type
+from antiphon.wires.translation.media import guess_image_type, guess_sound_type, make_playable
 from antiphon.wires.translation.neutral import Audio, Image
 
 _AUDIO_LIFETIME_S = 3600
@@ -48,10 +48,10 @@ def read_image(url: str) -> Image:
     """Return the image of a URL, of a ``data:`` URL, or of bare base64."""
     media_type, data = split_data_url(url)
     if data:
-        return Image(data=data, media_type=media_type or image_type(data))
+        return Image(data=data, media_type=media_type or guess_image_type(data))
     if "://" in url[:16] or url.startswith("data:"):
         return Image(url=url)
-    return Image(data=url, media_type=image_type(url))
+    return Image(data=url, media_type=guess_image_type(url))
 
 
 def read_audio(audio: Any) -> Audio | None:
@@ -59,7 +59,7 @@ def read_audio(audio: Any) -> Audio | None:
     if not isinstance(audio, dict):
         return None
     data, transcript = str(audio.get("data") or ""), str(audio.get("transcript") or "")
-    return Audio(data, sound_type(data) if data else "", "", transcript) if data or transcript else None
+    return Audio(data, guess_sound_type(data) if data else "", "", transcript) if data or transcript else None
 
 
 def write_images(images: list[Image], first_index: int = 0) -> list[dict[str, Any]]:
@@ -71,13 +71,13 @@ def write_images(images: list[Image], first_index: int = 0) -> list[dict[str, An
 
 
 def _make_data_url(image: Image) -> str:
-    return f"data:{image.media_type or image_type(image.data)};base64,{image.data}"
+    return f"data:{image.media_type or guess_image_type(image.data)};base64,{image.data}"
 
 
 def write_audio(audio: Audio, audio_format: str, audio_id: str = "") -> dict[str, Any]:
     """Return ``audio``; samples without a file header become a WAV file, unless ``audio_format`` asks for them."""
     if audio_format != STREAM_AUDIO_FORMAT:
-        audio = playable(audio)
+        audio = make_playable(audio)
     return {
         "id": audio_id or make_id("audio"),
         "data": audio.data,

@@ -9,7 +9,7 @@ from typing import Any
 from antiphon.errors import BadRequest
 from antiphon.wires.openai.media import AUDIO_FORMATS
 from antiphon.wires.openai.reply import WIRE
-from antiphon.wires.translation.media import moved
+from antiphon.wires.translation.media import move_media_to_user
 from antiphon.wires.translation.neutral import (
     Audio,
     File,
@@ -30,7 +30,7 @@ def write_messages(request: Request) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
     if request.system:
         messages.append({"role": "system", "content": _write_content(request.system)})
-    for message in _merge_results(moved(request.messages)):
+    for message in _merge_results(move_media_to_user(request.messages)):
         messages += _WRITERS[message.role](message)
     return messages
 

@@ -11,7 +11,7 @@ from antiphon.wires.openai.finish import read_finish, write_finish
 from antiphon.wires.openai.media import has_field, read_audio, read_images, write_audio, write_images
 from antiphon.wires.openai.signatures import read_signature, write_signature, write_thinking_block
 from antiphon.wires.openai.usage import read_usage, write_usage
-from antiphon.wires.translation.media import joined, text_of
+from antiphon.wires.translation.media import join_audio, write_markdown
 from antiphon.wires.translation.neutral import (
     Audio,
     Choice,
@@ -172,7 +172,7 @@ def _write_choice(index: int, choice: Choice, request: Request) -> dict[str, Any
     if images := [part for part in choice.parts if isinstance(part, Image) and has_field(part)]:
         message["images"] = write_images(images)
     if audio := [part for part in choice.parts if isinstance(part, Audio)]:
-        message["audio"] = write_audio(joined(audio), str(request.echo.get("audio") or ""))
+        message["audio"] = write_audio(join_audio(audio), str(request.echo.get("audio") or ""))
     finish = write_finish(choice.finish.reason)
     return {"index": index, "message": message, "logprobs": choice.logprobs, "finish_reason": finish}
 
@@ -181,7 +181,7 @@ def _find_text(part: Part) -> Text | None:
     """Return the text of a part; media for which this wire has no field are described in text."""
     if isinstance(part, Text):
         return part
-    return Text(text_of(part)) if isinstance(part, Image | File) and not has_field(part) else None
+    return Text(write_markdown(part)) if isinstance(part, Image | File) and not has_field(part) else None
 
 
 def _write_annotations(texts: list[Text]) -> list[dict[str, Any]]:

@@ -13,9 +13,9 @@ from antiphon.types import Target
 from antiphon.wires.openai.message_writer import add_signatures, write_messages
 from antiphon.wires.openai.reply import WIRE
 from antiphon.wires.translation.codec import WrittenRequest
-from antiphon.wires.translation.dropped_annotations import marks
+from antiphon.wires.translation.dropped_annotations import list_dropped_annotations
 from antiphon.wires.translation.neutral import Format, Reasoning, Request, Tool, ToolChoice
-from antiphon.wires.translation.pseudonym import SHORT, opaque
+from antiphon.wires.translation.pseudonym import SHORT, pseudonymize
 
 _EFFORTS = ((1024, "low"), (8192, "medium"))
 """The largest thinking budget in tokens for an effort; any larger budget is ``high``."""
@@ -63,7 +63,7 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
         if "audio" in request.modalities:
             body["audio"] = {"voice": _VOICE, "format": "pcm16" if request.stream else "wav"}
     if request.user:
-        body["user"] = opaque(request.user, SHORT)
+        body["user"] = pseudonymize(request.user, SHORT)
     if request.service_tier:
         body["service_tier"] = request.service_tier
     if request.stream:
@@ -72,7 +72,7 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
             body["stream_options"] = {"include_usage": True}
     if request.top_k is not None:
         dropped.append("top_k")
-    dropped += marks(request)  # this wire caches by itself
+    dropped += list_dropped_annotations(request)  # this wire caches by itself
     return WrittenRequest(msgspec.json.encode(body), tuple(dict.fromkeys(dropped)))
 
 

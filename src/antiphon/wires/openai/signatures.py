@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from antiphon.wires import body as bodies
-from antiphon.wires.translation.foreign_signatures import Carried, pack, unpack
+from antiphon.wires.translation.foreign_signatures import ForeignSignature, pack_signature, unpack_signature
 from antiphon.wires.translation.neutral import Thinking
 
 _encode = msgspec.json.Encoder().encode
@@ -20,13 +20,13 @@ _encode = msgspec.json.Encoder().encode
 def read_signature(extra_content: Any) -> str:
     """Return the thought signature of a tool call, ``""`` if it has none."""
     signature = _get_signature(extra_content)
-    foreign = unpack(signature)
+    foreign = unpack_signature(signature)
     return signature if foreign is None else foreign.signature
 
 
 def write_signature(signature: str) -> dict[str, Any]:
     """Return the ``extra_content`` that carries another wire's thought signature through a client."""
-    return {"google": {"thought_signature": pack(Carried("gemini", signature))}}
+    return {"google": {"thought_signature": pack_signature(ForeignSignature("gemini", signature))}}
 
 
 def _get_signature(extra_content: Any) -> str:
@@ -67,7 +67,7 @@ def _is_foreign_block(block: Any) -> bool:
 
 
 def _has_foreign_signature(call: Any) -> bool:
-    return type(call) is dict and unpack(_get_signature(call.get("extra_content"))) is not None
+    return type(call) is dict and unpack_signature(_get_signature(call.get("extra_content"))) is not None
 
 
 def _clean_call(call: Any) -> Any:

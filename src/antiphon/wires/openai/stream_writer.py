@@ -17,7 +17,7 @@ from antiphon.wires.openai.signatures import write_signature, write_thinking_blo
 from antiphon.wires.openai.usage import write_usage
 from antiphon.wires.sse import frame_of
 from antiphon.wires.translation.codec import PlainStreamWriter
-from antiphon.wires.translation.media import text_of
+from antiphon.wires.translation.media import write_markdown
 from antiphon.wires.translation.neutral import (
     Annotation,
     Audio,
@@ -193,7 +193,7 @@ class ChatWriter(PlainStreamWriter):
             images = write_images([part], choice.image_count)
             choice.image_count += 1
             return role + self._write_chunk(event.choice, _encode({"images": images}))
-        text = text_of(part)
+        text = write_markdown(part)
         choice.text_length += len(text)
         return role + self._write_chunk(event.choice, b'{"content":%b}' % _encode(text))
 

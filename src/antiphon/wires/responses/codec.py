@@ -11,10 +11,10 @@ from antiphon.wires.responses.stream_reader import ResponsesReader
 from antiphon.wires.responses.stream_writer import ResponsesWriter
 from antiphon.wires.sse import SSESplitter
 from antiphon.wires.translation.codec import WrittenRequest
-from antiphon.wires.translation.field_names import Spellings
+from antiphon.wires.translation.field_names import FieldNames
 from antiphon.wires.translation.neutral import Reply, Request
 
-_SPELLINGS: Spellings = {
+_SPELLINGS: FieldNames = {
     "cache_control": ("prompt_cache_breakpoint",),
     "citations": ("annotations",),
     "detail": ("input_image.detail",),

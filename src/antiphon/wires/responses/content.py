@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from antiphon.errors import BadRequest
-from antiphon.wires.translation.citations import flat, page_of, span_of
+from antiphon.wires.translation.citations import find_page, flatten_citation, read_span
 from antiphon.wires.translation.neutral import Audio, File, Image, Part, Refusal, Text
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w=.-]+)*;base64,", re.ASCII)
@@ -219,9 +219,9 @@ def write_citation(citation: dict[str, Any], length: int) -> dict[str, Any]:
     """
     if is_native(citation):
         return citation
-    citation = flat(citation)  # chat completions count positions in the same text
-    if citation.get("start_index") is not None and (page := page_of(citation)) is not None:
-        start, end = span_of(citation, length)
+    citation = flatten_citation(citation)  # chat completions count positions in the same text
+    if citation.get("start_index") is not None and (page := find_page(citation)) is not None:
+        start, end = read_span(citation, length)
         return {"type": "url_citation", **page._asdict(), "start_index": start, "end_index": end}
     title = citation.get("title") or citation.get("document_title") or ""
     if url := citation.get("url") or citation.get("uri"):
@@ -234,4 +234,4 @@ def write_citation(citation: dict[str, Any], length: int) -> dict[str, Any]:
 
 def is_native(citation: dict[str, Any]) -> bool:
     """Return whether a citation is an annotation of this wire."""
-    return flat(citation) is citation and citation.get("type") in _NATIVE_CITATIONS
+    return flatten_citation(citation) is citation and citation.get("type") in _NATIVE_CITATIONS

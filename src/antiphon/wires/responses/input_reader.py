@@ -20,7 +20,7 @@ from antiphon.wires.responses.items import (
     read_reasoning,
     write_custom_arguments,
 )
-from antiphon.wires.translation.media import image_type, read_text
+from antiphon.wires.translation.media import guess_image_type, read_markdown
 from antiphon.wires.translation.neutral import Image, Message, Part, Text, ToolCall, ToolResult
 
 _TYPES = frozenset(kind.__struct_config__.tag for kind in Item.__args__)
@@ -102,7 +102,7 @@ class _Turns:
             raise BadRequest(
                 f"`{path}` refers to an image that another provider keeps; send the item with its `result`.", param=path
             )
-        self._get_turn("assistant").append(Image(data=item.result, media_type=image_type(item.result)))
+        self._get_turn("assistant").append(Image(data=item.result, media_type=guess_image_type(item.result)))
 
     def add_result(self, item: ResultItem | CustomResultItem, path: str) -> None:
         parts: Any = read_contents(item.output, f"{path}.output")
@@ -142,4 +142,4 @@ _ADDERS: dict[type, Any] = {
 
 def _restore_media(part: Part) -> Part:
     """Return the media that a text of an earlier answer describes, because this wire had no field for it."""
-    return (read_text(part.text) or part) if isinstance(part, Text) else part
+    return (read_markdown(part.text) or part) if isinstance(part, Text) else part

@@ -6,14 +6,14 @@ from antiphon.errors import BadRequest
 from antiphon.wires.responses.content import Content, OutputText, RefusalText, is_native, write_content
 from antiphon.wires.responses.encrypted_content import WIRE
 from antiphon.wires.responses.items import CallItem, Item, MessageItem, ReasoningItem, ResultItem, SummaryText
-from antiphon.wires.translation.media import moved
+from antiphon.wires.translation.media import move_media_to_user
 from antiphon.wires.translation.neutral import Audio, Message, Refusal, Text, Thinking, ToolCall, ToolResult
 
 
 def write_items(messages: tuple[Message, ...]) -> list[Item]:
     """Return the ``input`` items for a conversation; raises :class:`BadRequest`, naming ``messages[i]``."""
     items: list[Item] = []
-    for i, message in enumerate(moved(messages)):
+    for i, message in enumerate(move_media_to_user(messages)):
         write = _write_assistant if message.role == "assistant" else _write_user_or_system
         write(message, f"messages[{i}]", items)
     return items

@@ -16,7 +16,7 @@ from antiphon.wires.responses.items import (
     read_reasoning,
     write_custom_arguments,
 )
-from antiphon.wires.translation.media import image_type
+from antiphon.wires.translation.media import guess_image_type
 from antiphon.wires.translation.neutral import Image, Part, Refusal, Text, Thinking, ToolCall
 
 ReadPart: TypeAlias = Part | CallSignature
@@ -100,7 +100,7 @@ def _read_custom_call(raw: bytes, tokens: _Tokens | None) -> list[ReadPart]:
 def _read_image(raw: bytes, tokens: _Tokens | None) -> list[ReadPart]:
     """Read an image of the model's own tool; one without a result failed, and the model says so in text."""
     data = _decode_image(raw).result
-    return [Image(data=data, media_type=image_type(data))] if data else []
+    return [Image(data=data, media_type=guess_image_type(data))] if data else []
 
 
 _READERS: dict[str, Any] = {

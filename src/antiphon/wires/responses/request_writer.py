@@ -11,9 +11,9 @@ from antiphon.wires.responses.input_writer import write_items
 from antiphon.wires.responses.request_reader import ENCRYPTED_REASONING, LOGPROBS
 from antiphon.wires.responses.tools import IMAGE_TOOL, write_choice, write_tools
 from antiphon.wires.translation.codec import WrittenRequest
-from antiphon.wires.translation.dropped_annotations import marks
+from antiphon.wires.translation.dropped_annotations import list_dropped_annotations
 from antiphon.wires.translation.neutral import Request, Thinking
-from antiphon.wires.translation.pseudonym import SHORT, opaque
+from antiphon.wires.translation.pseudonym import SHORT, pseudonymize
 
 _EXTRAS: dict[str, type] = {
     "background": bool,
@@ -52,7 +52,7 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
         body["text"] = text
     _write_reasoning(request, body, dropped)
     _write_extras(request, body, dropped)
-    dropped += marks(request, is_native)
+    dropped += list_dropped_annotations(request, is_native)
     if any(message.name for message in request.messages):
         dropped.append("name")
     if not request.extras.get("background"):  # a background response must be stored
@@ -84,7 +84,7 @@ def _write_sampling(request: Request, body: dict[str, Any]) -> None:
         "temperature": request.temperature,
         "top_p": request.top_p,
         "metadata": request.metadata,
-        "user": opaque(request.user, SHORT) if request.user else None,
+        "user": pseudonymize(request.user, SHORT) if request.user else None,
         "service_tier": request.service_tier or None,
         "stream": request.stream or None,
     }

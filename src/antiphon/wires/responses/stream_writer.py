@@ -24,7 +24,7 @@ from antiphon.wires.responses.item_builders import (
 )
 from antiphon.wires.responses.response_template import ResponseTemplate
 from antiphon.wires.responses.tools import list_custom_names
-from antiphon.wires.translation.media import joined, playable, text_of
+from antiphon.wires.translation.media import join_audio, make_playable, write_markdown
 from antiphon.wires.translation.neutral import (
     Annotation,
     Audio,
@@ -140,11 +140,11 @@ class ResponsesWriter:
     def _write_as_text(self, index: int, part: Image | File | Audio) -> bytes:
         """Write media that this wire has no item for as a text of its own."""
         frames = self._write_block_start(BlockStart(index, "text"))
-        return frames + self.write(Delta(index, text_of(part))) + self._write_block_stop(BlockStop(index))
+        return frames + self.write(Delta(index, write_markdown(part))) + self._write_block_stop(BlockStop(index))
 
     def _end_audio(self) -> bytes:
-        audio, self._audio = joined(self._audio), []
-        return self._write_as_text(0, playable(audio))
+        audio, self._audio = join_audio(self._audio), []
+        return self._write_as_text(0, make_playable(audio))
 
     def _write_annotation(self, event: Annotation) -> bytes:
         return self._block.annotate(event) if self._block else b""

@@ -6,7 +6,7 @@ from antiphon.errors import BadRequest
 from antiphon.types import Usage
 from antiphon.wires.responses.codec import ResponsesCodec
 from antiphon.wires.responses.passthrough import Responses
-from antiphon.wires.translation.token_counts import Counter, counted
+from antiphon.wires.translation.token_counts import TokenCountCodec, read_count
 from antiphon.wires.wire import Envelope, WholeAnswer
 
 _FIELD = "input_tokens"
@@ -26,12 +26,12 @@ class InputTokens(Responses):
 
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
-        counted(body, _FIELD, self.read_error_message)
+        read_count(body, _FIELD, self.read_error_message)
         return WholeAnswer(Usage(), 0)
 
 
-class InputTokensCodec(Counter):
-    """See :class:`translation.token_counts.Counter`."""
+class InputTokensCodec(TokenCountCodec):
+    """See :class:`translation.token_counts.TokenCountCodec`."""
 
     codec = ResponsesCodec
     takes = frozenset(

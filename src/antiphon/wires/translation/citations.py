@@ -12,28 +12,28 @@ class Page(NamedTuple):
     title: str
 
 
-def flat(citation: Citation) -> Citation:
+def flatten_citation(citation: Citation) -> Citation:
     """Return a citation whose members may be nested under its type, as chat completions have them, flat."""
     nested = citation.get("url_citation")
     return nested if type(nested) is dict else citation
 
 
-def page_of(citation: Citation) -> Page | None:
+def find_page(citation: Citation) -> Page | None:
     """Return the page a citation names, ``None`` where it names none."""
-    told = flat(citation)
+    told = flatten_citation(citation)
     url = told.get("url") or told.get("uri")
-    return Page(url, title_of(told)) if type(url) is str and url else None
+    return Page(url, read_title(told)) if type(url) is str and url else None
 
 
-def title_of(citation: Citation) -> str:
+def read_title(citation: Citation) -> str:
     """Return the title of what a citation names, ``""`` for none."""
     title = citation.get("title") or citation.get("document_title") or citation.get("filename")
     return title if type(title) is str else ""
 
 
-def span_of(citation: Citation, length: int) -> tuple[int, int]:
+def read_span(citation: Citation, length: int) -> tuple[int, int]:
     """Return the characters of a text of ``length`` that a citation says it covers, or all of them."""
-    told = flat(citation)
+    told = flatten_citation(citation)
     start, end = told.get("start_index"), told.get("end_index")
     if type(start) is int and type(end) is int and 0 <= start <= end <= length:
         return start, end

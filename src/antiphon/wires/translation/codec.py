@@ -7,7 +7,7 @@ import msgspec
 
 from antiphon.errors import CallError
 from antiphon.types import Target, Usage
-from antiphon.wires.translation.field_names import Spellings
+from antiphon.wires.translation.field_names import FieldNames
 from antiphon.wires.translation.neutral import Event, Reply, Request
 from antiphon.wires.wire import Splitter as Splitter
 
@@ -64,7 +64,7 @@ class Codec(Protocol):
 
     wire: str
     """Its name in ``neutral`` values and documents: openai, responses, anthropic, gemini, bedrock."""
-    spellings: Spellings
+    spellings: FieldNames
     """Where its callers say what has a neutral name."""
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:

@@ -6,13 +6,15 @@ from typing import Any
 from antiphon.wires.translation.neutral import File, Request, Text, ToolResult
 
 
-def marks(request: Request, keeps: Callable[[dict[str, Any]], bool] = lambda citation: False) -> dict[str, None]:
+def list_dropped_annotations(
+    request: Request, keeps: Callable[[dict[str, Any]], bool] = lambda citation: False
+) -> dict[str, None]:
     """Return the neutral names of the marks that a wire without any must leave out, in order.
 
     ``keeps`` says which citations of earlier answers it has a place for all the same.
     """
     found: dict[str, None] = {}
-    for part in _everything(request):
+    for part in _iterate_parts(request):
         if getattr(part, "cache", None) is not None:
             found["cache_control"] = None
         cites = type(part) is File and part.cite
@@ -21,7 +23,7 @@ def marks(request: Request, keeps: Callable[[dict[str, Any]], bool] = lambda cit
     return found
 
 
-def _everything(request: Request) -> Iterator[Any]:
+def _iterate_parts(request: Request) -> Iterator[Any]:
     yield from request.system
     yield from request.tools
     for message in request.messages:

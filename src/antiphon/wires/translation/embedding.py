@@ -67,17 +67,17 @@ TASKS = {
 _WORDS = {word: task for task, words in TASKS.items() for word in words}
 
 
-def task_of(word: Any) -> str:
+def read_task(word: Any) -> str:
     """Return the task that a wire's word means, or ``""`` for any other word."""
     return _WORDS.get(word.lower(), "") if isinstance(word, str) else ""
 
 
-def split(inputs: Sequence[T], most: int) -> list[Sequence[T]]:
+def split_inputs(inputs: Sequence[T], most: int) -> list[Sequence[T]]:
     """Return the inputs in order, at most ``most`` of them together."""
     return [inputs[start : start + most] for start in range(0, len(inputs), most)]
 
 
-def packed(vector: Vector) -> str:
+def encode_vector(vector: Vector) -> str:
     """Return a vector as clients of OpenAI read it: base64 of 32-bit floats, lowest byte first.
 
     Raises :class:`BadAnswer` for a number beyond 32 bits.
@@ -88,7 +88,7 @@ def packed(vector: Vector) -> str:
         raise BadAnswer("The provider's answer holds a number beyond 32-bit floats.") from None
 
 
-def unpacked(text: str) -> Vector:
+def decode_vector(text: str) -> Vector:
     """Return the vector in such a text; raises :class:`BadAnswer`."""
     try:
         data = b64decode(text, validate=True)
@@ -97,7 +97,7 @@ def unpacked(text: str) -> Vector:
         raise BadAnswer("The provider's answer holds an embedding that is no base64 of 32-bit floats.") from None
 
 
-def counted(vectors: list[Vector], asked: int) -> list[Vector]:
+def check_vector_count(vectors: list[Vector], asked: int) -> list[Vector]:
     """Return the vectors where there is one for each input; raises :class:`BadAnswer` otherwise."""
     if len(vectors) != asked:
         raise BadAnswer(f"The provider was given {asked} inputs and answered with {len(vectors)} embeddings.")

@@ -9,23 +9,23 @@ from typing import Any, TypeAlias
 
 from antiphon.errors import BadRequest
 
-Spellings: TypeAlias = Mapping[str, tuple[str, ...]]
+FieldNames: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
-def spelled(names: Iterable[str], spellings: Spellings, document: dict[str, Any]) -> tuple[str, ...]:
+def to_caller_names(names: Iterable[str], spellings: FieldNames, document: dict[str, Any]) -> tuple[str, ...]:
     """Return names as the caller of a wire would write them, each once, in order."""
-    return tuple(dict.fromkeys(own for name in names for own in _own(name, spellings, document)))
+    return tuple(dict.fromkeys(own for name in names for own in _list_caller_names(name, spellings, document)))
 
 
-def respelled(error: BadRequest, spellings: Spellings, document: dict[str, Any]) -> BadRequest:
+def rename_error_field(error: BadRequest, spellings: FieldNames, document: dict[str, Any]) -> BadRequest:
     """Return an error about a field under the caller's own name of it."""
     if error.param is None or error.param not in spellings:
         return error
-    own = _own(error.param, spellings, document)[0]
+    own = _list_caller_names(error.param, spellings, document)[0]
     return BadRequest(error.message.replace(f"`{error.param}`", f"`{own}`"), code=error.code, param=own)
 
 
-def _own(name: str, spellings: Spellings, document: dict[str, Any]) -> list[str]:
+def _list_caller_names(name: str, spellings: FieldNames, document: dict[str, Any]) -> list[str]:
     head, rest = name, ""
     while head and head not in spellings:
         head, _, last = head.rpartition(".")
@@ -33,11 +33,11 @@ def _own(name: str, spellings: Spellings, document: dict[str, Any]) -> list[str]
     if not head:
         return [name]
     places = spellings[head]
-    said = [place for place in places if _stands(place, document)] or [places[0]]
+    said = [place for place in places if _is_present(place, document)] or [places[0]]
     return [place + rest for place in said]
 
 
-def _stands(place: str, document: Any) -> bool:
+def _is_present(place: str, document: Any) -> bool:
     for name in place.split("."):
         if type(document) is not dict or name not in document:
             return False

@@ -14,7 +14,7 @@ import msgspec
 MARK = "antiphon_"
 
 
-class Carried(msgspec.Struct, frozen=True, omit_defaults=True):
+class ForeignSignature(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is carried; ``call`` is the tool call that ``signature`` belongs to, where it belongs to one."""
 
     wire: str = ""
@@ -25,15 +25,15 @@ class Carried(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Carried).decode
+_decode = msgspec.json.Decoder(ForeignSignature).decode
 
 
-def pack(carried: Carried) -> str:
+def pack_signature(carried: ForeignSignature) -> str:
     """Return the signature member that carries it."""
     return MARK + base64.urlsafe_b64encode(_encode(carried)).rstrip(b"=").decode()
 
 
-def unpack(signature: object) -> Carried | None:
+def unpack_signature(signature: object) -> ForeignSignature | None:
     """Return what a signature carries, or ``None`` where it is a provider's own."""
     if type(signature) is not str or not signature.startswith(MARK):
         return None

@@ -8,7 +8,7 @@ from antiphon.errors import BadAnswer, BadRequest, CallError
 from antiphon.types import Target, Usage
 from antiphon.wires.table import get_codec
 from antiphon.wires.translation.codec import StreamReader, StreamWriter
-from antiphon.wires.translation.field_names import respelled, spelled
+from antiphon.wires.translation.field_names import rename_error_field, to_caller_names
 from antiphon.wires.translation.media import IMAGE_BYTES
 from antiphon.wires.translation.neutral import (
     EFFORTS,
@@ -62,8 +62,8 @@ class GenerationTranslator:
         except OverflowError:
             raise refuse_large_integer() from None
         except BadRequest as error:
-            raise respelled(error, spellings, document) from None
-        dropped = spelled(written.dropped, spellings, document) if written.dropped else ()
+            raise rename_error_field(error, spellings, document) from None
+        dropped = to_caller_names(written.dropped, spellings, document) if written.dropped else ()
         return EncodedRequest((written.body,), dropped)
 
     def decode_whole(self, bodies: Sequence[bytes]) -> tuple[WholeAnswer, bytes]:

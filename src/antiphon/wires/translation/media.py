@@ -41,7 +41,7 @@ IMAGE_BYTES = 1290 * 4
 """What an image counts as output where the provider does not count: 1,290 tokens (Gemini, "Image generation")."""
 
 
-def text_of(part: Media) -> str:
+def write_markdown(part: Media) -> str:
     """Return an image, a sound or a document as Markdown, for an answer that cannot hold it."""
     kind = type(part).__name__.lower()
     place = f"data:{part.media_type};base64,{part.data}" if part.data else part.url or getattr(part, "file_id", "")
@@ -50,7 +50,7 @@ def text_of(part: Media) -> str:
     return "\n" + "\n".join(word for word in words if word) + "\n"
 
 
-def read_text(text: str) -> Media | None:
+def read_markdown(text: str) -> Media | None:
     """Return what a text of an assistant's turn stands for, where :func:`text_of` wrote it with its data."""
     if "](data:" not in text[:4096] or (match := _SHOWN.fullmatch(text)) is None or not match[3]:
         return None
@@ -58,46 +58,46 @@ def read_text(text: str) -> Media | None:
     return kinds[match[1]](data=match[3], media_type=match[2])
 
 
-def image_type(data: str) -> str:
+def guess_image_type(data: str) -> str:
     """Return the media type that base64 of an image begins with; PNG where nothing is known."""
     return next((kind for head, kind in _BEGINNINGS.items() if data.startswith(head)), "image/png")
 
 
-def sound_type(data: str) -> str:
+def guess_sound_type(data: str) -> str:
     """Return the media type that base64 of a sound begins with; without any head it is :data:`PCM`."""
     return next((kind for head, kind in _SOUND_BEGINNINGS.items() if data.startswith(head)), PCM)
 
 
-def joined(pieces: Iterable[Audio]) -> Audio:
+def join_audio(pieces: Iterable[Audio]) -> Audio:
     """Return the pieces of one sound as one; pieces that are no base64 are left out."""
     taken = list(pieces)
     if len(taken) == 1:
         return taken[0]
-    data = b"".join(_decoded(piece.data) for piece in taken)
+    data = b"".join(_decode(piece.data) for piece in taken)
     kind = next((piece.media_type for piece in taken if piece.media_type), "")
     return Audio(base64.b64encode(data).decode(), kind, "", "".join(piece.transcript for piece in taken))
 
 
-def joined_images(pieces: list[Image]) -> Image:
+def join_images(pieces: list[Image]) -> Image:
     """Return the pieces of one image as one."""
     if len(pieces) == 1:
         return pieces[0]
-    data = b"".join(_decoded(piece.data) for piece in pieces)
+    data = b"".join(_decode(piece.data) for piece in pieces)
     return msgspec.structs.replace(pieces[0], data=base64.b64encode(data).decode())
 
 
-def _decoded(data: str) -> bytes:
+def _decode(data: str) -> bytes:
     try:
         return base64.b64decode(data + "=" * (-len(data) % 4))
     except (binascii.Error, ValueError):
         return b""
 
 
-def playable(sound: Audio) -> Audio:
+def make_playable(sound: Audio) -> Audio:
     """Return a sound without a head of its own as a WAV file, any other as it is (RIFF, "WAVE" with PCM)."""
     if not sound.data or _IS_PCM.match(sound.media_type) is None:
         return sound
-    samples = _decoded(sound.data)
+    samples = _decode(sound.data)
     found = _RATE.search(sound.media_type)
     rate = int(found[1]) if found else 24_000
     head = b"RIFF%bWAVEfmt %b%b%b%b%b%b%bdata%b" % (
@@ -111,40 +111,40 @@ def _number(value: int, size: int) -> bytes:
     return value.to_bytes(size, "little")
 
 
-def moved(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+def move_media_to_user(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """Return a conversation whose assistant only speaks: what else it showed stands in the user's next turn.
 
     A sound whose words are known becomes them.
     """
-    if not any(message.role == "assistant" and _shows(message) for message in messages):
+    if not any(message.role == "assistant" and _has_media(message) for message in messages):
         return messages
     turns: list[Message] = []
     waiting: list[Part] = []
     for message in messages:
         if message.role == "assistant":
-            waiting += [part for part in message.parts if _is_shown(part)]
-            kept = tuple(_said(part) for part in message.parts if not _is_shown(part))
+            waiting += [part for part in message.parts if _must_move(part)]
+            kept = tuple(_to_text(part) for part in message.parts if not _must_move(part))
             turns += [msgspec.structs.replace(message, parts=kept)] if kept else []
         elif message.role == "user" and waiting:
-            turns.append(msgspec.structs.replace(message, parts=_behind_results(message.parts, waiting)))
+            turns.append(msgspec.structs.replace(message, parts=_insert_after_results(message.parts, waiting)))
             waiting = []
         else:
             turns.append(message)
     return (*turns, Message("user", (Text(_MADE), *waiting))) if waiting else tuple(turns)
 
 
-def _shows(message: Message) -> bool:
+def _has_media(message: Message) -> bool:
     return any(isinstance(part, Image | File | Audio) for part in message.parts)
 
 
-def _is_shown(part: Part) -> bool:
+def _must_move(part: Part) -> bool:
     return isinstance(part, Image | File) or (isinstance(part, Audio) and not part.transcript)
 
 
-def _said(part: Part) -> Part:
+def _to_text(part: Part) -> Part:
     return Text(part.transcript) if isinstance(part, Audio) else part
 
 
-def _behind_results(parts: tuple[Part, ...], waiting: list[Part]) -> tuple[Part, ...]:
+def _insert_after_results(parts: tuple[Part, ...], waiting: list[Part]) -> tuple[Part, ...]:
     results = [part for part in parts if isinstance(part, ToolResult)]
     return (*results, Text(_MADE), *waiting, *(part for part in parts if not isinstance(part, ToolResult)))

@@ -13,7 +13,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-class Counter:
+class TokenCountCodec:
     """Reads and writes through the wire's own codec; see :class:`translation.codec.CallerCodec` and ``FarCodec``.
 
     ``takes`` are the fields that this wire's counter knows, ``holds`` is where its answer has the number.
@@ -39,13 +39,13 @@ class Counter:
 
     def read_reply(self, bodies: Sequence[bytes], request: Any) -> int:
         (body,) = bodies
-        return counted(body, self.holds, lambda raw: repr(raw[:200].decode("utf-8", "replace")))
+        return read_count(body, self.holds, lambda raw: repr(raw[:200].decode("utf-8", "replace")))
 
     def write_reply(self, reply: int, request: Any, usage: Usage) -> bytes:
         return _encode({**self.says, self.holds: reply})
 
 
-def counted(body: bytes, holds: str, refusal: Callable[[bytes], str]) -> int:
+def read_count(body: bytes, holds: str, refusal: Callable[[bytes], str]) -> int:
     """Return the number in a counter's answer; raises :class:`BadAnswer` where it has none."""
     try:
         count = _decode(body)[holds]
