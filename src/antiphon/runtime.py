@@ -11,6 +11,7 @@ from antiphon.catalog import Catalog, Settings
 from antiphon.clock import make_id, monotonic, read_time_us
 from antiphon.engine import pipeline
 from antiphon.engine.call import Answer, Call
+from antiphon.engine.deadline import Deadlines
 from antiphon.engine.generation import Generation
 from antiphon.engine.operation_call import OperationCall, OperationRequest, read_envelope
 from antiphon.engine.request_head import ForwardedHeaders, RequestHeads
@@ -96,7 +97,9 @@ class Runtime:
 
     def __init__(self, catalog: Catalog, *, data: str | None = None, shipper_process: bool = False) -> None:
         transports = TransportTable(catalog.settings)
-        self.services = Services(catalog, catalog.settings, transports, RequestHeads(), Signers(), Telemetry())
+        self.services = Services(
+            catalog, catalog.settings, transports, RequestHeads(), Signers(), Telemetry(), Deadlines()
+        )
         """The snapshot for the next call."""
         self.keys: Keys | None = None
         self._transports = [transports]

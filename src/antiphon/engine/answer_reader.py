@@ -3,7 +3,7 @@
 from antiphon.clock import monotonic
 from antiphon.engine.call import AttemptContext
 from antiphon.engine.outcome import Committed
-from antiphon.engine.response_headers import filter_forwardable, find_header, join_header_values
+from antiphon.engine.response_headers import filter_forwardable, find_header, join_header_values, list_verbatim_headers
 from antiphon.engine.upstream import UpstreamStream
 from antiphon.errors import BadAnswer
 from antiphon.transport import Headers, Response
@@ -94,9 +94,7 @@ def list_answer_headers(
     """Return the fields that the caller gets of an answer; ``content_type`` is that of a translated one."""
     call, wire = attempt.call, translator.provider_wire
     if translator.verbatim:
-        shown = filter_forwardable(headers, wire, True)
-        shown.append((b"content-type", find_header(headers, b"content-type") or b"application/json"))
-        return shown
+        return list_verbatim_headers(headers, wire)
     shown = [(b"content-type", content_type.encode()), (call.wire.request_id, call.id.encode())]
     shown += filter_forwardable(headers, wire, False)
     if encoded.dropped:

@@ -4,7 +4,6 @@ import asyncio
 
 from antiphon.clock import monotonic
 from antiphon.engine.call import Call
-from antiphon.engine.deadline import Deadline
 from antiphon.engine.outcome import Committed, Failed
 from antiphon.errors import CallError, UpstreamError, UpstreamTimeout
 from antiphon.types import Target
@@ -28,7 +27,8 @@ class Attempt:
         now = self._loop.time()
         self.due = min(call_due, now + target.timeouts.total)
         """Loop time at which the attempt ends, however much has come."""
-        self._deadline = Deadline(self._loop, min(self.due, now + target.timeouts.first_output))
+        first_output_due = min(self.due, now + target.timeouts.first_output)
+        self._deadline = call.services.deadlines.start(self._loop, first_output_due)
 
     async def run(self) -> Committed | Failed:
         """Return the committed answer or the failure; only a cancellation from outside is raised."""

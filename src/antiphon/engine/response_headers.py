@@ -15,18 +15,34 @@ _RETRY_AFTER = b"retry-after"
 
 def make_response_headers(call: Call, recorder: CallRecorder, committed: Committed) -> Headers:
     """Return the answer's own fields and the call's: id, target, attempts, cost, timing."""
-    headers = list(committed.headers)
-    headers.append((b"x-antiphon-call-id", call.id.encode()))
-    headers.append((b"x-antiphon-target", committed.target.name.encode()))
     attempts = len(recorder.attempts) + (committed.stream is not None)
-    headers.append((b"x-antiphon-attempts", b"%d" % max(1, attempts)))
-    if (record := recorder.record) is not None and record.cost is not None:
-        headers.append((b"x-antiphon-cost", format_dollars(record.cost).encode()))
     upstream = int((committed.first_output - committed.started) * 1_000_000)
     own = max(0, int((monotonic() - call.started) * 1_000_000) - upstream)
     timing = (upstream // 1000, upstream % 1000, own // 1000, own % 1000)
+    headers = [
+        *committed.headers,
+        (b"x-antiphon-call-id", call.id.encode()),
+        (b"x-antiphon-target", committed.target.name.encode()),
+        (b"x-antiphon-attempts", b"%d" % attempts if attempts > 1 else b"1"),
+    ]
+    record = recorder.record
+    if record is not None and record.cost is not None:
+        headers.append((b"x-antiphon-cost", format_dollars(record.cost).encode()))
     headers.append((b"server-timing", b"upstream;dur=%d.%03d, antiphon;dur=%d.%03d" % timing))
     return headers
+
+
+def list_verbatim_headers(headers: Headers, wire: Wire) -> Headers:
+    """Return the provider's fields that a caller of the same wire gets, with the content type last."""
+    shown, content_type, may_pass = [], b"application/json", wire.shows
+    for pair in headers:
+        name = pair[0]
+        if name == b"content-type":
+            content_type = pair[1] or content_type
+        elif name.startswith(may_pass) and name != _RETRY_AFTER:
+            shown.append(pair)
+    shown.append((b"content-type", content_type))
+    return shown
 
 
 def filter_forwardable(headers: Headers, wire: Wire, verbatim: bool) -> Headers:

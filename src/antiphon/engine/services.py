@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from antiphon.catalog import Catalog, Settings
+from antiphon.engine.deadline import Deadlines
 from antiphon.engine.hook_chain import HookChain
 from antiphon.engine.request_head import RequestHeads
 from antiphon.engine.signing import Signers
@@ -33,6 +34,7 @@ class Services(msgspec.Struct, frozen=True, eq=False):
     heads: RequestHeads
     signers: Signers
     telemetry: Telemetry
+    deadlines: Deadlines
     journal: Journal | None = None
     hooks: HookChain = HookChain()
     """The hooks of every call."""
