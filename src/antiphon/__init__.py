@@ -1,6 +1,6 @@
-"""One layer between programs and language models: ``Antiphon`` and ``AsyncAntiphon`` call any of them.
+"""A layer between programs and language models: ``Antiphon`` and ``AsyncAntiphon`` call any model.
 
-Importing this package loads nothing else and does no I/O; a public name loads its module when it is first used.
+Importing this package loads nothing else and does no I/O; a public name loads its module at its first use.
 """
 
 from importlib import import_module

@@ -1,6 +1,6 @@
 """Time and identity: wall clock for records, monotonic clock for deadlines, ids that sort by time.
 
-What belongs here: reading clocks and making ids. What does not: timers and timeouts, which belong to whoever waits.
+What belongs here: reading clocks and making ids. What does not: timers and timeouts, which belong to their users.
 """
 
 import os
@@ -9,7 +9,7 @@ from functools import lru_cache
 from random import Random
 
 monotonic = time.monotonic
-"""Seconds on a clock that never goes back; the only clock that deadlines may use."""
+"""Seconds on a clock that never goes backwards; deadlines use no other clock."""
 
 _random = Random()
 _random_bits = _random.getrandbits
@@ -26,8 +26,8 @@ def read_time_us() -> int:
 def make_id(prefix: str) -> str:
     """Return ``prefix_`` and 26 characters that sort by creation time: 48 bits of milliseconds, 80 random bits.
 
-    An id is unique, not secret: its bits come from a generator of our own, which is seeded by the operating system and
-    again after a fork, because asking the operating system each time costs more than all the rest of a call's record.
+    An id is unique, not secret: its bits come from a generator that is seeded by the operating system, at the start and
+    after a fork. Asking the operating system for each id costs more than the rest of a call's record.
     """
     bits, pairs = _random_bits(80), _PAIRS
     return (

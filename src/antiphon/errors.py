@@ -1,31 +1,31 @@
-"""Every error Antiphon raises, in one tree.
+"""Every error that Antiphon raises, in one tree.
 
 AntiphonError
-├── ConfigError                   the configuration has faults; each names file, line, field and what to do
+├── ConfigError                   the configuration has faults; each has a file, a line, a field and a hint
 ├── KeyStoreError                 a key could not be created, found or revoked
 ├── LedgerError                   the journal or the database is inconsistent or cannot be used
-├── TransportMisuse               our own code asked for what a transport never does; nothing was written
+├── TransportMisuse               Antiphon asked a transport for something that it refuses; nothing was written
 └── CallError                     a call ended without a full answer; carries HTTP status, stable code, retry advice
-    ├── BadRequest           400  the request is not what its wire allows
+    ├── BadRequest           400  the request is not valid on its wire
     │   ├── TooLarge         413  a body over the limit
-    │   ├── UnsupportedMedia 415  a body in an encoding or type that is not read
-    │   └── SlowRequest      408  a body that did not arrive in time
-    ├── Unauthorized         401  no key, an unknown, expired or revoked key
-    ├── Forbidden            403  a known key that may not do this
+    │   ├── UnsupportedMedia 415  a body in an unsupported encoding or type
+    │   └── SlowRequest      408  the body did not arrive in time
+    ├── Unauthorized         401  no key, or an unknown, expired or revoked one
+    ├── Forbidden            403  the key is valid, but may not do this
     ├── NotFound             404  no such path
-    │   └── ModelNotFound    404  no such model; names the nearest
+    │   └── ModelNotFound    404  no such model; suggests the most similar one
     ├── MethodNotAllowed     405  the path exists, the method does not
-    ├── Unavailable          503  the gateway itself cannot take the call now
+    ├── Unavailable          503  the gateway cannot accept the call now
     ├── Cancelled            499  the caller left
     └── UpstreamError        502  the provider failed
-        ├── UpstreamStatus    *   the provider answered with an error status of its own, which is kept
-        │   └── RateLimited  429  … of too many requests
-        ├── NoCredential     503  a credential that expires could not be had again; no request was sent
-        ├── ConnectFailed    502  no connection, or TLS was refused; no request byte was sent
+        ├── UpstreamStatus    *   the provider answered with an error status, which is kept
+        │   └── RateLimited  429  the provider answered 429: too many requests
+        ├── NoCredential     503  no credential could be fetched; no request was sent
+        ├── ConnectFailed    502  no connection or no TLS; no request byte was sent
         ├── Disconnected     502  the connection broke before the answer's head was complete
         ├── Truncated        502  the answer broke off before its end
-        ├── BadAnswer        502  the answer is not what the wire allows (HTML, invalid JSON, error with 200, caps)
-        └── UpstreamTimeout  504  connect, first output, idle or total deadline passed
+        ├── BadAnswer        502  the answer is not valid on its wire (HTML, invalid JSON, an error with 200, too large)
+        └── UpstreamTimeout  504  the connect, first output, idle or total deadline passed
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class AntiphonError(Exception):
 
 
 class Fault:
-    """One fault of a configuration: where it is, what is wrong, what would be right."""
+    """One fault of a configuration: where it is, what is wrong and how to fix it."""
 
     __slots__ = ("field", "file", "hint", "line", "problem")
 
@@ -66,19 +66,19 @@ class LedgerError(AntiphonError):
 
 
 class TransportMisuse(AntiphonError):
-    """Our own code asked a transport for what it never does: a credential to another origin, an unclean head.
+    """Antiphon's own code asked a transport to send a credential to another origin, or an unclean head.
 
-    Nothing was written. It is a fault of the program, not of the call, so it is no ``CallError``.
+    Nothing was written. This is a fault of the program, not of the call, so it is not a ``CallError``.
     """
 
 
 class CallError(AntiphonError):
     """A call that ended without a full answer.
 
-    ``status`` is the HTTP status, ``code`` a stable word for programs, ``kind`` the ``type`` of OpenAI's error object,
-    ``retryable`` whether the same call may succeed later or elsewhere, ``param`` the field at fault, ``retry_after``
-    seconds to wait where known. Of a call that was let in, ``call_id`` names it, and ``attempts`` and ``target`` say
-    how many targets were tried, and which was the last.
+    ``status`` is the HTTP status, ``code`` a stable word for programs, and ``kind`` the ``type`` of OpenAI's error
+    object. ``retryable`` says whether the same call may succeed later or at another target. ``param`` is the field at
+    fault, ``retry_after`` the seconds to wait, if known. For a call that was admitted, ``call_id`` is its id,
+    ``attempts`` the number of targets that were tried, and ``target`` the last of them.
     """
 
     status: int = 500
@@ -103,7 +103,7 @@ class CallError(AntiphonError):
             self.code = code  # type: ignore[misc]
         if status is not None:
             self.status = status
-        # Set where a call was recorded before it failed, so that every surface can name it.
+        # Set if the call was recorded before it failed, so that every interface can name it.
         self.call_id: str = ""
         self.attempts: int = 0
         self.target: str = ""
@@ -164,7 +164,7 @@ class ModelNotFound(NotFound):
 
 
 class MethodNotAllowed(CallError):
-    """``allowed`` names the methods that the path knows."""
+    """``allowed`` lists the methods that the path supports."""
 
     status = 405
     code = "method_not_allowed"
@@ -196,7 +196,7 @@ class UpstreamError(CallError):
 
 
 class UpstreamStatus(UpstreamError):
-    """The provider answered with an error status; ``body`` and ``headers`` are kept as they came."""
+    """The provider answered with an error status; ``body`` and ``headers`` are its own."""
 
     code = "upstream_status"
 
@@ -204,8 +204,8 @@ class UpstreamStatus(UpstreamError):
         super().__init__(message, status=status, **more)
         self.body = body
         self.headers = tuple(headers)
-        # 408, 409, 424 (a model behind the provider failed), 425, 429 and every 5xx may pass; any other 4xx says that
-        # the request itself is at fault.
+        # A retry can help with 408, 409, 424 (a model behind the provider failed), 425, 429 and every 5xx. Any other
+        # 4xx says that the request itself is at fault.
         self.retryable = status in (408, 409, 424, 425, 429) or status >= 500
 
 

@@ -1,7 +1,7 @@
 """Counts and durations of calls, rendered for Prometheus.
 
-What belongs here: adding up finished calls, cheaply, and rendering the sums. What does not: money owed (the ledger).
-The sums are plain integers; the Prometheus client is imported only when someone asks for them.
+What belongs here: adding up finished calls cheaply, and rendering the sums. What does not: exact accounting (the
+ledger). The sums are plain integers; the Prometheus client is imported only when the metrics are read.
 """
 
 from bisect import bisect_left
@@ -18,7 +18,7 @@ _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0,
 _OVERHEAD = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.2, 1.0)
 _OTHER_COUNTS = tuple(name for name in COUNTS if name not in ("input", "output"))
 _SERIES_LIMIT = 2_000
-"""Callers choose model names, so the number of label sets is bounded; calls beyond it are counted as ``other``."""
+"""The largest number of label sets, because callers choose model names; further calls are counted as ``other``."""
 
 
 class _Histogram:
@@ -54,7 +54,7 @@ class _Series:
         self.overhead = _Histogram(_OVERHEAD)
 
     def add(self, record: Record) -> None:
-        """Add a record; part of every call, so the ordinary record takes the short way through."""
+        """Add a record. Every call does this, so the common case is the fast one."""
         duration, cost, usage = record.duration_us, record.cost, record.usage
         self.outcomes[record.outcome] += 1
         self.duration.observe(duration)
@@ -102,7 +102,7 @@ class Telemetry:
         series.add(record)
 
     def refuse(self, code: str) -> None:
-        """Count a request that was refused before it became a call; ``code`` is an error's stable word."""
+        """Count a request that was refused before it became a call; ``code`` is the code of the error."""
         self.refused[code] = self.refused.get(code, 0) + 1
 
     def render(self) -> bytes:
@@ -132,7 +132,7 @@ class _Collector:
         labels = ["operation", "model", "target"]
         calls = Counter("antiphon_calls", "Calls that ended, by outcome.", labels=[*labels, "outcome"])
         tokens = Counter("antiphon_tokens", "Tokens, by disjoint bucket.", labels=[*labels, "type"])
-        units = Counter("antiphon_units", "What is billed beside tokens.", labels=[*labels, "unit"])
+        units = Counter("antiphon_units", "Billed units other than tokens.", labels=[*labels, "unit"])
         cost = Counter("antiphon_cost_dollars", "Cost of calls with a known price.", labels=labels)
         unpriced = Counter("antiphon_calls_unpriced", "Calls whose price is unknown.", labels=labels)
         errors = Counter("antiphon_attempt_errors", "Attempts that failed.", labels=["provider", "error_type"])

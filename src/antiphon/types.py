@@ -1,7 +1,7 @@
-"""The values that travel between rooms: who calls, what is called, what it costs, what is recorded.
+"""The values that rooms exchange: callers, models and targets, usage and prices, records.
 
 What belongs here: immutable values without behaviour beyond their own arithmetic. What does not: anything that opens
-a socket, a file or a database, and anything that knows one wire.
+a socket, a file or a database, and anything specific to one wire.
 """
 
 from enum import StrEnum
@@ -14,7 +14,7 @@ PICO = 10**12
 
 
 class Secret:
-    """A value that never shows itself: not in ``repr``, ``str``, a log line, an error or a pickle."""
+    """A value that never appears in ``repr``, ``str``, a log line, an error or a pickle."""
 
     __slots__ = ("_value",)
 
@@ -38,7 +38,7 @@ class Secret:
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Where a connection goes, and what a credential is bound to. ``path`` is set for Unix sockets only."""
+    """The server that a connection goes to and that a credential is bound to. Only Unix sockets have a ``path``."""
 
     scheme: str
     host: str
@@ -62,15 +62,15 @@ class Timeouts(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one call used: tokens in disjoint buckets, whose sum is the provider's total, and units billed beside them.
+    """The usage of one call: tokens in disjoint buckets, whose sum is the provider's total, and other billed units.
 
-    ``estimated`` says that we counted, because the provider did not say, or said something impossible.
+    ``estimated`` says that Antiphon counted, because the provider stated no usage or an impossible one.
     """
 
     input: int = 0
     cache_read: int = 0
     cache_write: int = 0
-    """Written to a cache for the shortest time it keeps anything: 5 minutes at Anthropic, 30 at OpenAI."""
+    """Written to a cache for its shortest lifetime: 5 minutes at Anthropic, 30 at OpenAI."""
     cache_write_long: int = 0
     """Written to a cache for longer, at a higher price: 1 hour at Anthropic and on Bedrock, 12 hours at OpenAI."""
     audio_input: int = 0
@@ -81,16 +81,16 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     audio_output: int = 0
     image_output: int = 0
     images: int = 0
-    """Images that were made and are billed by the piece; where tokens are billed for them, those are counted."""
+    """Generated images that are billed by the piece; if they are billed by tokens, only the tokens are counted."""
     seconds: int = 0
-    """Seconds of audio, a begun one counted whole."""
+    """Seconds of audio, rounded up."""
     characters: int = 0
-    """Characters that were read aloud."""
+    """Characters of speech synthesis."""
     searches: int = 0
-    """Searches of the web, or units of a reranker."""
+    """Web searches, or search units of a reranker."""
     estimated: bool = False
     service_tier: str = ""
-    """How the provider says it served the call, where that is not the ordinary way and its price may differ."""
+    """The service tier that the provider states, if it is not the standard one, so that its price may differ."""
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -139,21 +139,21 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 COUNTS = tuple(name for name in Usage.__struct_fields__ if name not in ("estimated", "service_tier"))
-"""Everything that is counted and priced, in the order of :class:`Usage` and :class:`Price`."""
+"""Every count that has a price, in the order of :class:`Usage` and :class:`Price`."""
 UNITS = ("images", "seconds", "characters", "searches")
-"""What is counted beside tokens."""
+"""The counts that are not tokens."""
 BUCKETS = tuple(name for name in COUNTS if name not in UNITS)
-"""The buckets of tokens."""
+"""The token buckets."""
 INPUT = frozenset(BUCKETS[: BUCKETS.index("output")])
-"""The buckets of what went in."""
+"""The token buckets of the input."""
 _SIZE, _TOKENS = len(COUNTS), len(BUCKETS)
 
 
 class Price(msgspec.Struct, frozen=True, omit_defaults=True):
     """Picodollars for each token of a bucket and for each unit of :class:`Usage`, and the version of the price list.
 
-    ``None`` is *unknown*, which is not zero. A bucket without a price of its own falls back as the list's source
-    says: the catalog fills it in, so that this value is complete.
+    ``None`` is *unknown*, which is not zero. If a bucket has no price of its own, the catalog fills in the fallback of
+    the list's source, so this value is complete.
     """
 
     version: str
@@ -173,10 +173,10 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
     characters: int | None = None
     searches: int | None = None
     long_from: int | None = None
-    """Input tokens above which ``long`` prices the whole call, where a provider charges long contexts more."""
+    """Input tokens above which ``long`` prices the whole call, if a provider charges more for long contexts."""
     long: "Price | None" = None
     tiers: "dict[str, Price] | None" = None
-    """The prices by service tier; one that is not among them is unknown. ``None``: the same at every tier."""
+    """Service tier to its price; a tier that is missing has an unknown price. ``None``: all tiers have one price."""
 
     @property
     def free(self) -> bool:
@@ -184,7 +184,7 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
         return not any(msgspec.structs.astuple(self)[1 : 1 + _SIZE]) and self.input == 0
 
     def in_force(self, usage: Usage) -> "Price | None":
-        """Return the price of a call that used this, by its service tier and length, or ``None``: unknown."""
+        """Return the price for a usage, by its service tier and length, or ``None`` if it is unknown."""
         price: Price | None = self
         if usage.service_tier and self.tiers is not None:
             price = self.tiers.get(usage.service_tier)
@@ -193,7 +193,7 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
         return price.long
 
     def cost(self, usage: Usage) -> int | None:
-        """Return the exact cost in picodollars, or ``None`` where something used has no known price."""
+        """Return the exact cost in picodollars, or ``None`` if a used bucket or unit has no known price."""
         price = self.in_force(usage) if usage.service_tier or self.long is not None else self
         if price is None:
             return None if any(usage.counts) else 0
@@ -209,35 +209,35 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Identity(msgspec.Struct, frozen=True, eq=False):
-    """Who the gateway is, where credentials expire and are had again while it runs."""
+    """The source of credentials that expire and are renewed while the gateway runs."""
 
     source: str
-    """Where they come from, for example ``google``."""
+    """The name of the source, for example ``google``."""
     params: dict[str, str]
-    """What the source needs and everybody may see: a scope, a profile, a file's name."""
+    """Public parameters of the source: a scope, a profile, a file name."""
     secrets: dict[str, Secret] = {}
-    """What it needs and nobody may see: for an application of Entra ID its ``client_secret``."""
+    """Secret parameters of the source, for example the ``client_secret`` of an Entra ID application."""
     advice: str = ""
-    """What to do where there are none."""
+    """What the user can do if no credential is available."""
 
     def __repr__(self) -> str:
         return f"Identity({self.source}, {self.params})"
 
 
 class Signing(msgspec.Struct, frozen=True, eq=False):
-    """What is added to each request to a target, where a fixed credential in a header is not enough.
+    """How requests to a target are signed, if a fixed credential in a header is not enough.
 
-    All targets of a provider have the same one.
+    All targets of a provider share one object.
     """
 
     scheme: str
     """The scheme's name: ``sigv4``, or ``headers`` for a token that is renewed."""
     params: dict[str, str]
-    """What the scheme needs and everybody may see: for ``sigv4`` ``region`` and ``service``."""
+    """Public parameters of the scheme: for ``sigv4``, ``region`` and ``service``."""
     secrets: dict[str, Secret]
-    """What it needs and nobody may see: for ``sigv4`` ``access_key``, ``secret_key`` and perhaps ``session_token``."""
+    """Secret parameters: for ``sigv4``, ``access_key``, ``secret_key`` and optionally ``session_token``."""
     identity: Identity | None = None
-    """Where ``secrets`` come from, if they expire; they are then not here."""
+    """The source of the secrets, if they expire; ``secrets`` is then empty."""
 
     def __repr__(self) -> str:
         return f"Signing({self.scheme}, {self.params})"
@@ -292,12 +292,12 @@ class Target(msgspec.Struct, frozen=True, eq=False):
     """The name the provider knows it by."""
     kind: str
     wire: str
-    """Which codec its generation operation speaks, for example ``openai``."""
+    """The wire of its generation operation, for example ``openai``."""
     origin: Origin
     urls: dict[str, str]
-    """Operation name to path and query, complete; an absent one is not offered.
+    """Operation name to complete path and query; a missing operation is not offered.
 
-    ``<operation>.stream`` is where a stream of that operation is asked for, on wires whose path says so.
+    ``<operation>.stream`` is the path for a stream of that operation, on wires that have separate paths.
     """
     headers: tuple[tuple[str, str], ...] = ()
     auth: tuple[str, str] | None = None
@@ -316,14 +316,14 @@ class Target(msgspec.Struct, frozen=True, eq=False):
 
 
 class Strategy(StrEnum):
-    """How a model picks among its targets."""
+    """How a model chooses among its targets."""
 
     ORDER = "order"
     WEIGHTED = "weighted"
 
 
 class Tier(msgspec.Struct, frozen=True, eq=False):
-    """Targets that a strategy chooses among; ``weights`` runs beside ``targets``."""
+    """Targets that a strategy chooses among; ``weights`` is parallel to ``targets``."""
 
     targets: tuple[Target, ...]
     weights: tuple[int, ...] = ()
@@ -331,7 +331,7 @@ class Tier(msgspec.Struct, frozen=True, eq=False):
 
 
 class Model(msgspec.Struct, frozen=True, eq=False):
-    """A name that callers use, resolved to tiers of targets; a later tier is for when the earlier ones have failed."""
+    """A name that callers use, resolved to tiers of targets; a tier is used after the earlier ones have failed."""
 
     name: str
     tiers: tuple[Tier, ...]
@@ -345,7 +345,7 @@ class Model(msgspec.Struct, frozen=True, eq=False):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """The identity behind a key. ``models`` empty means every model."""
+    """The identity behind a key. Empty ``models`` means every model."""
 
     key_id: str
     name: str = ""
@@ -368,7 +368,7 @@ class Outcome(StrEnum):
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One try of a call at one target. Durations are microseconds; ``first_output_us`` is from the attempt's start."""
+    """One attempt at one target. Durations are microseconds; ``first_output_us`` is from the attempt's start."""
 
     target: str
     outcome: Outcome
@@ -379,10 +379,10 @@ class AttemptRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is journaled of a call and its attempts, before the caller sees the last byte.
+    """The record of a call and its attempts, which is journaled before the caller sees the last byte.
 
-    ``time`` is microseconds since the epoch at the call's start, durations are microseconds, ``cost`` is picodollars
-    (``None``: unknown price), ``price_version`` names the list the cost was computed with.
+    ``time`` is the call's start in microseconds since the epoch, durations are microseconds, ``cost`` is picodollars
+    (``None``: unknown price), and ``price_version`` names the price list that the cost was computed with.
     """
 
     id: str

@@ -1,6 +1,7 @@
-"""The ASGI application: finds the route, asks who calls, runs the handler, and turns whatever is raised into an answer.
+"""The ASGI application: finds the route, authorizes the caller, runs the handler, and turns exceptions into answers.
 
-Paths are compared as the bytes that came: nothing is decoded or normalised, so what was authorized is what runs.
+Paths are compared as the bytes that arrived. Nothing is decoded or normalised, so the route that was authorized is the
+route that runs.
 """
 
 import logging
@@ -24,7 +25,7 @@ logger = logging.getLogger("antiphon.server")
 
 
 class Gateway:
-    """The application over one runtime; the server moves ``phase`` on."""
+    """The application over one runtime; the server process sets ``phase``."""
 
     def __init__(self, runtime: Runtime, *, open_to_all: bool = False, prefixes: Sequence[str] = ()) -> None:
         self.runtime = runtime
@@ -34,7 +35,7 @@ class Gateway:
         self._find = self._prefixes.find if prefixes else find_route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; only cancellation and a failure after the answer's start get out."""
+        """Answer one request; raises only cancellation and failures after the answer has started."""
         request = Request(self, scope, receive, send)
         try:
             route, request.argument = self._find(scope["method"], scope["raw_path"])
@@ -58,7 +59,7 @@ class Gateway:
         return detect_wire(self._prefixes.strip_prefix(scope["raw_path"]), scope["headers"])
 
     def _authorize(self, route: Route, scope: Scope) -> Caller:
-        """Return who calls; raises :class:`~antiphon.errors.CallError` where the route's needs are not met."""
+        """Return the caller; raises :class:`~antiphon.errors.CallError` if it does not have what the route needs."""
         fields, needs = scope["headers"], route.needs
         if route.opened_by:
             needs = find_needs(needs, route.opened_by, self.runtime.services.settings)
@@ -73,8 +74,10 @@ class Gateway:
             return auth.OPEN
         keys = self.runtime.keys
         if keys is None:
-            raise Unauthorized("This gateway keeps no keys: it runs without a data directory.")
+            raise Unauthorized("This gateway has no keys, because it runs without a data directory.")
         caller = keys.lookup(token)
         if needs is Needs.ADMIN and not caller.admin:
-            raise Forbidden("This needs an admin key; the key of this request is not one.", code="admin_key_required")
+            raise Forbidden(
+                "This needs an admin key, and the key of this request is not one.", code="admin_key_required"
+            )
         return caller

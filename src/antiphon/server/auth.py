@@ -1,4 +1,4 @@
-"""Who may speak: one credential per request, and for ``auth: open`` a client on this machine that is not a web page."""
+"""Reads the credential of a request; with ``auth: open``, checks that no foreign web page sent the request."""
 
 import re
 from collections.abc import Sequence
@@ -10,21 +10,21 @@ from antiphon.types import Caller
 Fields = Sequence[tuple[bytes, bytes]]
 
 OPEN = Caller(key_id="", name="open")
-"""Whoever calls a gateway with ``auth: open``."""
+"""The caller of every request with ``auth: open``, and of routes that need nothing."""
 
 _CREDENTIALS = frozenset((b"authorization", b"api-key", b"x-api-key", b"x-goog-api-key", b"proxy-authorization"))
 _ORIGIN = re.compile(r"https?://(.+)", re.IGNORECASE)
 _HOW = "send one header field: Authorization: Bearer <key>"
 _IN_URL = re.compile(rb"(?:^|&)(?:key|api[-_]?key|access_token)=")
 _PLAIN = frozenset((b"api-key", b"x-api-key", b"x-goog-api-key"))
-"""Header fields in which the clients of other wires send their key, without a scheme before it."""
+"""Header fields in which the clients of other wires send their key, without a scheme."""
 
 
 def read_credential(fields: Fields, query: bytes = b"") -> bytes:
-    """Return the key of a request: a bearer token, or the plain value of the header another wire's clients use.
+    """Return the key of a request: a bearer token, or the value of a header field that another wire's clients use.
 
-    Raises :class:`~antiphon.errors.Unauthorized` where there is none, and :class:`~antiphon.errors.BadRequest` where
-    there is more than one credential: two readers of such a request could take it for two different callers.
+    Raises :class:`~antiphon.errors.Unauthorized` if there is no credential, and :class:`~antiphon.errors.BadRequest` if
+    there are several: a proxy and this server could then see two different callers.
     """
     found = [field for field in fields if field[0] in _CREDENTIALS]
     if len(found) > 1:
@@ -42,10 +42,10 @@ def read_credential(fields: Fields, query: bytes = b"") -> bytes:
 
 
 def check_local(fields: Fields, port: int) -> None:
-    """Refuse what a web page could have sent: a Host that is not this machine and port, a foreign Origin.
+    """Check that no foreign web page can have sent a request: its Host is this machine and port, its Origin is local.
 
-    Raises :class:`~antiphon.errors.Forbidden`. A page of a name that was made to resolve to 127.0.0.1 still sends its
-    own name as Host, and a page of another site its own Origin.
+    Raises :class:`~antiphon.errors.Forbidden`. A page whose name was made to resolve to 127.0.0.1 still sends its own
+    name as Host, and a page of another site sends its own Origin.
     """
     host = origin = None
     for name, value in fields:
@@ -56,15 +56,15 @@ def check_local(fields: Fields, port: int) -> None:
     hostname, found = split_port(host or "")
     if not is_loopback(hostname) or (found or "80") != str(port):
         raise Forbidden(
-            f"With auth: open the Host must be this machine's loopback address and port {port}.",
+            f"With auth: open, the Host must be this machine's loopback address and port {port}.",
             code="host_not_allowed",
         )
     if origin is not None and not _is_local_origin(origin):
-        raise Forbidden("With auth: open only pages of this machine may call.", code="origin_not_allowed")
+        raise Forbidden("With auth: open, only web pages of this machine may call.", code="origin_not_allowed")
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a name or address, with or without brackets, is this machine's loopback."""
+    """Return whether a name or address, with or without brackets, is a loopback address."""
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if bare.lower() == "localhost":
         return True
@@ -75,7 +75,7 @@ def is_loopback(host: str) -> bool:
 
 
 def split_port(host: str) -> tuple[str, str]:
-    """Return name and port of a Host value; the port is empty where there is none."""
+    """Return the name and the port of a Host value; the port is empty if there is none."""
     if host.startswith("[") or host.count(":") == 1:
         name, _, port = host.rpartition(":")
         if name and not port.endswith("]"):

@@ -1,4 +1,4 @@
-"""What a starting server prints: where it is, the admin key once, and a first call that works at once."""
+"""The text that a starting server prints: its address, the admin key once, and a first call to try."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ or, with `pip install openai`:
 
 
 def write_banner(url: str, *, new_key: str | None, key_file: Path | None) -> str:
-    """Return the text; ``key_file`` is ``None`` where no key is needed."""
+    """Return the text; ``key_file`` is ``None`` if callers need no key."""
     lines = [f"Antiphon is ready at {url}", ""]
     if new_key is not None:
         lines += [f"Admin key, shown this once and kept in {key_file}: {new_key}", ""]

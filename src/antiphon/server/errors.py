@@ -1,4 +1,4 @@
-"""Errors as the clients of a wire expect them: its body, its status, its headers."""
+"""Error answers in the form that the clients of a wire expect: body, status and headers."""
 
 import math
 
@@ -14,15 +14,15 @@ _JSON = (b"content-type", b"application/json")
 
 
 def write_error_body(error: CallError) -> bytes:
-    """Return the body of an error that comes before any address is known."""
+    """Return the body of an error that occurs before the path is known."""
     return get_wire("chat").write_error_body(error)
 
 
 def make_error_answer(error: CallError, wire: Wire) -> tuple[int, Headers, bytes]:
-    """Return status, headers (without framing) and body for an error that ends a call.
+    """Return the status, the headers (without framing) and the body for an error that ends a request.
 
-    An error answer of a provider keeps its status and, where it is a JSON object, its body as it came. An error that
-    has no name gets one.
+    A provider's error keeps its status and, if its body is a JSON object, its body. An error without a call id gets a
+    request id.
     """
     headers = [_JSON, *wire.list_error_headers(error)]
     body = b""
@@ -41,7 +41,7 @@ def make_error_answer(error: CallError, wire: Wire) -> tuple[int, Headers, bytes
             headers.append((b"x-antiphon-target", error.target.encode()))
             headers.append((b"x-antiphon-attempts", b"%d" % error.attempts))
     else:
-        error.call_id = make_id("req")  # no call came of the request, and still its client tells of it by a name
+        error.call_id = make_id("req")  # the request did not become a call
     if not any(name == wire.request_id for name, _ in headers):
         headers.append((wire.request_id, error.call_id.encode()))
     return error.status, headers, body or wire.write_error_body(error)

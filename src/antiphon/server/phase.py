@@ -1,10 +1,10 @@
-"""Where the server is in its life."""
+"""The phases of the server's life."""
 
 from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """The phases, in their order."""
+    """The phases, in order."""
 
     STARTING = "starting"
     READY = "ready"

@@ -1,4 +1,4 @@
-"""What a request must show before a route runs for it."""
+"""The access levels of routes: what a caller needs before a route runs."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from antiphon.catalog import Settings
 
 
 class Needs(StrEnum):
-    """The levels of the policy table, each above the one before."""
+    """The levels of the policy table, lowest first."""
 
     NOTHING = "nothing"
     KEY = "key"
@@ -14,9 +14,9 @@ class Needs(StrEnum):
 
 
 METRICS = "metrics"
-"""The setting by which an operator opens the metrics to everybody."""
+"""The name of the setting that opens the metrics to everybody."""
 
 
 def find_needs(needs: Needs, opened_by: str, settings: Settings) -> Needs:
-    """Return what a route needs under some settings; ``opened_by`` names the setting that opens it to everybody."""
+    """Return what a route needs with these settings; ``opened_by`` names the setting that opens it to everybody."""
     return Needs.NOTHING if opened_by == METRICS and settings.metrics == "open" else needs

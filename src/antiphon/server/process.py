@@ -1,4 +1,4 @@
-"""The server process: from a configuration to listening, until a signal, and to an end in order."""
+"""The server process: it starts from a configuration, serves until a signal, and shuts down in order."""
 
 import asyncio
 import gc
@@ -49,7 +49,7 @@ def serve(catalog: Catalog, log_level: str = "warning") -> int:
 
 
 def _allow_connections() -> None:
-    """Take as many file descriptors as we may: the usual soft limit of 1024 is fewer than a gateway's streams."""
+    """Raise the limit of file descriptors: the usual soft limit of 1024 is too low for a gateway's streams."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
     with suppress(ValueError, OSError):
@@ -57,7 +57,7 @@ def _allow_connections() -> None:
 
 
 class _Process:
-    """One server's life."""
+    """The life of one server."""
 
     def __init__(self, catalog: Catalog, sockets: list[socket.socket]) -> None:
         settings = catalog.settings
@@ -94,12 +94,12 @@ class _Process:
         return _FORCED if cancelled and self._asked_to_hurry.is_set() else 0
 
     async def _drain_background(self, seconds: float) -> None:
-        """Let responses in the background end, for as long as nobody is in a hurry."""
-        resting = asyncio.ensure_future(self._runtime.drain(seconds))
+        """Give background responses some seconds to end, or less if a second signal arrives."""
+        draining = asyncio.ensure_future(self._runtime.drain(seconds))
         hurry = asyncio.ensure_future(self._asked_to_hurry.wait())
-        await asyncio.wait((resting, hurry), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((draining, hurry), return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
-        resting.cancel()
+        draining.cancel()
 
     async def _open(self) -> None:
         try:
@@ -108,10 +108,13 @@ class _Process:
             reason = error.strerror or str(error)
             raise LedgerError(
                 f"the data directory {self._data} cannot be used: {reason}; name another with --data"
-            ) from (error)
+            ) from error
 
     def _on_signal(self) -> None:
-        """First: drain. Second: cancel what runs. Third: leave at once; what was answered is journaled already."""
+        """Drain at the first signal, cancel running answers at the second, exit at the third.
+
+        The third loses no records: each is in the journal before its answer ends.
+        """
         self._signals += 1
         self._gateway.phase = Phase.DRAINING
         self._asked_to_stop.set()
@@ -127,15 +130,15 @@ class _Process:
         return keys.ensure_admin(self._data / ADMIN_KEY_FILE)
 
     def _settle_memory(self) -> None:
-        """Take what start-up made out of the collector's sight: it lives as long as the process.
+        """Exclude the objects of the start from garbage collection: they live as long as the process.
 
-        Requests free what they use by reference counts. What collections cost is their pauses: a full one took 100 ms
-        with 2,000 open streams (docs/decisions/0005-http-server.md).
+        Requests free their objects by reference counts. Collections cost pauses: a full one took 100 ms with 2,000 open
+        streams (docs/decisions/0005-http-server.md).
         """
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        # Other threads give way to a call at once: at the default of 5 ms a call may wait that long for them.
+        # With the default of 5 ms, a call may wait that long for another thread to yield the interpreter.
         sys.setswitchinterval(0.0005)
 
     def _write_banner(self, new_key: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What a handler works with: who asks for what, the body, and one answer."""
+"""The request that a handler works with, and the answer that it sends."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol, TypeAlias
@@ -16,14 +16,14 @@ _STREAMED: Headers = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"
 
 
 class GatewayState(Protocol):
-    """What handlers see of the application."""
+    """The part of the application that handlers use."""
 
     runtime: Runtime
     phase: Phase
 
 
 class Request:
-    """What a handler works with: who asks for what, the body, and one answer."""
+    """One request: its caller, its path and its body, and the methods that send the one answer."""
 
     __slots__ = ("_receive", "_send", "argument", "caller", "gateway", "scope", "started")
 
@@ -38,7 +38,7 @@ class Request:
         self._send = send
 
     async def read_body(self) -> bytes:
-        """Return the whole body; raises what ``receive`` raises, and ``UnsupportedMedia`` for a content-encoding."""
+        """Return the whole body; raises what ``receive`` raises, and ``UnsupportedMedia`` for a content encoding."""
         self.check_coding()
         message = await self._receive()
         if not message["more_body"]:
@@ -50,28 +50,28 @@ class Request:
         return b"".join(parts)
 
     def check_coding(self) -> None:
-        """Raise ``UnsupportedMedia`` where the body has a content-encoding."""
+        """Raise ``UnsupportedMedia`` if the body has a content encoding."""
         for name, value in self.scope["headers"]:
             if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
-                raise UnsupportedMedia("Request bodies are read without any content-encoding; send identity.")
+                raise UnsupportedMedia("Request bodies with a content-encoding are not read; send identity.")
 
     def read_pieces(self) -> AsyncIterator[bytes]:
-        """Return the body in pieces, each of which raises what ``receive`` raises; nothing is read ahead.
+        """Return the body in pieces; reading one raises what ``receive`` raises. Nothing is read ahead.
 
-        The time for a body then runs from piece to piece: a long one over a slow line is not late.
+        The time limit for a body then applies to each piece, so a long body over a slow line is not late.
         """
         self.scope[STREAMED] = True
         return _Pieces(self._receive)
 
     def list_forwarded(self, operation: str) -> tuple[tuple[bytes, bytes], ...]:
-        """Return the caller's header fields that go on to a provider of the same wire."""
+        """Return the caller's header fields that are forwarded to a provider of the same wire."""
         names = get_wire(operation).forwards
         return tuple(pair for pair in self.scope["headers"] if pair[0] in names) if names else ()
 
     async def ask(
         self, operation: str, body: bytes, *, model: str = "", stream: bool | None = None, forwards: bool = True
     ) -> None:
-        """Have a call answered and send the answer; ``model`` and ``stream`` are given where they stand in the path."""
+        """Make a call and send its answer; ``model`` and ``stream`` are given if the path states them."""
         headers = self.list_forwarded(operation) if forwards else ()
         runtime = self.gateway.runtime
         await self.send_answer(await runtime.ask(operation, body, self.caller, headers, model=model, stream=stream))
@@ -90,7 +90,7 @@ class Request:
         await self._send({"type": "http.response.body", "body": body})
 
     async def stream(self, status: int, headers: Headers, stream: AnswerStream) -> None:
-        """Send frames as they come, no faster than they are taken; the stream is closed in any case."""
+        """Send frames as they arrive, no faster than the client reads them; the stream is closed in any case."""
         send = self._send
         try:
             await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -103,7 +103,7 @@ class Request:
 
 
 class _Pieces:
-    """A body as it comes."""
+    """The pieces of a body as they arrive."""
 
     __slots__ = ("_more", "_receive")
 

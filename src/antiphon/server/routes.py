@@ -1,4 +1,4 @@
-"""The table of routes: path, method, what a caller needs for it, and the handler. Nothing else can be reached."""
+"""The route table: method, path, what a caller needs, and the handler. No other path is served."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from antiphon.server.request import Handler
 
 
 class Route(NamedTuple):
-    """One row. A path that ends in ``{}`` leaves its rest open to the handler; ``GET`` answers ``HEAD`` too.
+    """One row. The handler reads the rest of a path that ends in ``{}``. ``GET`` also answers ``HEAD``.
 
     ``opened_by`` names the setting that opens the route to everybody.
     """
@@ -54,7 +54,7 @@ _EXACT = {(route.method, route.path): (route, b"") for route in ROUTES if not ro
 
 
 def find_route(method: str, path: bytes) -> tuple[Route, bytes]:
-    """Return the route for a raw path and what the path holds in the route's open part.
+    """Return the route for a raw path, and the part of the path that the route leaves open.
 
     Raises :class:`~antiphon.errors.NotFound` and :class:`~antiphon.errors.MethodNotAllowed`.
     """
@@ -69,13 +69,13 @@ def find_route(method: str, path: bytes) -> tuple[Route, bytes]:
             return route, rest
     if matching:
         allowed = sorted({method for route, _ in matching for method in _list_methods(route)})
-        raise MethodNotAllowed(f"{method} is not possible here; {', '.join(allowed)} is.", allowed=allowed)
+        raise MethodNotAllowed(f"{method} is not allowed here; use {' or '.join(allowed)}.", allowed=allowed)
     shown = path[:100].decode("ascii", "replace")
     raise NotFound(f"There is nothing at {shown}. The API is under /v1, for example /v1/chat/completions.")
 
 
 def has_route(path: bytes) -> bool:
-    """Say whether there is a route for a raw path, for any method."""
+    """Return whether any method has a route for a raw path."""
     return any(_match(route, path) is not None for route in ROUTES)
 
 

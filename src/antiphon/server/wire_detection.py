@@ -1,4 +1,4 @@
-"""Which wire an address belongs to: its errors have that wire's shape, whatever the request was."""
+"""Detects which wire a path belongs to. Its errors have that wire's format, whatever the request contained."""
 
 from collections.abc import Iterable
 
@@ -20,21 +20,21 @@ GEMINI_METHODS = (
 
 
 _CLIENTS = ((b"anthropic-version", "messages"), (b"x-goog-api-client", "generate"), (b"x-goog-api-key", "generate"))
-"""Header fields that only one wire's clients send."""
+"""Header fields that only the clients of one wire send."""
 _SHARED = (b"/v1/models", b"/v1/files")
-"""Where the clients of several wires ask for models and files."""
+"""Paths that the clients of several wires use."""
 
 
 def detect_client(fields: Iterable[tuple[bytes, bytes]]) -> str:
-    """Return the operation whose clients send such header fields; OpenAI's chat where none tells."""
+    """Return the operation whose clients send these header fields; OpenAI's chat by default."""
     names = {name for name, _ in fields}
     return next((operation for name, operation in _CLIENTS if name in names), "chat")
 
 
 def detect_wire(path: bytes, fields: Iterable[tuple[bytes, bytes]] = ()) -> Wire:
-    """Return the wire whose clients call this raw path; OpenAI's chat where no other claims it.
+    """Return the wire whose clients call this raw path; OpenAI's chat by default.
 
-    Where clients of several wires call one path, the header fields tell which it was.
+    If the clients of several wires use the path, the header fields decide.
     """
     for prefix, operation in _PREFIXES:
         if path.startswith(prefix):

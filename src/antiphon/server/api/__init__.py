@@ -1,5 +1,5 @@
-"""The handlers of the public API, one file per subject; ``server.routes`` says which path leads to which.
+"""The handlers of the public API, one file per subject; ``server.routes`` maps paths to them.
 
-What belongs here: reading what a request asks for and handing it to the engine or the catalog. What does not: deciding
-about models, providers or prices, and reading a wire's body.
+What belongs here: reading a request's path, query and headers, and passing it to the engine or the catalog. What does
+not: decisions about models, providers or prices, and reading a wire's body.
 """

@@ -1,4 +1,4 @@
-"""What a call would cost, from its counts and the price in force; exact, and unknown where the price is."""
+"""Estimates what a call would cost from its counts and the current price: exact, or unknown if the price is."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ from antiphon.wires.wire import read_service_tier
 UNKNOWN = "unknown"
 _MOST = 10**12
 _COUNTS = {f"{bucket}_tokens": bucket for bucket in BUCKETS} | {unit: unit for unit in UNITS}
-"""The members of a request that count, and what they count."""
+"""Request field to the count that it states."""
 _FIELDS = {name: field for field, name in _COUNTS.items()}
 _JSON: Headers = [(b"content-type", b"application/json")]
 
 
 async def estimate_cost(request: Request) -> None:
-    """POST /v1/cost/estimate: ``model``, ``service_tier``, and counts (``input_tokens``, ``images``, …)."""
+    """POST /v1/cost/estimate with ``model``, ``service_tier`` and counts (``input_tokens``, ``images``, …)."""
     document = check(await request.read_body())
     name, usage = _read_model(document), _read_usage(document)
     model = request.gateway.runtime.catalog.resolve(name)
@@ -62,14 +62,14 @@ def _read_model(document: dict[str, Any]) -> str:
 
 
 def _read_usage(document: dict[str, Any]) -> Usage:
-    """Read the counts; a field that is none of them would be tokens that nobody priced."""
+    """Read the counts. An unknown field is refused, because its tokens would be missing from the estimate."""
     for field in document:
         if field not in _COUNTS and field not in ("model", "service_tier"):
             known = ", ".join(_COUNTS)
-            raise BadRequest(f"`{field[:64]}` is not known here; counts are: {known}.", param=field[:64])
+            raise BadRequest(f"`{field[:64]}` is not a known field; the counts are: {known}.", param=field[:64])
     counts = {name: document[field] for field, name in _COUNTS.items() if field in document}
     if not counts:
-        raise BadRequest("Nothing is counted; give `input_tokens`, `output_tokens` or both.", param="input_tokens")
+        raise BadRequest("There are no counts; give `input_tokens`, `output_tokens` or both.", param="input_tokens")
     for name, count in counts.items():
         if type(count) is not int or not 0 <= count <= _MOST:
             field = _FIELDS[name]

@@ -1,4 +1,4 @@
-"""The handlers of operations whose body is read: generation, embeddings, counts of tokens."""
+"""The handlers of operations whose body is read: generation, embeddings, token counting."""
 
 from urllib.parse import unquote_to_bytes
 
@@ -11,7 +11,7 @@ _BEDROCK = {
     b"converse-stream": ("converse", True),
     b"count-tokens": ("bedrock_count_tokens", False),
 }
-"""Last part of a Bedrock path to the operation, and whether the answer is a stream."""
+"""Last part of a Bedrock path to its operation and whether the answer is a stream."""
 
 
 def make_handler(operation: str) -> Handler:
@@ -24,7 +24,7 @@ def make_handler(operation: str) -> Handler:
 
 
 async def handle_gemini(request: Request) -> None:
-    """POST /v1beta/{address}: the model and the method stand in the path."""
+    """POST /v1beta/{address}; the path names the model and the method."""
     query = request.scope["query_string"].decode("latin-1")
     address = read_address(request.argument.decode("latin-1"), query)
     body = await request.read_body()

@@ -1,4 +1,4 @@
-"""The handlers that tell how the gateway is: live, ready, metrics, and the line at its root."""
+"""The handlers of health checks, metrics and the root page."""
 
 import msgspec
 
@@ -19,7 +19,7 @@ async def show_live(request: Request) -> None:
 
 
 async def show_ready(request: Request) -> None:
-    """GET /health/ready: 503 while starting, draining, or refusing calls that could not be recorded."""
+    """GET /health/ready: 503 while starting or draining, and while calls are refused because records cannot be kept."""
     gateway = request.gateway
     recording = not refuses_records(gateway.runtime.services)
     ready = gateway.phase is Phase.READY and recording
@@ -34,6 +34,6 @@ async def show_metrics(request: Request) -> None:
 
 
 async def show_root(request: Request) -> None:
-    """GET /: what this is, for somebody who opens it in a browser."""
+    """GET /: a description for somebody who opens the address in a browser."""
     text = f"Antiphon {__version__}: an OpenAI-compatible gateway. Use this address with /v1 as base_url.\n"
     await request.answer(200, _TEXT, text.encode())

@@ -1,4 +1,4 @@
-"""What can be asked for: models, in the shape that the client who asks knows, and the providers behind them."""
+"""The handlers that list models, in the format of the client that asks, and the providers behind them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ _PAGE_LIMIT = 1000
 
 
 async def list_models(request: Request) -> None:
-    """GET /v1/models: what this key may use, perhaps of one ``provider`` only; in the shape of the client who asks."""
+    """GET /v1/models: the models that this key may use, optionally of one ``provider``, in the client's format."""
     await _list(request, detect_client(request.scope["headers"]))
 
 
@@ -54,7 +54,7 @@ async def _list(request: Request, client: str) -> None:
 
 async def _show(request: Request, client: str) -> None:
     if request.argument.endswith(GEMINI_METHODS):
-        raise MethodNotAllowed("A model is called with POST.", allowed=("POST",))
+        raise MethodNotAllowed("Call a model with POST.", allowed=("POST",))
     name = unquote_to_bytes(request.argument).decode("utf-8", "replace")
     catalog = request.gateway.runtime.catalog
     entry = catalog.describe_model(name)
@@ -64,7 +64,7 @@ async def _show(request: Request, client: str) -> None:
 
 
 async def list_providers(request: Request) -> None:
-    """GET /v1/providers: the accounts behind the models that this key may use, never their keys."""
+    """GET /v1/providers: the providers behind the models that this key may use, without their credentials."""
     catalog = request.gateway.runtime.catalog
     shown = _list_providers_for(catalog, request.caller)
     listed = [
@@ -91,20 +91,20 @@ def parse_query(request: Request) -> Query:
 
 
 def read_single(query: Query, name: str) -> str | None:
-    """Return the value of a field that may stand once; raises :class:`~antiphon.errors.BadRequest`."""
+    """Return the value of a query field; raises :class:`~antiphon.errors.BadRequest` if it occurs twice."""
     values = query.get(name, ())
     if len(values) > 1:
-        raise BadRequest(f"`{name}` stands {len(values)} times in the query; once is enough.", param=name)
+        raise BadRequest(f"`{name}` occurs {len(values)} times in the query; send it once.", param=name)
     return values[0] if values else None
 
 
 def read_number(query: Query, name: str, default: int, *, least: int = 1) -> int:
-    """Return a field that is a number from ``least`` on; raises :class:`~antiphon.errors.BadRequest`."""
+    """Return a query field as a number of at least ``least``; raises :class:`~antiphon.errors.BadRequest`."""
     text = read_single(query, name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
-        raise BadRequest(f"`{name}` must be a number from {least} on.", param=name)
+        raise BadRequest(f"`{name}` must be a number of at least {least}.", param=name)
     return int(text)
 
 
@@ -115,7 +115,7 @@ def _list_providers_for(catalog: Catalog, caller: Caller) -> set[str]:
     for name in caller.models:
         try:
             found |= {target.provider for target in catalog.resolve(name).targets}
-        except ModelNotFound:  # a key outlives the models it was made for
+        except ModelNotFound:  # a key may name models that no longer exist
             continue
     return found
 
@@ -124,7 +124,7 @@ def _list_providers_for(catalog: Catalog, caller: Caller) -> set[str]:
 
 
 class Shape(NamedTuple):
-    """How one wire's clients are told of models."""
+    """The format in which one wire's clients expect models."""
 
     page: Callable[[list[Entry], Query], Any]
     one: Callable[[Entry], Any]
@@ -139,7 +139,7 @@ def _write_openai_model(entry: Entry) -> Any:
 
 
 def _write_anthropic_page(entries: list[Entry], query: Query) -> Any:
-    """A page (API reference, "List models"); everything listed is active."""
+    """Write a page (API reference, "List models"); every listed model is active."""
     limit = read_number(query, "limit", 20)
     if limit > _PAGE_LIMIT:
         raise BadRequest(f"`limit` must be from 1 to {_PAGE_LIMIT}.", param="limit")
@@ -175,7 +175,7 @@ def _write_anthropic_model(entry: Entry) -> Any:
 
 
 def _write_gemini_page(entries: list[Entry], query: Query) -> Any:
-    """A page (API reference, "models.list"); a larger page than the largest is that one, as there."""
+    """Write a page (API reference, "models.list"); as there, a page size over the maximum is the maximum."""
     size = min(read_number(query, "pageSize", 50), _PAGE_LIMIT)
     token = read_single(query, "pageToken")
     start = _index(entries, token, "pageToken") + 1 if token else 0
@@ -202,7 +202,7 @@ _METHODS = {
     "chat": ("generateContent", "countTokens"),
     "embeddings": ("embedContent", "batchEmbedContents"),
 }
-"""For each operation of a model the methods by which Gemini's clients reach it."""
+"""Operation of a model to the methods with which Gemini's clients call it."""
 
 _SHAPES = {
     "chat": Shape(_write_openai_page, _write_openai_model),

@@ -1,4 +1,4 @@
-"""Handlers for the rows of the operations table: what of a request goes on, and how."""
+"""The handlers of the operations table: which parts of a request are passed on, and how."""
 
 import asyncio
 import re
@@ -45,7 +45,7 @@ def _make_form_handler(row: Operation) -> Handler:
     async def handle(request: Request) -> None:
         kind = _find_header(request, b"content-type")
         form = FormReader(read_boundary(kind))
-        upload = _make_upload(request, form, _read_stated(request, b"x-antiphon-model"))
+        upload = _make_upload(request, form, _read_own_header(request, b"x-antiphon-model"))
         await _ask(request, OperationRequest(row, upload=upload, content_type=kind))
 
     return handle
@@ -66,7 +66,7 @@ def _make_account_handler(row: Operation) -> Handler:
             upload = _make_upload(request)
         elif method == "POST":
             body = await request.read_body()
-        asked = OperationRequest(
+        operation = OperationRequest(
             row,
             method="GET" if method == "HEAD" else method,
             body=body,
@@ -78,19 +78,20 @@ def _make_account_handler(row: Operation) -> Handler:
             client=client,
             headers=request.list_forwarded(client),
         )
-        await _ask(request, asked)
+        await _ask(request, operation)
 
     return handle
 
 
-async def _ask(request: Request, asked: OperationRequest) -> None:
-    answer = await request.gateway.runtime.ask_operation(asked, request.caller)
+async def _ask(request: Request, operation: OperationRequest) -> None:
+    answer = await request.gateway.runtime.ask_operation(operation, request.caller)
     try:
         await request.send_answer(answer)
     except CallError as error:
         if not request.started:
             raise
-        # Recorded already. What was sent has no way to say that it is not all, but the connection has: it breaks.
+        # The error is recorded. The bytes that were sent cannot say that the answer is incomplete, so the connection
+        # must break.
         raise asyncio.CancelledError from error
 
 
@@ -101,7 +102,7 @@ def _make_upload(request: Request, form: FormReader | None = None, named: str = 
 
 
 def _read_below(argument: bytes) -> str:
-    """Return what follows the operation's path; it becomes a part of a provider's path, so it is ids and verbs only."""
+    """Return the path after the operation's path; it goes into a provider's path, so only ids and verbs are allowed."""
     below = "/" + argument.decode("latin-1") if argument else ""
     if below and not _BELOW.fullmatch(below):
         raise NotFound("There is nothing here; expected ids and names of letters, digits and `_.:~-`.")
@@ -113,15 +114,15 @@ def _read_query(request: Request) -> tuple[str, str]:
     parts = [part for part in request.scope["query_string"].decode("latin-1").split("&") if part]
     kept = [part for part in parts if part.partition("=")[0] != _PROVIDER]
     named = {unquote_plus(part.partition("=")[2]) for part in parts if part not in kept}
-    if header := _read_stated(request, b"x-antiphon-provider"):
+    if header := _read_own_header(request, b"x-antiphon-provider"):
         named.add(header)
     if len(named) > 1:
         raise BadRequest("The request names two providers; name one.", param=_PROVIDER)
     return "&".join(kept), next(iter(named), "")
 
 
-def _read_stated(request: Request, name: bytes) -> str:
-    """Return what a header field of ours says; raises :class:`BadRequest` where it is there twice."""
+def _read_own_header(request: Request, name: bytes) -> str:
+    """Return the value of one of Antiphon's header fields; raises :class:`BadRequest` if it occurs twice."""
     values = [value.strip().decode("latin-1") for field, value in request.scope["headers"] if field == name]
     if len(values) > 1:
         raise BadRequest(f"The request has {len(values)} header fields {name.decode()}; send one.")

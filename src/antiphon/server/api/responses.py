@@ -1,7 +1,7 @@
-"""The handlers of kept responses: show, stream again, list input items, cancel, delete.
+"""The handlers of stored responses: show, replay as a stream, list input items, cancel, delete.
 
-A response is its key's and nobody else's. It is made here or by another process, is kept here, or is kept by the
-provider that gave it.
+Only the key that created a response can use it. The response is being made by this or another process, is stored here,
+or is stored by its provider.
 """
 
 from typing import TYPE_CHECKING
@@ -23,10 +23,10 @@ _PAGE_DEFAULT = 20
 
 
 async def show(request: Request) -> None:
-    """GET /v1/responses/{id}, perhaps with ``stream`` and ``starting_after``, and /v1/responses/{id}/input_items."""
+    """GET /v1/responses/{id}, optionally with ``stream`` and ``starting_after``, or /v1/responses/{id}/input_items."""
     name, part = _split_path(request)
     if part == "cancel":
-        raise MethodNotAllowed("GET is not possible here; POST is.", allowed=("POST",))
+        raise MethodNotAllowed("GET is not allowed here; use POST.", allowed=("POST",))
     found = await _find(request, name, part)
     if isinstance(found, Answer):
         await request.send_answer(found)
@@ -48,7 +48,7 @@ async def show(request: Request) -> None:
 
 
 async def act(request: Request) -> None:
-    """POST /v1/responses/{id}/cancel: only a background response can be cancelled, as often as you like."""
+    """POST /v1/responses/{id}/cancel: cancels a background response; repeating it is harmless."""
     name, part = _split_path(request)
     if part != "cancel":
         raise NotFound("There is nothing here; expected /v1/responses/{id}/cancel.")
@@ -58,7 +58,7 @@ async def act(request: Request) -> None:
         return
     if not found.response.get("background"):
         raise BadRequest(
-            "Cannot cancel a synchronous response. To end one, close the connection it is answered on.",
+            "Cannot cancel a synchronous response. To end one, close its connection.",
             code="response_not_in_background",
         )
     runtime = request.gateway.runtime
@@ -67,7 +67,7 @@ async def act(request: Request) -> None:
 
 
 async def delete(request: Request) -> None:
-    """DELETE /v1/responses/{id}; one that is being made is cancelled."""
+    """DELETE /v1/responses/{id}; a response that is being made is cancelled first."""
     from antiphon.wires.responses.history import make_response_not_found, write_deletion
 
     name, part = _split_path(request)
@@ -102,7 +102,7 @@ async def _list_items(request: Request, name: str) -> None:
 
 
 def _split_path(request: Request) -> tuple[str, str]:
-    """Return the id and the part of the response that is asked for; raises :class:`~antiphon.errors.NotFound`."""
+    """Return the id and the requested part of the response; raises :class:`~antiphon.errors.NotFound`."""
     name, _, part = request.argument.partition(b"/")
     if not name or part not in _PARTS or request.argument.endswith(b"/"):
         raise NotFound(

@@ -1,4 +1,4 @@
-"""Requests that are short for another: a picture and a question, embeddings of a named provider."""
+"""Short forms of other requests: a question about an image, embeddings of a named provider."""
 
 import json
 from typing import Any
@@ -14,10 +14,10 @@ _OWN = frozenset(("prompt", "image_url", "detail"))
 
 
 async def ask_vision(request: Request) -> None:
-    """POST /v1/vision: a chat completion about one picture.
+    """POST /v1/vision: a chat completion about one image.
 
-    ``image_url`` goes to the provider as it is and is never fetched here; every field that is not of this shortcut goes
-    into the chat completion.
+    ``image_url`` is passed to the provider unchanged and never fetched here. Every field that is not part of this short
+    form goes into the chat completion.
     """
     document = check(await request.read_body())
     for name in ("prompt", "image_url"):
@@ -34,9 +34,9 @@ async def ask_vision(request: Request) -> None:
 
 
 async def ask_embeddings(request: Request) -> None:
-    """POST /v1/embeddings; ``provider``, where it is a name, says whose ``model`` is meant, and goes no further."""
+    """POST /v1/embeddings; a ``provider`` that is text names the provider of ``model`` and is not passed on."""
     body = await request.read_body()
-    if b"provider" in body or b"\\u" in body:  # whose key may be written with escapes
+    if b"provider" in body or b"\\u" in body:  # the key may be written with escapes
         document = check(body)
         if isinstance(document.get("provider"), str):
             body = _encode(_name_provider(request, document))

@@ -1,7 +1,8 @@
-"""What a request head must be before anything runs for it: RFC 9110, RFC 9112 and the limits. No I/O.
+"""Checks a request head before anything runs for it: RFC 9110, RFC 9112 and the limits. No I/O.
 
-The parser (llhttp, in its strict form) has refused what breaks the grammar: bare CR or LF, NUL, folded fields, space
-before a colon, ``Content-Length`` twice, out of shape or beside ``Transfer-Encoding``. Here is what it lets through.
+The parser (llhttp in strict mode) has already refused violations of the grammar: bare CR or LF, NUL, folded fields, a
+space before a colon, and ``Content-Length`` twice, malformed or beside ``Transfer-Encoding``. This module checks the
+rest.
 """
 
 import re
@@ -31,10 +32,10 @@ class Head(NamedTuple):
 
 
 def examine(method: bytes, target: bytes, version: str, fields: Fields, limits: Limits) -> Head:
-    """Return what framing and routing need of a head, whose field names are lower case already.
+    """Return the parts of a head that framing and routing need; its field names must be lower case.
 
-    Where the target is absolute, its authority takes the place of the ``host`` field (RFC 9112, 3.2.2). Raises
-    :class:`~antiphon.errors.BadRequest` with the status to answer; the connection cannot be used after it.
+    If the target is absolute, its authority replaces the ``host`` field (RFC 9112, 3.2.2). Raises
+    :class:`~antiphon.errors.BadRequest` with the status to answer; the connection cannot be used afterwards.
     """
     if version not in ("1.1", "1.0"):
         raise _refuse_version(version)
@@ -49,17 +50,17 @@ def examine(method: bytes, target: bytes, version: str, fields: Fields, limits: 
 
 
 def measure(target: bytes, fields: Fields) -> int:
-    """Return the size of a head in bytes as it was written in its shortest form, without method and version."""
+    """Return the size of a head in bytes in its shortest form, without method and version."""
     return len(target) + sum([len(name) + len(value) + 4 for name, value in fields])
 
 
 def refuse_large_head(problem: str) -> BadRequest:
-    """Return the refusal of a head over a limit."""
+    """Return the error for a head over a limit."""
     return BadRequest(f"The request head has {problem}.", status=431, code="request_header_fields_too_large")
 
 
 def refuse_long_line(limits: Limits) -> BadRequest:
-    """Return the refusal of a request line over the limit."""
+    """Return the error for a request line over the limit."""
     message = f"The request line is longer than {limits.request_line} bytes."
     return BadRequest(message, status=414, code="uri_too_long")
 
@@ -67,7 +68,7 @@ def refuse_long_line(limits: Limits) -> BadRequest:
 def _refuse_version(version: str) -> BadRequest:
     if version == "0.9":
         return BadRequest("The request line has no HTTP version; send HTTP/1.1.", code="malformed_request")
-    message = f"HTTP/{version} is not spoken here; send HTTP/1.1."
+    message = f"HTTP/{version} is not supported; send HTTP/1.1."
     return BadRequest(message, status=505, code="http_version_not_supported")
 
 
@@ -75,7 +76,7 @@ def _refuse_duplicates(fields: Fields) -> None:
     seen = set()
     for name, _ in fields:
         if name in seen and name in _SINGLE:
-            raise BadRequest(f"The header field {name.decode()} is there more than once.", code="malformed_request")
+            raise BadRequest(f"The header field {name.decode()} occurs more than once.", code="malformed_request")
         seen.add(name)
 
 
@@ -108,7 +109,9 @@ def _read_length(values: dict[bytes, bytes], version: str, limits: Limits) -> in
     coding = values.get(b"transfer-encoding")
     if coding is not None:
         if version == "1.0" or coding.lower() != b"chunked":
-            raise BadRequest("The only transfer-encoding read is chunked, over HTTP/1.1.", code="malformed_request")
+            raise BadRequest(
+                "The only supported transfer-encoding is chunked, over HTTP/1.1.", code="malformed_request"
+            )
         return CHUNKED
     length = int(values.get(b"content-length", b"0"))
     if length > limits.body:
@@ -117,7 +120,7 @@ def _read_length(values: dict[bytes, bytes], version: str, limits: Limits) -> in
 
 
 def refuse_large_body(limits: Limits) -> TooLarge:
-    """Return the refusal of content over the limit."""
+    """Return the error for content over the limit."""
     return TooLarge(f"The request body is larger than the limit of {limits.body} bytes (server.body_limit).")
 
 
@@ -126,6 +129,6 @@ def _read_expectation(values: dict[bytes, bytes], version: str) -> bool:
     if expectation is None or version == "1.0":
         return False
     if expectation.strip(_OWS).lower() != b"100-continue":
-        message = "The only expectation that can be met is 100-continue."
+        message = "The only supported expectation is 100-continue."
         raise BadRequest(message, status=417, code="expectation_failed")
     return True

@@ -1,27 +1,27 @@
-"""What the edge allows: sizes in bytes, times in seconds. The defaults are the product's promise (``docs/http.md``)."""
+"""The limits of the HTTP server: sizes in bytes, times in seconds. ``docs/http.md`` promises the defaults."""
 
 import msgspec
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Bounds of one connection and of one request; shorter ones serve the tests."""
+    """The limits of one connection and of one request; tests use smaller ones."""
 
     request_line: int = 8 * 1024
     head: int = 32 * 1024
     fields: int = 100
     body: int = 32 * 1024 * 1024
-    """Content of one request, after chunked framing is taken away."""
+    """Content of one request, without chunked framing."""
     body_buffer: int = 64 * 1024
-    """Content held for a request that is not being read; beyond it the socket is not read either."""
+    """Content buffered for a request that is not being read; above it, the socket is not read either."""
     write_buffer: int = 64 * 1024
-    """Answer bytes held for a client that does not read; beyond it nothing more is produced for it."""
+    """Answer bytes buffered for a client that does not read; above it, no more are produced."""
     head_time: float = 10.0
-    """From the first byte of a head (on a new connection: from its acceptance) to its last."""
+    """From the first byte of a head (on a new connection, from its acceptance) to its last byte."""
     body_time: float = 30.0
     """From the end of the head to the end of the content."""
     idle_time: float = 75.0
-    """A kept-alive connection without a request."""
+    """How long a kept-alive connection may be without a request."""
     stall_time: float = 60.0
-    """A client that takes no byte of what is written to it."""
+    """How long a client may take no byte of its answer."""
     linger_time: float = 2.0
-    """After an early refusal: how long input is read and dropped, so that the client can read the answer."""
+    """How long input is read and dropped after an early refusal, so that the client can read the answer."""

@@ -1,4 +1,4 @@
-"""Listening sockets, and the way from accepting to closed: drain, then cancel."""
+"""Listening sockets: accepting connections, draining them, and cancelling the rest."""
 
 import asyncio
 import errno
@@ -11,16 +11,16 @@ from antiphon.server.http.connection import HttpServer
 
 BACKLOG = 2048
 SETTLE_TIME = 5.0
-"""Seconds that cancelled requests have to be journaled before the process goes on without them."""
+"""Seconds in which cancelled requests are journaled before the process stops waiting for them."""
 
 _UNSENT = 64 * 1024
 _STEP = 0.005
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Return sockets that listen on every address of ``host``; port 0 takes a free one.
+    """Return sockets that listen on every address of ``host``; port 0 selects a free port.
 
-    Raises :class:`~antiphon.errors.AntiphonError` saying what to do where the address cannot be had.
+    Raises :class:`~antiphon.errors.AntiphonError`, which says what to do, if an address cannot be used.
     """
     sockets: list[socket.socket] = []
     try:
@@ -32,8 +32,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
         for opened in sockets:
             opened.close()
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        elsewhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
-        how = "--host or server.host" if elsewhere else "--port or server.port"
+        is_host_wrong = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        how = "--host or server.host" if is_host_wrong else "--port or server.port"
         raise AntiphonError(f"cannot listen on {host} port {port}: {reason}; choose another with {how}") from error
     return sockets
 
@@ -41,8 +41,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
 def _listen(family: int, host: str, port: int) -> socket.socket:
     made = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=False)
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        # Inherited by each connection: what a client does not read stays out of the kernel too, so that back-pressure
-        # begins after kilobytes and not after the megabytes of an auto-tuned send buffer.
+        # Each connection inherits this limit for unsent bytes in the kernel, so that back-pressure begins after
+        # kilobytes, not after the megabytes of an auto-tuned send buffer.
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
     made.setblocking(False)
     return made
@@ -58,13 +58,13 @@ class Listener:
         self.port = int(sockets[0].getsockname()[1])
 
     async def start(self) -> None:
-        """Accept from now on."""
+        """Start accepting connections."""
         loop = asyncio.get_running_loop()
         for made in self._sockets:
             self._servers.append(await loop.create_server(self._server.connect, sock=made, backlog=BACKLOG))
 
     async def stop(self, drain: float, hurry: asyncio.Event | None = None) -> int:
-        """Accept no more, let running answers end within ``drain`` seconds or until ``hurry``, cancel the rest.
+        """Stop accepting, wait ``drain`` seconds or until ``hurry`` for running answers to end, and cancel the rest.
 
         Returns how many were cancelled. Each cancelled request has had time to be journaled.
         """
