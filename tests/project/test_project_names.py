@@ -15,8 +15,18 @@ PARTICIPLES = 280
 
 VERBS = frozenset(Path(__file__).with_name("verbs.txt").read_text(encoding="utf-8").split())
 """The verbs that a function's name may begin with, in their base form."""
-DICTATED = {"connection_made", "connection_lost", "data_received", "eof_received", "buffer_updated", "main"}
-"""Names that a protocol of asyncio or a convention dictates."""
+DICTATED = {
+    "connection_made",
+    "connection_lost",
+    "data_received",
+    "eof_received",
+    "buffer_updated",
+    "main",
+    "next",
+    "before",
+    "before_last_byte",
+}
+"""Names that a protocol of asyncio, a convention or the points of a hook dictate."""
 IRREGULAR = frozenset(Path(__file__).with_name("participles.txt").read_text(encoding="utf-8").split())
 """Past participles that do not end in -ed."""
 

@@ -6,7 +6,7 @@ from antiphon.errors import Forbidden, Unavailable
 from antiphon.types import Model
 
 
-def refuses_records(services: Services) -> bool:
+def must_refuse_calls(services: Services) -> bool:
     """Say whether calls must be refused now, because they could not be recorded."""
     journal = services.journal
     return journal is not None and not journal.healthy and services.settings.on_journal_full == "refuse"
@@ -14,7 +14,7 @@ def refuses_records(services: Services) -> bool:
 
 def admit(call: Call) -> Model:
     """Return the model that a call may use; raises :class:`~antiphon.errors.CallError` where it may not run."""
-    if refuses_records(call.services):
+    if must_refuse_calls(call.services):
         raise Unavailable("Calls cannot be recorded at the moment, and this gateway is set to refuse them then.")
     model = call.procedure.resolve(call)
     caller, name = call.caller, call.envelope.model

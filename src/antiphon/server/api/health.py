@@ -3,7 +3,7 @@
 import msgspec
 
 from antiphon import __version__
-from antiphon.engine.admission import refuses_records
+from antiphon.engine.admission import must_refuse_calls
 from antiphon.server.errors import Headers
 from antiphon.server.phase import Phase
 from antiphon.server.request import Request
@@ -21,7 +21,7 @@ async def show_live(request: Request) -> None:
 async def show_ready(request: Request) -> None:
     """GET /health/ready: 503 while starting or draining, and while calls are refused because records cannot be kept."""
     gateway = request.gateway
-    recording = not refuses_records(gateway.runtime.services)
+    recording = not must_refuse_calls(gateway.runtime.services)
     ready = gateway.phase is Phase.READY and recording
     detail = {"status": gateway.phase.value, "records": "kept" if recording else "refused"}
     detail |= gateway.runtime.read_health()
