@@ -3,10 +3,10 @@
 import msgspec
 
 from antiphon.types import Usage
-from antiphon.wires.checks import DECODE_ERRORS, bad_answer_from
+from antiphon.wires.checks import DECODE_ERRORS
 from antiphon.wires.openai.errors import find_error_message, make_reported_error
 from antiphon.wires.openai.text_size import count_output_bytes
-from antiphon.wires.openai.types import Answer, decode_answer, read_counted_answer
+from antiphon.wires.openai.types import Answer, decode_answer, read_answer, read_counted_answer
 from antiphon.wires.openai.usage import read_usage
 from antiphon.wires.sse import data_of
 from antiphon.wires.wire import PassthroughStream, Wire
@@ -36,16 +36,12 @@ class ChatStream(PassthroughStream):
         return self.ended or len(self._finished) >= self._choices
 
     def feed(self, frame: bytes) -> bytes:
-        data = data_of(frame)
-        if data is None:
-            return frame
-        if data.strip() == b"[DONE]":
-            self.ended = self.committed = True
-            return frame
-        try:
-            chunk = decode_answer(data)
+        try:  # nearly every frame is `data: ` and one line of JSON
+            chunk = decode_answer(frame[6:]) if frame.startswith(b"data: {") else None
         except DECODE_ERRORS:
-            raise bad_answer_from(data) from None
+            chunk = None
+        if chunk is None and (chunk := self._read_other(frame)) is None:
+            return frame
         if chunk.error is not _UNSET or chunk.object == "error":
             message = find_error_message(chunk)
             if message is not None:
@@ -59,13 +55,23 @@ class ChatStream(PassthroughStream):
             elif not size:
                 continue
             self.committed = True
-        return frame if chunk.usage is _UNSET else self._take_usage(frame, chunk, data)
+        return frame if chunk.usage is _UNSET else self._take_usage(frame, chunk)
 
-    def _take_usage(self, frame: bytes, chunk: Answer, data: bytes) -> bytes:
+    def _read_other(self, frame: bytes) -> Answer | None:
+        """Return the chunk of a frame of any other form, ``None`` for a comment and for the end marker."""
+        data = data_of(frame)
+        if data is None:
+            return None
+        if data.strip() == b"[DONE]":
+            self.ended = self.committed = True
+            return None
+        return read_answer(data)
+
+    def _take_usage(self, frame: bytes, chunk: Answer) -> bytes:
         """Read the usage of a chunk; return its frame, without usage that the caller did not ask for."""
         if chunk.usage != _NULL:
             # Every chunk names the service tier; only that of the chunk with usage counts.
-            tier = read_counted_answer(data).service_tier if b'"service_tier"' in data else None
+            tier = read_counted_answer(data_of(frame) or b"").service_tier if b'"service_tier"' in frame else None
             self.usage = read_usage(bytes(chunk.usage), tier) or self.usage  # type: ignore[arg-type]
             return frame if chunk.choices or not self._hides_usage else b""
         if not self._hides_usage:

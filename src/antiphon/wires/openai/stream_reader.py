@@ -82,6 +82,13 @@ class _Chunk(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Chunk).decode
 
 
+def _read_chunk(data: bytes) -> _Chunk:
+    try:
+        return _decode(data)
+    except DECODE_ERRORS:
+        raise BadAnswer("The provider sent an event that is not a chat completion chunk.") from None
+
+
 class ChatReader:
     """See :class:`translation.codec.StreamReader`."""
 
@@ -93,17 +100,19 @@ class ChatReader:
         self._ended = False
 
     def read(self, frame: bytes) -> list[Event]:
-        data = data_of(frame)
-        if data is None or self._ended:
+        if self._ended:
             return []
-        if data.strip() == b"[DONE]":
-            if not self._started:
-                raise BadAnswer("The provider ended its answer before it said anything.")
-            return self._end()
-        try:
-            chunk = _decode(data)
+        try:  # nearly every frame is `data: ` and one line of JSON
+            chunk = _decode(frame[6:]) if frame.startswith(b"data: {") else None
         except DECODE_ERRORS:
-            raise BadAnswer("The provider sent an event that is not a chat completion chunk.") from None
+            chunk = None
+        if chunk is None:
+            data = data_of(frame)
+            if data is None:
+                return []
+            if data.strip() == b"[DONE]":
+                return self._read_end_marker()
+            chunk = _read_chunk(data)
         if chunk.error is not None:
             message = chunk.error.get("message") if isinstance(chunk.error, dict) else chunk.error
             return [StreamError(str(message), read_error_status(chunk.error))]
@@ -124,6 +133,11 @@ class ChatReader:
         if chunk.usage != _NULL and (usage := read_usage(bytes(chunk.usage), chunk.service_tier)) is not None:
             events.append(UsageUpdate(usage))
         return events
+
+    def _read_end_marker(self) -> list[Event]:
+        if not self._started:
+            raise BadAnswer("The provider ended its answer before it said anything.")
+        return self._end()
 
     def close(self) -> list[Event]:
         return [] if self._ended else self._end()

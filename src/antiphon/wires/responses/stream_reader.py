@@ -227,7 +227,8 @@ class ResponsesReader:
             self._finish_content((event.output_index, event.content_index), part)
 
     def _read_text_delta(self, event: StreamEvent) -> None:
-        block = self._get_block((event.output_index, event.content_index), "text")
+        key = event.output_index, event.content_index
+        block = self._blocks.get(key) or self._open(key, "text")
         logprobs = tuple(event.logprobs) if event.logprobs and _is_objects(event.logprobs) else ()
         self._add_text(block, event.delta, logprobs)
 
@@ -310,7 +311,8 @@ class ResponsesReader:
         """Add text to a block; anything but text, and text for a block that is over, is ignored."""
         if text and type(text) is str and not block.closed:
             block.size += len(text)
-            self._emit(block, Delta(block.index, text, logprobs))
+            events = self._events if self._queue[0] is block else block.held
+            events.append(Delta(block.index, text, logprobs))
 
     def _add_missing_text(self, block: _Block, text: Any) -> None:
         """Add the part of the whole text that was not streamed."""
