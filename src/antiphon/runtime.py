@@ -78,7 +78,7 @@ class TransportTable:
     def read_health(self) -> dict[str, Any]:
         """Return what transports say that look after processes; empty while none of them is in use."""
         found: dict[str, object] = {scheme: self._made.get(where) for scheme, where in TRANSPORTS.items()}
-        return {scheme: each.health() for scheme, each in found.items() if isinstance(each, Supervisor)}
+        return {scheme: each.read_health() for scheme, each in found.items() if isinstance(each, Supervisor)}
 
     async def close(self) -> None:
         """Close every transport."""

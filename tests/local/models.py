@@ -16,8 +16,8 @@ from tokenizers.processors import TemplateProcessing
 
 from antiphon.catalog.local import encode_models
 from antiphon.local.transport import LocalTransport
-from antiphon.transport.head import build_head
-from antiphon.transport.seam import Request
+from antiphon.transport.interface import Request
+from antiphon.transport.request_head import build_head
 from antiphon.types import Origin
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{number}" for number in range(60))]

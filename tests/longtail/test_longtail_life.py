@@ -91,7 +91,7 @@ def is_gone(pid: int) -> bool:
 
 async def wait_until_ready(transport: LongtailTransport, count: int) -> None:
     await eventually(
-        lambda: [worker["state"] for worker in transport.health()["workers"]].count("ready") == count, PATIENCE
+        lambda: [worker["state"] for worker in transport.read_health()["workers"]].count("ready") == count, PATIENCE
     )
 
 
@@ -114,14 +114,14 @@ async def test_a_crash_harms_only_its_own_calls(installed: Environment, provider
         assert len(failures) == 3
         assert all(isinstance(failure, Disconnected) for failure in failures)
         await eventually(
-            lambda: [worker["restarts"] for worker in transport.health()["workers"]].count(1) == 1, PATIENCE
+            lambda: [worker["restarts"] for worker in transport.read_health()["workers"]].count(1) == 1, PATIENCE
         )
         assert not is_gone(second)
         provider.choose_reply = lambda _: make_reply(ANSWER)
         assert (await client.chat("openai/m"))["choices"]
         await wait_until_ready(transport, 2)
-        assert [worker["restarts"] for worker in transport.health()["workers"]].count(1) == 1
-        assert sum(worker["in_flight"] for worker in transport.health()["workers"]) == 0
+        assert [worker["restarts"] for worker in transport.read_health()["workers"]].count(1) == 1
+        assert sum(worker["in_flight"] for worker in transport.read_health()["workers"]) == 0
 
 
 async def test_after_the_only_process_dies_the_next_call_waits_for_another(
@@ -143,7 +143,7 @@ async def test_after_the_only_process_dies_the_next_call_waits_for_another(
         provider.choose_reply = lambda _: make_reply(ANSWER)
         assert (await client.chat("openai/m"))["choices"]
         assert len(provider.requests) == 2
-        assert transport.health()["workers"][0]["restarts"] == 1
+        assert transport.read_health()["workers"][0]["restarts"] == 1
 
 
 async def test_a_crash_in_the_middle_of_a_stream_is_reported_without_our_paths(
@@ -191,7 +191,7 @@ async def test_a_hang_ends_in_time_and_other_calls_continue(
             await client.chat("openai/m")
         assert is_gone(pid)
         assert (await client.chat("openai/m"))["choices"]
-        assert transport.health()["workers"][0]["restarts"] == 1
+        assert transport.read_health()["workers"][0]["restarts"] == 1
 
 
 async def test_a_provider_that_hangs_harms_no_other_call(
@@ -206,7 +206,7 @@ async def test_a_provider_that_hangs_harms_no_other_call(
         hanging.cancel()
         await asyncio.gather(hanging, return_exceptions=True)
         await eventually(lambda: provider.open_requests == 0, PATIENCE)
-        assert transport.health()["workers"][0] == {"state": "ready", "restarts": 0, "in_flight": 0}
+        assert transport.read_health()["workers"][0] == {"state": "ready", "restarts": 0, "in_flight": 0}
 
 
 async def test_calls_over_the_limit_are_told_when_to_come_back(
@@ -225,7 +225,7 @@ async def test_calls_over_the_limit_are_told_when_to_come_back(
         for error in rejections:
             assert (error.status, error.retry_after, error.retryable) == (503, 1.0, True)
             assert json.loads(error.body)["error"]["code"] == "longtail_busy"
-        assert transport.health()["workers"][0]["in_flight"] == 0
+        assert transport.read_health()["workers"][0]["in_flight"] == 0
 
 
 async def test_a_process_that_never_starts_is_rested(
@@ -241,8 +241,8 @@ async def test_a_process_that_never_starts_is_rested(
             await client.chat("openai/m")
         assert caught.value.status == 503
         assert caught.value.retry_after is not None
-        await eventually(lambda: transport.health()["workers"][0]["restarts"] >= 4, PATIENCE)
-        assert transport.health()["workers"][0]["state"] in ("resting", "starting")
+        await eventually(lambda: transport.read_health()["workers"][0]["restarts"] >= 4, PATIENCE)
+        assert transport.read_health()["workers"][0]["state"] in ("resting", "starting")
 
 
 async def test_without_an_installation_the_error_names_the_command(

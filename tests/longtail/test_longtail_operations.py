@@ -6,7 +6,7 @@ import json
 import pytest
 
 from antiphon.transport import Request
-from antiphon.transport.head import build_head
+from antiphon.transport.request_head import build_head
 from antiphon.types import Origin
 from longtail.conftest import RuntimeClient
 from longtail.provider import RecordingProvider, Reply, make_reply

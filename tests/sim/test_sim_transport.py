@@ -12,7 +12,7 @@ from antiphon.errors import BadAnswer, Disconnected, Truncated
 from antiphon.sim.script_file import parse_script
 from antiphon.sim.server import SimServer
 from antiphon.sim.transport import SimResponse, SimTransport
-from antiphon.transport.seam import Request
+from antiphon.transport.interface import Request
 from antiphon.types import Origin
 
 ORIGIN = Origin("sim", "sim", 0)
@@ -33,7 +33,7 @@ async def test_complete_answer() -> None:
     assert response.status == 200
     assert (b"content-type", b"application/json") in response.headers
     assert json.loads(await response.read(CAP))["choices"][0]["message"]["content"] == "Hello there"
-    assert await response.chunk() == b""
+    assert await response.read_chunk() == b""
     response.close()
     response.close()
 
@@ -48,10 +48,10 @@ async def test_path_may_have_a_prefix_and_a_query(path: str) -> None:
 
 async def test_fast_stream_is_ready_at_once() -> None:
     response = await send("lorem-200", stream=True)
-    data = await response.chunk()
+    data = await response.read_chunk()
     assert data.startswith(b"data: {")
     assert data.endswith(b"data: [DONE]\n\n")
-    assert await response.chunk() == b""
+    assert await response.read_chunk() == b""
 
 
 async def test_long_fast_stream_comes_in_pieces_and_shares_the_loop() -> None:
@@ -74,7 +74,7 @@ async def test_paced_stream() -> None:
     start = time.monotonic()
     response = await send("lorem:tokens=3:first=0.2:tps=20", stream=True)
     chunks = []
-    while chunk := await response.chunk():
+    while chunk := await response.read_chunk():
         chunks.append(chunk)
     assert time.monotonic() - start >= 0.2 + 2 / 20
     assert len(chunks) >= 2
@@ -83,9 +83,9 @@ async def test_paced_stream() -> None:
 
 async def test_provider_keeps_writing_while_nobody_reads() -> None:
     response = await send("lorem:tokens=5:tps=100", stream=True)
-    await response.chunk()
+    await response.read_chunk()
     await asyncio.sleep(0.1)
-    assert (await response.chunk()).endswith(b"[DONE]\n\n")
+    assert (await response.read_chunk()).endswith(b"[DONE]\n\n")
 
 
 async def test_delayed_head() -> None:
@@ -98,15 +98,15 @@ async def test_delayed_head() -> None:
 
 async def test_nudge_ends_only_one_wait() -> None:
     response = await send("fault-stall:after=0", stream=True)
-    await response.chunk()
+    await response.read_chunk()
     response.nudge()  # does nothing because nobody waits
-    waiting = asyncio.create_task(response.chunk())
+    waiting = asyncio.create_task(response.read_chunk())
     await asyncio.sleep(0.02)
     assert not waiting.done()
     response.nudge()
     response.nudge()
     assert await waiting is None
-    waiting = asyncio.create_task(response.chunk())
+    waiting = asyncio.create_task(response.read_chunk())
     await asyncio.sleep(0.02)
     assert not waiting.done()
     response.close()
@@ -116,24 +116,24 @@ async def test_nudge_ends_only_one_wait() -> None:
 
 async def test_nudge_loses_no_data() -> None:
     response = await send("lorem:tokens=2:first=0.1", stream=True)
-    await response.chunk()
-    waiting = asyncio.create_task(response.chunk())
+    await response.read_chunk()
+    waiting = asyncio.create_task(response.read_chunk())
     await asyncio.sleep(0)
     response.nudge()
     assert await waiting is None
-    assert (await response.chunk()).endswith(b"[DONE]\n\n")
+    assert (await response.read_chunk()).endswith(b"[DONE]\n\n")
 
 
 async def test_close_while_waiting_and_after() -> None:
     response = await send("lorem:tokens=2:first=60", stream=True)
-    await response.chunk()
-    waiting = asyncio.create_task(response.chunk())
+    await response.read_chunk()
+    waiting = asyncio.create_task(response.read_chunk())
     await asyncio.sleep(0)
     response.close()
     with pytest.raises(Truncated):
         await waiting
     with pytest.raises(Truncated):
-        await response.chunk()
+        await response.read_chunk()
 
 
 async def test_silence_ends_by_cancelling() -> None:
@@ -146,8 +146,8 @@ async def test_closing_the_transport_ends_every_wait() -> None:
     silent = asyncio.create_task(send("fault-silence", transport))
     late = asyncio.create_task(send("echo:head=60", transport))
     stalled = await send("fault-stall:after=0", transport, stream=True)
-    await stalled.chunk()
-    waiting = asyncio.create_task(stalled.chunk())
+    await stalled.read_chunk()
+    waiting = asyncio.create_task(stalled.read_chunk())
     await asyncio.sleep(0.01)
     await transport.close()
     for task, kind in ((silent, Disconnected), (late, Disconnected), (waiting, Truncated)):
@@ -157,10 +157,10 @@ async def test_closing_the_transport_ends_every_wait() -> None:
 
 async def test_reading_continues_after_a_cancelled_wait() -> None:
     response = await send("lorem:tokens=1:first=0.5", stream=True)
-    await response.chunk()
+    await response.read_chunk()
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(response.chunk(), 0.02)
-    assert b"Lore" in await response.chunk()
+        await asyncio.wait_for(response.read_chunk(), 0.02)
+    assert b"Lore" in await response.read_chunk()
 
 
 async def test_read_has_a_cap() -> None:
@@ -245,7 +245,7 @@ async def read_in_process(transport: SimTransport, request: Request, patience: f
     try:
         response = await asyncio.wait_for(transport.send(request, 5), patience)
         while True:
-            waiting = asyncio.ensure_future(response.chunk())
+            waiting = asyncio.ensure_future(response.read_chunk())
             done, _ = await asyncio.wait([waiting], timeout=patience)
             if not done:
                 response.nudge()

@@ -11,10 +11,10 @@ import pytest
 import trustme
 import uvloop
 
-from antiphon.transport.head import build_head
 from antiphon.transport.http import HttpTransport
+from antiphon.transport.interface import Request
+from antiphon.transport.request_head import build_head
 from antiphon.transport.response import HttpResponse
-from antiphon.transport.seam import Request
 from antiphon.types import Origin
 
 

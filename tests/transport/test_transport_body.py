@@ -102,7 +102,7 @@ async def test_a_bomb_is_capped_in_size_and_memory(make_client: Callable[..., Cl
         with pytest.raises(BadAnswer, match="decodes to more than"):
             if reader == "read":
                 await response.read(1 << 30)
-            while piece := await response.chunk():
+            while piece := await response.read_chunk():
                 total += len(piece)
         assert total <= cap
         assert tracemalloc.get_traced_memory()[1] - before <= 2 * cap
@@ -157,7 +157,7 @@ async def test_a_million_tiny_chunks(client: Client) -> None:
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
         total = 0
-        while piece := await response.chunk():
+        while piece := await response.read_chunk():
             total += len(piece)
         assert total == 2_000_000
         assert tracemalloc.get_traced_memory()[1] - before < 2 * MIB
@@ -193,12 +193,12 @@ async def test_a_slow_reader_stops_the_sender(client: Client, chunks: bytes) -> 
         assert response.size <= 128 * 1024 + 64 * 1024
         held = tracemalloc.get_traced_memory()[0] - before
         assert held <= 256 * 1024
-        first = await response.chunk()
+        first = await response.read_chunk()
         assert first is not None
         assert len(first) <= 192 * 1024
         if not chunks:
             total = len(first)
-            while piece := await response.chunk():
+            while piece := await response.read_chunk():
                 total += len(piece)
             assert total == 64 * MIB
             assert tracemalloc.get_traced_memory()[1] - before <= 2 * MIB
@@ -296,17 +296,17 @@ async def test_chunk_gives_all_that_is_there_and_waits_for_nothing_else(client: 
     async with Server(script) as server:
         response = await client.send(server.origin)
         await until(lambda: response.size == 2)
-        assert await response.chunk() == b"ab"
-        waiting = asyncio.ensure_future(response.chunk())
+        assert await response.read_chunk() == b"ab"
+        waiting = asyncio.ensure_future(response.read_chunk())
         await turn()
         assert not waiting.done()
         response.nudge()
         assert await waiting is None
         response.nudge()  # nobody waits: without effect
         gate.set()
-        assert await response.chunk() == b"c"
-        assert await response.chunk() == b""
-        assert await response.chunk() == b""
+        assert await response.read_chunk() == b"c"
+        assert await response.read_chunk() == b""
+        assert await response.read_chunk() == b""
         response.close()
         response.close()
 
@@ -335,10 +335,10 @@ async def test_what_came_before_a_break_is_given_first(client: Client) -> None:
     async with Server(answering(length_answer(b"abc")[:-1], then=Peer.close)) as server:
         response = await client.send(server.origin)
         await until(lambda: response.error is not None)
-        assert await response.chunk() == b"ab"
+        assert await response.read_chunk() == b"ab"
         for _ in range(2):
             with pytest.raises(Truncated):
-                await response.chunk()
+                await response.read_chunk()
 
 
 async def test_a_closed_answer_never_looks_complete(client: Client) -> None:
@@ -346,5 +346,5 @@ async def test_a_closed_answer_never_looks_complete(client: Client) -> None:
         response = await client.send(server.origin)
         response.close()
         with pytest.raises(Truncated):
-            await response.chunk()
+            await response.read_chunk()
         await server.peers[0].gone.wait()

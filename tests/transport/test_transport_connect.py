@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from antiphon.errors import ConnectFailed, UpstreamTimeout
-from antiphon.transport import eyeballs
-from antiphon.transport.proxy import Proxies
+from antiphon.transport import happy_eyeballs as eyeballs
+from antiphon.transport.proxy import ProxySettings
 from antiphon.types import Origin
 from transport.conftest import Authority, Client
 from transport.misbehaving import Server, answering, length_answer
@@ -87,7 +87,7 @@ async def test_cancelling_ends_a_connect_under_way(client: Client) -> None:
 
 
 async def test_one_address_refuses_and_the_next_is_used_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eyeballs, "_HEAD_START", 3600.0)  # is not waited for after a refusal
+    monkeypatch.setattr(eyeballs, "_HEAD_START_SECONDS", 3600.0)  # is not waited for after a refusal
     loop = asyncio.get_running_loop()
     async with Server(answering(OK)) as server:
         sock = await eyeballs.race(loop, addresses(refusing_port(), refusing_port(), server.origin.port))
@@ -121,7 +121,7 @@ async def test_a_name_with_a_dead_address_is_reached(client: Client, monkeypatch
         async def resolve(*_: object) -> list[eyeballs.Address]:
             return found
 
-        monkeypatch.setattr(eyeballs, "_addresses", resolve)
+        monkeypatch.setattr(eyeballs, "_resolve_host", resolve)
         assert await client.ask(Origin("http", "provider.test", 80)) == b"ok"
 
 
@@ -195,12 +195,12 @@ async def test_a_bad_certificate_is_refused_behind_a_proxy_too(
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "407: it wants a user name"),
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "407: it requires a user name"),
         (b"HTTP/1.1 403 Forbidden\r\n\r\n", "403"),
         (b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere.test/\r\n\r\n", "302"),
         (b"SSH-2.0-x\r\n\r\n", "did not answer in HTTP"),
         (b"HTTP/1.1 200 OK\r\nA: " + b"a" * 100_000, "more than 32768 bytes"),
-        (b"HTTP/1.1 200 OK\r\n\r\nsurprise", "bytes of its own"),
+        (b"HTTP/1.1 200 OK\r\n\r\nsurprise", "bytes before the tunnel"),
         (b"HTTP/1.1 2", "closed the connection"),
     ],
 )
@@ -270,13 +270,13 @@ async def test_a_proxy_that_cannot_be_used_is_told_without_its_credential(
     ],
 )
 def test_no_proxy_names_what_goes_directly(listed: str, host: str, direct: bool) -> None:
-    proxies = Proxies({"HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": listed})
-    assert (proxies.for_origin(Origin("https", host, 443)) is None) is direct
+    proxies = ProxySettings({"HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": listed})
+    assert (proxies.find_proxy(Origin("https", host, 443)) is None) is direct
 
 
 def test_only_https_is_tunnelled() -> None:
-    proxies = Proxies({"HTTPS_PROXY": "http://proxy.test:3128"})
-    assert proxies.for_origin(Origin("http", "api.provider.test", 80)) is None
-    assert proxies.for_origin(Origin("https", "api.provider.test", 443, "/run/socket")) is None
-    assert str(proxies.for_origin(Origin("https", "api.provider.test", 443))) == "http://proxy.test:3128"
-    assert Proxies({}).for_origin(Origin("https", "api.provider.test", 443)) is None
+    proxies = ProxySettings({"HTTPS_PROXY": "http://proxy.test:3128"})
+    assert proxies.find_proxy(Origin("http", "api.provider.test", 80)) is None
+    assert proxies.find_proxy(Origin("https", "api.provider.test", 443, "/run/socket")) is None
+    assert str(proxies.find_proxy(Origin("https", "api.provider.test", 443))) == "http://proxy.test:3128"
+    assert ProxySettings({}).find_proxy(Origin("https", "api.provider.test", 443)) is None

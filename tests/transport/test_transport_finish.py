@@ -26,7 +26,7 @@ async def test_the_connection_is_kept_when_the_end_follows(client: Client) -> No
         for _ in range(3):
             may_end.clear()
             response = await client.send(server.origin)
-            assert await response.chunk() == b"[DONE]"
+            assert await response.read_chunk() == b"[DONE]"
             response.finish()
             may_end.set()
             await until(lambda: response.ended)  # noqa: B023 - awaited at once
@@ -41,7 +41,7 @@ async def test_the_connection_is_kept_when_the_end_is_there_already(client: Clie
     async with Server(script) as server:
         for _ in range(3):
             response = await client.send(server.origin)
-            assert await response.chunk() == b"[DONE]"
+            assert await response.read_chunk() == b"[DONE]"
             await turn()
             response.finish()
         assert len(server.peers) == 1
@@ -60,7 +60,7 @@ async def test_what_nobody_wants_does_not_cost_the_connection(client: Client) ->
         for _ in range(3):
             go_on.clear()
             response = await client.send(server.origin)
-            assert await response.chunk() == b"[DONE]"
+            assert await response.read_chunk() == b"[DONE]"
             go_on.set()
             await until(lambda: response.ended)  # noqa: B023 - awaited at once
             response.finish()
@@ -75,7 +75,7 @@ async def test_the_connection_is_closed_when_the_end_does_not_come(client: Clien
 
     async with Server(script) as server:
         response = await client.send(server.origin)
-        await response.chunk()
+        await response.read_chunk()
         finished = time.monotonic()
         response.finish()
         await server.peers[0].gone.wait()
@@ -85,7 +85,7 @@ async def test_the_connection_is_closed_when_the_end_does_not_come(client: Clien
 async def test_the_connection_is_closed_when_more_comes_than_an_end(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("antiphon.transport.response._PATIENCE", 3600.0)
+    monkeypatch.setattr("antiphon.transport.response._END_SECONDS", 3600.0)
 
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -98,13 +98,13 @@ async def test_the_connection_is_closed_when_more_comes_than_an_end(
 
     async with Server(script) as server:
         response = await client.send(server.origin)
-        await response.chunk()
+        await response.read_chunk()
         response.finish()
         await server.peers[0].gone.wait()
 
 
 async def test_closing_after_finishing_closes_at_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("antiphon.transport.response._PATIENCE", 3600.0)
+    monkeypatch.setattr("antiphon.transport.response._END_SECONDS", 3600.0)
 
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -113,7 +113,7 @@ async def test_closing_after_finishing_closes_at_once(client: Client, monkeypatc
 
     async with Server(script) as server:
         response = await client.send(server.origin)
-        await response.chunk()
+        await response.read_chunk()
         response.finish()
         response.close()
         await server.peers[0].gone.wait()

@@ -117,7 +117,7 @@ async def test_any_framing_and_any_split_give_the_same_bytes(
             assert await response.read(1000) == body
         else:
             got = b""
-            while piece := await response.chunk():
+            while piece := await response.read_chunk():
                 got += piece
             assert got == body
     await client.transport.close()

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.errors import AntiphonError, CallError, TransportMisuse
-from antiphon.transport.head import build_head
-from antiphon.transport.seam import Request
+from antiphon.transport.interface import Request
+from antiphon.transport.request_head import build_head
 from antiphon.types import Origin
 from transport.conftest import Client
 from transport.misbehaving import Server, answering, length_answer

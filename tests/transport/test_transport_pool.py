@@ -32,7 +32,7 @@ async def test_a_closed_answer_is_fully_read_once_its_bytes_are_taken(client: Cl
     async with Server(answering(chunked_answer(b"ok"))) as server:
         for _ in range(3):
             response = await client.send(server.origin)
-            assert await response.chunk() == b"ok"
+            assert await response.read_chunk() == b"ok"
             await until(lambda: response.ended)  # noqa: B023 - awaited at once
             response.close()  # the end is there, though nobody asked for it
         assert len(server.peers) == 1
@@ -192,7 +192,7 @@ async def test_no_retry_after_a_first_byte(client: Client, first: bytes) -> None
 
 
 async def test_no_retry_once_the_server_had_time_to_work(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("antiphon.transport.connection._STALE", 0.0)
+    monkeypatch.setattr("antiphon.transport.connection._STALE_SECONDS", 0.0)
     async with Server(stale_after(1, Peer.close)) as server:
         await client.ask(server.origin)
         with pytest.raises(Disconnected):
@@ -240,17 +240,17 @@ async def test_cancelling_chunk_closes_the_connection_promptly(client: Client) -
     async with Server(answering([OK[:-2]])) as server:
         response = await client.send(server.origin)
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(response.chunk(), 0.01)
+            await asyncio.wait_for(response.read_chunk(), 0.01)
         await server.peers[0].gone.wait()
 
 
 async def test_two_readers_of_one_answer_are_a_fault(client: Client) -> None:
     async with Server(answering([OK[:-2]])) as server:
         response = await client.send(server.origin)
-        first = asyncio.ensure_future(response.chunk())
+        first = asyncio.ensure_future(response.read_chunk())
         await turn()
         with pytest.raises(RuntimeError, match="one reader"):
-            await response.chunk()
+            await response.read_chunk()
         first.cancel()
 
 
@@ -259,8 +259,8 @@ async def test_closing_the_transport_leaves_nothing(client: Client) -> None:
     async with Server(answering([OK[:-1]])) as server:
         idle = Client()
         responses = [await idle.send(server.origin) for _ in range(3)]
-        assert await responses[0].chunk() == b"o"
-        waiting = asyncio.ensure_future(responses[0].chunk())
+        assert await responses[0].read_chunk() == b"o"
+        waiting = asyncio.ensure_future(responses[0].read_chunk())
         async with Server(answering(OK)) as other, Server(answering([b""])) as silent:
             await idle.ask(other.origin)
             unanswered = asyncio.ensure_future(idle.send(silent.origin))

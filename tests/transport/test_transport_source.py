@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from antiphon.errors import BadRequest, Disconnected, TransportMisuse
-from antiphon.transport.head import build_head
+from antiphon.transport.interface import Request
+from antiphon.transport.request_head import build_head
 from antiphon.transport.response import HttpResponse
-from antiphon.transport.seam import Request
 from antiphon.types import Origin
 from transport.conftest import Client
 from transport.misbehaving import Peer, Server, length_answer, turn, until

@@ -152,7 +152,7 @@ async def test_a_whole_answer_is_read_though_the_server_has_left(
         response = await client.send(server.origin)
         await asyncio.sleep(0.1)  # reading stops, the rest waits in the TLS layer, the server leaves
         got = b""
-        while piece := await response.chunk():
+        while piece := await response.read_chunk():
             got += piece
         assert got == body
 

@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from antiphon.transport.seam import Headers
+from antiphon.transport.interface import Headers
 
 
 class Facts(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ import msgspec
 
 from antiphon.client.facts import facts_of
 from antiphon.errors import CallError, RateLimited, Truncated, UpstreamError, UpstreamStatus, UpstreamTimeout
-from antiphon.transport.seam import Headers
+from antiphon.transport.interface import Headers
 
 _decode = msgspec.json.Decoder().decode
 

@@ -8,9 +8,9 @@ from antiphon import errors
 from antiphon.client import failure
 from antiphon.client.facts import Facts, facts_of
 from antiphon.client.reply import decode_object
-from antiphon.transport.head import build_head
 from antiphon.transport.http import HttpTransport
-from antiphon.transport.seam import Request, Response
+from antiphon.transport.interface import Request, Response
+from antiphon.transport.request_head import build_head
 from antiphon.types import Origin, Secret, Timeouts
 
 BODY_CAP = 256 * 1024 * 1024
@@ -50,7 +50,7 @@ class RemoteFrames:
     async def next(self) -> bytes:
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._response.chunk() or b""
+                return await self._response.read_chunk() or b""
         except TimeoutError:
             raise errors.UpstreamTimeout(
                 f"The server sent nothing for {self._timeout:g} s; the answer is incomplete.", phase="idle"

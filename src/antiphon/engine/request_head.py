@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from antiphon.transport.head import build_head
+from antiphon.transport.request_head import build_head
 from antiphon.types import Target
 from antiphon.wires.wire import Wire
 

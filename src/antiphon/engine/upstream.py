@@ -81,7 +81,7 @@ class UpstreamStream:
             chunk = None
             if self._frames:
                 await self._handle_more_frames()
-            elif chunk := await self._response.chunk():
+            elif chunk := await self._response.read_chunk():
                 size += len(chunk)
                 self._frames = self._splitter.feed(chunk)
                 self._handle_frames()
@@ -121,7 +121,7 @@ class UpstreamStream:
                 self._timer = loop.call_at(self._next_due(), self._on_timer)
             self._waiting = True
             try:
-                chunk = await self._response.chunk()
+                chunk = await self._response.read_chunk()
             finally:
                 self._waiting = False
             if chunk == b"":

@@ -10,14 +10,14 @@ import msgspec
 
 from antiphon.errors import BadAnswer
 from antiphon.local.request import EmbeddingRequest, RequestError
-from antiphon.transport.seam import Headers
+from antiphon.transport.interface import Headers
 
 _NUMBERS_PER_TURN = 16_384
 """Numbers written between two turns of the event loop, about a millisecond's work."""
 
 
 class LocalResponse:
-    """A response that is complete already; see :class:`antiphon.transport.seam.Response`."""
+    """A response that is complete already; see :class:`antiphon.transport.interface.Response`."""
 
     __slots__ = ("_body", "headers", "status")
 
@@ -36,7 +36,7 @@ class LocalResponse:
         headers: Headers = [] if error.retry_after is None else [(b"retry-after", b"%d" % error.retry_after)]
         return cls(error.status, error.write_body(), headers)
 
-    async def chunk(self) -> bytes | None:
+    async def read_chunk(self) -> bytes | None:
         """Return the body, then ``b""``."""
         body, self._body = self._body, b""
         return body

@@ -11,7 +11,7 @@ from antiphon.local.batcher import CallVectors, EmbeddingBatcher
 from antiphon.local.hashing import HashEmbedder, normalize, split_words
 from antiphon.local.request import EmbeddingRequest, RequestError, make_invalid_request, read_request
 from antiphon.local.response import LocalResponse, write_body
-from antiphon.transport.seam import Request
+from antiphon.transport.interface import Request
 
 _PATH = b"/v1/embeddings"
 _MODELS_PREFIX = MODELS_HEADER.encode() + b": "
@@ -49,7 +49,7 @@ class LocalTransport:
         except RequestError as error:
             return LocalResponse.from_error(error)
 
-    def health(self) -> dict[str, Any]:
+    def read_health(self) -> dict[str, Any]:
         """Return the state of each called provider's worker: its process, if one runs, and the waiting calls."""
         return {provider: batcher.describe() for provider, batcher in self._batchers.items()}
 

@@ -8,7 +8,7 @@ from antiphon.errors import ConnectFailed, Disconnected, TransportMisuse, Trunca
 from antiphon.longtail.supervisor import Supervisor
 from antiphon.longtail.worker_slot import RestartPolicy, WorkerSlot
 from antiphon.transport.http import HttpTransport
-from antiphon.transport.seam import Headers, Request, Response
+from antiphon.transport.interface import Headers, Request, Response
 
 SECRET_HEADER = b"x-longtail-secret"
 
@@ -37,7 +37,7 @@ class LongtailTransport:
         self._http = HttpTransport(environ={}, resend=False)
 
     async def send(self, request: Request, connect_timeout: float) -> "LongtailResponse":
-        """See :meth:`antiphon.transport.seam.Transport.send`; the first call also waits for LiteLLM's start.
+        """See :meth:`antiphon.transport.interface.Transport.send`; the first call also waits for LiteLLM's start.
 
         Raises :class:`~antiphon.errors.UpstreamStatus` (503) if LiteLLM has as many calls as it may.
         """
@@ -66,7 +66,7 @@ class LongtailTransport:
                 raise
             return LongtailResponse(response, slot)
 
-    def health(self) -> dict[str, Any]:
+    def read_health(self) -> dict[str, Any]:
         """Return the state of LiteLLM's processes."""
         return self._supervisor.describe()
 
@@ -87,31 +87,31 @@ class LongtailResponse:
         self._inner = inner
         self._slot: WorkerSlot | None = slot
 
-    async def chunk(self) -> bytes | None:
-        """See :meth:`antiphon.transport.seam.Response.chunk`."""
+    async def read_chunk(self) -> bytes | None:
+        """See :meth:`antiphon.transport.interface.Response.chunk`."""
         try:
-            return await self._inner.chunk()
+            return await self._inner.read_chunk()
         except Truncated:
             raise _make_truncated() from None
 
     async def read(self, cap: int) -> bytes:
-        """See :meth:`antiphon.transport.seam.Response.read`."""
+        """See :meth:`antiphon.transport.interface.Response.read`."""
         try:
             return await self._inner.read(cap)
         except Truncated:
             raise _make_truncated() from None
 
     def nudge(self) -> None:
-        """See :meth:`antiphon.transport.seam.Response.nudge`."""
+        """See :meth:`antiphon.transport.interface.Response.nudge`."""
         self._inner.nudge()
 
     def finish(self) -> None:
-        """See :meth:`antiphon.transport.seam.Response.finish`."""
+        """See :meth:`antiphon.transport.interface.Response.finish`."""
         self._inner.finish()
         self._release()
 
     def close(self) -> None:
-        """See :meth:`antiphon.transport.seam.Response.close`."""
+        """See :meth:`antiphon.transport.interface.Response.close`."""
         self._inner.close()
         self._release()
 

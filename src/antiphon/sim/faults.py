@@ -12,7 +12,7 @@ from antiphon.sim.behaviour import Behaviour
 from antiphon.sim.response_plan import End, ResponsePlan, Step
 from antiphon.sim.stream_parts import StreamParts, write_broken_error
 from antiphon.sim.wire_format import OPENAI, WireFormat
-from antiphon.transport.seam import Headers
+from antiphon.transport.interface import Headers
 
 _JSON = (b"content-type", b"application/json")
 _HTML = b"<!DOCTYPE html><html><head><title>502</title></head><body><h1>Bad gateway</h1></body></html>\n"

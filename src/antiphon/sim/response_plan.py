@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from antiphon.transport.seam import Headers
+from antiphon.transport.interface import Headers
 
 Step: TypeAlias = tuple[float, bytes, int]
 """Seconds to wait after the step before, body bytes to send then, and how many tokens of the answer they hold."""

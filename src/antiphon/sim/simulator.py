@@ -33,7 +33,7 @@ from antiphon.sim.speech import MAX_CHARACTERS, SPEECHES, bound_text, repeat_out
 from antiphon.sim.text import TOKEN_LENGTH, count_tokens
 from antiphon.sim.usage import UsageCounts, count_usage, to_neutral_usage, write_usage
 from antiphon.sim.wire_format import OPENAI, WireFormat, get_wire_format
-from antiphon.transport.seam import Headers
+from antiphon.transport.interface import Headers
 from antiphon.wires.table import get_codec, get_wire
 
 _encode = msgspec.json.encode

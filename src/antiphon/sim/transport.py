@@ -9,7 +9,7 @@ from antiphon.errors import BadAnswer, Disconnected, Truncated
 from antiphon.sim.response_plan import End, ResponsePlan, Step
 from antiphon.sim.script import Script
 from antiphon.sim.simulator import Simulator
-from antiphon.transport.seam import Headers, Request
+from antiphon.transport.interface import Headers, Request
 
 _MAX_CHUNK = 65536
 
@@ -88,7 +88,7 @@ class SimTransport:
 
 
 class SimResponse:
-    """A simulated response whose head has arrived; see :class:`antiphon.transport.seam.Response`."""
+    """A simulated response whose head has arrived; see :class:`antiphon.transport.interface.Response`."""
 
     __slots__ = ("_due", "_finished", "_next_step", "_plan", "_steps", "_waiter", "_waiters", "headers", "status")
 
@@ -103,7 +103,7 @@ class SimResponse:
         self._finished = False
         self._waiter: asyncio.Future[_Wake] | None = None
 
-    async def chunk(self) -> bytes | None:
+    async def read_chunk(self) -> bytes | None:
         """Return the bytes that are due, waiting for at least one; ``b""`` at the end, ``None`` when nudged."""
         while True:
             data = self._take_due()
@@ -156,7 +156,7 @@ class SimResponse:
         parts: list[bytes] = []
         size = 0
         while True:
-            data = await self.chunk()
+            data = await self.read_chunk()
             if data == b"":
                 return parts[0] if len(parts) == 1 else b"".join(parts)
             if data is not None:

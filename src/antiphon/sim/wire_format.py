@@ -10,7 +10,7 @@ from functools import cache
 import msgspec
 
 from antiphon.errors import CallError
-from antiphon.transport.seam import Headers
+from antiphon.transport.interface import Headers
 from antiphon.wires.aws.eventstream import encode_headers, encode_message, split_message
 from antiphon.wires.table import get_wire
 

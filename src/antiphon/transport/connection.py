@@ -1,8 +1,8 @@
 """One connection to one origin: bytes in, bytes out, one exchange at a time.
 
-llhttp (through httptools) parses; it is strict about line ends, field syntax, lengths and chunk sizes. What it leaves
-open is settled here: caps, which transfer codings are taken, where an answer ends when the connection does, and whether
-anything came after the end. Only the connection knows these, so only it decides whether it may be used again.
+llhttp (through httptools) parses; it is strict about line ends, field syntax, lengths and chunk sizes. This module adds
+the rest: caps, the transfer codings that are accepted, where an answer ends that ends with its connection, and whether
+any bytes followed the end. Only the connection knows these, so only it decides whether it may be used again.
 """
 
 import asyncio
@@ -14,59 +14,60 @@ import httptools
 
 from antiphon.clock import monotonic
 from antiphon.errors import AntiphonError, BadAnswer, Disconnected, TransportMisuse, Truncated
-from antiphon.transport.body import decoder_for
+from antiphon.transport.content_coding import make_decoder
+from antiphon.transport.interface import Headers, Request
 from antiphon.transport.limits import Limits
 from antiphon.transport.response import HttpResponse
-from antiphon.transport.seam import Headers, Request
 from antiphon.types import Origin
 
 _IDLE, _HEAD, _BODY, _DONE, _LOST = range(5)
-"""What a connection is at. DONE: the answer is complete, its reader has not let go. Plain integers: read per event."""
+"""States of a connection. DONE: the answer is complete and not released yet. Plain integers, because each event reads
+them."""
 
-_LENGTH, _CHUNKED, _CLOSE = range(3)
-"""What says where a body ends."""
+_BY_LENGTH, _BY_CHUNKS, _BY_CLOSE = range(3)
+"""How the end of a body is marked."""
 
 _SLICE = 64 * 1024
-"""Bodies up to this many bytes are written together with their head; longer ones follow in slices of it."""
-_STALE = 2.0
-"""Seconds after writing within which a silent close means that the server had closed before the request came.
+"""Bodies up to this many bytes are written together with their head; longer ones follow in slices of this size."""
+_STALE_SECONDS = 2.0
+"""If a connection is closed silently within so many seconds after writing, the server had closed it before.
 
-A close that comes later may mean that the server worked on the request and died; sending it again could pay twice.
+A later close may mean that the server worked on the request and died; sending it again could be paid twice.
 """
-_INTERIM = 8
-"""The most 1xx answers before the final one."""
+_INTERIM_LIMIT = 8
+"""The most 1xx answers before the final answer."""
 _BLANK = b"\r\n\r\n"
 _WITHOUT_BODY = (204, 304)
 
 
 class StaleConnection(Disconnected):
-    """A kept connection turned out closed before the server can have read the request: sending again is safe."""
+    """A kept connection turned out to be closed before the server can have read the request: sending again is safe."""
 
 
-class Owner(Protocol):
-    """Who keeps connections between exchanges."""
+class ConnectionOwner(Protocol):
+    """Keeps connections between exchanges."""
 
-    def opened(self, connection: "Connection") -> None:
-        """There is one socket more to close in the end."""
+    def on_open(self, connection: "Connection") -> None:
+        """The connection has a socket now, which must be closed in the end."""
 
     def put(self, connection: "Connection") -> None:
-        """Keep a connection that may be used again."""
+        """Keep the connection, which may be used again."""
 
     def drop(self, connection: "Connection") -> None:
-        """Never hand out this connection again."""
+        """Never provide this connection again."""
 
-    def gone(self, connection: "Connection") -> None:
+    def on_close(self, connection: "Connection") -> None:
         """The connection's socket is closed."""
 
 
-class _Nobody:
-    """Takes no callback: for heads that are only checked."""
+class _NullTarget:
+    """Has no callbacks: for heads that are only checked."""
 
 
 class Connection(asyncio.BufferedProtocol):
-    """The protocol of one connection, and the source of the response that comes over it.
+    """The protocol of one connection, and the source of its response.
 
-    ``view`` is shared by all connections of a transport: what was read is parsed before the next read begins.
+    ``view`` is shared by all connections of a transport: each read is parsed before the next one begins.
     """
 
     __slots__ = (
@@ -99,21 +100,21 @@ class Connection(asyncio.BufferedProtocol):
     _response: HttpResponse
 
     def __init__(
-        self, origin: Origin, owner: Owner, limits: Limits, view: memoryview, loop: asyncio.AbstractEventLoop
+        self, origin: Origin, owner: ConnectionOwner, limits: Limits, view: memoryview, loop: asyncio.AbstractEventLoop
     ) -> None:
         self.origin = origin
         self.loop = loop
         self.reused = False
-        """Whether it comes from the pool, so that the server may have closed it meanwhile."""
+        """Whether it was in the pool, so that the server may have closed it meanwhile."""
         self.idle_since = 0.0
         self._owner = owner
         self._limits = limits
         self._view = view
-        self._state = _LOST  # until it is made; a failed handshake reports a loss of what never was
+        self._state = _LOST  # until it is connected; a failed handshake reports a loss without a connection
         self._parser = httptools.HttpResponseParser(self)
         self._tls: ssl.SSLObject | None = None
         self._fields: Headers = []
-        self._framing = _LENGTH
+        self._framing = _BY_LENGTH
         self._keep = True
         self._left = 0
         self._silent = 0
@@ -124,10 +125,10 @@ class Connection(asyncio.BufferedProtocol):
         self._writable: asyncio.Future[None] | None = None
         self._sent_at = 0.0
 
-    # What the pool and the transport use.
+    # Used by the pool and the transport.
 
-    async def exchange(self, request: Request) -> HttpResponse:
-        """Write ``request`` and return its response once its head is there; raises as ``Transport.send`` does."""
+    async def send_request(self, request: Request) -> HttpResponse:
+        """Write ``request`` and return its response once the head has arrived; raises as ``Transport.send`` does."""
         if self._state != _IDLE:
             raise Disconnected(f"{self.origin} closed the connection before the request was written.")
         head, body = request.head, request.body
@@ -157,21 +158,21 @@ class Connection(asyncio.BufferedProtocol):
         return self._state != _LOST
 
     def abort(self) -> None:
-        """Close at once, whatever is under way."""
+        """Close at once, even during an exchange."""
         if self._state != _LOST:
             self._state = _LOST
             self._owner.drop(self)
             self._transport.abort()
 
     def break_off(self, why: str) -> None:
-        """Close at once; whoever waits for an answer is told ``why``."""
+        """Close at once; a task that waits for an answer gets an error that says ``why``."""
         if self._state == _HEAD:
             self._fail(Disconnected(f"The call to {self.origin} was broken off: {why}."))
         elif self._state == _BODY:
             self._fail(Truncated(f"The answer of {self.origin} was broken off: {why}."))
         self.abort()
 
-    # What the response uses.
+    # Used by the response.
 
     def resume(self) -> None:
         if self._paused and self._state == _BODY:
@@ -188,29 +189,29 @@ class Connection(asyncio.BufferedProtocol):
         self._state = _IDLE
         self._owner.put(self)
 
-    # What the loop calls.
+    # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
         self._state = _IDLE
         self._tls = transport.get_extra_info("ssl_object")
-        self._owner.opened(self)
+        self._owner.on_open(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._received(self._view[:nbytes])
+        self._feed(self._view[:nbytes])
 
     def eof_received(self) -> None:
-        self._ended(None)
+        self._on_end(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._ended(exc)
+        self._on_end(exc)
         self._state = _LOST
         self._owner.drop(self)
-        self._owner.gone(self)
-        del self._parser  # it holds bound methods of ours
+        self._owner.on_close(self)
+        del self._parser  # it holds bound methods of this object
         self._tls = None
 
     def pause_writing(self) -> None:
@@ -223,7 +224,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._state in (_HEAD, _BODY):
             self._response.wake()
 
-    # What the parser calls.
+    # Called by the parser.
 
     def on_message_begin(self) -> None:
         if self._state != _HEAD:
@@ -244,18 +245,18 @@ class Connection(asyncio.BufferedProtocol):
         self._keep = parser.should_keep_alive()
         named = dict(fields)
         if status in _WITHOUT_BODY:
-            self._framing = _LENGTH
+            self._framing = _BY_LENGTH
         elif (length := named.get(b"content-length")) is not None:
-            self._framing = _LENGTH
+            self._framing = _BY_LENGTH
             self._left += int(length)
         elif b"transfer-encoding" in named:
-            self._framing = _CHUNKED
+            self._framing = _BY_CHUNKS
             self._check_transfer(fields)
         else:
-            self._framing = _CLOSE
+            self._framing = _BY_CLOSE
         if b"content-encoding" in named:
-            response.decode_with(decoder_for(_joined(fields, b"content-encoding"), self._limits.decoded))
-        self._fields = []  # where trailers go: never among the headers
+            response.decode_with(make_decoder(_join_values(fields, b"content-encoding"), self._limits.decoded))
+        self._fields = []  # for trailers, which are never headers
         self._silent = 0
         self._state = _BODY
         response.status = status
@@ -271,7 +272,7 @@ class Connection(asyncio.BufferedProtocol):
 
     # The answer.
 
-    def _received(self, data: bytes | memoryview) -> None:
+    def _feed(self, data: bytes | memoryview) -> None:
         state = self._state
         if state == _BODY:
             self._left -= len(data)
@@ -289,11 +290,11 @@ class Connection(asyncio.BufferedProtocol):
         while data:
             end = data.find(_BLANK) + len(_BLANK)
             if data[:7] != b"HTTP/1."[: len(data)]:
-                self._bad("does not begin with 'HTTP/1.': no HTTP/1.1 is spoken there")
+                self._refuse_answer("does not begin with 'HTTP/1.': no HTTP/1.1 is spoken there")
             elif end < len(_BLANK):
                 self._read_partial_head(data)
             elif end > self._limits.head:
-                self._bad(f"has a head of more than {self._limits.head} bytes")
+                self._refuse_answer(f"has a head of more than {self._limits.head} bytes")
             elif data[9] == ord("1"):
                 self._partial = b""
                 if self._skip_interim(data[:end]):
@@ -308,22 +309,22 @@ class Connection(asyncio.BufferedProtocol):
     def _read_partial_head(self, data: bytes) -> None:
         self._partial = data
         if len(data) > self._limits.head:
-            self._bad(f"has a head of more than {self._limits.head} bytes")
+            self._refuse_answer(f"has a head of more than {self._limits.head} bytes")
         elif data.count(b"\n") != data.count(b"\r\n"):
-            self._bad("has a bare line feed in its head")
+            self._refuse_answer("has a bare line feed in its head")
 
     def _skip_interim(self, head: bytes) -> bool:
         self._interims += 1
-        if self._interims > _INTERIM:
-            self._bad(f"begins with more than {_INTERIM} interim (1xx) answers")
+        if self._interims > _INTERIM_LIMIT:
+            self._refuse_answer(f"begins with more than {_INTERIM_LIMIT} interim (1xx) answers")
         elif head[9:12] == b"101":
-            self._bad("switches protocols, which was not asked for")
+            self._refuse_answer("switches protocols without being asked to")
         else:
             try:
-                httptools.HttpResponseParser(_Nobody()).feed_data(head)
+                httptools.HttpResponseParser(_NullTarget()).feed_data(head)
                 return True
             except httptools.HttpParserError as error:
-                self._bad(f"is not valid HTTP/1.1: {error}")
+                self._refuse_answer(f"is not valid HTTP/1.1: {error}")
         return False
 
     def _parse(self, data: bytes | memoryview) -> None:
@@ -335,11 +336,11 @@ class Connection(asyncio.BufferedProtocol):
                 if isinstance(error.__context__, BadAnswer):
                     self._fail(error.__context__)
                 else:
-                    self._bad(f"is not valid HTTP/1.1: {error}")
+                    self._refuse_answer(f"is not valid HTTP/1.1: {error}")
                 return
             self._keep = False
         if self._state == _DONE:
-            self._keep = self._keep and self._exact(data)
+            self._keep = self._keep and self._is_exact_end(data)
             self._interims = 0
             response.ended = True
         elif response.size > self._limits.buffer:
@@ -347,69 +348,70 @@ class Connection(asyncio.BufferedProtocol):
                 self._paused = True
                 self._transport.pause_reading()
         elif self._silent > self._limits.head:
-            self._bad(f"has more than {self._limits.head} bytes of framing without a byte of body")
+            self._refuse_answer(f"has more than {self._limits.head} bytes of framing without a byte of body")
             return
         response.compact()
         response.wake()
 
-    def _exact(self, data: bytes | memoryview) -> bool:
-        """Say whether ``data`` ends where the answer does. llhttp skips line ends that nobody announced; we do not."""
-        if self._framing == _CHUNKED:
+    def _is_exact_end(self, data: bytes | memoryview) -> bool:
+        """Return whether ``data`` ends exactly with the answer. llhttp skips unannounced line ends; we do not."""
+        if self._framing == _BY_CHUNKS:
             tail = bytes(data[-5:])
             return len(tail) == 5 and tail[1:] == _BLANK and tail[0] not in _BLANK
         return self._left == 0
 
     def _check_transfer(self, fields: Headers) -> None:
-        coding = _joined(fields, b"transfer-encoding")
+        coding = _join_values(fields, b"transfer-encoding")
         if coding.lower() != b"chunked":
             raise BadAnswer(f"{self.origin} answered with transfer-encoding {coding[:60]!r}; only 'chunked' is read.")
 
-    # The end.
+    # The end of the connection.
 
-    def _ended(self, exc: Exception | None) -> None:
-        """The peer will send no more: decide whether the answer is complete, and tell its reader."""
-        in_order = self._drained() and exc is None
+    def _on_end(self, exc: Exception | None) -> None:
+        """The peer sends no more: decide whether the answer is complete, and wake its reader."""
+        in_order = self._drain_tls() and exc is None
         self._keep = False
         if self._state == _BODY:
-            if self._framing == _CLOSE and in_order:
+            if self._framing == _BY_CLOSE and in_order:
                 self._state = _DONE
                 self._response.ended = True
                 self._response.wake()
             else:
-                self._fail(Truncated(f"The answer of {self.origin} broke off before its end{_because(exc)}."))
+                self._fail(Truncated(f"The answer of {self.origin} broke off before its end{_describe_cause(exc)}."))
         elif self._state == _HEAD:
-            self._fail(self._unanswered(exc))
+            self._fail(self._make_disconnect_error(exc))
         elif self._state == _IDLE:
             self.abort()
 
-    def _drained(self) -> bool:
-        """Take what the TLS layer still holds; say whether the peer ended the stream itself.
+    def _drain_tls(self) -> bool:
+        """Read the bytes that the TLS layer still holds; return whether the peer ended the stream itself.
 
-        Both loops drop decrypted bytes that were not yet delivered when the connection ends, and asyncio reports a cut
-        connection as an end in order. Only the TLS object knows: after ``close_notify`` it reads as empty, after a cut
-        it wants more. https://www.rfc-editor.org/rfc/rfc8446#section-6.1
+        Both event loops drop decrypted bytes that were not delivered when the connection ends, and asyncio reports a
+        cut connection as an orderly end. Only the TLS object can tell: after ``close_notify`` a read returns nothing,
+        after a cut it wants more bytes. https://www.rfc-editor.org/rfc/rfc8446#section-6.1
         """
         if self._tls is None:
             return True
-        self._paused = True  # the transport is closing: nothing to pause any more
+        self._paused = True  # the transport is closing, so it cannot be paused any more
         try:
             while self._state in (_HEAD, _BODY):
                 data = self._tls.read(_SLICE)
                 if not data:
                     return True
-                self._received(data)
+                self._feed(data)
         except ssl.SSLError:
             pass
         return False
 
-    def _unanswered(self, exc: Exception | None) -> Disconnected:
+    def _make_disconnect_error(self, exc: Exception | None) -> Disconnected:
         silent = not self._partial and not self._interims
-        message = f"{self.origin} closed the connection before the head of its answer was complete{_because(exc)}."
-        if silent and self.reused and monotonic() - self._sent_at < _STALE:
+        cause = _describe_cause(exc)
+        message = f"{self.origin} closed the connection before the head of its answer was complete{cause}."
+        if silent and self.reused and monotonic() - self._sent_at < _STALE_SECONDS:
             return StaleConnection(message)
         return Disconnected(message)
 
-    def _bad(self, how: str) -> None:
+    def _refuse_answer(self, how: str) -> None:
         self._fail(BadAnswer(f"The answer of {self.origin} {how}."))
 
     def _fail(self, error: AntiphonError) -> None:
@@ -419,14 +421,14 @@ class Connection(asyncio.BufferedProtocol):
     # The request.
 
     async def _upload(self, head: bytes, body: bytes, response: HttpResponse) -> None:
-        """Write a long body as fast as it is read; stop where the server has already refused it."""
+        """Write a long body as fast as the server reads it; stop if the server has already refused it."""
         write = self._transport.write
         write(b"%bcontent-length: %d\r\n\r\n" % (head, len(body)))
         view = memoryview(body)
         for start in range(0, len(view), _SLICE):
-            while self._write_paused and not _settled(response):
+            while self._write_paused and not _is_settled(response):
                 await response.wait()
-            if _settled(response):
+            if _is_settled(response):
                 self._keep = False
                 return
             write(view[start : start + _SLICE])
@@ -434,14 +436,14 @@ class Connection(asyncio.BufferedProtocol):
     async def _stream(
         self, head: bytes, source: AsyncIterator[bytes], length: int | None, response: HttpResponse
     ) -> None:
-        """Write a body as it comes and as fast as it is read; stop where the server has already refused it."""
+        """Write the pieces of a body as fast as the server reads them; stop if the server has already refused it."""
         framing = b"transfer-encoding: chunked" if length is None else b"content-length: %d" % length
         self._transport.write(b"%b%b\r\n\r\n" % (head, framing))
         pump = self.loop.create_task(self._pump(source, length))
         pump.add_done_callback(lambda _: response.wake())
-        pump.add_done_callback(_heard)
+        pump.add_done_callback(_take_exception)
         try:
-            while not pump.done() and not _settled(response):
+            while not pump.done() and not _is_settled(response):
                 await response.wait()
         except BaseException:
             pump.cancel()
@@ -474,19 +476,19 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(b"0\r\n\r\n")
 
 
-def _heard(pump: asyncio.Task[None]) -> None:
-    """Take what a pump raised after nobody waits for it any more."""
+def _take_exception(pump: asyncio.Task[None]) -> None:
+    """Retrieve the exception of a pump that nobody waits for any more."""
     if not pump.cancelled():
         pump.exception()
 
 
-def _settled(response: HttpResponse) -> bool:
+def _is_settled(response: HttpResponse) -> bool:
     return response.ended or response.error is not None or response.status >= 300
 
 
-def _joined(fields: Headers, name: bytes) -> bytes:
+def _join_values(fields: Headers, name: bytes) -> bytes:
     return b", ".join([value for field, value in fields if field == name])
 
 
-def _because(exc: Exception | None) -> str:
+def _describe_cause(exc: Exception | None) -> str:
     return f" ({getattr(exc, 'strerror', None) or exc})" if exc is not None else ""

@@ -1,33 +1,33 @@
-"""The HTTP/1.1 client: one pool of connections per origin, one exchange at a time on each."""
+"""The HTTP/1.1 client: one pool of connections per origin, one exchange at a time on each connection."""
 
 import asyncio
 from collections.abc import Mapping
 
 from antiphon.errors import ConnectFailed, TransportMisuse
-from antiphon.transport.connect import Connector
 from antiphon.transport.connection import Connection, StaleConnection
+from antiphon.transport.connector import Connector
+from antiphon.transport.interface import Request
 from antiphon.transport.limits import Limits
 from antiphon.transport.pool import Pool
 from antiphon.transport.response import HttpResponse
-from antiphon.transport.seam import Request
 from antiphon.types import Origin
 
 _READ = 64 * 1024
-"""Bytes of one read; all connections share the buffer, so that an idle one costs none."""
+"""Bytes of one read; all connections share the buffer, so an idle connection needs none."""
 _SCHEMES = ("http", "https")
 
 
 class HttpTransport:
     """Sends requests to ``http`` and ``https`` origins, over TCP or a Unix socket (``Origin.path``).
 
-    ``ca_file`` names certificates (PEM) that are trusted beside the system's. ``environ`` is read for ``HTTPS_PROXY``
-    and ``NO_PROXY`` (``None``: the process's environment). ``pool_idle`` is in seconds, ``pool_size`` the most idle
-    connections kept per origin; there is no cap on connections in use, because admission is not the transport's
-    business. ``resend`` false has a request whose kept connection turned out closed fail instead of going out again on
-    a new one: for servers whose crash would look the same. The other arguments are the caps of
+    ``ca_file`` names certificates (PEM) that are trusted in addition to the system's. ``environ`` is read for
+    ``HTTPS_PROXY`` and ``NO_PROXY`` (``None``: the process's environment). ``pool_idle`` is in seconds; ``pool_size``
+    is the most idle connections per origin. Connections in use have no cap, because admission is not the transport's
+    task. If ``resend`` is false, a request fails when its kept connection turns out to be closed, instead of being sent
+    again on a new one: use that for servers whose crash would look the same. The other arguments are the caps of
     :class:`~antiphon.transport.limits.Limits`.
 
-    A transport belongs to the event loop that it is first used in. Making one does no I/O.
+    A transport belongs to the event loop in which it is first used. Creating one does no I/O.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class HttpTransport:
         self._closed = False
 
     async def send(self, request: Request, connect_timeout: float) -> HttpResponse:
-        """See :meth:`antiphon.transport.seam.Transport.send`; ``connect_timeout`` is in seconds.
+        """See :meth:`antiphon.transport.interface.Transport.send`; ``connect_timeout`` is in seconds.
 
-        Raises :class:`~antiphon.errors.TransportMisuse`, before anything is written, where ``bound_to`` is another
-        origin or the head is not what :func:`~antiphon.transport.head.build_head` makes.
+        Raises :class:`~antiphon.errors.TransportMisuse`, before anything is written, if ``bound_to`` is another origin
+        or the head was not made by :func:`~antiphon.transport.request_head.build_head`.
         """
         origin, head = request.origin, request.head
         bound_to = request.bound_to
@@ -68,21 +68,21 @@ class HttpTransport:
             raise TransportMisuse("A request head ends in one line end and has no blank line; build_head makes it so.")
         pool = self._pools.get(origin)
         if pool is None:
-            pool = self._new_pool(origin)
-        # What a source gave cannot be given again: it goes over a connection that the server cannot have closed yet.
+            pool = self._make_pool(origin)
+        # A source cannot be read twice, so its body needs a connection that the server cannot have closed yet.
         connection = pool.take() if request.source is None else None
         if connection is not None:
             try:
-                return await connection.exchange(request)
+                return await connection.send_request(request)
             except StaleConnection:
                 if not self._resend:
                     raise
         connection = await self._connect(origin, pool, connect_timeout)
-        return await connection.exchange(request)
+        return await connection.send_request(request)
 
     async def warm(self, origin: Origin, count: int, connect_timeout: float = 5.0) -> None:
-        """Open connections until ``count`` are idle, so that the next calls find them; raises as :meth:`send`."""
-        pool = self._pools.get(origin) or self._new_pool(origin)
+        """Open connections until ``count`` are idle, ready for the next calls; raises the same as :meth:`send`."""
+        pool = self._pools.get(origin) or self._make_pool(origin)
         missing = range(min(count, self._pool_size) - pool.idle)
         connects = [self._connect(origin, pool, connect_timeout) for _ in missing]
         results = await asyncio.gather(*connects, return_exceptions=True)
@@ -94,7 +94,7 @@ class HttpTransport:
                 raise result
 
     async def close(self) -> None:
-        """Close every connection; calls that are under way end with an error. Returns when the sockets are closed."""
+        """Close every connection and return when the sockets are closed; calls under way end with an error."""
         self._closed = True
         connecting = tuple(self._connecting)
         for task in connecting:
@@ -103,7 +103,7 @@ class HttpTransport:
         await asyncio.gather(*[pool.close() for pool in self._pools.values()])
         self._pools.clear()
 
-    def _new_pool(self, origin: Origin) -> Pool:
+    def _make_pool(self, origin: Origin) -> Pool:
         loop = asyncio.get_running_loop()
         if self._closed or (self._loop is not None and self._loop is not loop):
             raise TransportMisuse("This transport is closed, or belongs to another event loop; make a new one.")
@@ -114,7 +114,7 @@ class HttpTransport:
         return pool
 
     async def _connect(self, origin: Origin, pool: Pool, timeout: float) -> Connection:
-        """Connect in a task of its own, so that :meth:`close` can end it without ending its caller."""
+        """Connect in a separate task, which :meth:`close` can cancel without cancelling the caller."""
         if self._closed:
             raise ConnectFailed(f"No connection to {origin}: the transport was closed.")
         loop = asyncio.get_running_loop()
@@ -128,7 +128,7 @@ class HttpTransport:
             if task.done() and not task.cancelled() and task.exception() is None:
                 task.result().abort()
             current = asyncio.current_task()
-            if current is not None and not current.cancelling():  # it was close that cancelled
+            if current is not None and not current.cancelling():  # close() cancelled the task
                 raise ConnectFailed(f"No connection to {origin}: the transport was closed.") from None
             raise
         finally:

@@ -1,17 +1,17 @@
-"""The connections to one origin: the idle ones, newest first out, and the open ones, for closing."""
+"""The connections to one origin: idle ones for the next request, and all open ones for closing."""
 
 import asyncio
 
 from antiphon.clock import monotonic
 from antiphon.transport.connection import Connection
 
-CLOSING = 1.0
+CLOSE_SECONDS = 1.0
 
 
 class Pool:
-    """Keeps at most ``size`` idle connections, each for at most ``idle`` seconds.
+    """Keeps at most ``size`` idle connections, each for at most ``keep_for`` seconds.
 
-    The newest idle connection is used first, so that the rest can grow old and go.
+    The newest idle connection is used first, so that the others can expire.
     """
 
     __slots__ = ("_closed", "_empty", "_idle", "_keep_for", "_loop", "_open", "_size", "_timer")
@@ -28,7 +28,7 @@ class Pool:
 
     @property
     def idle(self) -> int:
-        """How many connections wait for use."""
+        """The number of idle connections."""
         return len(self._idle)
 
     def take(self) -> Connection | None:
@@ -37,12 +37,12 @@ class Pool:
             return None
         return self._idle.pop()
 
-    def opened(self, connection: Connection) -> None:
-        """See :class:`~antiphon.transport.connection.Owner`."""
+    def on_open(self, connection: Connection) -> None:
+        """See :class:`~antiphon.transport.connection.ConnectionOwner`."""
         self._open.add(connection)
 
     def put(self, connection: Connection) -> None:
-        """See :class:`~antiphon.transport.connection.Owner`."""
+        """See :class:`~antiphon.transport.connection.ConnectionOwner`."""
         if self._closed or not connection.alive or len(self._idle) >= self._size:
             connection.abort()
             return
@@ -53,18 +53,18 @@ class Pool:
             self._timer = self._loop.call_later(self._keep_for, self._expire)
 
     def drop(self, connection: Connection) -> None:
-        """See :class:`~antiphon.transport.connection.Owner`."""
+        """See :class:`~antiphon.transport.connection.ConnectionOwner`."""
         if connection in self._idle:
             self._idle.remove(connection)
 
-    def gone(self, connection: Connection) -> None:
-        """See :class:`~antiphon.transport.connection.Owner`."""
+    def on_close(self, connection: Connection) -> None:
+        """See :class:`~antiphon.transport.connection.ConnectionOwner`."""
         self._open.discard(connection)
         if self._empty is not None and not self._open and not self._empty.done():
             self._empty.set_result(None)
 
     async def close(self) -> None:
-        """Close every connection, and return once their sockets are closed, or after :data:`CLOSING` seconds."""
+        """Close every connection; return when their sockets are closed, or after :data:`CLOSE_SECONDS`."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -73,8 +73,8 @@ class Pool:
             connection.break_off("the transport was closed")
         if self._open:
             self._empty = self._loop.create_future()
-            # uvloop may never report the end of one whose connecting was cancelled between socket and protocol.
-            await asyncio.wait((self._empty,), timeout=CLOSING)
+            # uvloop may never report the end of a connection that was cancelled between socket and protocol.
+            await asyncio.wait((self._empty,), timeout=CLOSE_SECONDS)
 
     def _expire(self) -> None:
         self._timer = None

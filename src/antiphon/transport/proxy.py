@@ -1,7 +1,7 @@
 """HTTPS_PROXY and NO_PROXY: which connections go through a proxy, and the tunnel through it.
 
-Only ``https`` origins are tunnelled (by CONNECT): what goes through the proxy is encrypted, so it sees a host and a
-port and no credential of a provider. A credential in the proxy's URL is sent to the proxy alone.
+Only ``https`` origins are tunnelled (by CONNECT). The traffic is encrypted, so the proxy sees a host and a port, and no
+credential of a provider. A credential in the proxy's URL is sent only to the proxy.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Proxy:
-    """Where the proxy is, and the credential for it, if any."""
+    """The address of a proxy, and the credential for it, if there is one."""
 
     __slots__ = ("authorization", "host", "port", "scheme")
 
@@ -31,8 +31,8 @@ class Proxy:
         return f"{self.scheme}://{self.host}:{self.port}"
 
 
-class Proxies:
-    """The proxy variables of an environment, read once. Lower-case names win, as with curl."""
+class ProxySettings:
+    """The proxy variables of an environment, read once. Lower-case names take precedence, as in curl."""
 
     __slots__ = ("_exceptions", "_proxy", "_url")
 
@@ -42,21 +42,21 @@ class Proxies:
         listed = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
         self._exceptions = tuple(entry.strip().lower() for entry in listed.split(",") if entry.strip())
 
-    def for_origin(self, origin: Origin) -> Proxy | None:
-        """Return the proxy for ``origin``; raises ``ConnectFailed`` where the variable's URL cannot be used."""
+    def find_proxy(self, origin: Origin) -> Proxy | None:
+        """Return the proxy for ``origin``; raises ``ConnectFailed`` if the variable's URL cannot be used."""
         if origin.scheme != "https" or origin.path or not self._url or self._is_direct(origin):
             return None
         if self._proxy is None:
-            self._proxy = _parse(self._url.reveal())
+            self._proxy = _parse_url(self._url.reveal())
         return self._proxy
 
     def _is_direct(self, origin: Origin) -> bool:
         host = origin.host.lower().rstrip(".")
-        return any(_matches(entry, host, origin.port) for entry in self._exceptions)
+        return any(_is_match(entry, host, origin.port) for entry in self._exceptions)
 
 
 class Tunnel(asyncio.Protocol):
-    """Asks a proxy for a tunnel; ``ready`` is done when the bytes that follow belong to the origin."""
+    """Asks a proxy for a tunnel; when ``ready`` is done, all further bytes belong to the origin."""
 
     transport: asyncio.WriteTransport
 
@@ -79,12 +79,12 @@ class Tunnel(asyncio.Protocol):
             if len(self._head) > self._limit:
                 self._refuse(f"answered with a head of more than {self._limit} bytes")
         elif end != len(self._head):
-            self._refuse("sent bytes of its own before the tunnel was in use")
+            self._refuse("sent bytes before the tunnel was in use")
         else:
             self._judge(self._head)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._refuse("closed the connection before it gave a tunnel")
+        self._refuse("closed the connection before the tunnel was open")
 
     def _judge(self, head: bytes) -> None:
         parser = httptools.HttpResponseParser(self)
@@ -108,7 +108,7 @@ class Tunnel(asyncio.Protocol):
 
 _ADVICE = {
     403: ": it does not allow this host",
-    407: ": it wants a user name and password, which belong into the URL in HTTPS_PROXY",
+    407: ": it requires a user name and password, which belong in the URL in HTTPS_PROXY",
 }
 
 
@@ -121,7 +121,7 @@ def _connect_head(proxy: Proxy, origin: Origin) -> bytes:
     return "\r\n".join(lines).encode("ascii") + _BLANK
 
 
-def _parse(url: str) -> Proxy:
+def _parse_url(url: str) -> Proxy:
     try:
         parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
         port = parts.port or _PORTS[parts.scheme]
@@ -138,8 +138,8 @@ def _parse(url: str) -> Proxy:
     return Proxy(parts.scheme, parts.hostname, port, authorization)
 
 
-def _matches(entry: str, host: str, port: int) -> bool:
-    """Say whether one entry of NO_PROXY (name, .suffix, address, network, each with an optional port) names a host."""
+def _is_match(entry: str, host: str, port: int) -> bool:
+    """Return whether an entry of NO_PROXY (name, .suffix, address, network, each with optional port) names a host."""
     if entry == "*":
         return True
     if "/" in entry:

@@ -1,29 +1,29 @@
-"""An answer whose body is still coming: what the connection puts in, and what the reader takes out."""
+"""An answer whose body may still be arriving: the connection adds bytes, the reader takes them."""
 
 import asyncio
 from typing import Protocol
 
 from antiphon.errors import AntiphonError, BadAnswer, Truncated
-from antiphon.transport.body import Decoder
-from antiphon.transport.seam import Headers
+from antiphon.transport.content_coding import Decoder
+from antiphon.transport.interface import Headers
 
-_MANY_PARTS = 64
-"""Pieces that are joined while nobody reads: each costs an object of its own, which tiny chunks would multiply."""
-_PATIENCE = 1.0
-"""Seconds that an answer which has said everything may take to end properly before its connection is closed."""
-_REST = 64 * 1024
-"""Bytes that may still come in that time; they are thrown away."""
-_TURN = 1024 * 1024
-"""Decoded bytes after which the loop gets a turn, because a bomb expands without waiting for its sender."""
+_PARTS_LIMIT = 64
+"""More pieces than this are joined while nobody reads, because each piece is an object and chunks may be tiny."""
+_END_SECONDS = 1.0
+"""Seconds that a finished answer may take to end properly before its connection is closed."""
+_END_BYTES = 64 * 1024
+"""Bytes that may arrive in that time; they are discarded."""
+_TURN_BYTES = 1024 * 1024
+"""Decoded bytes after which other tasks run, because a decompression bomb expands without waiting for its sender."""
 
 
-class Source(Protocol):
-    """What a response needs of the connection it came over."""
+class ResponseSource(Protocol):
+    """The connection of a response, as far as the response needs it."""
 
     loop: asyncio.AbstractEventLoop
 
     def resume(self) -> None:
-        """Read on: what was buffered has been taken."""
+        """Continue reading: the buffered bytes were taken."""
 
     def release(self) -> None:
         """The answer was read to its end."""
@@ -33,9 +33,10 @@ class Source(Protocol):
 
 
 class HttpResponse:
-    """One answer over one connection; see :class:`antiphon.transport.seam.Response` for its contract.
+    """One answer over one connection; see :class:`antiphon.transport.interface.Response` for its contract.
 
-    ``headers`` are as they came, less ``content-encoding`` and ``content-length`` where the transport undid a coding.
+    ``headers`` are as they arrived, without ``content-encoding`` and ``content-length`` if the transport decodes the
+    body.
     """
 
     __slots__ = (
@@ -53,14 +54,14 @@ class HttpResponse:
         "status",
     )
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ResponseSource) -> None:
         self.status = 0
         self.headers: Headers = []
         self.parts: list[bytes] = []
-        """Body bytes that came and were not taken yet; ``size`` is their sum."""
+        """Body bytes that arrived and were not taken yet; ``size`` is their sum."""
         self.size = 0
         self.ended = False
-        """The last body byte came, in order."""
+        """Whether the body is complete."""
         self.error: AntiphonError | None = None
         self._source = source
         self._decoder: Decoder | None = None
@@ -69,24 +70,24 @@ class HttpResponse:
         self._closed = False
         self._ending: asyncio.TimerHandle | None = None
 
-    # The connection's side.
+    # Used by the connection.
 
     def wake(self) -> None:
-        """Let whoever waits look again."""
+        """Wake the waiting task."""
         if self._ending is not None:
-            self._let_go(self._ending)
+            self._close_after_end(self._ending)
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(False)
 
     def fail(self, error: AntiphonError) -> None:
-        """Break off with ``error``, which the reader gets after the bytes that came before it."""
+        """Break off with ``error``, which the reader gets after the bytes that arrived before it."""
         if self.error is None:
             self.error = error
         self.wake()
 
     def decode_with(self, decoder: Decoder | None) -> None:
-        """Undo a content coding on the way out; the fields that describe the coded body are taken out."""
+        """Decode the body for the reader, and remove the header fields that describe the encoded body."""
         if decoder is None:
             return
         self._decoder = decoder
@@ -94,12 +95,12 @@ class HttpResponse:
         self.headers = [field for field in self.headers if field[0] not in gone]
 
     def compact(self) -> None:
-        """Join the buffered pieces where they have become many."""
-        if len(self.parts) > _MANY_PARTS:
+        """Join the buffered pieces if there are many."""
+        if len(self.parts) > _PARTS_LIMIT:
             self.parts = [b"".join(self.parts)]
 
     async def wait(self) -> bool:
-        """Wait for :meth:`wake` (False) or :meth:`nudge` (True); a cancelled wait closes the connection."""
+        """Wait for :meth:`wake` (returns False) or :meth:`nudge` (True); cancelling the wait closes the connection."""
         if self._waiter is not None:
             raise RuntimeError("Two tasks read one response; a response has one reader.")
         waiter: asyncio.Future[bool] = self._source.loop.create_future()
@@ -112,32 +113,32 @@ class HttpResponse:
         finally:
             self._waiter = None
 
-    # The reader's side.
+    # Used by the reader.
 
-    async def chunk(self) -> bytes | None:
-        """See :meth:`antiphon.transport.seam.Response.chunk`."""
+    async def read_chunk(self) -> bytes | None:
+        """See :meth:`antiphon.transport.interface.Response.chunk`."""
         while True:
             if self._decoder is not None:
-                await self._turn()
+                await self._give_turn()
                 data = self._decode(self._decoder)
             else:
                 data = self._take()
             if data:
                 return data
             if self.ended or self.error is not None:
-                return self._end()
+                return self._take_end()
             if await self.wait():
                 return None
 
     async def read(self, cap: int) -> bytes:
-        """See :meth:`antiphon.transport.seam.Response.read`."""
+        """See :meth:`antiphon.transport.interface.Response.read`."""
         if self.ended and self._decoder is None and self.size <= cap and self.error is None:
             data = self._take()
-            self._end()
+            self._take_end()
             return data
         pieces: list[bytes] = []
         total = 0
-        while (piece := await self.chunk()) != b"":
+        while (piece := await self.read_chunk()) != b"":
             if piece is None:
                 continue
             total += len(piece)
@@ -148,25 +149,25 @@ class HttpResponse:
         return b"".join(pieces)
 
     def nudge(self) -> None:
-        """See :meth:`antiphon.transport.seam.Response.nudge`."""
+        """See :meth:`antiphon.transport.interface.Response.nudge`."""
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(True)
 
     def finish(self) -> None:
-        """See :meth:`antiphon.transport.seam.Response.finish`."""
+        """See :meth:`antiphon.transport.interface.Response.finish`."""
         if self.ended or self._closed or self.error is not None or self._decoder is not None:
             self.parts.clear()
             self.close()
         elif self._ending is None:
             self._drop_parts()
-            self._ending = self._source.loop.call_later(_PATIENCE, self.close)
+            self._ending = self._source.loop.call_later(_END_SECONDS, self.close)
 
-    def _let_go(self, timer: asyncio.TimerHandle) -> None:
-        """Keep the connection of a finished answer once its end came; close it where more comes than an end."""
+    def _close_after_end(self, timer: asyncio.TimerHandle) -> None:
+        """Keep the connection of a finished answer once its end arrives; close it if more than an end arrives."""
         self._decoded += self.size
         self._drop_parts()
-        if self.ended or self.error is not None or self._decoded > _REST:
+        if self.ended or self.error is not None or self._decoded > _END_BYTES:
             timer.cancel()
             self._ending = None
             self.close()
@@ -177,7 +178,7 @@ class HttpResponse:
         self._source.resume()
 
     def close(self) -> None:
-        """See :meth:`antiphon.transport.seam.Response.close`."""
+        """See :meth:`antiphon.transport.interface.Response.close`."""
         if self._closed:
             return
         self._closed = True
@@ -221,8 +222,8 @@ class HttpResponse:
             self._source.resume()
         return out
 
-    async def _turn(self) -> None:
-        if self._decoded < _TURN:
+    async def _give_turn(self) -> None:
+        if self._decoded < _TURN_BYTES:
             return
         self._decoded = 0
         try:
@@ -231,8 +232,8 @@ class HttpResponse:
             self.close()
             raise
 
-    def _end(self) -> bytes:
-        """Return the end, ``b""``, and let the connection go; raises what broke the answer instead."""
+    def _take_end(self) -> bytes:
+        """Release the connection and return ``b""``, or raise the error that broke the answer."""
         if self.error is None and self._decoder is not None:
             try:
                 self._decoder.finish()

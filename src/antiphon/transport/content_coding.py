@@ -1,17 +1,17 @@
-"""Content codings undone piece by piece: one block of output at a time, and no more than a cap in all."""
+"""Decodes content codings piece by piece: one block of output at a time, up to a total cap."""
 
 import zlib
 
 from antiphon.errors import BadAnswer, Truncated
 
 BLOCK = 64 * 1024
-"""The most bytes one step gives, whatever the input would expand to."""
+"""The most bytes that one step returns, however far the input would expand."""
 
 _WINDOW = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 _RAW = -15
 
 
-def decoder_for(coding: bytes, cap: int) -> "Decoder | None":
+def make_decoder(coding: bytes, cap: int) -> "Decoder | None":
     """Return the decoder for a ``content-encoding``, ``None`` for identity; raises ``BadAnswer`` for any other."""
     name = coding.strip().lower()
     if name in (b"", b"identity"):
@@ -24,7 +24,7 @@ def decoder_for(coding: bytes, cap: int) -> "Decoder | None":
 
 
 class Decoder:
-    """Undoes gzip (also of several members) or deflate (with or without its zlib wrapper).
+    """Decodes gzip (also with several members) or deflate (with or without its zlib wrapper).
 
     ``cap`` bounds the decoded size in bytes; one byte more raises :class:`~antiphon.errors.BadAnswer`.
     """
@@ -39,7 +39,7 @@ class Decoder:
         self._started = False
         self._total = 0
         self.pending = False
-        """Whether more output can be had without more input."""
+        """Whether there is more output without more input."""
 
     def step(self, data: bytes = b"") -> bytes:
         """Take ``data`` and return at most ``BLOCK`` decoded bytes; while ``pending``, call again without data."""
@@ -58,17 +58,17 @@ class Decoder:
             raise BadAnswer(f"The answer decodes to more than {self._cap} bytes; it was not read further.")
         self._rest = self._inflate.unconsumed_tail
         if self._inflate.eof:
-            self._next_member(self._inflate.unused_data)
+            self._start_next_member(self._inflate.unused_data)
         self.pending = bool(self._rest) or len(out) == BLOCK
         return out
 
     def finish(self) -> None:
-        """Check that the coding came to its own end; raises ``Truncated`` where the body ended before it."""
+        """Check that the coding is complete; raises ``Truncated`` if the body ended before it."""
         if self._rest or (self._started and not self._inflate.eof):
             raise Truncated(f"The answer ended in the middle of its {self._name.decode()} coding.")
 
     def _start(self, data: bytes) -> bool:
-        """Settle, from the first two bytes, whether ``deflate`` means RFC 1950 (as it should) or bare RFC 1951."""
+        """Decide by the first two bytes whether ``deflate`` means RFC 1950 (as it should) or bare RFC 1951."""
         if self._name == b"deflate":
             if len(data) < 2:
                 self._rest = data
@@ -78,7 +78,7 @@ class Decoder:
         self._started = True
         return True
 
-    def _next_member(self, unused: bytes) -> None:
+    def _start_next_member(self, unused: bytes) -> None:
         if not unused:
             return
         if self._name == b"deflate":

@@ -1,7 +1,7 @@
-"""Ways to an origin: TCP, Unix socket, TLS, a tunnel through a proxy. What goes wrong is one error that says where.
+"""Connects to an origin: TCP, Unix socket, TLS, a tunnel through a proxy. Every failure is one error that says where.
 
-TLS is always verified: the chain against the system's trust and, where given, a CA file, and the name against the
-origin's host. There is no switch to turn it off.
+TLS is always verified: the chain against the system's trust and a CA file if there is one, and the name against the
+origin's host. It cannot be switched off.
 """
 
 import asyncio
@@ -13,32 +13,32 @@ from typing import Any, TypeVar
 
 from antiphon.errors import ConnectFailed, UpstreamTimeout
 from antiphon.transport.connection import Connection
-from antiphon.transport.eyeballs import open_socket
-from antiphon.transport.proxy import Proxies, Proxy, Tunnel
+from antiphon.transport.happy_eyeballs import open_socket
+from antiphon.transport.proxy import Proxy, ProxySettings, Tunnel
 from antiphon.types import Origin
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
-_CLOSING = 2.0
-"""Seconds a TLS peer is given to answer our ``close_notify``."""
+_TLS_CLOSE_SECONDS = 2.0
+"""Seconds that a TLS peer has to answer our ``close_notify``."""
 
 
 class Connector:
-    """Opens connections. The TLS context is made at the first ``https`` origin and kept."""
+    """Opens connections. The TLS context is made for the first ``https`` origin and kept."""
 
     __slots__ = ("_ca_file", "_context", "_head_limit", "_proxies")
 
     def __init__(self, ca_file: str | None, environ: Mapping[str, str] | None, head_limit: int) -> None:
         self._ca_file = ca_file
         self._context: ssl.SSLContext | None = None
-        self._proxies = Proxies(os.environ if environ is None else environ)
+        self._proxies = ProxySettings(os.environ if environ is None else environ)
         self._head_limit = head_limit
 
     async def connect(self, origin: Origin, make: Callable[[], Connection], timeout: float) -> Connection:
         """Return a connection that is ready for a request.
 
         Raises :class:`~antiphon.errors.ConnectFailed`, or :class:`~antiphon.errors.UpstreamTimeout` (phase ``connect``)
-        after ``timeout`` seconds, in which everything has to happen: look-up, TCP, proxy, TLS.
+        after ``timeout`` seconds, which cover everything: look-up, TCP, proxy, TLS.
         """
         deadline = asyncio.timeout(timeout)
         try:
@@ -46,8 +46,8 @@ class Connector:
                 return await self._open(origin, make)
         except ssl.SSLCertVerificationError as error:
             raise ConnectFailed(
-                f"The certificate of {origin} was refused: {error.verify_message.rstrip('.')}. Nothing was sent. If an"
-                " authority of your own signed it, give that authority's certificate as the CA file."
+                f"The certificate of {origin} was refused: {error.verify_message.rstrip('.')}. Nothing was sent. If"
+                " your own authority signed it, name that authority's certificate as the CA file."
             ) from None
         except ssl.SSLError as error:
             raise ConnectFailed(f"No TLS with {origin}: {error.reason or error}. Nothing was sent.") from None
@@ -60,33 +60,35 @@ class Connector:
                 raise UpstreamTimeout(
                     f"No connection to {origin} within {timeout:g} s (connect deadline).", phase="connect"
                 ) from None
-            raise ConnectFailed(f"No connection to {origin}: {_reason(error)}.") from None
+            raise ConnectFailed(f"No connection to {origin}: {_describe_error(error)}.") from None
 
     async def _open(self, origin: Origin, make: Callable[[], Connection]) -> Connection:
         loop = asyncio.get_running_loop()
-        tls = self._tls(origin)
+        tls = self._make_tls_options(origin)
         if origin.path:
             _, connection = await loop.create_unix_connection(make, origin.path, **tls)
             return connection
-        proxy = self._proxies.for_origin(origin)
+        proxy = self._proxies.find_proxy(origin)
         if proxy is not None:
-            return await self._tunnel(loop, origin, proxy, make)
+            return await self._open_tunnel(loop, origin, proxy, make)
         sock = await open_socket(origin.host, origin.port)
-        return await _over(loop, sock, make, tls)
+        return await _wrap_socket(loop, sock, make, tls)
 
-    async def _tunnel(
+    async def _open_tunnel(
         self, loop: asyncio.AbstractEventLoop, origin: Origin, proxy: Proxy, make: Callable[[], Connection]
     ) -> Connection:
         try:
             sock = await open_socket(proxy.host, proxy.port)
         except OSError as error:
-            raise ConnectFailed(f"No connection to the proxy {proxy} (HTTPS_PROXY): {_reason(error)}.") from None
-        outer = self._tls(Origin(proxy.scheme, proxy.host, proxy.port))
-        tunnel = await _over(loop, sock, lambda: Tunnel(proxy, origin, self._head_limit, loop), outer)
+            raise ConnectFailed(
+                f"No connection to the proxy {proxy} (HTTPS_PROXY): {_describe_error(error)}."
+            ) from None
+        outer = self._make_tls_options(Origin(proxy.scheme, proxy.host, proxy.port))
+        tunnel = await _wrap_socket(loop, sock, lambda: Tunnel(proxy, origin, self._head_limit, loop), outer)
         try:
             await tunnel.ready
             connection = make()
-            inner = self._tls(origin)
+            inner = self._make_tls_options(origin)
             transport = await loop.start_tls(tunnel.transport, connection, inner.pop("ssl"), **inner)
         except BaseException:
             tunnel.transport.abort()
@@ -95,28 +97,31 @@ class Connector:
         connection.connection_made(transport)
         return connection
 
-    def _tls(self, origin: Origin) -> dict[str, Any]:
-        """Return what ``create_connection`` needs for the scheme of ``origin``."""
+    def _make_tls_options(self, origin: Origin) -> dict[str, Any]:
+        """Return the arguments of ``create_connection`` for the scheme of ``origin``."""
         if origin.scheme != "https":
             return {}
         if self._context is None:
-            self._context = self._new_context()
-        return {"ssl": self._context, "server_hostname": origin.host, "ssl_shutdown_timeout": _CLOSING}
+            self._context = self._make_context()
+        return {"ssl": self._context, "server_hostname": origin.host, "ssl_shutdown_timeout": _TLS_CLOSE_SECONDS}
 
-    def _new_context(self) -> ssl.SSLContext:
+    def _make_context(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
         context.set_alpn_protocols(["http/1.1"])
         if self._ca_file is not None:
             try:
                 context.load_verify_locations(self._ca_file)
             except OSError as error:
+                reason = _describe_error(error)
                 raise ConnectFailed(
-                    f"The CA file {self._ca_file} cannot be used: {_reason(error)}. PEM certificates were expected."
+                    f"The CA file {self._ca_file} cannot be used: {reason}. PEM certificates were expected."
                 ) from None
         return context
 
 
-async def _over(loop: asyncio.AbstractEventLoop, sock: socket.socket, make: Callable[[], P], tls: dict[str, Any]) -> P:
+async def _wrap_socket(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, make: Callable[[], P], tls: dict[str, Any]
+) -> P:
     try:
         _, protocol = await loop.create_connection(make, sock=sock, **tls)
     except BaseException:
@@ -125,7 +130,7 @@ async def _over(loop: asyncio.AbstractEventLoop, sock: socket.socket, make: Call
     return protocol
 
 
-def _reason(error: OSError) -> str:
-    if error.errno is not None and error.errno > 0:  # a resolver's numbers are below zero
+def _describe_error(error: OSError) -> str:
+    if error.errno is not None and error.errno > 0:  # a resolver's numbers are negative
         return os.strerror(error.errno)
     return error.strerror or str(error) or type(error).__name__

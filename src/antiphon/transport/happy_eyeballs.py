@@ -1,7 +1,7 @@
-"""A TCP socket to a name: every address it has, raced with a head start for the one before (RFC 8305).
+"""Opens a TCP socket to a host name: all its addresses race, each with a head start over the next one (RFC 8305).
 
-uvloop's ``create_connection`` has no happy eyeballs and asyncio's takes one address after the other by default, so that
-one dead address would use up the connect deadline.
+uvloop's ``create_connection`` has no happy eyeballs, and asyncio's tries one address after the other by default, so one
+dead address would use up the connect deadline.
 """
 
 import asyncio
@@ -10,19 +10,19 @@ import socket
 from itertools import chain, zip_longest
 from typing import Any
 
-_HEAD_START = 0.25
-"""Seconds an address is given before the next one is tried beside it (RFC 8305, 5)."""
+_HEAD_START_SECONDS = 0.25
+"""Seconds before the next address is tried beside the last one (RFC 8305, 5)."""
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
-"""A provider may think for minutes without a byte; probes keep middleboxes awake and find a peer that is gone."""
+"""A provider may send nothing for minutes; probes keep the connection known to middleboxes and find dead peers."""
 
 Address = tuple[int, int, int, str, tuple[Any, ...]]
-"""As ``getaddrinfo`` gives it: family, kind, protocol, canonical name, socket address."""
+"""What ``getaddrinfo`` returns: family, kind, protocol, canonical name, socket address."""
 
 
 async def open_socket(host: str, port: int) -> socket.socket:
-    """Return a connected, non-blocking socket; raises ``OSError`` with the reason of the first address otherwise."""
+    """Return a connected, non-blocking socket; raises the ``OSError`` of the first address if none connects."""
     loop = asyncio.get_running_loop()
-    return await race(loop, interleave(await _addresses(loop, host, port)))
+    return await race(loop, interleave(await _resolve_host(loop, host, port)))
 
 
 async def race(loop: asyncio.AbstractEventLoop, addresses: list[Address]) -> socket.socket:
@@ -39,7 +39,7 @@ async def race(loop: asyncio.AbstractEventLoop, addresses: list[Address]) -> soc
             more = address is not None
             if address is not None:
                 running.add(loop.create_task(_connect(loop, address)))
-            winner = await _first(running, failures, _HEAD_START if more else None)
+            winner = await _wait_for_first(running, failures, _HEAD_START_SECONDS if more else None)
             if winner is not None:
                 return winner
     finally:
@@ -48,23 +48,23 @@ async def race(loop: asyncio.AbstractEventLoop, addresses: list[Address]) -> soc
 
 
 def interleave(addresses: list[Address]) -> list[Address]:
-    """Alternate address families, beginning with the resolver's first choice."""
+    """Alternate address families, starting with the resolver's first choice."""
     first = [address for address in addresses if address[0] == addresses[0][0]]
     other = [address for address in addresses if address[0] != addresses[0][0]]
     return [address for address in chain.from_iterable(zip_longest(first, other)) if address is not None]
 
 
-async def _addresses(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[Address]:
+async def _resolve_host(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[Address]:
     flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-    with contextlib.suppress(socket.gaierror):  # a literal needs no thread and no look-up
+    with contextlib.suppress(socket.gaierror):  # a literal address needs no thread and no look-up
         return [*socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)]
     return [*await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
-async def _first(
+async def _wait_for_first(
     running: set[asyncio.Task[socket.socket]], failures: list[OSError], patience: float | None
 ) -> socket.socket | None:
-    """Wait until one connects, all in the race have failed, or patience is over; note the failures."""
+    """Wait until one connects, all have failed, or ``patience`` seconds are over; add to ``failures``."""
     while running:
         done, _ = await asyncio.wait(running, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if not done:
