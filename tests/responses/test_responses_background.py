@@ -1,4 +1,4 @@
-"""Responses in the background at targets that have none: accepted at once, made without their caller, never lost."""
+"""Background responses at targets that cannot make them: accepted at once, made without a caller, never lost."""
 
 import json
 import socket
@@ -56,10 +56,10 @@ async def test_accepted_at_once_and_answered_later(gateway: Gateway, client: ope
     assert [message["role"] for message in slow.requests[-1]["messages"]] == ["user", "assistant", "user"]
 
 
-async def test_streamed_left_and_taken_up_again(client: openai.OpenAI, slow: SlowProvider) -> None:
+async def test_streamed_left_and_resumed(client: openai.OpenAI, slow: SlowProvider) -> None:
     seen: list[Any] = []
     with client.responses.create(model="m", input="Hi", background=True, stream=True) as stream:
-        first = next(iter(stream))  # before anybody has said anything
+        first = next(iter(stream))  # before the provider has answered
         assert (first.type, first.sequence_number, first.response.status) == ("response.created", 0, "queued")
         slow.allow(2)
         seen.append(first)
@@ -76,7 +76,7 @@ async def test_streamed_left_and_taken_up_again(client: openai.OpenAI, slow: Slo
     done = whole[-1]
     assert (done.type, done.response.id, done.response.output_text) == ("response.completed", name, "Hello")
     assert {event.response.id for event in whole if hasattr(event, "response")} == {name}
-    # What is told again, once it is over, is what was told the first time.
+    # The replay of an ended response equals its original stream.
     for after in (None, 0, last, done.sequence_number):
         more = {} if after is None else {"starting_after": after}
         again = list(client.responses.retrieve(name, stream=True, **more))
@@ -132,7 +132,7 @@ async def test_cancelled(gateway: Gateway, client: openai.OpenAI, slow: SlowProv
     assert not stream or slow.disconnects.acquire(timeout=PATIENCE)
 
 
-async def test_what_cannot_be_cancelled(gateway: Gateway, client: openai.OpenAI, slow: SlowProvider) -> None:
+async def test_responses_that_cannot_be_cancelled(gateway: Gateway, client: openai.OpenAI, slow: SlowProvider) -> None:
     slow.allow()
     whole = client.responses.create(model="m", input="Hi")
     with pytest.raises(openai.BadRequestError, match="synchronous"):
@@ -145,7 +145,7 @@ async def test_what_cannot_be_cancelled(gateway: Gateway, client: openai.OpenAI,
     assert client.responses.cancel(begun.id) == done
 
 
-async def test_it_is_its_keys_alone(gateway: Gateway, client: openai.OpenAI, slow: SlowProvider) -> None:
+async def test_only_its_key_can_use_it(gateway: Gateway, client: openai.OpenAI, slow: SlowProvider) -> None:
     made = json.loads(cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)
     begun = client.responses.create(model="m", input="Hi", background=True, stream=True)
     name = next(iter(begun)).response.id
@@ -178,7 +178,9 @@ async def test_deleted_while_it_is_made(client: openai.OpenAI, slow: SlowProvide
 
 
 @pytest.mark.parametrize("hard", [True, False])
-async def test_the_end_of_the_gateway_is_told(gateway: Gateway, slow: SlowProvider, tmp_path: Path, hard: bool) -> None:
+async def test_the_end_of_the_gateway_is_reported(
+    gateway: Gateway, slow: SlowProvider, tmp_path: Path, hard: bool
+) -> None:
     with open_client(gateway) as client:
         unfinished = client.responses.create(model="m", input="Hi", background=True).id
         streamed = client.responses.create(model="m", input="Hi", background=True, stream=True)
@@ -192,7 +194,7 @@ async def test_the_end_of_the_gateway_is_told(gateway: Gateway, slow: SlowProvid
     try:
         with open_client(again) as client:
             for name in (unfinished, half):
-                # Killed, its owner could not say that it stopped: it counts as running until its lease ends.
+                # A killed owner cannot report its end, so the response counts as running until the lease expires.
                 response = await wait_for_end(client, name, LEASE_SECONDS + 2 if hard else 5)
                 assert (response.id, response.status) == (name, "failed")
                 assert "stopped" in response.error.message
@@ -205,10 +207,10 @@ async def test_the_end_of_the_gateway_is_told(gateway: Gateway, slow: SlowProvid
     finally:
         again.stop()
         if hard:
-            gateway.process.returncode = 0  # which was no accident
+            gateway.process.returncode = 0  # this test killed it
 
 
-async def test_what_is_too_large_to_be_kept_says_so(client: openai.OpenAI, slow: SlowProvider) -> None:
+async def test_a_response_that_is_too_large_is_failed(client: openai.OpenAI, slow: SlowProvider) -> None:
     begun = client.responses.create(model="slow/big", input="Hi", background=True)
     slow.allow()
     failed = await wait_for_end(client, begun.id)
@@ -216,7 +218,7 @@ async def test_what_is_too_large_to_be_kept_says_so(client: openai.OpenAI, slow:
     assert "larger than 4 MiB" in failed.error.message
 
 
-async def test_a_stop_lets_it_end_in_time(slow: SlowProvider, tmp_path: Path) -> None:
+async def test_a_stop_gives_it_time_to_end(slow: SlowProvider, tmp_path: Path) -> None:
     providers = {"slow": {"kind": "openai-compatible", "base_url": slow.url}}
     running = Gateway(tmp_path, {"server": {"drain": 15}, "providers": providers})
     try:
@@ -265,7 +267,7 @@ async def test_a_provider_that_fails(tmp_path: Path) -> None:
         assert "Traceback" not in running.output, running.output
 
 
-async def test_targets_of_the_same_wire_that_keep_none(tmp_path: Path) -> None:
+async def test_targets_of_the_same_wire_that_store_none(tmp_path: Path) -> None:
     running = Gateway(tmp_path, {"models": {"echo": "sim/echo"}})
     try:
         with open_client(running) as client:
@@ -284,7 +286,7 @@ async def test_targets_of_the_same_wire_that_keep_none(tmp_path: Path) -> None:
         assert "Traceback" not in running.output, running.output
 
 
-async def test_what_is_refused_at_once(gateway: Gateway, client: openai.OpenAI) -> None:
+async def test_requests_that_are_refused_at_once(gateway: Gateway, client: openai.OpenAI) -> None:
     before = len(gateway.records())
     for fields, param in (
         ({"store": False}, "store"),
@@ -298,7 +300,7 @@ async def test_what_is_refused_at_once(gateway: Gateway, client: openai.OpenAI) 
     assert len(gateway.records()) == before
 
 
-async def test_there_is_an_end_to_how_many(gateway: Gateway, client: openai.OpenAI, slow: SlowProvider) -> None:
+async def test_their_number_is_limited(gateway: Gateway, client: openai.OpenAI, slow: SlowProvider) -> None:
     body = {"model": "m", "input": "Hi", "background": True}
     for _ in range(64):
         answer = await post(gateway.port, "/v1/responses", body, gateway.key)

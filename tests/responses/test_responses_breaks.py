@@ -1,4 +1,4 @@
-"""Streams of Responses that break, between a caller and a provider that both speak it: what official clients raise."""
+"""Responses streams that break, if caller and provider both speak that wire: the errors that official clients raise."""
 
 import json
 import threading
@@ -28,7 +28,7 @@ ENDINGS: dict[str, list[dict[str, Any]]] = {
 
 
 GO = threading.Semaphore(0)
-"""One for each caller who has seen the first words: what breaks before them is no stream yet."""
+"""One for each caller that has seen the first words: before them, a failure does not break a stream."""
 
 
 def stream_of(ending: str) -> list[bytes]:
@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"".join(frames[4:]))
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 def read(stream: Any) -> list[Any]:
-    """All events of a stream, which breaks once its first words are seen."""
+    """Return all events of a stream that breaks after its first words."""
     seen = []
     for event in stream:
         seen.append(event)
@@ -90,7 +90,7 @@ def read(stream: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-async def test_a_break_is_raised_and_ends_with_the_failed_response(gateway: Gateway, ending: str) -> None:
+async def test_a_broken_stream_raises_and_ends_with_the_failed_response(gateway: Gateway, ending: str) -> None:
     words = "cut short" if ending == "cut" else "no luck"
     fields: dict[str, Any] = {"model": f"own/{ending}", "input": "Hi"}
     with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0, timeout=20) as client:

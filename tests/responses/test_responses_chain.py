@@ -15,7 +15,7 @@ import pytest
 from living import Gateway
 
 SKIPPED = "skip_thought_signature_validator"
-"""What Gemini takes in place of a signature that another provider did not give."""
+"""The value that Gemini accepts if there is no signature, because another provider answered."""
 TOOL: Any = {
     "type": "function",
     "name": "weather",
@@ -53,7 +53,7 @@ class Strict:
                 self.wfile.write(answer)
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"

@@ -1,4 +1,4 @@
-"""Responses that their provider keeps: reached there by whoever asked for them, by nobody else, billed once."""
+"""Responses that their provider stores: only the key that created them reaches them, and they are billed once."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ PRICED = "openai/gpt-4o-mini"
 
 
 class Owner:
-    """A provider with Responses of its own, in the background too: it keeps what it answers, and who asks for it."""
+    """A provider that stores responses, also in the background; it records every request for them."""
 
     def __init__(self) -> None:
         self.kept: dict[str, dict[str, Any]] = {}
@@ -47,7 +47,7 @@ class Owner:
                 self.wfile.write(data)
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
@@ -105,7 +105,7 @@ class Owner:
         return 200, "text/event-stream", b"".join(frames)
 
     def finish(self, name: str) -> None:
-        """Let a response in the background come to its end."""
+        """Let a background response end."""
         usage = {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110}
         self.kept[name] |= {"status": "completed", "usage": usage}
 
@@ -162,7 +162,7 @@ def own(owners: tuple[Owner, Owner]) -> Owner:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_shown_listed_and_deleted_where_it_is_kept(client: openai.OpenAI, own: Owner, stream: bool) -> None:
+def test_retrieved_listed_and_deleted_at_the_provider(client: openai.OpenAI, own: Owner, stream: bool) -> None:
     made: Any = client.responses.create(model="own/x", input="Hi", stream=stream)
     name = list(made)[-1].response.id if stream else made.id
     assert client.responses.retrieve(name, include=["message.output_text.logprobs"]).output_text == "Own"
@@ -177,7 +177,7 @@ def test_shown_listed_and_deleted_where_it_is_kept(client: openai.OpenAI, own: O
     assert len(own.asked) == asked  # which is known here
 
 
-def test_in_the_background(client: openai.OpenAI, own: Owner) -> None:
+def test_background_responses_of_the_provider(client: openai.OpenAI, own: Owner) -> None:
     begun = client.responses.create(model="own/x", input="Hi", background=True)
     assert (begun.status, own.asked[-1][2]["background"]) == ("queued", True)
     assert client.responses.retrieve(begun.id).status == "queued"
@@ -187,7 +187,7 @@ def test_in_the_background(client: openai.OpenAI, own: Owner) -> None:
     assert (event.type, event.sequence_number) == ("response.completed", 2)
 
 
-def test_a_stream_in_the_background_can_be_left_at_once(client: openai.OpenAI, own: Owner) -> None:
+def test_a_background_stream_can_be_left_at_once(client: openai.OpenAI, own: Owner) -> None:
     for _ in range(10):
         with client.responses.create(model="own/x", input="Hi", background=True, stream=True) as stream:
             name = next(iter(stream)).response.id
@@ -195,7 +195,7 @@ def test_a_stream_in_the_background_can_be_left_at_once(client: openai.OpenAI, o
         assert client.responses.cancel(name).status == "cancelled"
 
 
-async def test_what_was_used_is_in_the_ledger_once(gateway: Gateway, client: openai.OpenAI, own: Owner) -> None:
+async def test_usage_is_in_the_ledger_once(gateway: Gateway, client: openai.OpenAI, own: Owner) -> None:
     begun = client.responses.create(model=PRICED, input="Hi", background=True)
     own.finish(begun.id)
     for _ in range(3):
@@ -216,9 +216,7 @@ async def test_what_was_used_is_in_the_ledger_once(gateway: Gateway, client: ope
     assert costs == [0, costs[4], 0, 0, costs[4], 0, costs[4], 0]
 
 
-def test_another_key_finds_nothing_and_goes_on_from_nothing(
-    gateway: Gateway, client: openai.OpenAI, own: Owner
-) -> None:
+def test_another_key_finds_and_continues_nothing(gateway: Gateway, client: openai.OpenAI, own: Owner) -> None:
     secret = client.responses.create(model="own/x", input="Secret")
     made = json.loads(cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)
     with client_of(gateway, made["key"]) as other:
@@ -240,8 +238,8 @@ def test_another_key_finds_nothing_and_goes_on_from_nothing(
     assert client.responses.retrieve(secret.id) == secret
 
 
-def test_whoever_keeps_it_is_asked(client: openai.OpenAI, owners: tuple[Owner, Owner]) -> None:
-    """Of two providers, a request goes on at the one that knows what it goes on from; there is no other."""
+def test_the_provider_that_stores_it_is_asked(client: openai.OpenAI, owners: tuple[Owner, Owner]) -> None:
+    """Of two providers, a request continues at the one that stores the response it continues, and nowhere else."""
     own, two = owners
     first = client.responses.create(model="own/x", input="One")
     asked = len(two.asked)
@@ -253,7 +251,7 @@ def test_whoever_keeps_it_is_asked(client: openai.OpenAI, owners: tuple[Owner, O
         assert caught.value.code == "previous_response_not_found"
 
 
-def test_a_conversation_moves_to_a_provider_that_keeps_its_own(client: openai.OpenAI, own: Owner) -> None:
+def test_a_conversation_moves_to_a_provider_that_stores_responses(client: openai.OpenAI, own: Owner) -> None:
     first = client.responses.create(model="sim/echo", input="One")
     second = client.responses.create(model="own/x", input="Two", previous_response_id=first.id)
     sent = own.asked[-1][2]
@@ -263,7 +261,7 @@ def test_a_conversation_moves_to_a_provider_that_keeps_its_own(client: openai.Op
     assert (own.asked[-1][2]["previous_response_id"], third.output_text) == (second.id, "Own")
 
 
-def test_only_who_has_them_gets_what_only_they_have(client: openai.OpenAI, own: Owner) -> None:
+def test_only_targets_with_a_feature_get_its_requests(client: openai.OpenAI, own: Owner) -> None:
     for fields in ({"background": True}, {"conversation": "conv_1"}):
         client.responses.create(model="mixed", input="Hi", **fields)
         assert fields.items() <= own.asked[-1][2].items()
@@ -272,7 +270,7 @@ def test_only_who_has_them_gets_what_only_they_have(client: openai.OpenAI, own: 
     assert caught.value.param == "conversation"
 
 
-def test_it_is_known_after_a_kill(owners: tuple[Owner, Owner], tmp_path: Path) -> None:
+def test_it_is_found_after_a_kill(owners: tuple[Owner, Owner], tmp_path: Path) -> None:
     config = {"providers": {"own": {"kind": "responses-compatible", "base_url": owners[0].url, "api_key": "their-key"}}}
     running = Gateway(tmp_path, config)
     try:

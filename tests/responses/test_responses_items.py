@@ -1,4 +1,4 @@
-"""Items that are referred to by their id alone, without ``previous_response_id``, as some clients send every turn."""
+"""Items that are only named by their id, without ``previous_response_id``, as some clients do in every turn."""
 
 import base64
 import json
@@ -57,7 +57,7 @@ def sent(sim: Sim) -> Any:
 
 
 def known(gateway: Gateway, key: str) -> bool:
-    """Whether a key has reached the gateway, which takes a second at most."""
+    """Return whether the gateway knows a key, which takes a second at most."""
     with client(gateway, key) as asked:
         try:
             return bool(asked.models.list().data)
@@ -66,7 +66,7 @@ def known(gateway: Gateway, key: str) -> bool:
 
 
 def referring(first: Any) -> list[Any]:
-    """What a client sends that trusts the server to know its own items."""
+    """Return the input of a client that expects the server to know its items."""
     (call,) = [item for item in first.output if item.type == "function_call"]
     references = [{"type": "item_reference", "id": item.id} for item in first.output]
     return [ASK, *references, {"type": "function_call_output", "call_id": call.call_id, "output": "20 degrees"}]
@@ -96,7 +96,7 @@ def test_a_tool_loop_by_references(gateway: Gateway, sim: Sim, model: str, strea
     assert "Zürich" in json.dumps(sent(sim)["messages"][1], ensure_ascii=False)
 
 
-def test_items_are_their_callers_own_and_go_with_their_response(gateway: Gateway) -> None:
+def test_items_belong_to_their_key_and_are_deleted_with_their_response(gateway: Gateway) -> None:
     other = json.loads(cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)["key"]
     until = time.monotonic() + PATIENCE
     while not known(gateway, other):
@@ -118,7 +118,7 @@ def test_items_are_their_callers_own_and_go_with_their_response(gateway: Gateway
         refused(asked, [ASK, {"type": "item_reference", "id": "msg_of_nobody"}])
 
 
-def test_a_provider_that_keeps_its_own_gets_what_is_not_ours(gateway: Gateway, sim: Sim) -> None:
+def test_a_provider_that_stores_responses_gets_unknown_ids(gateway: Gateway, sim: Sim) -> None:
     unknown: Any = [ASK, {"type": "item_reference", "id": "msg_of_theirs"}]
     with client(gateway) as asked:
         for model in ("own/echo", "either"):

@@ -1,4 +1,4 @@
-"""Conversations by ``previous_response_id`` at targets that keep none: joined, kept, private, lasting, deleted."""
+"""Conversations by ``previous_response_id`` at targets that store none: joined, stored, private, durable, deleted."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ def deltas(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 class Far:
-    """A provider that remembers what it was asked: chat at ``/v1``, Responses of its own at ``/own/v1``."""
+    """A provider that records its requests: chat at ``/v1``, stored Responses at ``/own/v1``."""
 
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
@@ -47,7 +47,7 @@ class Far:
                 self.wfile.write(answer)
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -129,7 +129,7 @@ def client(gateway: Gateway) -> Iterator[openai.OpenAI]:
 
 
 def told(body: dict[str, Any]) -> list[tuple[str, Any]]:
-    """What a chat target was told: role and text of each message."""
+    """Return the role and the text of each message that a chat target received."""
     return [(message["role"], _text(message.get("content"))) for message in body["messages"]]
 
 
@@ -155,7 +155,7 @@ def test_a_conversation_whole_and_streamed(client: openai.OpenAI, far: Far) -> N
     assert third.previous_response_id == second.id
 
 
-def test_two_go_on_from_one(client: openai.OpenAI, far: Far) -> None:
+def test_two_responses_continue_one(client: openai.OpenAI, far: Far) -> None:
     first = client.responses.create(model="m", input="One")
     client.responses.create(model="m", input="Left", previous_response_id=first.id)
     client.responses.create(model="m", input="Right", previous_response_id=first.id)
@@ -198,7 +198,7 @@ def test_shown_listed_and_deleted(client: openai.OpenAI) -> None:
 
 
 @pytest.mark.parametrize("model", ["m", "sim/echo"])
-def test_told_again_with_the_same_numbers(client: openai.OpenAI, model: str) -> None:
+def test_replayed_with_the_same_numbers(client: openai.OpenAI, model: str) -> None:
     first = list(client.responses.create(model=model, input="One two three", stream=True))
     name = first[-1].response.id
     again = list(client.responses.retrieve(name, stream=True))
@@ -256,7 +256,7 @@ def test_another_key_sees_nothing(gateway: Gateway, client: openai.OpenAI) -> No
 
 
 def _soon(other: openai.OpenAI) -> Any:
-    """Ask until the new key counts, which takes less than a second."""
+    """Repeat a request until the new key is valid, which takes less than a second."""
     for attempt in range(40):
         try:
             return other.responses.create(model="m", input="Theirs")
@@ -267,7 +267,7 @@ def _soon(other: openai.OpenAI) -> Any:
     raise AssertionError
 
 
-async def test_what_is_too_large_is_answered_and_not_kept(gateway: Gateway, client: openai.OpenAI) -> None:
+async def test_a_response_that_is_too_large_is_answered_and_not_stored(gateway: Gateway, client: openai.OpenAI) -> None:
     body = {"model": "far/big", "input": "Much"}
     whole = await post(gateway.port, "/v1/responses", body, gateway.key)
     assert whole.status == 200
@@ -281,13 +281,13 @@ async def test_what_is_too_large_is_answered_and_not_kept(gateway: Gateway, clie
     assert "x-antiphon-not-stored" not in small.headers
 
 
-def test_a_target_that_keeps_its_own_is_left_to_it(client: openai.OpenAI, far: Far) -> None:
+def test_a_target_that_stores_responses_gets_the_request_unchanged(client: openai.OpenAI, far: Far) -> None:
     client.responses.create(model="own/thing", input="Hello", previous_response_id="resp_theirs", store=True)
     assert far.asked[-1]["previous_response_id"] == "resp_theirs"
     assert far.asked[-1]["store"] is True
 
 
-def test_a_target_that_speaks_responses_and_keeps_none(client: openai.OpenAI) -> None:
+def test_a_target_that_speaks_responses_and_stores_none(client: openai.OpenAI) -> None:
     first = client.responses.create(model="sim/echo", input="One")
     with client.responses.stream(model="sim/echo", input="Two", previous_response_id=first.id) as stream:
         second = stream.get_final_response()
@@ -303,7 +303,7 @@ def test_a_target_that_speaks_responses_and_keeps_none(client: openai.OpenAI) ->
 
 @pytest.mark.parametrize("model", ["both", "either"])
 def test_targets_of_both_kinds(client: openai.OpenAI, far: Far, model: str) -> None:
-    """An id of ours is joined for whoever answers; any other can only be known to those that keep their own."""
+    """Any target can continue an id that is stored here; only targets that store responses can know another id."""
     first = client.responses.create(model="m", input="One")
     client.responses.create(model=model, input="Two", previous_response_id=first.id)
     sent = far.asked[-1]
@@ -336,7 +336,7 @@ async def test_paths_below_a_response(gateway: Gateway, client: openai.OpenAI) -
         assert caught.value.status_code in (404, 405)
 
 
-def test_what_is_kept_outlives_a_restart_and_a_kill(far: Far, tmp_path: Path) -> None:
+def test_stored_responses_survive_a_restart_and_a_kill(far: Far, tmp_path: Path) -> None:
     running = Gateway(tmp_path, config(far))
     try:
         with client_of(running) as client:
@@ -356,7 +356,7 @@ def test_what_is_kept_outlives_a_restart_and_a_kill(far: Far, tmp_path: Path) ->
         running.stop()
 
 
-def test_many_at_once_are_all_kept(gateway: Gateway, client: openai.OpenAI) -> None:
+def test_many_at_once_are_all_stored(gateway: Gateway, client: openai.OpenAI) -> None:
     def talk(number: int) -> list[str]:
         first = client.responses.create(model="m", input=f"First {number}")
         second = client.responses.create(model="m", input=f"Second {number}", previous_response_id=first.id)
@@ -367,7 +367,7 @@ def test_many_at_once_are_all_kept(gateway: Gateway, client: openai.OpenAI) -> N
         assert list(pool.map(talk, range(40))) == [[f"First {n}", f"Second {n}"] for n in range(40)]
 
 
-async def test_a_locked_database_holds_up_no_other_call(far: Far, tmp_path: Path) -> None:
+async def test_a_locked_database_delays_no_other_call(far: Far, tmp_path: Path) -> None:
     running = Gateway(tmp_path, config(far))
     database = sqlite3.connect(running.data / "antiphon.db", isolation_level=None)
     try:

@@ -1,4 +1,4 @@
-"""Kept responses as rows: how long they stay, how much of them, and what is never mixed up."""
+"""The rows of stored responses: their lifetime, their limits, and the separation of keys."""
 
 from collections.abc import Iterator
 from concurrent.futures import wait
@@ -43,7 +43,7 @@ def put(store: ResponseStore, key: str, name: str, previous: str = "", data: byt
 
 
 def rows(database: Database) -> dict[str, int]:
-    """Each response and when it expires."""
+    """Return each response and its expiry."""
     with database.read() as transaction:
         return dict(transaction.execute("SELECT id, expires FROM responses"))
 
@@ -53,7 +53,7 @@ def age(database: Database, name: str, days: float) -> None:
         transaction.execute("UPDATE responses SET expires = expires - ? WHERE id = ?", (int(days * DAY), name))
 
 
-def test_turns_come_oldest_first_and_only_to_their_key(store: ResponseStore) -> None:
+def test_turns_are_listed_oldest_first_and_only_for_their_key(store: ResponseStore) -> None:
     for name, previous in (("a", ""), ("b", "a"), ("c", "b"), ("other", "a")):
         assert put(store, "k1", name, previous, name.encode()) == ""
     assert store.list_turns("k1", "c") == ([b"a", b"b", b"c"], "")
@@ -66,13 +66,13 @@ def test_turns_come_oldest_first_and_only_to_their_key(store: ResponseStore) -> 
     assert store.list_turns("k1", "c") == ([b"c"], "b")
 
 
-def test_a_turn_of_another_key_is_no_link(store: ResponseStore) -> None:
+def test_a_turn_of_another_key_is_not_part_of_the_chain(store: ResponseStore) -> None:
     put(store, "k1", "a", data=b"secret")
     put(store, "k2", "b", "a")
     assert store.list_turns("k2", "b") == ([b"x"], "a")
 
 
-def test_an_id_is_taken_once(store: ResponseStore) -> None:
+def test_an_id_is_used_once(store: ResponseStore) -> None:
     assert put(store, "k1", "a", data=b"first") == ""
     for key in ("k1", "k2"):
         assert put(store, key, "a", data=b"second") == "its id is taken"
@@ -80,7 +80,7 @@ def test_an_id_is_taken_once(store: ResponseStore) -> None:
     assert store.find("k2", "a") is None
 
 
-def test_what_expired_is_gone_before_it_is_swept(store: ResponseStore, database: Database) -> None:
+def test_an_expired_response_is_gone_before_the_sweep(store: ResponseStore, database: Database) -> None:
     put(store, "k", "a")
     assert abs(rows(database)["a"] - read_time_us() - RETENTION_DAYS * DAY) < DAY
     age(database, "a", RETENTION_DAYS + 0.01)
@@ -90,7 +90,7 @@ def test_what_expired_is_gone_before_it_is_swept(store: ResponseStore, database:
     assert set(rows(database)) == {"a"}
 
 
-def test_going_on_keeps_the_beginning(store: ResponseStore, database: Database) -> None:
+def test_continuing_prolongs_the_earlier_turns(store: ResponseStore, database: Database) -> None:
     for name, previous in (("a", ""), ("b", "a"), ("side", "a"), ("other", "")):
         put(store, "k", name, previous)
     for name in ("a", "b", "side", "other"):
@@ -104,7 +104,7 @@ def test_going_on_keeps_the_beginning(store: ResponseStore, database: Database) 
     assert rows(database)["a"] == after["a"]  # not written again within a day
 
 
-def test_sweeping_takes_a_little_at_a_time(
+def test_a_sweep_deletes_few_rows_at_a_time(
     store: ResponseStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conversations, "_SWEEP_ROWS", 10)
@@ -137,7 +137,7 @@ def test_sizes_are_bounded(store: ResponseStore, database: Database) -> None:
     assert (caught.value.code, caught.value.param) == ("conversation_too_long", "previous_response_id")
 
 
-def test_a_conversation_of_many_turns_ends(store: ResponseStore, database: Database) -> None:
+def test_a_conversation_has_a_limit_of_turns(store: ResponseStore, database: Database) -> None:
     expires = read_time_us() + DAY
     chain = [(f"r{n}", "k", f"r{n - 1}" if n else "", 1, expires, b"") for n in range(TURNS_LIMIT)]
     with database.begin() as transaction:
@@ -148,7 +148,7 @@ def test_a_conversation_of_many_turns_ends(store: ResponseStore, database: Datab
             store.list_turns("k", name)
 
 
-def test_one_that_cannot_be_made_harms_no_other(store: ResponseStore, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_failure_affects_no_other_write(store: ResponseStore, caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> KeptResponse:
         raise ValueError("broken")
 
@@ -161,14 +161,14 @@ def test_one_that_cannot_be_made_harms_no_other(store: ResponseStore, caplog: py
     assert "broken" in caplog.text
 
 
-def test_who_leaves_stops_nothing(store: ResponseStore, database: Database) -> None:
+def test_a_caller_that_leaves_stops_nothing(store: ResponseStore, database: Database) -> None:
     made = [store.put("k", lambda n=n: KeptResponse(str(n), "", b"x")) for n in range(20)]
     assert not any(each.cancel() for each in made)
     store.close()
     assert len(rows(database)) == 20
 
 
-def test_a_database_that_is_gone_is_said(store: ResponseStore, database: Database, tmp_path: Path) -> None:
+def test_a_missing_database_is_reported(store: ResponseStore, database: Database, tmp_path: Path) -> None:
     put(store, "k", "a")
     store.close()
     database.close()

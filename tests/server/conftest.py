@@ -1,4 +1,4 @@
-"""A gateway as a process of its own, with the simulator in it, and the official client in front."""
+"""A gateway in its own process, with the simulator, and the official client."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path

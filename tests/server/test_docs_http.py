@@ -1,4 +1,4 @@
-"""``docs/http.md`` says what the code does."""
+"""``docs/http.md`` agrees with the code."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a call would cost: exact, bucket by bucket, as the ledger would say, and unknown where nobody knows."""
+"""The cost estimate: exact for each bucket, equal to the ledger's cost, and unknown if a price is unknown."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -65,7 +65,7 @@ async def test_a_service_tier_has_its_own_price(gateway: Gateway) -> None:
     assert (await ask(gateway, **counts, service_tier=5)).status == 400
 
 
-async def test_as_a_call_is_charged(gateway: Gateway) -> None:
+async def test_the_estimate_equals_the_charge(gateway: Gateway) -> None:
     called = await chat(gateway, "mine")
     usage = called.json["usage"]
     counts = {"input_tokens": usage["prompt_tokens"], "output_tokens": usage["completion_tokens"]}
@@ -84,8 +84,8 @@ async def test_unknown_is_not_zero(gateway: Gateway) -> None:
     assert (await ask(gateway, model="far/nobody-knows", input_tokens=0)).json["cost"] == "0"
 
 
-async def test_a_long_call_is_priced_as_one(gateway: Gateway) -> None:
-    """Where a list has another price for long contexts, it holds for the whole call, as in the ledger."""
+async def test_a_long_call_has_the_long_context_price(gateway: Gateway) -> None:
+    """A separate price for long contexts applies to the whole call, as in the ledger."""
     from antiphon.config import load_config
     from antiphon.engine.response_headers import format_dollars
     from antiphon.types import Usage
@@ -122,7 +122,7 @@ async def test_a_long_call_is_priced_as_one(gateway: Gateway) -> None:
         ({"model": "mine", "output_tokens": None}, "output_tokens"),
     ],
 )
-async def test_what_is_no_count_is_refused(gateway: Gateway, body: dict[str, Any], param: str) -> None:
+async def test_invalid_counts_are_refused(gateway: Gateway, body: dict[str, Any], param: str) -> None:
     answer = await post(gateway.port, "/v1/cost/estimate", body, gateway.key)
     assert (answer.status, answer.json["error"]["param"]) == (400, param)
 

@@ -1,4 +1,4 @@
-"""Models as each wire's clients list them, providers, and what a key for some models is shown of both."""
+"""Lists of models in the format of each wire's clients, lists of providers, and both for a limited key."""
 
 import http.client
 import json
@@ -44,7 +44,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="module")
 def limited(gateway: Gateway) -> str:
-    """A key for two models, one of which does not exist any more."""
+    """A key for two models, one of which no longer exists."""
     created = cli("keys", "create", "--data", str(gateway.data), "--json", "--model", "mine", "--model", "gone")
     key: str = json.loads(created.stdout)["key"]
     until = time.monotonic() + PATIENCE
@@ -175,7 +175,7 @@ def test_providers(gateway: Gateway) -> None:
     assert not [name for entry in body["data"] for name in entry["operations"] if "." in name]
 
 
-def test_a_bare_name_that_is_known_is_told_of_like_any_other(gateway: Gateway) -> None:
+def test_a_known_bare_name_is_described_like_any_other_model(gateway: Gateway) -> None:
     status, body = get(gateway, "/v1/models/embed-english-v3.0")
     assert (status, body["id"], body["owned_by"]) == (200, "embed-english-v3.0", "cohere")
     assert (body["operation"], body["price"]["input"]) == ("embeddings", 100_000)
@@ -207,7 +207,7 @@ def test_a_limited_key_sees_what_it_may_use(gateway: Gateway, limited: str) -> N
         ("/v1/providers", ANTHROPIC, {"message", "type", "param", "code"}),
     ],
 )
-def test_errors_have_the_shape_of_whoever_asks(
+def test_errors_have_the_format_of_the_client(
     gateway: Gateway, path: str, headers: dict[str, str], shape: set[str]
 ) -> None:
     given = {name.replace("-", "_"): value for name, value in headers.items()}

@@ -1,4 +1,4 @@
-"""The official ``openai`` client against the running gateway: what it sends is served, what it gets it understands."""
+"""The official ``openai`` client against the running gateway: its requests are served, and it can read the answers."""
 
 import asyncio
 import base64

@@ -67,7 +67,7 @@ def test_pages_of_others(opened, origin):
     assert _ask(opened, Origin=origin) == 403
 
 
-def test_some_token_is_wanted(opened):
+def test_a_token_is_required(opened):
     assert _ask(opened, Authorization="") == 401
     assert _ask(opened, Authorization="Bearer x") == 200
     assert _ask(opened, "/metrics") == 200

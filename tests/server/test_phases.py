@@ -1,4 +1,4 @@
-"""What is answered before the server is ready and while it stops: the application over a real runtime, in process."""
+"""Answers before the server is ready and while it stops: the application over a real runtime, in process."""
 
 import asyncio
 import http.client
@@ -48,7 +48,7 @@ async def test_readiness_follows_the_phase():
     await _serving(check)
 
 
-async def test_calls_before_the_start_are_told_to_wait():
+async def test_calls_before_the_start_are_asked_to_wait():
     async def check(gateway, port):
         status, headers, body = await asyncio.to_thread(_ask, port, "POST", "/v1/chat/completions", "any")
         assert (status, headers["retry-after"]) == (503, "1")

@@ -1,4 +1,4 @@
-"""The API under further prefixes: the same routes, the same rules, the same errors; and nothing else."""
+"""The API under additional prefixes: the same routes, rules and errors, and nothing else."""
 
 import http.client
 import json
@@ -75,7 +75,7 @@ def test_every_route_is_found_with_what_it_needs(route) -> None:
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-def test_what_needs_a_key_still_does(gateway: Gateway, prefix: str) -> None:
+def test_routes_that_need_a_key_still_do(gateway: Gateway, prefix: str) -> None:
     for path in ("/models", "/v1/models", "/metrics", "/v1/providers", "/v1beta/models"):
         assert ask(gateway, "GET", prefix + path, key=False)[0] == 401
         assert ask(gateway, "GET", prefix + path)[0] == 200
@@ -121,12 +121,12 @@ def test_errors_have_the_shape_of_the_route_that_runs(gateway: Gateway, path: st
         "/llm/admin",
     ],
 )
-def test_what_only_looks_like_a_prefix(gateway: Gateway, path: str) -> None:
+def test_paths_that_only_look_like_a_prefix(gateway: Gateway, path: str) -> None:
     for key in (True, False):
         assert ask(gateway, "GET", path, key=key)[0] == 404
 
 
-def test_without_prefixes_nothing_is_found_there(tmp_path: Any) -> None:
+def test_without_prefixes_these_paths_are_404(tmp_path: Any) -> None:
     running = Gateway(tmp_path, {})
     try:
         assert ask(running, "GET", "/api/v1/litellm/v1/models")[0] == 404

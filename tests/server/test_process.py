@@ -1,4 +1,4 @@
-"""The life of the server process: what it prints, keys beside it, drain, refusals to start."""
+"""The life of the server process: its output, keys created while it runs, draining, and faults that prevent a start."""
 
 import json
 import socket
@@ -33,7 +33,7 @@ def _client(gateway: Gateway, key: str | None = None) -> openai.OpenAI:
 
 
 def _left(gateway: Gateway) -> int:
-    """The exit code of a process that was told to end already."""
+    """Return the exit code of a process that has already been told to end."""
     code = gateway.process.wait(PATIENCE)
     gateway.stop()
     return code
@@ -107,7 +107,7 @@ def test_keys_made_and_revoked_beside_the_server_count_within_a_second(tmp_path)
         gateway.stop()
 
 
-def test_sigterm_lets_streams_end_and_leaves_in_order(tmp_path):
+def test_sigterm_lets_streams_end_and_exits_with_0(tmp_path):
     gateway = Gateway(tmp_path, {"server": {"drain": 20}})
     texts: list[str] = []
     started = threading.Barrier(21)
@@ -140,7 +140,7 @@ def test_sigterm_lets_streams_end_and_leaves_in_order(tmp_path):
     assert "Traceback" not in gateway.output
 
 
-def test_drain_time_ends_what_does_not_end(tmp_path):
+def test_streams_are_cancelled_after_the_drain_time(tmp_path):
     gateway = Gateway(tmp_path, {"server": {"drain": 0.5}})
     client = _client(gateway)
     events = client.chat.completions.create(model="sim/lorem:tps=1:tokens=1000", messages=HELLO, stream=True)
@@ -203,7 +203,7 @@ def test_port_in_use(tmp_path, gateway):
 
 
 @pytest.mark.parametrize("host", ["999.1.1.1", "192.0.2.1"])
-def test_an_address_that_is_not_here(tmp_path, host):
+def test_an_address_of_another_machine(tmp_path, host):
     done = _cli("serve", "--host", host, "--port", "0", cwd=tmp_path)
     assert done.returncode == 1
     assert f"cannot listen on {host} port 0" in done.stderr

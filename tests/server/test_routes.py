@@ -1,4 +1,4 @@
-"""Every route, by reflection over the table: policy, methods, error shape; and paths that only look like routes."""
+"""Every route of the table: policy, methods and error format; and paths that only look like routes."""
 
 import http.client
 import json
@@ -150,7 +150,7 @@ def test_bad_body(gateway, route, name):
 
 
 @pytest.mark.parametrize("model", ["sim/echo\\r\\nx-evil: 1", "sim/echo\\nx-evil: 1", "a\\u0000b", "\\u2028x"])
-def test_a_line_break_in_a_model_goes_nowhere(gateway, model):
+def test_a_line_break_in_a_model_is_not_passed_on(gateway, model):
     body = b'{"model": "%b", "messages": [{"role": "user", "content": "x"}]}' % model.encode()
     key = f"Bearer {gateway.key}"
     status, headers, answer = ask(gateway, "POST", "/v1/chat/completions", body, Authorization=key)
@@ -213,7 +213,7 @@ TRICKS = [
 
 @pytest.mark.parametrize("path", TRICKS)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_what_only_looks_like_a_route_is_not_found(gateway, path, method):
+def test_paths_that_only_look_like_a_route_are_not_found(gateway, path, method):
     for headers in ({}, {"Authorization": f"Bearer {gateway.key}"}):
         status, _, body = ask(gateway, method, path, **headers)
         # What follows /v1/models/ is a name, and no such model.
@@ -274,7 +274,7 @@ def test_exactly_one_credential(gateway, headers, expected):
 
 
 @pytest.mark.parametrize("path", ["/v1beta/models", "/v1/models"])
-def test_a_key_in_the_address_is_none(gateway, path):
+def test_a_key_in_the_url_is_ignored(gateway, path):
     status, _, body = ask(gateway, "GET", f"{path}?key={gateway.key}")
     assert status == 401
     assert b"ends up in logs" in body
@@ -300,7 +300,7 @@ def test_a_model_is_called_with_post_only(gateway, method):
     ],
 )
 @pytest.mark.parametrize(("key", "expected"), [("", 401), ("KEY", 400)])
-def test_a_refused_request_has_a_name_too(gateway, path, name, key, expected):
+def test_a_refused_request_has_an_id_too(gateway, path, name, key, expected):
     given = {"Authorization": f"Bearer {gateway.key if key else 'ap-nobody'}"}
     status, headers, body = ask(gateway, "POST", path, b"{", **given)
     assert status == expected

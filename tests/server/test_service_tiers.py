@@ -1,4 +1,4 @@
-"""What a provider says of how it served a call decides what it costs, wherever it says it, whole and in a stream."""
+"""The service tier that a provider states decides the cost, wherever it is stated, whole and in a stream."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ def events(*values: Any) -> bytes:
 )
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("caller", ["generate", "chat"])
-async def test_gemini_says_it_in_its_head(
+async def test_gemini_states_the_tier_in_a_header(
     gateway: Gateway, far: Provider, caller: str, stream: bool, tier: str, recorded: str, cost: int | None
 ) -> None:
     way = "streamGenerateContent" if stream else "generateContent"
@@ -81,7 +81,7 @@ async def test_gemini_says_it_in_its_head(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_openai_says_it_beside_the_counts(gateway: Gateway, far: Provider, stream: bool) -> None:
+async def test_openai_states_the_tier_beside_the_counts(gateway: Gateway, far: Provider, stream: bool) -> None:
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "hi"}}
     whole: Any = {**CHAT, "choices": [choice], "service_tier": "flex"}
     said = {**choice, "delta": {"content": "hi"}}
@@ -96,8 +96,8 @@ async def test_openai_says_it_beside_the_counts(gateway: Gateway, far: Provider,
     assert got.headers.get("x-antiphon-cost") == (None if stream else "0.004")
 
 
-async def test_a_cache_for_an_hour_and_a_search_are_on_the_bill(gateway: Gateway, far: Provider) -> None:
-    """The call that cost too little: an hour in the cache was priced as five minutes, and a search as nothing."""
+async def test_a_one_hour_cache_and_a_search_are_billed(gateway: Gateway, far: Provider) -> None:
+    """This call once cost too little: a one-hour cache had the price of five minutes, and a search was free."""
     used = {"input_tokens": 10, "output_tokens": 20, **WRITTEN, "server_tool_use": {"web_search_requests": 2}}
     message = {"id": "m", "type": "message", "role": "assistant", "model": "claude-opus-4-6", "stop_reason": "end_turn",
                "stop_sequence": None, "content": [{"type": "text", "text": "hi"}], "usage": used}  # fmt: skip

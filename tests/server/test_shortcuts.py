@@ -1,4 +1,4 @@
-"""Requests that are short for another arrive as that other, and nothing of the shortcut goes on."""
+"""A short form arrives at the provider as the request it stands for, without the fields of the short form."""
 
 import json
 import threading
@@ -15,7 +15,7 @@ PICTURE = "https://pictures.invalid/cat.png"
 
 
 class Far(ThreadingHTTPServer):
-    """A provider that keeps what it was asked; a picture would have to be fetched by it, not by the gateway."""
+    """A provider that records its requests; the provider would fetch an image, not the gateway."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -44,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ async def test_embeddings_with_an_escaped_key(gateway: Gateway, far: Far) -> Non
 
 
 async def test_other_embeddings_are_not_touched(gateway: Gateway, far: Far) -> None:
-    """A provider that is no name is a field of some providers' own; a text that has the word is a text."""
+    """A `provider` that is not text is a field of some provider; the word in an input is just text."""
     for body in (
         b'{"model": "one/v", "input": "the provider",  "x": 1.50}',
         b'{"model": "one/v", "input": "x", "provider": {"order": ["a"]}}',

@@ -46,7 +46,7 @@ class Seen:
 
 
 class Application:
-    """Echoes method, path and body, unless a test put a handler of its own under the path."""
+    """Echoes method, path and body, unless a test has set a handler for the path."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
@@ -102,7 +102,7 @@ class Answer:
 
 
 class Client:
-    """A raw connection, with just enough parsing to tell answers apart. Every wait has a deadline."""
+    """A raw connection with just enough parsing to separate answers. Every wait has a deadline."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
@@ -121,7 +121,7 @@ class Client:
             return
 
     async def answer(self, head_only: bool = False, timeout: float = PATIENCE) -> Answer | None:
-        """Return the next final answer, ``None`` where the connection was closed instead."""
+        """Return the next final answer, or ``None`` if the connection was closed instead."""
         async with asyncio.timeout(timeout):
             while True:
                 found = await self._answer(head_only)
@@ -157,7 +157,7 @@ class Client:
         return body
 
     async def closed(self, within: float = PATIENCE) -> bool:
-        """Say whether the server closes within the time, reading nothing more than that."""
+        """Return whether the server closes within the time, without sending any more bytes."""
         try:
             async with asyncio.timeout(within):
                 return await self.reader.read(1) == b""
@@ -176,13 +176,13 @@ Serve = Callable[..., Any]
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Test on the loop that the server runs on."""
+    """Run tests on the event loop that the server uses."""
     return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture
 def serve() -> Serve:
-    """``async with serve(limits) as server``; afterwards nothing of it may be left."""
+    """``async with serve(limits) as server``; no task or connection may be left afterwards."""
 
     @asynccontextmanager
     async def start(limits: Limits | None = None, app: Any = None) -> AsyncIterator[Server]:

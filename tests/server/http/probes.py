@@ -1,4 +1,4 @@
-"""Raw requests and what RFC 9110, RFC 9112 and the edge's own promises allow in answer, one row each."""
+"""Raw requests and the answers that RFC 9110, RFC 9112 and the server's own promises allow, one row each."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ GET = b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n"
 
 
 class Probe(NamedTuple):
-    """``statuses``: for each answer, in order, those allowed. ``closes``: the server closes after the last one."""
+    """``statuses`` lists what each answer may be, in order. ``closes``: the server closes after the last one."""
 
     name: str
     data: bytes

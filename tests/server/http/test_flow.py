@@ -20,7 +20,7 @@ def _memory() -> int:
 
 
 def _raw(port: int, receive_buffer: int = 4096) -> socket.socket:
-    """A client that reads only when told to."""
+    """A client that reads only on request."""
     made = socket.socket()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     made.connect(("127.0.0.1", port))
@@ -29,7 +29,7 @@ def _raw(port: int, receive_buffer: int = 4096) -> socket.socket:
 
 
 async def _push(client: socket.socket, data: bytes, seconds: float) -> int:
-    """Send as much as is taken within a time."""
+    """Send as much as the server takes within a time."""
     loop, sent = asyncio.get_running_loop(), 0
     until = loop.time() + seconds
     while sent < len(data) and loop.time() < until:
@@ -118,7 +118,7 @@ async def test_pipelined_bodies_behind_a_running_request_arrive_whole(serve):
         await sending
 
 
-async def test_slow_readers_hold_little_and_stop_the_producer(serve):
+async def test_slow_readers_use_little_memory_and_stop_the_producer(serve):
     produced = 0
     async with serve() as server:
 
@@ -146,7 +146,7 @@ async def test_slow_readers_hold_little_and_stop_the_producer(serve):
                 client.close()
 
 
-async def test_a_reader_that_wakes_up_gets_everything(serve):
+async def test_a_reader_that_resumes_gets_everything(serve):
     async with serve() as server:
         parts = [b"%06d" % index * 500 for index in range(300)]
 
@@ -163,7 +163,7 @@ async def test_a_reader_that_wakes_up_gets_everything(serve):
         assert (await client.answer()).body == b"".join(parts)
 
 
-async def test_unread_body_is_not_taken_from_the_socket(serve):
+async def test_unread_body_is_not_read_from_the_socket(serve):
     async with serve(Limits(body=64 * 1024**2)) as server:
         release = asyncio.Event()
 

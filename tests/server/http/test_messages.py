@@ -416,7 +416,7 @@ async def test_stop_closes_idle_connections_and_lets_answers_end(serve):
         assert await stopping == 0
 
 
-async def test_stop_cancels_what_runs_after_its_time(serve):
+async def test_stop_cancels_answers_after_the_drain_time(serve):
     async with serve() as server:
 
         async def forever(seen):

@@ -1,4 +1,4 @@
-"""The intake alone: any split of the input gives the same requests, and no input gets anything but a refusal."""
+"""The parser alone: any split of the input gives the same requests, and invalid input is always refused."""
 
 from itertools import pairwise
 from typing import Any
@@ -16,7 +16,7 @@ VALID = [probe.data for probe in PROBES if not probe.closes and len(probe.data) 
 
 
 class Request:
-    """Stands for an exchange: what arrived of one request."""
+    """Takes the place of an exchange and collects the parts of one request."""
 
     def __init__(self, head: tuple[Any, ...], keep: bool) -> None:
         self.head, self.keep = head, keep
@@ -54,7 +54,7 @@ class Owner:
         self.refusals.append(error)
 
     def take(self, data: bytes) -> None:
-        """Take input as a connection does whose requests are answered at once."""
+        """Receive input like a connection whose requests are answered at once."""
         view = memoryview(data)
         while view and self.intake.phase != DONE:
             view = view[self.intake.consume(view) :]
@@ -118,7 +118,7 @@ def test_no_input_gets_more_than_a_refusal(data, edits, places):
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300), PLACES)
-def test_rubbish_is_refused(data, places):
+def test_malformed_input_is_refused(data, places):
     owner = Owner()
     for piece in _cut(data, places):
         owner.take(piece)
@@ -126,7 +126,7 @@ def test_rubbish_is_refused(data, places):
     assert all(error.status in (400, 505) for error in owner.refusals)
 
 
-def test_what_follows_the_content_of_an_upgrade_belongs_to_nobody():
+def test_bytes_after_the_content_of_an_upgrade_are_ignored():
     upgrade = b"POST /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nabc"
     after = b"POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\ndef"
     owner = Owner()

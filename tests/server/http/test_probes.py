@@ -16,7 +16,7 @@ def _names(probes: list[Probe]) -> list[str]:
     return [probe.name for probe in probes]
 
 
-def test_there_are_enough_and_none_twice():
+def test_there_are_enough_probes_and_no_duplicates():
     assert len(PROBES) >= 176
     assert len(set(_names(PROBES))) == len(PROBES)
 

@@ -1,4 +1,4 @@
-"""Deadlines of heads, bodies, idle connections and clients that do not read, in shortened form."""
+"""Deadlines of heads, bodies, idle connections and clients that do not read, with short limits."""
 
 import asyncio
 import json
@@ -96,7 +96,7 @@ async def test_trickled_body_is_answered_408_and_closed(serve, framing):
         trickle.cancel()
 
 
-async def test_late_head_behind_a_running_request_is_refused_after_its_answer(serve):
+async def test_late_head_after_a_running_request_is_refused_after_its_answer(serve):
     async with serve(QUICK) as server:
         release = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""A gateway as a process of its own, strict providers behind it, and the official client in front."""
+"""A gateway in its own process, strict providers behind it, and the official client."""
 
 import json
 import time

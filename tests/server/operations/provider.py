@@ -16,7 +16,7 @@ Answering = Callable[["Exchange"], Coroutine[Any, Any, None]]
 
 
 class Exchange:
-    """One request: its head, its body as far as it was read, and the way to answer it."""
+    """One request: its head, the part of its body that was read, and methods to answer it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
         lines = head.decode("latin-1").split("\r\n")
@@ -43,7 +43,7 @@ class Exchange:
         return json.loads(self.body)
 
     async def read(self) -> None:
-        """Read the body to its end, as its framing says."""
+        """Read the body to the end that its framing states."""
         if self.headers.get("transfer-encoding") == "chunked":
             assert "content-length" not in self.headers
             while size := int(await self.reader.readuntil(b"\r\n"), 16):
@@ -98,7 +98,7 @@ class Provider:
         self.routes: dict[str, Answering] = {}
         self.faults: list[BaseException] = []
         self.left = threading.Event()
-        """A client left before its exchange was over."""
+        """Set when a client left before the end of its exchange."""
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._up = threading.Event()
@@ -115,13 +115,13 @@ class Provider:
         return self.seen[-1]
 
     def clear(self) -> None:
-        """Forget everything but the address."""
+        """Forget everything except the address."""
         self.seen.clear()
         self.routes.clear()
         self.left.clear()
 
     def stop(self) -> None:
-        """End the thread; raises what went wrong in it."""
+        """End the thread; raises its errors."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         assert not self.faults, self.faults

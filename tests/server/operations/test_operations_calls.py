@@ -1,4 +1,4 @@
-"""The official client, through the gateway, to a provider that checks every byte; and what the ledger says of it."""
+"""The official client through the gateway to a provider that checks every byte, and the records in the ledger."""
 
 import io
 import json
@@ -26,7 +26,7 @@ async def recorded(house: Gateway, call: str) -> dict[str, Any]:
 
 
 def asked(provider: Provider, method: str, target: str, kind: str | None, key: str = "far-key") -> Exchange:
-    """The one request, with exactly these headers."""
+    """Return the one request, which must have exactly these headers."""
     (seen,) = provider.seen
     assert (seen.method, seen.target) == (method, target)
     expected = {
@@ -43,7 +43,7 @@ def asked(provider: Provider, method: str, target: str, kind: str | None, key: s
     return seen
 
 
-async def test_rerank_goes_as_it_came_but_for_the_model(house, provider):
+async def test_rerank_is_passed_on_with_another_model(house, provider):
     answer = {"model": "reranker", "results": [{"index": 1, "relevance_score": 0.9}], "usage": {"total_tokens": 31}}
     provider.routes["POST /v1/rerank"] = says(answer)
     body = b'{ "query":"q", "unheard":[1, 2.50], "documents":["a","b"],"model" : "ranks/reranker" }'
@@ -57,7 +57,7 @@ async def test_rerank_goes_as_it_came_but_for_the_model(house, provider):
     assert row["input"] == 31
 
 
-async def test_rerank_of_cohere_counts_its_tokens_elsewhere(house, provider):
+async def test_rerank_of_cohere_states_its_tokens_elsewhere(house, provider):
     provider.routes["POST /v1/rerank"] = says({"results": [], "meta": {"tokens": {"input_tokens": 7}}})
     got = await post(house.port, "/v1/rerank", {"model": "ranks/r", "query": "q", "documents": ["a"]}, house.key)
     assert (await house.record(got))["input"] == 7
@@ -140,7 +140,7 @@ async def test_images_as_events_without_tokens(house, provider):
     assert (row["outcome"], row["images"], row["cost"]) == ("success", 2, 8 * 10**10)
 
 
-async def test_events_that_end_before_their_end_are_admitted(house, provider):
+async def test_events_that_break_off_are_reported(house, provider):
     event = b'data: {"type":"image_generation.partial_image","b64_json":"aA=="}\n\n'
     provider.routes["POST /v1/images/generations"] = sends(event, "text/event-stream")
     got = await post(house.port, "/v1/images/generations", {"model": "far/p", "prompt": "x", "stream": True}, house.key)
@@ -178,7 +178,7 @@ async def test_image_variations(house, provider, client):
     assert PNG in provider.last.body
 
 
-async def test_speech_comes_as_it_is_made(house, provider, client):
+async def test_speech_is_streamed(house, provider, client):
     audio = bytes(range(256)) * 40
     provider.routes["POST /v1/audio/speech"] = sends(audio, "audio/mpeg")
     got = bytearray()
@@ -196,7 +196,7 @@ async def test_speech_comes_as_it_is_made(house, provider, client):
     assert (row["characters"], row["cost"], row["estimated"]) == (5, 5 * 15_000_000, 1)
 
 
-async def test_speech_told_in_tokens_is_audio(house, provider):
+async def test_speech_tokens_are_counted_as_audio(house, provider):
     usage = {"input_tokens": 14, "output_tokens": 101, "total_tokens": 115}
     events = [{"type": "speech.audio.delta", "audio": "aGk="}, {"type": "speech.audio.done", "usage": usage}]
     text = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
@@ -222,7 +222,7 @@ async def test_speech_that_breaks_off_breaks_the_connection(house, provider):
     assert (row["outcome"], row["characters"], row["estimated"]) == ("partial", 1, 1)
 
 
-async def test_speech_without_a_byte_is_no_answer(house, provider):
+async def test_speech_without_a_byte_is_an_error(house, provider):
     provider.routes["POST /v1/audio/speech"] = sends(b"", "audio/mpeg")
     got = await post(house.port, "/v1/audio/speech", {"model": "far/tts", "input": "x"}, house.key)
     assert (got.status, got.json["error"]["code"]) == (502, "upstream_truncated")
@@ -239,7 +239,7 @@ PAGE = b"<html>502 from a box in between</html>"
         ("images/generations", {"model": "far/m", "prompt": "x"}, "image/png"),
     ],
 )
-async def test_an_answer_of_another_type_is_none(house, provider, path, body, kind):
+async def test_an_answer_of_another_type_is_an_error(house, provider, path, body, kind):
     provider.routes[f"POST /v1/{path}"] = sends(PAGE, kind)
     got = await post(house.port, f"/v1/{path}", body, house.key)
     assert (got.status, got.json["error"]["code"]) == (502, "upstream_bad_answer")
@@ -291,7 +291,7 @@ async def test_a_transcription_billed_by_the_second(house, provider, client):
     assert raw.headers["x-antiphon-cost"] == "0.0009"
 
 
-async def test_a_transcription_that_only_says_how_long_it_was(house, provider, client):
+async def test_a_transcription_that_only_states_its_duration(house, provider, client):
     provider.routes["POST /v1/audio/transcriptions"] = says({"text": "x", "duration": 8.47, "segments": []})
     raw = client.audio.transcriptions.with_raw_response.create(
         file=("a.wav", WAV), model="ears", response_format="verbose_json"
@@ -385,7 +385,7 @@ async def test_fine_tuning(house, provider, client):
 
 
 @pytest.mark.parametrize("field", ["x-antiphon-provider", "x-antiphon-model"])
-async def test_a_header_of_ours_that_comes_twice_is_refused(house, provider, field):
+async def test_a_repeated_antiphon_header_is_refused(house, provider, field):
     form = {"content-type": "multipart/form-data; boundary=b"}
     path = "/v1/files" if field == "x-antiphon-provider" else "/v1/audio/transcriptions"
     got = await post(house.port, path, b"--b--\r\n", house.key, {**form, field: "far", field.title(): "ranks"})
@@ -402,7 +402,7 @@ async def test_a_header_of_ours_that_comes_twice_is_refused(house, provider, fie
         ("", "ranks", "does not offer it"),
     ],
 )
-async def test_the_provider_must_have_it(house, provider, query, header, message):
+async def test_the_provider_must_support_the_operation(house, provider, query, header, message):
     headers = {"x-antiphon-provider": header} if header else {}
     got = await post(house.port, f"/v1/files{query}", {}, house.key, headers)
     assert got.status == 400
@@ -411,7 +411,7 @@ async def test_the_provider_must_have_it(house, provider, query, header, message
 
 
 @pytest.mark.parametrize("below", ["..", "a/../b", "a//b", "%2e%2e", "a%2Fb", "a/b/c/d/e", "a b", "a/.", "ä"])
-async def test_what_is_below_a_path_is_ids_only(house, provider, below):
+async def test_only_ids_are_allowed_below_a_path(house, provider, below):
     got = await post(house.port, f"/v1/files/{below}", {}, house.key)
     assert got.status in (400, 404)
     assert provider.seen == []
@@ -476,7 +476,7 @@ async def test_wrong_content_types(house, provider, path, kind):
 
 
 async def test_the_official_client_reads_from_a_stream(house, provider, client):
-    """A file without a known length goes up chunked."""
+    """A file without a known length is uploaded in chunks."""
     provider.routes["POST /v1/files"] = says(FILE)
 
     class Endless(io.RawIOBase):

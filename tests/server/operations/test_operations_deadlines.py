@@ -1,4 +1,4 @@
-"""Deadlines of relayed calls: uploading is no waiting, silence is; and what is recorded then."""
+"""Deadlines of operation calls: silence counts, uploading does not; and the records of such calls."""
 
 import asyncio
 import threading
@@ -21,7 +21,7 @@ END = b"\r\n--b--\r\n"
 
 @pytest.fixture(scope="module")
 def hasty(far: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway of little patience."""
+    """A gateway with short deadlines."""
     account = {"kind": "openai", "base_url": far.url, "api_key": "k"}
     config = {
         "providers": {"far": {**account, "timeouts": {"first_output": 0.6, "idle": 0.6, "total": 6}}},
@@ -108,7 +108,7 @@ async def test_silence_in_the_middle_of_bytes(hasty: Gateway, provider: Provider
     assert (row["outcome"], row["error"]) == ("partial", "upstream_timeout")
 
 
-async def test_a_caller_that_leaves_while_bytes_come(hasty: Gateway, provider: Provider) -> None:
+async def test_a_caller_that_leaves_while_bytes_arrive(hasty: Gateway, provider: Provider) -> None:
     async def endless(exchange: Exchange) -> None:
         await exchange.read()
         await exchange.begin("audio/mpeg")

@@ -1,4 +1,4 @@
-"""``docs/operations.md`` says what the table says, and every row is something that some provider has."""
+"""``docs/operations.md`` agrees with the table, and some provider has each of its rows."""
 
 from pathlib import Path
 

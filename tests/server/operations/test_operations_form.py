@@ -1,4 +1,4 @@
-"""Forms as they go by: any split gives the same bytes and model; what two readers could read apart is refused."""
+"""Streamed forms: any split gives the same bytes and the same model; ambiguous forms are refused."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ def part(name: bytes, value: bytes, more: bytes = b"") -> bytes:
 
 
 def run(body: bytes, cuts: list[int] | None = None) -> tuple[bytes, list[bytes], int]:
-    """Return all bytes that went by, the models, and where the form was closed."""
+    """Return all bytes that were passed on, the models, and the place where the form was closed."""
     form, out, models, closed = FormReader(b"b"), b"", [], -1
     edges = sorted({min(cut, len(body)) for cut in cuts or []} | {0, len(body)})
     for start, end in zip(edges, [*edges[1:], len(body)], strict=True):
@@ -109,7 +109,7 @@ def test_refused(body: bytes) -> None:
         b'Content-Type: text/plain\r\nContent-Disposition: form-data; x=1; name="model"',
     ],
 )
-def test_other_spellings_of_the_same(head: bytes) -> None:
+def test_other_spellings_of_a_path(head: bytes) -> None:
     body = b"--b\r\n" + head + b"\r\n\r\ngpt\r\n" + END
     assert run(body) == (body, [b"gpt"], len(body) - 4)
 
@@ -125,7 +125,7 @@ def test_a_file_may_be_called_anything() -> None:
         assert run(part(b"file", b"x", b'; filename="' + quoted + b'"') + GOOD + END)[1] == [b"gpt"]
 
 
-def test_little_is_held_back() -> None:
+def test_little_is_buffered() -> None:
     form = FormReader(b"b")
     form.feed(b"--b\r\n" + HEAD % b"file" + b"\r\n\r\n")
     for _ in range(100):

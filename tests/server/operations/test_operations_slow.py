@@ -1,4 +1,4 @@
-"""How long a streamed body may take: a piece now and then is enough, silence is not."""
+"""How long a streamed body may take: regular pieces are enough, silence is not."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ SECONDS = 0.4
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Read the body; under /streamed as it comes."""
+    """Read the body; under /streamed, piece by piece."""
     if scope["raw_path"] == b"/streamed":
         scope[STREAMED] = True
     body, more = b"", True
@@ -34,7 +34,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def upload(path: str, pieces: int, then: float = 0.0) -> tuple[int, bytes]:
-    """Send a body of 8 bytes, of which ``pieces`` come a third of the time for a body apart."""
+    """Send a body of 8 bytes in ``pieces`` pieces, with a third of the time for a body between them."""
     listener = Listener(HttpServer(application, Limits(body_time=SECONDS)), listen("127.0.0.1", 0))
     await listener.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
@@ -52,15 +52,15 @@ async def upload(path: str, pieces: int, then: float = 0.0) -> tuple[int, bytes]
         await listener.stop(0, asyncio.Event())
 
 
-async def test_a_slow_body_that_keeps_coming() -> None:
+async def test_a_slow_body_that_keeps_arriving() -> None:
     assert await upload("/streamed", 8) == (200, b"x" * 8)
 
 
-async def test_the_same_where_it_is_held() -> None:
+async def test_the_same_for_a_buffered_answer() -> None:
     status, body = await upload("/held", 8)
     assert (status, json.loads(body)["error"]["code"]) == (408, "request_timeout")
 
 
-async def test_a_streamed_body_that_stops_coming() -> None:
+async def test_a_streamed_body_that_stalls() -> None:
     status, body = await upload("/streamed", 5)
     assert (status, json.loads(body)["error"]["code"]) == (408, "request_timeout")

@@ -1,4 +1,4 @@
-"""Bodies that are streamed up: memory, who leaves when, early refusals, limits, and where the model is named."""
+"""Streamed uploads: memory, disconnects, early refusals, limits, and the places that name the model."""
 
 import asyncio
 import hashlib
@@ -23,7 +23,7 @@ FORM = "multipart/form-data; boundary=b"
 MODEL = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\n%b\r\n'
 FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n%b\r\n'
 OPEN = FILE[: FILE.index(b"%b")]
-"""The head of a file whose content follows."""
+"""The head of a form part; the content of the file follows."""
 END = b"--b--\r\n"
 
 
@@ -54,7 +54,7 @@ class Peak:
         return (self.peak - self.before) / MIB
 
 
-def test_a_file_of_50_mb_is_never_held(house: Gateway, provider: Provider, client: openai.OpenAI, tmp_path: Path):
+def test_a_file_of_50_mb_is_never_buffered(house: Gateway, provider: Provider, client: openai.OpenAI, tmp_path: Path):
     async def slow_at_first(exchange: Exchange) -> None:
         await asyncio.sleep(0.5)  # what came before would pile up in whoever does not make its sender wait
         await exchange.read()
@@ -79,7 +79,7 @@ def test_a_file_of_50_mb_is_never_held(house: Gateway, provider: Provider, clien
 
 @contextmanager
 def begun(house: Gateway, path: str, *pieces: bytes, length: int | None = 40 * MIB) -> Iterator[socket.socket]:
-    """A request that is on its way; no ``length`` is chunked."""
+    """A request that is being sent; without ``length`` it is chunked."""
     with closing(socket.create_connection(("127.0.0.1", house.port), timeout=20)) as sock:
         framing = "transfer-encoding: chunked" if length is None else f"content-length: {length}"
         head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{house.port}\r\nauthorization: Bearer {house.key}\r\n"
@@ -103,7 +103,7 @@ async def the_record(house: Gateway, count: int) -> dict[str, object]:
 
 
 async def settled(house: Gateway) -> int:
-    """How many records there are once all have arrived: they arrive in order, so after one more call's."""
+    """Return the number of records, after one more call: records arrive in order, so its record is the last."""
     await house.record(await chat(house, "sim/echo"))
     return len(house.records())
 
@@ -250,7 +250,7 @@ async def test_forms_without_a_usable_model(house: Gateway, provider: Provider, 
     assert not any(seen.whole for seen in provider.seen)
 
 
-async def test_two_models_are_refused_even_where_the_second_comes_late(house: Gateway, provider: Provider):
+async def test_two_models_are_refused_even_if_the_second_is_late(house: Gateway, provider: Provider):
     async def reads(exchange: Exchange) -> None:
         await exchange.read()
 
@@ -261,14 +261,14 @@ async def test_two_models_are_refused_even_where_the_second_comes_late(house: Ga
     assert (await house.record(got))["outcome"] == "error"
 
 
-async def test_a_coded_body_is_refused(house: Gateway, provider: Provider):
+async def test_a_body_with_a_content_encoding_is_refused(house: Gateway, provider: Provider):
     got = await ask(house, MODEL % b"ears" + END, content_encoding="gzip")
     assert got.status == 415
     assert provider.seen == []
 
 
 async def test_no_connection_goes_to_the_next_target(far: Provider, provider: Provider, tmp_path: Path):
-    """Nothing of the form was sent yet, so another target may have it."""
+    """No part of the form has been sent, so another target can get it."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
