@@ -1,4 +1,4 @@
-"""A quiet environment, clients of both kinds, and servers that behave and misbehave."""
+"""A quiet environment, clients of both kinds, and a server that answers with any bytes."""
 
 import asyncio
 import os
@@ -14,9 +14,16 @@ from living import PATIENCE
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let no signal handler guard the time of these tests: in a program that has one, calls go to another thread."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(300, method="thread"))
+
+
 @pytest.fixture(autouse=True)
-def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No provider's variables, no file in the working directory: only the simulator is left."""
+def _quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Remove the variables of providers and use an empty working directory, so that only the simulator is left."""
     for name in list(os.environ):
         if name.endswith(("_API_KEY", "_BASE_URL", "_HOST", "_TOKEN")) or name.startswith("ANTIPHON_"):
             monkeypatch.delenv(name)
@@ -25,7 +32,7 @@ def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 @pytest.fixture
 def config(tmp_path: Path) -> str:
-    """A configuration file, so that no local server is looked for."""
+    """A configuration file, so that the client does not look for local servers."""
     path = tmp_path / "quiet.yaml"
     path.write_text("version: 1\nmodels:\n  echo: sim/echo\n")
     return str(path)
@@ -44,7 +51,7 @@ async def async_client(config: str) -> AsyncIterator[AsyncAntiphon]:
 
 
 class RawServer:
-    """Answers each connection's first request with exactly the bytes it is given; keeps what it was sent."""
+    """Answers the first request of each connection with the bytes of a test; keeps the requests."""
 
     def __init__(self) -> None:
         self.answer = b""
@@ -62,19 +69,19 @@ class RawServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def json(self, status: str, body: bytes, *headers: bytes) -> None:
+    def set_json(self, status: str, body: bytes, *headers: bytes) -> None:
         """Answer with a whole JSON body."""
         lines = b"".join(header + b"\r\n" for header in headers)
         head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n".encode()
         self.answer = head + lines + b"\r\n" + body
 
-    def stream(self, body: bytes, *, length: int | None = None) -> None:
-        """Answer with a body that ends with the connection, or is announced as ``length`` bytes."""
-        announced = b"" if length is None else b"content-length: %d\r\n" % length
+    def set_stream(self, body: bytes, *, length: int | None = None) -> None:
+        """Answer with a body that ends with the connection, or has a stated length of ``length`` bytes."""
+        length_header = b"" if length is None else b"content-length: %d\r\n" % length
         self.answer = (
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-antiphon-call-id: call_raw\r\n"
             b"x-antiphon-target: raw/model\r\nx-antiphon-attempts: 2\r\nconnection: close\r\n"
-            + announced
+            + length_header
             + b"\r\n"
             + body
         )
@@ -85,13 +92,13 @@ class RawServer:
 
     def _serve(self) -> None:
         try:
-            self._loop.run_until_complete(self._main())
+            self._loop.run_until_complete(self._run())
         finally:
             self._loop.close()
 
-    async def _main(self) -> None:
+    async def _run(self) -> None:
         self._stopping = asyncio.Event()
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._answer_request, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stopping.wait()
@@ -101,7 +108,7 @@ class RawServer:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(

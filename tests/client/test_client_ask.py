@@ -1,4 +1,4 @@
-"""`antiphon ask` as a process: what it prints where, what it reads, how it ends."""
+"""`antiphon ask` as a process: its output, its input and its exit status."""
 
 import json
 import os
@@ -23,25 +23,25 @@ def ask(*arguments: str, piped: str = "", **environment: str) -> "subprocess.Com
     )  # fmt: skip
 
 
-def test_the_answer_goes_to_standard_output_and_nothing_else_does(config: str) -> None:
+def test_only_the_answer_goes_to_standard_output(config: str) -> None:
     run = ask("Hello there", "--model", "sim/echo", "--config", config)
     assert (run.returncode, run.stdout, run.stderr) == (0, "Hello there\n", "")
 
 
-def test_piped_input_is_the_question_or_is_added_to_it(config: str) -> None:
+def test_piped_input_is_the_question_or_is_appended_to_it(config: str) -> None:
     assert ask("-", "--model", "sim/echo", "--config", config).stdout == "-\n"
     assert ask("--model", "sim/echo", "--config", config, piped="from a pipe\n").stdout == "from a pipe\n"
     both = ask("Summarize:", "--model", "sim/echo", "--config", config, piped="the text\n")
     assert both.stdout == "Summarize:\n\nthe text\n"
 
 
-def test_nothing_to_ask_is_wrong_usage(config: str) -> None:
+def test_a_missing_question_is_a_usage_error(config: str) -> None:
     run = ask("--model", "sim/echo", "--config", config)
     assert (run.returncode, run.stdout) == (2, "")
     assert "nothing to ask" in run.stderr
 
 
-def test_json_is_one_object(config: str) -> None:
+def test_json_prints_one_object(config: str) -> None:
     run = ask("Hello", "--model", "sim/echo", "--config", config, "--json")
     found: dict[str, Any] = json.loads(run.stdout)
     assert set(found) == {"text", "model", "target", "usage", "cost", "call_id"}
@@ -59,20 +59,20 @@ def test_a_system_message_is_sent(config: str) -> None:
     assert sent["messages"][0] == {"role": "system", "content": "be brief"}
 
 
-def test_the_model_is_named_by_option_variable_configuration_or_default(config: str, tmp_path: Any) -> None:
-    def model(*arguments: str, **environment: str) -> tuple[str, str]:
+def test_the_model_comes_from_option_variable_configuration_or_default(config: str, tmp_path: Any) -> None:
+    def read_model(*arguments: str, **environment: str) -> tuple[str, str]:
         run = ask("x", "--json", *arguments, **environment)
         return json.loads(run.stdout)["model"], run.stderr
 
-    assert model("--config", config, ANTIPHON_MODEL="sim/lorem-3") == ("sim/lorem-3", "")
-    assert model("--config", config, "--model", "sim/echo", ANTIPHON_MODEL="sim/lorem-3") == ("sim/echo", "")
-    assert model("--config", config) == ("echo", "")
+    assert read_model("--config", config, ANTIPHON_MODEL="sim/lorem-3") == ("sim/lorem-3", "")
+    assert read_model("--config", config, "--model", "sim/echo", ANTIPHON_MODEL="sim/lorem-3") == ("sim/echo", "")
+    assert read_model("--config", config) == ("echo", "")
     empty = tmp_path / "empty.yaml"
     empty.write_text("version: 1\n")
-    chosen, said = model("--config", str(empty))
+    chosen, warning = read_model("--config", str(empty))
     assert chosen == "sim/echo"
-    assert "hint" in said
-    assert "--model" in said
+    assert "hint" in warning
+    assert "--model" in warning
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_model_is_named_by_option_variable_configuration_or_default(config: 
         (("x", "--config", "missing.yaml"), 2, "missing.yaml"),
     ],
 )
-def test_failures_are_told_on_standard_error(arguments: tuple[str, ...], code: int, words: str) -> None:
+def test_failures_are_printed_on_standard_error(arguments: tuple[str, ...], code: int, words: str) -> None:
     run = ask(*arguments)
     assert (run.returncode, run.stdout) == (code, "")
     assert words in run.stderr
@@ -93,7 +93,7 @@ def test_failures_are_told_on_standard_error(arguments: tuple[str, ...], code: i
     assert "Traceback" not in run.stderr
 
 
-def test_an_answer_that_breaks_off_is_shown_and_admitted(config: str) -> None:
+def test_an_answer_that_breaks_off_is_printed_with_an_error(config: str) -> None:
     run = ask("x", "--model", "sim/fault-cut:after=4:tokens=9", "--config", config)
     assert run.returncode == 1
     assert run.stdout.strip()
@@ -101,7 +101,7 @@ def test_an_answer_that_breaks_off_is_shown_and_admitted(config: str) -> None:
     assert run.stderr.startswith("error: ")
 
 
-def test_an_interrupt_ends_quietly_with_130(config: str) -> None:
+def test_an_interrupt_ends_with_status_130_and_no_output(config: str) -> None:
     process = subprocess.Popen(
         [*ASK, "x", "--model", "sim/lorem-500:tps=20", "--config", config],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
@@ -115,7 +115,7 @@ def test_an_interrupt_ends_quietly_with_130(config: str) -> None:
     assert err == b""
 
 
-def test_a_reader_that_leaves_is_no_traceback(config: str) -> None:
+def test_a_closed_pipe_is_no_traceback(config: str) -> None:
     process = subprocess.Popen(
         [*ASK, "x", "--model", "sim/lorem-500:tps=200", "--config", config],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
@@ -129,7 +129,7 @@ def test_a_reader_that_leaves_is_no_traceback(config: str) -> None:
     assert process.wait(PATIENCE) == 1
 
 
-def test_a_terminal_gets_the_cost_and_no_control_characters(config: str) -> None:
+def test_a_terminal_shows_the_cost_and_no_control_characters(config: str) -> None:
     ours, theirs = pty.openpty()
     evil = "a\x1b[31mb\x07c\x9bd"
     process = subprocess.Popen(

@@ -1,7 +1,8 @@
-"""Calls in this process, through the engine, to simulated models: both twins, whole and streamed, and their breaks."""
+"""Calls in this process, through the engine, to simulated models: both clients, whole and streamed, and failures."""
 
 import asyncio
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +11,13 @@ import pytest
 from antiphon import Antiphon, AsyncAntiphon, ConfigError, Embeddings, Event, Reply, errors
 
 QUESTION = "Hello there, how are you?"
+
+
+@pytest.fixture(params=["calling thread", "background thread"])
+def client(config: str, request: pytest.FixtureRequest) -> Iterator[Antiphon]:
+    with Antiphon(config=config) as client:
+        client._loop_thread._is_shared = request.param == "background thread"
+        yield client
 
 
 async def test_chat_echoes(async_client: AsyncAntiphon) -> None:
@@ -23,12 +31,12 @@ async def test_chat_echoes(async_client: AsyncAntiphon) -> None:
     assert reply.cost is None or isinstance(reply.cost, Decimal)
 
 
-def test_chat_echoes_in_the_twin(client: Antiphon) -> None:
+def test_the_synchronous_chat_echoes(client: Antiphon) -> None:
     reply = client.chat("sim/echo", QUESTION)
     assert (reply.text, reply.target, reply.attempts) == (QUESTION, "sim/echo", 1)
 
 
-async def test_params_and_system_reach_the_provider_as_they_are(async_client: AsyncAntiphon) -> None:
+async def test_params_and_system_reach_the_provider_unchanged(async_client: AsyncAntiphon) -> None:
     import base64
 
     reply = await async_client.chat("sim/mirror", "x", system="s", temperature=0.5, x_unknown={"kept": [1, None]})
@@ -38,7 +46,7 @@ async def test_params_and_system_reach_the_provider_as_they_are(async_client: As
     assert reply.x_sim.kept[-1] is None
 
 
-async def test_an_object_as_content_travels_as_json_text_and_nothing_else_changes(async_client: AsyncAntiphon) -> None:
+async def test_an_object_as_content_is_sent_as_json_text_and_nothing_else_changes(async_client: AsyncAntiphon) -> None:
     import base64
 
     picture = [
@@ -60,7 +68,9 @@ async def test_an_object_as_content_travels_as_json_text_and_nothing_else_change
     assert messages[0]["content"] == {"task": "Prüfe", "ids": [1, None]}
 
 
-async def test_a_stream_gives_the_text_in_pieces_and_the_facts_at_the_end(async_client: AsyncAntiphon) -> None:
+async def test_a_stream_yields_text_in_pieces_and_has_the_call_information_at_its_end(
+    async_client: AsyncAntiphon,
+) -> None:
     stream = async_client.stream("sim/echo", QUESTION)
     assert (stream.text, stream.usage, stream.call_id) == ("", None, "")
     events = [event async for event in stream]
@@ -75,7 +85,7 @@ async def test_a_stream_gives_the_text_in_pieces_and_the_facts_at_the_end(async_
         await anext(stream)
 
 
-def test_a_stream_of_the_twin_is_the_same(client: Antiphon) -> None:
+def test_a_synchronous_stream_is_the_same(client: Antiphon) -> None:
     with client.stream("sim/echo", QUESTION) as stream:
         pieces = [event.text for event in stream]
     assert "".join(pieces) == stream.text == QUESTION
@@ -85,7 +95,7 @@ def test_a_stream_of_the_twin_is_the_same(client: Antiphon) -> None:
     assert next(stream, None) is None
 
 
-def test_tool_calls_of_a_stream_join_to_those_of_a_reply(client: Antiphon) -> None:
+def test_the_tool_calls_of_a_stream_and_of_a_reply_are_the_same(client: Antiphon) -> None:
     tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
     asked = {"tools": [tool], "tool_choice": "required"}
     whole = client.chat("sim/echo", QUESTION, **asked).tool_calls[0].function
@@ -106,18 +116,18 @@ async def test_embeddings_are_the_same_in_both_encodings(async_client: AsyncAnti
     assert one.vectors == [plain.vectors[0]]
 
 
-def test_embeddings_of_the_twin(client: Antiphon) -> None:
+def test_synchronous_embeddings_have_vectors(client: Antiphon) -> None:
     assert len(client.embed("sim/embed", "Hello", dimensions=4).vectors[0]) == 4
 
 
-def test_models_are_listed_in_both_twins(client: Antiphon, config: str) -> None:
-    async def listed() -> list[str]:
+def test_both_clients_list_the_same_models(client: Antiphon, config: str) -> None:
+    async def list_names() -> list[str]:
         async with AsyncAntiphon(config=config) as other:
             return [card.id for card in await other.models()]
 
     names = [card.id for card in client.models()]
     assert "echo" in names
-    assert names == asyncio.run(listed())
+    assert names == asyncio.run(list_names())
 
 
 def test_a_configured_name_is_answered_by_its_target(client: Antiphon) -> None:
@@ -160,9 +170,9 @@ def test_failures_are_typed(client: Antiphon, model: str, cls: type[errors.CallE
         ("sim/fault-error-midstream:after=3:tokens=9:tps=100", errors.UpstreamError),
     ],
 )
-@pytest.mark.parametrize("twin", ["async", "sync"])
-def test_a_broken_stream_gives_what_came_and_then_raises(
-    config: str, twin: str, model: str, cls: type[errors.CallError]
+@pytest.mark.parametrize("kind", ["async", "sync"])
+def test_a_broken_stream_yields_its_events_and_then_raises(
+    config: str, kind: str, model: str, cls: type[errors.CallError]
 ) -> None:
     async def run() -> tuple[str, str, errors.CallError]:
         async with AsyncAntiphon(config=config) as client:
@@ -173,7 +183,7 @@ def test_a_broken_stream_gives_what_came_and_then_raises(
                 await anext(stream)
             return stream.text, stream.call_id, raised.value
 
-    def run_twin() -> tuple[str, str, errors.CallError]:
+    def run_synchronously() -> tuple[str, str, errors.CallError]:
         with Antiphon(config=config) as client, client.stream(model, "x") as stream:
             with pytest.raises(cls) as raised:
                 pieces.extend(event.text for event in stream)
@@ -182,18 +192,18 @@ def test_a_broken_stream_gives_what_came_and_then_raises(
             return stream.text, stream.call_id, raised.value
 
     pieces: list[str] = []
-    text, call_id, error = run_twin() if twin == "sync" else asyncio.run(run())
+    text, call_id, error = run_synchronously() if kind == "sync" else asyncio.run(run())
     assert text
     assert call_id.startswith("call_")
     assert error.call_id == call_id
 
 
-def test_a_finish_reason_without_done_is_a_whole_answer(client: Antiphon) -> None:
+def test_a_finish_reason_without_done_is_a_complete_answer(client: Antiphon) -> None:
     stream = client.stream("sim/fault-no-done:tokens=5", "x")
     assert "".join(event.text for event in stream) == stream.text != ""
 
 
-def test_wrong_arguments_are_refused_before_anything_is_sent(client: Antiphon) -> None:
+def test_invalid_arguments_are_refused_before_a_request_is_sent(client: Antiphon) -> None:
     with pytest.raises(TypeError, match="stream"):
         client.chat("sim/echo", "x", stream=True)
     with pytest.raises(TypeError, match="list of messages"):

@@ -66,7 +66,7 @@ def remote(gateway: Gateway) -> Iterator[Antiphon]:
         yield client
 
 
-def test_everything_works_as_in_process(remote: Antiphon, gateway: Gateway) -> None:
+def test_calls_to_a_gateway_work_as_in_process(remote: Antiphon, gateway: Gateway) -> None:
     with Antiphon(config=gateway.config) as local:
         for client in (remote, local):
             reply = client.chat("sim/echo", "Hello there", system="s")
@@ -92,7 +92,7 @@ def test_everything_works_as_in_process(remote: Antiphon, gateway: Gateway) -> N
     ],
 )  # fmt: skip
 def test_failures_are_the_same_as_in_process(remote: Antiphon, gateway: Gateway, model: str) -> None:
-    def failure(client: Antiphon, streamed: bool) -> tuple[object, ...]:
+    def find_failure(client: Antiphon, streamed: bool) -> tuple[object, ...]:
         try:
             if streamed:
                 list(client.stream(model, "x"))
@@ -104,13 +104,13 @@ def test_failures_are_the_same_as_in_process(remote: Antiphon, gateway: Gateway,
 
     with Antiphon(config=gateway.config) as local:
         for streamed in (False, True):
-            here, there = failure(local, streamed), failure(remote, streamed)
+            here, there = find_failure(local, streamed), find_failure(remote, streamed)
             assert here[0] is there[0]
             if not streamed:
                 assert here == there
 
 
-def test_keys_are_wanted(gateway: Gateway) -> None:
+def test_a_missing_or_wrong_key_is_refused(gateway: Gateway) -> None:
     for key in (None, "ap-wrong"):
         with Antiphon(base_url=gateway.url, api_key=key) as client:
             with pytest.raises(errors.Unauthorized):
@@ -142,7 +142,7 @@ def test_the_command_line_asks_a_server(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("remote", [False, True], ids=["in process", "remote"])
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_an_error_says_who_was_tried(gateway: Gateway, remote: bool, stream: bool) -> None:
+def test_an_error_names_the_targets_that_were_tried(gateway: Gateway, remote: bool, stream: bool) -> None:
     where = {"base_url": gateway.url, "api_key": gateway.key} if remote else {"config": gateway.config}
     with Antiphon(**where) as client, pytest.raises(errors.UpstreamStatus) as caught:
         if stream:

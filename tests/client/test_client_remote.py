@@ -1,6 +1,7 @@
-"""Calls to servers that answer byte for byte what a test says, as no gateway of ours would."""
+"""Calls to a server that answers with the bytes of a test, including answers that a gateway never gives."""
 
 import asyncio
+import gc
 import json
 import time
 from decimal import Decimal
@@ -9,23 +10,24 @@ from typing import Any
 import pytest
 
 from antiphon import Antiphon, AsyncAntiphon, errors
+from antiphon.client.loop_thread import IDLE_TIME
 from living import PATIENCE, allow
 
 WHOLE = {"id": "c", "model": "m", "choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}
 OURS = (b"x-antiphon-call-id: call_9", b"x-antiphon-target: a/b", b"x-antiphon-attempts: 3", b"x-antiphon-cost: 0.0012")
 
 
-def _chunk(text: str, finish: str | None = None) -> bytes:
+def write_chunk(text: str, finish: str | None = None) -> bytes:
     data = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}
     return b"data: " + json.dumps(data).encode() + b"\n\n"
 
 
-SOME = _chunk("one ") + b": keep-alive\n\n" + _chunk("two")
-END = _chunk("", "stop")
+SOME = write_chunk("one ") + b": keep-alive\n\n" + write_chunk("two")
+END = write_chunk("", "stop")
 
 
-def test_a_call_is_one_request_with_the_key_and_facts_come_from_the_headers(raw: Any) -> None:
-    raw.json("200 OK", json.dumps(WHOLE).encode(), *OURS)
+def test_a_call_is_one_request_with_the_key_and_reads_the_headers_of_the_answer(raw: Any) -> None:
+    raw.set_json("200 OK", json.dumps(WHOLE).encode(), *OURS)
     with Antiphon(base_url=raw.url, api_key="ap-secret") as client:
         reply = client.chat("m", "x", temperature=1)
     assert (reply.text, reply.call_id, reply.target, reply.attempts) == ("hi", "call_9", "a/b", 3)
@@ -38,17 +40,17 @@ def test_a_call_is_one_request_with_the_key_and_facts_come_from_the_headers(raw:
 
 
 @pytest.mark.parametrize(("path", "expected"), [("", "/v1"), ("/", "/v1"), ("/v1/", "/v1"), ("/api/x", "/api/x")])
-def test_the_base_url_may_name_the_version_or_leave_it_out(raw: Any, path: str, expected: str) -> None:
-    raw.json("200 OK", b'{"data":[{"id":"a"},{"id":"b"}]}')
+def test_the_version_in_the_base_url_is_optional(raw: Any, path: str, expected: str) -> None:
+    raw.set_json("200 OK", b'{"data":[{"id":"a"},{"id":"b"}]}')
     with Antiphon(base_url=raw.url + path) as client:
         assert [card.id for card in client.models()] == ["a", "b"]
     assert raw.requests[0].startswith(f"GET {expected}/models HTTP/1.1\r\n".encode())
     assert b"authorization" not in raw.requests[0]
 
 
-def test_errors_are_typed_and_nothing_is_tried_twice(raw: Any) -> None:
+def test_errors_are_typed_and_calls_are_not_retried(raw: Any) -> None:
     body = b'{"error":{"message":"slow down","type":"rate_limit_error","param":null,"code":"rate_limit_exceeded"}}'
-    raw.json("429 Too Many Requests", body, b"retry-after: 3", b"x-antiphon-call-id: call_1")
+    raw.set_json("429 Too Many Requests", body, b"retry-after: 3", b"x-antiphon-call-id: call_1")
     with Antiphon(base_url=raw.url) as client:
         for use in (lambda: client.chat("m", "x"), lambda: list(client.stream("m", "x"))):
             with pytest.raises(errors.RateLimited, match="slow down") as raised:
@@ -66,8 +68,8 @@ def test_errors_are_typed_and_nothing_is_tried_twice(raw: Any) -> None:
         ("500 Oops", b"<html>", errors.UpstreamStatus),
     ],
 )
-def test_what_is_no_answer_is_an_error(raw: Any, status: str, body: bytes, cls: type[errors.CallError]) -> None:
-    raw.json(status, body, b"location: http://127.0.0.1:1/elsewhere")
+def test_an_unusable_answer_is_an_error(raw: Any, status: str, body: bytes, cls: type[errors.CallError]) -> None:
+    raw.set_json(status, body, b"location: http://127.0.0.1:1/elsewhere")
     with Antiphon(base_url=raw.url) as client:
         with pytest.raises(cls):
             client.chat("m", "x")
@@ -79,9 +81,9 @@ def test_what_is_no_answer_is_an_error(raw: Any, status: str, body: bytes, cls: 
                 client.models()
 
 
-def test_a_stream_that_is_whole(raw: Any) -> None:
+def test_a_complete_stream_is_read(raw: Any) -> None:
     usage = b'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}\r\n\r\n'
-    raw.stream(SOME + END + usage + b"data: [DONE]\n\n")
+    raw.set_stream(SOME + END + usage + b"data: [DONE]\n\n")
     with Antiphon(base_url=raw.url) as client:
         stream = client.stream("m", "x")
         assert [event.text for event in stream] == ["one ", "two", "", ""]
@@ -102,9 +104,9 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("name", list(BREAKS))
-def test_a_broken_stream_gives_what_came_and_then_raises(raw: Any, name: str) -> None:
+def test_a_broken_stream_yields_its_events_and_then_raises(raw: Any, name: str) -> None:
     body, length, cls = BREAKS[name]
-    raw.stream(body, length=length)
+    raw.set_stream(body, length=length)
     with Antiphon(base_url=raw.url) as client:
         stream = client.stream("m", "x")
         pieces = []
@@ -121,7 +123,7 @@ def test_a_broken_stream_gives_what_came_and_then_raises(raw: Any, name: str) ->
 async def test_frames_may_be_split_anywhere(raw: Any, size: int) -> None:
     body = (SOME + END + b"data: [DONE]\n\n").replace(b"\n", b"\r\n")
     pieces = [body[start : start + size] for start in range(0, len(body), size)]
-    raw.stream(b"")
+    raw.set_stream(b"")
     raw.answer = (
         raw.answer.replace(b"connection: close", b"transfer-encoding: chunked")
         + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
@@ -132,14 +134,14 @@ async def test_frames_may_be_split_anywhere(raw: Any, size: int) -> None:
         assert [event.text async for event in stream] == ["one ", "two", ""]
 
 
-async def test_silence_has_a_limit(raw: Any) -> None:
+async def test_silence_is_limited_by_the_timeout(raw: Any) -> None:
     raw.then_wait = True
     async with AsyncAntiphon(base_url=raw.url, timeout=0.3) as client:
         with pytest.raises(errors.UpstreamTimeout) as total:
             await client.chat("m", "x")
         with pytest.raises(errors.UpstreamTimeout):
             await anext(client.stream("m", "x"))
-        raw.stream(SOME)
+        raw.set_stream(SOME)
         stream = client.stream("m", "x")
         with pytest.raises(errors.UpstreamTimeout) as idle:
             async for _ in stream:
@@ -147,7 +149,7 @@ async def test_silence_has_a_limit(raw: Any) -> None:
     assert (total.value.phase, idle.value.phase, stream.text) == ("total", "idle", "one two")
 
 
-def test_nobody_there_is_a_connect_failure() -> None:
+def test_a_missing_server_is_a_connect_failure() -> None:
     with Antiphon(base_url="http://127.0.0.1:1") as client:
         with pytest.raises(errors.ConnectFailed):
             client.chat("m", "x")
@@ -155,17 +157,17 @@ def test_nobody_there_is_a_connect_failure() -> None:
             next(client.stream("m", "x"))
 
 
-@pytest.mark.parametrize("how", ["close", "break and forget", "cancel"])
-async def test_leaving_a_stream_closes_the_connection(raw: Any, how: str) -> None:
-    raw.stream(SOME)
+@pytest.mark.parametrize("way", ["close", "drop", "cancel"])
+async def test_leaving_a_stream_closes_the_connection(raw: Any, way: str) -> None:
+    raw.set_stream(SOME)
     raw.then_wait = True
     async with AsyncAntiphon(base_url=raw.url) as client:
         stream = client.stream("m", "x")
         await anext(stream)
         begun = time.monotonic()
-        if how == "close":
+        if way == "close":
             await stream.close()
-        elif how == "cancel":
+        elif way == "cancel":
             await anext(stream)
             waiting = asyncio.ensure_future(anext(stream))
             await asyncio.sleep(0.05)
@@ -177,9 +179,25 @@ async def test_leaving_a_stream_closes_the_connection(raw: Any, how: str) -> Non
         assert time.monotonic() - begun < allow(2)
 
 
-def test_a_key_is_never_shown(raw: Any) -> None:
+@pytest.mark.parametrize("idle", [False, True])
+def test_dropping_a_synchronous_stream_closes_the_connection(raw: Any, idle: bool) -> None:
+    raw.set_stream(SOME)
+    raw.then_wait = True
+    with Antiphon(base_url=raw.url) as client:
+        stream = client.stream("m", "x")
+        next(stream)
+        while idle and client._loop_thread._runner != "thread":
+            time.sleep(0.01)
+        begun = time.monotonic()
+        del stream
+        gc.collect()
+        assert raw.left.wait(PATIENCE)
+        assert time.monotonic() - begun < allow(IDLE_TIME)
+
+
+def test_the_key_appears_in_no_repr(raw: Any) -> None:
     client = Antiphon(base_url=raw.url, api_key="ap-secret")
-    raw.json("500 Oops", b"{}")
+    raw.set_json("500 Oops", b"{}")
     with pytest.raises(errors.UpstreamStatus) as raised:
         client.chat("m", "x")
     shown = repr(client) + repr(vars(client)) + repr(raised.value) + str(vars(raised.value))
@@ -187,10 +205,10 @@ def test_a_key_is_never_shown(raw: Any) -> None:
     client.close()
 
 
-@pytest.mark.parametrize("twin", ["async", "sync"])
-async def test_a_slow_reader_slows_the_sender_down(raw: Any, twin: str) -> None:
-    raw.stream(_chunk("x" * 1000) * 40_000)  # more than all the buffers between hold
-    if twin == "sync":
+@pytest.mark.parametrize("kind", ["async", "sync"])
+async def test_a_slow_reader_slows_the_sender_down(raw: Any, kind: str) -> None:
+    raw.set_stream(write_chunk("x" * 1000) * 40_000)  # more than all buffers on the way hold
+    if kind == "sync":
         with Antiphon(base_url=raw.url) as client, client.stream("m", "x") as stream:
             assert next(stream).text
             assert not await asyncio.to_thread(raw.sent.wait, 0.5)

@@ -1,4 +1,4 @@
-"""Replies, events and embeddings: OpenAI's shape, nothing lost, nothing silently wrong."""
+"""Replies, events and embeddings: OpenAI's form, no field lost, malformed answers refused."""
 
 import base64
 import copy
@@ -10,8 +10,8 @@ from decimal import Decimal
 import pytest
 
 from antiphon import BadAnswer, Embeddings, Event, Reply, View
-from antiphon.client.facts import Facts, facts_of
-from antiphon.client.request import chat_body, embeddings_body
+from antiphon.client.call_info import read_call_info
+from antiphon.client.request import write_chat_body, write_embeddings_body
 
 BODY = {
     "id": "chatcmpl-1",
@@ -41,19 +41,24 @@ BODY = {
     },
     "x_vendor": {"region": "eu"},
 }
-FACTS = Facts("call_1", "p/m", 2, Decimal("0.000123"))
+HEADERS = [
+    (b"x-antiphon-call-id", b"call_1"),
+    (b"x-antiphon-target", b"p/m"),
+    (b"x-antiphon-attempts", b"2"),
+    (b"x-antiphon-cost", b"0.000123"),
+]
 
 
-def reply(**changes: object) -> Reply:
-    return Reply(json.dumps({**BODY, **changes}).encode(), FACTS)
+def make_reply(**changes: object) -> Reply:
+    return Reply(json.dumps({**BODY, **changes}).encode(), HEADERS)
 
 
-def message(**fields: object) -> Reply:
-    return reply(choices=[{"index": 0, "message": fields, "finish_reason": "stop"}])
+def make_message(**fields: object) -> Reply:
+    return make_reply(choices=[{"index": 0, "message": fields, "finish_reason": "stop"}])
 
 
-def test_a_reply_reads_as_openais_and_has_our_names_beside() -> None:
-    answer = reply()
+def test_a_reply_has_the_fields_of_openai_and_of_antiphon() -> None:
+    answer = make_reply()
     assert answer.choices[0].message.content == answer.text == "Hello"
     assert answer.choices[0].message.tool_calls[0].function.arguments == '{"a":1}'
     assert answer.tool_calls == answer.choices[0].message.tool_calls
@@ -66,7 +71,7 @@ def test_a_reply_reads_as_openais_and_has_our_names_beside() -> None:
 
 
 def test_unknown_fields_are_reachable_at_every_level() -> None:
-    answer = reply()
+    answer = make_reply()
     assert answer.x_vendor.region == "eu"
     assert answer["x_vendor"]["region"] == "eu"
     assert answer.choices[0].message.x_signature.kid[1] == {"deep": True}
@@ -76,8 +81,8 @@ def test_unknown_fields_are_reachable_at_every_level() -> None:
     assert dict(answer.x_vendor) == {"region": "eu"}
 
 
-def test_declared_but_absent_is_none_and_anything_else_is_an_error_that_helps() -> None:
-    answer = reply()
+def test_a_missing_declared_field_is_none_and_any_other_name_is_an_error() -> None:
+    answer = make_reply()
     assert answer.system_fingerprint is None
     assert answer.choices[0].message.refusal is None
     with pytest.raises(AttributeError, match=r"'mesage'.*finish_reason, index, message"):
@@ -95,27 +100,27 @@ def test_declared_but_absent_is_none_and_anything_else_is_an_error_that_helps() 
         ({"content": [{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"}]}, "ab"),
     ],
 )
-def test_text_of_messages_of_every_shape(fields: dict[str, object], text: str) -> None:
-    assert message(**fields).text == text
+def test_the_text_of_messages_of_every_form_is_read(fields: dict[str, object], text: str) -> None:
+    assert make_message(**fields).text == text
 
 
-def test_text_is_of_the_choice_with_index_zero_wherever_it_stands() -> None:
+def test_the_text_is_that_of_the_choice_with_index_zero() -> None:
     choices = [{"index": 1, "message": {"content": "one"}}, {"index": 0, "message": {"content": "zero"}}]
-    assert reply(choices=choices).text == "zero"
-    assert reply(choices=[]).text == ""
-    assert reply(choices=[]).finish_reason is None
+    assert make_reply(choices=choices).text == "zero"
+    assert make_reply(choices=[]).text == ""
+    assert make_reply(choices=[]).finish_reason is None
 
 
 def test_a_message_of_a_reply_can_be_sent_again_without_losing_a_field() -> None:
-    answer = reply()
+    answer = make_reply()
     turns = [{"role": "user", "content": "x"}, answer.choices[0].message]
-    sent = json.loads(chat_body("m", turns, "be kind", {}))
+    sent = json.loads(write_chat_body("m", turns, "be kind", {}))
     assert sent["messages"][0] == {"role": "system", "content": "be kind"}
     assert sent["messages"][2] == BODY["choices"][0]["message"]  # type: ignore[index]
 
 
-def test_dumps_are_named_as_openais_and_are_copies() -> None:
-    answer = message(content=None, role="assistant")
+def test_dumps_have_the_names_of_openai_and_are_copies() -> None:
+    answer = make_message(content=None, role="assistant")
     dumped = answer.choices[0].message.model_dump(exclude_none=True)
     assert dumped == {"role": "assistant"}
     whole = answer.model_dump()
@@ -126,7 +131,7 @@ def test_dumps_are_named_as_openais_and_are_copies() -> None:
 
 
 def test_replies_survive_copying_and_pickling() -> None:
-    answer = reply()
+    answer = make_reply()
     for again in (copy.copy(answer), copy.deepcopy(answer), pickle.loads(pickle.dumps(answer))):
         assert again == answer
         assert (again.text, again.cost, again.raw) == (answer.text, answer.cost, answer.raw)
@@ -139,26 +144,27 @@ def test_replies_survive_copying_and_pickling() -> None:
     "raw",
     [b"", b"<html>", b"[]", b'"x"', b"{}", b'{"choices":{}}', b'{"choices":["x"]}', b'{"a":"\xff"}', b"[" * 10**5],
 )
-def test_what_is_no_reply_is_a_bad_answer(raw: bytes) -> None:
+def test_an_unusable_reply_is_a_bad_answer(raw: bytes) -> None:
     with pytest.raises(BadAnswer):
-        Reply(raw, FACTS)
+        Reply(raw, HEADERS)
 
 
-def chunk(**fields: object) -> Event:
+def make_event(**fields: object) -> Event:
     data = {"choices": [{"index": 0, **fields}]}
     return Event(json.dumps(data).encode(), data)
 
 
-def test_events_say_what_they_add() -> None:
-    assert chunk(delta={"content": "a"}).text == "a"
-    assert chunk(delta={"reasoning": "r"}).reasoning == chunk(delta={"reasoning_content": "r"}).reasoning == "r"
-    assert chunk(delta={}, finish_reason="stop").finish_reason == "stop"
-    piece = chunk(delta={"tool_calls": [{"index": 0, "function": {"arguments": '{"'}}]})
+def test_events_have_the_parts_that_they_add() -> None:
+    assert make_event(delta={"content": "a"}).text == "a"
+    assert make_event(delta={"reasoning": "r"}).reasoning == "r"
+    assert make_event(delta={"reasoning_content": "r"}).reasoning == "r"
+    assert make_event(delta={}, finish_reason="stop").finish_reason == "stop"
+    piece = make_event(delta={"tool_calls": [{"index": 0, "function": {"arguments": '{"'}}]})
     assert piece.tool_calls[0].function.arguments == '{"'
     assert (piece.text, piece.finish_reason, piece.usage) == ("", None, None)
     last = Event(b"", {"choices": [], "usage": {"total_tokens": 5}})
     assert (last.text, last.usage.total_tokens, last.tool_calls) == ("", 5, [])
-    assert chunk(delta={"content": "a"}).choices[0].delta.content == "a"
+    assert make_event(delta={"content": "a"}).choices[0].delta.content == "a"
 
 
 def test_events_of_other_choices_are_not_mixed_into_the_text() -> None:
@@ -169,23 +175,23 @@ def test_events_of_other_choices_are_not_mixed_into_the_text() -> None:
 
 
 @pytest.mark.parametrize("data", [{"choices": ["x"]}, {"choices": 5}, {"choices": [{"delta": "x"}]}])
-def test_events_of_a_wrong_shape_are_bad_answers(data: dict[str, object]) -> None:
+def test_malformed_events_are_bad_answers(data: dict[str, object]) -> None:
     with pytest.raises(BadAnswer):
         Event(json.dumps(data).encode(), data)
 
 
-def vectors(*rows: object) -> Embeddings:
+def make_embeddings(*rows: object) -> Embeddings:
     data = [{"object": "embedding", "index": index, "embedding": row} for index, row in enumerate(rows)]
     body = {"object": "list", "data": data[::-1], "model": "m", "usage": {"prompt_tokens": 2, "total_tokens": 2}}
-    return Embeddings(json.dumps(body).encode(), FACTS)
+    return Embeddings(json.dumps(body).encode(), HEADERS)
 
 
 def test_embeddings_are_float_lists_in_the_order_of_the_input() -> None:
-    found = vectors([1, 0.5], [0.25, -1.0])
+    found = make_embeddings([1, 0.5], [0.25, -1.0])
     assert found.vectors == [[1.0, 0.5], [0.25, -1.0]]
     assert all(type(number) is float for vector in found for number in vector)
     assert (len(found), found[1], list(found)) == (2, [0.25, -1.0], found.vectors)
-    assert found.data[0].embedding == [0.25, -1.0]  # as it came, by index
+    assert found.data[0].embedding == [0.25, -1.0]  # unchanged, by index
     assert found.usage.prompt_tokens == 2
     assert found.cost == Decimal("0.000123")
     assert "2 vectors of 2 dimensions" in repr(found)
@@ -193,20 +199,20 @@ def test_embeddings_are_float_lists_in_the_order_of_the_input() -> None:
 
 def test_base64_embeddings_decode_to_the_same_lists() -> None:
     packed = base64.b64encode(array("f", [1.0, 0.5]).tobytes()).decode()
-    assert vectors(packed).vectors == [[1.0, 0.5]]
-    assert vectors(packed).data[0].embedding == packed
-    again = pickle.loads(pickle.dumps(vectors(packed)))
+    assert make_embeddings(packed).vectors == [[1.0, 0.5]]
+    assert make_embeddings(packed).data[0].embedding == packed
+    again = pickle.loads(pickle.dumps(make_embeddings(packed)))
     assert again.vectors == [[1.0, 0.5]]
 
 
 @pytest.mark.parametrize("row", ["!", "AAA=", [None], {"a": 1}])
-def test_embeddings_of_a_wrong_shape_are_bad_answers(row: object) -> None:
+def test_malformed_embeddings_are_bad_answers(row: object) -> None:
     with pytest.raises(BadAnswer):
-        vectors(row)
+        make_embeddings(row)
 
 
-def test_bodies_carry_parameters_as_they_are_and_refuse_what_cannot_be() -> None:
-    sent = json.loads(chat_body("m", "hi", None, {"temperature": 0, "x_new": {"a": [1]}}, stream=True))
+def test_bodies_keep_parameters_unchanged_and_refuse_invalid_ones() -> None:
+    sent = json.loads(write_chat_body("m", "hi", None, {"temperature": 0, "x_new": {"a": [1]}}, stream=True))
     assert sent == {
         "model": "m",
         "messages": [{"role": "user", "content": "hi"}],
@@ -215,24 +221,24 @@ def test_bodies_carry_parameters_as_they_are_and_refuse_what_cannot_be() -> None
         "temperature": 0,
         "x_new": {"a": [1]},
     }
-    own = json.loads(chat_body("m", "hi", None, {"stream_options": {"include_usage": False}}, stream=True))
+    own = json.loads(write_chat_body("m", "hi", None, {"stream_options": {"include_usage": False}}, stream=True))
     assert own["stream_options"] == {"include_usage": False}
-    assert json.loads(embeddings_body("e", ["a"], 8, "base64", {"user": "u"})) == {
+    assert json.loads(write_embeddings_body("e", ["a"], 8, "base64", {"user": "u"})) == {
         "model": "e", "input": ["a"], "encoding_format": "base64", "dimensions": 8, "user": "u",
     }  # fmt: skip
     with pytest.raises(TypeError, match="stream"):
-        chat_body("m", "hi", None, {"stream": True})
+        write_chat_body("m", "hi", None, {"stream": True})
     with pytest.raises(TypeError, match="list of messages, not dict"):
-        chat_body("m", {"role": "user"}, None, {})  # type: ignore[arg-type]
+        write_chat_body("m", {"role": "user"}, None, {})  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="object"):
-        chat_body("m", "hi", None, {"x": object()})
+        write_chat_body("m", "hi", None, {"x": object()})
 
 
-def test_facts_are_read_from_headers_and_nonsense_is_unknown() -> None:
-    ours = facts_of(
+def test_call_information_is_read_from_headers_and_invalid_values_are_unknown() -> None:
+    info = read_call_info(
         [(b"x-antiphon-cost", b"0.0000315"), (b"x-antiphon-attempts", b"3"), (b"x-antiphon-target", b"a/b")]
     )
-    assert (ours.cost, ours.attempts, ours.target, ours.call_id) == (Decimal("0.0000315"), 3, "a/b", "")
-    other = facts_of([(b"x-antiphon-cost", b"cheap"), (b"x-antiphon-attempts", b"many")])
+    assert (info.cost, info.attempts, info.target, info.call_id) == (Decimal("0.0000315"), 3, "a/b", "")
+    other = read_call_info([(b"x-antiphon-cost", b"cheap"), (b"x-antiphon-attempts", b"many")])
     assert (other.cost, other.attempts) == (None, 1)
-    assert facts_of([(b"x-antiphon-cost", b"0")]).cost == 0
+    assert read_call_info([(b"x-antiphon-cost", b"0")]).cost == 0

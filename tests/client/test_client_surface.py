@@ -1,4 +1,4 @@
-"""What `import antiphon` gives and costs, and that the two clients are one surface."""
+"""The public names and the cost of `import antiphon`, and the equality of the two clients' interfaces."""
 
 import inspect
 import json
@@ -12,18 +12,18 @@ from antiphon import Antiphon, AsyncAntiphon, AsyncStream, Stream, errors
 from living import PATIENCE
 
 
-def _tree(root: type[BaseException]) -> set[str]:
+def list_error_names(root: type[BaseException]) -> set[str]:
     return {name for name, member in vars(errors).items() if isinstance(member, type) and issubclass(member, root)}
 
 
-def _public(cls: type) -> dict[str, object]:
+def list_public_members(cls: type) -> dict[str, object]:
     return {name: inspect.getattr_static(cls, name) for name in dir(cls) if not name.startswith("_")}
 
 
 def test_every_public_name_resolves_and_every_error_is_public() -> None:
     for name in antiphon.__all__:
         assert getattr(antiphon, name) is not None
-    assert _tree(errors.AntiphonError) <= set(antiphon.__all__)
+    assert list_error_names(errors.AntiphonError) <= set(antiphon.__all__)
     assert antiphon.__all__ == sorted(set(antiphon.__all__), key=antiphon.__all__.index)
     assert set(antiphon.__all__) <= set(dir(antiphon))
 
@@ -42,8 +42,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 @pytest.mark.parametrize(
     ("sync", "asynchronous", "only_async"), [(Antiphon, AsyncAntiphon, {"aclose"}), (Stream, AsyncStream, {"aclose"})]
 )
-def test_the_twins_have_the_same_names_and_signatures(sync: type, asynchronous: type, only_async: set[str]) -> None:
-    ours, theirs = _public(sync), _public(asynchronous)
+def test_both_clients_have_the_same_names_and_signatures(sync: type, asynchronous: type, only_async: set[str]) -> None:
+    ours, theirs = list_public_members(sync), list_public_members(asynchronous)
     theirs |= dict.fromkeys(("usage", "finish_reason")) if asynchronous is AsyncStream else {}
     assert set(ours) == set(theirs) - only_async
     for name, member in ours.items():

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^(?P<exempt><!-- no-run -->\s*\n)?```python\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def _examples() -> Iterator[object]:
+def list_examples() -> Iterator[object]:
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         text = page.read_text(encoding="utf-8")
         for match in BLOCK.finditer(text):
@@ -23,7 +23,7 @@ def _examples() -> Iterator[object]:
                 yield pytest.param(match["code"], id=f"{page.relative_to(ROOT)}:{line}")
 
 
-@pytest.mark.parametrize("code", list(_examples()))
+@pytest.mark.parametrize("code", list(list_examples()))
 def test_example_runs(code: str) -> None:
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False

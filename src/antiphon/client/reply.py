@@ -1,7 +1,7 @@
-"""What a caller gets: replies, stream events and embeddings in OpenAI's shape, with what Antiphon knows beside it.
+"""Replies, stream events and embeddings in OpenAI's form, with Antiphon's information about the call.
 
-Fields are those of OpenAI's API reference (chat completion object, chunk object, embedding list); whatever else the
-provider sent is reachable under its own name.
+Fields are those of OpenAI's API reference (chat completion object, chunk object, embedding list). Every other field of
+the answer is reachable under its own name.
 """
 
 import binascii
@@ -9,19 +9,21 @@ import sys
 from array import array
 from collections.abc import Iterator
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import msgspec
 
-from antiphon.client.facts import Facts
+from antiphon.client.call_info import CallInfo, read_call_info
 from antiphon.client.view import View
 from antiphon.errors import BadAnswer
+from antiphon.transport.interface import Headers
 
 _decode = msgspec.json.Decoder().decode
 
 
 class Function(View):
-    """The function of a tool call; ``arguments`` is JSON text, in a stream a piece of it."""
+    """The function of a tool call; ``arguments`` is JSON text, or a piece of it in a stream."""
 
     __slots__ = ()
     name: str | None
@@ -29,7 +31,7 @@ class Function(View):
 
 
 class ToolCall(View):
-    """A call of a tool that the model asks for; ``index`` is there in streams."""
+    """A call of a tool that the model asks for; only streams have ``index``."""
 
     __slots__ = ()
     _nested: ClassVar[dict[str, type[View]]] = {"function": Function}
@@ -40,7 +42,7 @@ class ToolCall(View):
 
 
 class Message(View):
-    """A message of the model, or in a stream what a chunk adds to it."""
+    """A message of the model; in a stream, the part that a chunk adds to it."""
 
     __slots__ = ()
     _nested: ClassVar[dict[str, type[View]]] = {"tool_calls": ToolCall}
@@ -53,7 +55,7 @@ class Message(View):
 
 
 class CompletionUsage(View):
-    """Token counts as the provider reports them; the details repeat tokens that the totals contain."""
+    """Token counts as the provider reports them; the details count tokens that are part of the totals."""
 
     __slots__ = ()
     prompt_tokens: int
@@ -76,13 +78,17 @@ class Choice(View):
 
 
 class _Answer(View):
-    """An answer and the facts about it, in one object."""
+    """An answer and the information about its call, in one object.
 
-    __slots__ = ("_facts", "raw")
+    The information is read from the headers of the answer when it is first asked for.
+    """
+
+    __slots__ = ("_headers", "_info", "raw")
     _nested: ClassVar[dict[str, type[View]]] = {"choices": Choice, "usage": CompletionUsage}
     raw: bytes
-    """The body exactly as it came."""
-    _facts: Facts
+    """The unchanged body."""
+    _headers: Headers
+    _info: CallInfo
 
     model: str
     object: str | None
@@ -90,23 +96,30 @@ class _Answer(View):
 
     @property
     def cost(self) -> Decimal | None:
-        """Dollars, exact; ``None`` where the price of a used token bucket is unknown, which is not zero."""
-        return self._facts.cost
+        """Dollars, exact; ``None`` if the price of a used token bucket is unknown, which is not zero."""
+        return self._get_info().cost
 
     @property
     def call_id(self) -> str:
         """The id of the call in the ledger, in logs and in errors."""
-        return self._facts.call_id
+        return self._get_info().call_id
 
     @property
     def target(self) -> str:
         """The ``provider/model`` that answered."""
-        return self._facts.target
+        return self._get_info().target
 
     @property
     def attempts(self) -> int:
-        """How many targets were tried, the one that answered included."""
-        return self._facts.attempts
+        """The number of targets that were tried, including the one that answered."""
+        return self._get_info().attempts
+
+    def _get_info(self) -> CallInfo:
+        try:
+            return self._info
+        except AttributeError:
+            self._info = info = read_call_info(self._headers)
+            return info
 
 
 class Reply(_Answer):
@@ -119,32 +132,32 @@ class Reply(_Answer):
     system_fingerprint: str | None
     service_tier: str | None
 
-    def __new__(cls, raw: bytes, facts: Facts) -> "Reply":
+    def __new__(cls, raw: bytes, headers: Headers) -> "Reply":
         reply = object.__new__(cls)
-        reply.raw, reply._facts = raw, facts
+        reply.raw, reply._headers = raw, headers
         reply._data = data = decode_object(raw)
         choices = data.get("choices")
         if type(choices) is not list or any(type(choice) is not dict for choice in choices):
-            raise _not_an_answer("a chat completion", "it has no list of choices")
+            raise _make_bad_answer("a chat completion", "it has no list of choices")
         return reply
 
-    def __getnewargs__(self) -> tuple[bytes, Facts]:
-        return self.raw, self._facts
+    def __getnewargs__(self) -> tuple[bytes, Headers]:
+        return self.raw, self._headers
 
     @property
     def text(self) -> str:
-        """The text of the first choice; empty where it has none, for example when it calls tools."""
-        return text_of(_first(self._data, "message").get("content"))
+        """The text of the first choice; empty if it has none, for example if it calls tools."""
+        return join_text(_get_first(self._data, "message").get("content"))
 
     @property
     def reasoning(self) -> str:
-        """The reasoning of the first choice where the provider shows it, otherwise empty."""
-        return reasoning_of(_first(self._data, "message"))
+        """The reasoning of the first choice; empty if the provider does not show it."""
+        return find_reasoning(_get_first(self._data, "message"))
 
     @property
     def tool_calls(self) -> list[ToolCall]:
         """The tool calls of the first choice."""
-        return [ToolCall(call) for call in _first(self._data, "message").get("tool_calls") or ()]
+        return [ToolCall(call) for call in _get_first(self._data, "message").get("tool_calls") or ()]
 
     @property
     def finish_reason(self) -> str | None:
@@ -154,19 +167,19 @@ class Reply(_Answer):
 
 
 class Event(View):
-    """One chunk of a stream. ``text`` and ``tool_calls`` are what it adds to the first choice.
+    """One chunk of a stream. ``text`` and ``tool_calls`` are the parts that it adds to the first choice.
 
-    ``raw`` is the chunk's JSON exactly as it came; every field of it is reachable as in :class:`View`, the chunk's
-    own ``choices`` included.
+    ``raw`` is the chunk's unchanged JSON. Every field of it is reachable as in :class:`View`, including the chunk's own
+    ``choices``.
     """
 
     __slots__ = ("finish_reason", "raw", "reasoning", "text")
     _nested: ClassVar[dict[str, type[View]]] = {"choices": Choice, "usage": CompletionUsage}
     raw: bytes
     text: str
-    """The text this chunk adds; empty where it adds none."""
+    """The text that this chunk adds; may be empty."""
     reasoning: str
-    """The reasoning this chunk adds, where the provider shows it."""
+    """The reasoning that this chunk adds, if the provider shows it."""
     finish_reason: str | None
     """Set on the chunk that ends the first choice."""
 
@@ -188,15 +201,15 @@ class Event(View):
                     event._read(choice)
                     break
         except (AttributeError, TypeError):
-            raise _not_an_answer("a stream of chat completion chunks", raw[:200]) from None
+            raise _make_bad_answer("a stream of chat completion chunks", raw[:200]) from None
         return event
 
     def _read(self, choice: dict[str, Any]) -> None:
         delta = choice.get("delta")
         if delta:
             content = delta.get("content")
-            self.text = content if type(content) is str else text_of(content)
-            self.reasoning = reasoning_of(delta)
+            self.text = content if type(content) is str else join_text(content)
+            self.reasoning = find_reasoning(delta)
         self.finish_reason = choice.get("finish_reason")
 
     def __getnewargs__(self) -> tuple[bytes, dict[str, Any]]:
@@ -204,8 +217,8 @@ class Event(View):
 
     @property
     def tool_calls(self) -> list[ToolCall]:
-        """The pieces of tool calls this chunk adds to the first choice; join ``arguments`` by ``index``."""
-        return [ToolCall(call) for call in _first(self._data, "delta").get("tool_calls") or ()]
+        """The pieces of tool calls that this chunk adds to the first choice; join ``arguments`` by ``index``."""
+        return [ToolCall(call) for call in _get_first(self._data, "delta").get("tool_calls") or ()]
 
 
 class ModelCard(View):
@@ -233,29 +246,29 @@ _decode_rows = msgspec.json.Decoder(_Rows).decode
 class Embeddings(_Answer):
     """Vectors in the order of the input: ``len()``, iteration and indexing give lists of floats.
 
-    ``data[0].embedding`` works as with OpenAI's client, and is base64 text where that encoding was asked for.
+    ``data[0].embedding`` works as with OpenAI's client, and is base64 text if that encoding was asked for.
     """
 
     __slots__ = ("vectors",)
     vectors: list[list[float]]
-    """One list of floats for each input, decoded from base64 where that was the encoding."""
+    """One list of floats for each input, decoded if the encoding was base64."""
     data: list[View]
 
-    def __new__(cls, raw: bytes, facts: Facts) -> "Embeddings":
+    def __new__(cls, raw: bytes, headers: Headers) -> "Embeddings":
         embeddings = object.__new__(cls)
-        embeddings.raw, embeddings._facts = raw, facts
+        embeddings.raw, embeddings._headers = raw, headers
         try:
             rows = _decode_rows(raw).data
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise _not_an_answer("a list of embeddings", error) from None
-        embeddings.vectors = [_floats(row.embedding) for row in sorted(rows, key=_index)]
+            raise _make_bad_answer("a list of embeddings", error) from None
+        embeddings.vectors = [_decode_floats(row.embedding) for row in sorted(rows, key=attrgetter("index"))]
         return embeddings
 
-    def __getnewargs__(self) -> tuple[bytes, Facts]:
-        return self.raw, self._facts
+    def __getnewargs__(self) -> tuple[bytes, Headers]:
+        return self.raw, self._headers
 
     def __getattr__(self, name: str) -> Any:
-        # A body of vectors is large, so the OpenAI shape is decoded only for those who read it.
+        # A body of vectors is large, so the OpenAI form is decoded only if it is read.
         if name == "_data":
             self._data = decode_object(self.raw)
             return self._data
@@ -280,13 +293,13 @@ def decode_object(raw: bytes) -> dict[str, Any]:
     try:
         data = _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _not_an_answer("a JSON object", error) from None
+        raise _make_bad_answer("a JSON object", error) from None
     if type(data) is not dict:
-        raise _not_an_answer("a JSON object", f"got {type(data).__name__}")
+        raise _make_bad_answer("a JSON object", f"got {type(data).__name__}")
     return data
 
 
-def text_of(content: Any) -> str:
+def join_text(content: Any) -> str:
     """Return the text of a message's content, which some providers send as a list of typed parts."""
     if type(content) is str:
         return content
@@ -295,34 +308,30 @@ def text_of(content: Any) -> str:
     return ""
 
 
-def reasoning_of(message: dict[str, Any]) -> str:
-    """Return shown reasoning under either of the two names in use for it."""
+def find_reasoning(message: dict[str, Any]) -> str:
+    """Return the reasoning of a message, which has one of two names; ``""`` if there is none."""
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     return reasoning if type(reasoning) is str else ""
 
 
-def _first(data: dict[str, Any], part: str) -> dict[str, Any]:
+def _get_first(data: dict[str, Any], part: str) -> dict[str, Any]:
     for choice in data.get("choices") or ():
         if not choice.get("index"):
             return choice.get(part) or {}
     return {}
 
 
-def _floats(embedding: list[float] | str) -> list[float]:
+def _decode_floats(embedding: list[float] | str) -> list[float]:
     if isinstance(embedding, list):
         return embedding
     try:
         values = array("f", binascii.a2b_base64(embedding, strict_mode=True))
     except ValueError as error:
-        raise _not_an_answer("float32 numbers in base64", error) from None
+        raise _make_bad_answer("float32 numbers in base64", error) from None
     if sys.byteorder == "big":
         values.byteswap()
     return values.tolist()
 
 
-def _index(row: _Row) -> int:
-    return row.index
-
-
-def _not_an_answer(expected: str, found: object) -> BadAnswer:
+def _make_bad_answer(expected: str, found: object) -> BadAnswer:
     return BadAnswer(f"The answer is not {expected}: {found}.")

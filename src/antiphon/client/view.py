@@ -1,4 +1,4 @@
-"""Attribute access to a decoded JSON object, so that a field we have not heard of is as reachable as any other."""
+"""Attribute access to a decoded JSON object, so that every field is reachable, known or not."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
@@ -9,10 +9,10 @@ _encode = msgspec.json.encode
 
 
 class View:
-    """One JSON object, read by attribute or by key, compared by value, and sent again without losing a field.
+    """One JSON object. Read it by attribute or by key; it compares by value and can be sent again without loss.
 
     A declared field (an annotation of the subclass) that the object does not have is ``None``, as in OpenAI's own
-    models; any other name raises ``AttributeError``. Objects inside are views too, lists of objects lists of views.
+    models; any other name raises ``AttributeError``. Inner objects are views, and lists of objects are lists of views.
     """
 
     __slots__ = ("_data",)
@@ -33,7 +33,7 @@ class View:
         return view
 
     def __getattr__(self, name: str) -> Any:
-        # Only reached for names that no slot and no property answers.
+        # Python calls this only for names that are no slot and no property.
         if name[:1] == "_":
             raise AttributeError(name)
         try:
@@ -73,15 +73,15 @@ class View:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._data.items())})"
 
     def keys(self) -> Iterator[str]:
-        """Return the names of the fields that are there, so that ``dict(view)`` and ``**view`` work."""
+        """Return the names of the fields of the object, so that ``dict(view)`` and ``**view`` work."""
         return iter(self._data)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return a field, or ``default`` where the object does not have it."""
+        """Return a field, or ``default`` if the object does not have it."""
         return self[name] if name in self._data else default
 
     def json(self) -> dict[str, Any]:
-        """Return the decoded object itself, with every field the provider sent; do not change it."""
+        """Return the decoded object itself, with every field that the provider sent; do not change it."""
         return self._data
 
     def model_dump(self, *, exclude_none: bool = False) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is said about an answer beside the answer: which call it was, who answered, at what cost."""
+"""Information about a call beside its answer: its id, the target that answered, the cost."""
 
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
@@ -8,8 +8,8 @@ import msgspec
 from antiphon.transport.interface import Headers
 
 
-class Facts(msgspec.Struct, frozen=True):
-    """Facts about one call; ``cost`` is dollars, ``None`` where the price is unknown."""
+class CallInfo(msgspec.Struct, frozen=True):
+    """Information about one call; ``cost`` is dollars, ``None`` if the price is unknown."""
 
     call_id: str = ""
     target: str = ""
@@ -17,8 +17,8 @@ class Facts(msgspec.Struct, frozen=True):
     cost: Decimal | None = None
 
 
-def facts_of(headers: Headers) -> Facts:
-    """Return what the response headers of the gateway say; a server of another make says nothing."""
+def read_call_info(headers: Headers) -> CallInfo:
+    """Return what the response headers of the gateway state; a server of another make states nothing."""
     fields = dict(headers)
     cost: Decimal | None = None
     attempts = 1
@@ -26,7 +26,7 @@ def facts_of(headers: Headers) -> Facts:
         cost = Decimal(fields[b"x-antiphon-cost"].decode("ascii"))
     with suppress(KeyError, ValueError):
         attempts = int(fields[b"x-antiphon-attempts"])
-    return Facts(
+    return CallInfo(
         call_id=fields.get(b"x-antiphon-call-id", b"").decode("latin-1"),
         target=fields.get(b"x-antiphon-target", b"").decode("latin-1"),
         attempts=attempts,

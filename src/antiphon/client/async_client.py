@@ -1,4 +1,4 @@
-"""The asynchronous client and its stream: what the surface of the SDK is; ``sync`` follows it name for name."""
+"""The asynchronous client and its stream. They define the interface of the SDK; ``sync_client`` has the same names."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,10 +6,10 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
-from antiphon.client import failure, request
-from antiphon.client.backend import Backend, Frames
-from antiphon.client.choose import choose_backend
-from antiphon.client.facts import Facts
+from antiphon.client import request
+from antiphon.client.backend import Backend, EventStream, choose_backend
+from antiphon.client.call_info import CallInfo
+from antiphon.client.error_reader import make_truncated, read_error_event
 from antiphon.client.reply import CompletionUsage, Embeddings, Event, ModelCard, Reply, decode_object
 from antiphon.client.request import EmbeddingInput, Encoding, Messages
 from antiphon.wires.sse import SSESplitter, data_of
@@ -20,14 +20,14 @@ _DONE = b"[DONE]"
 class AsyncAntiphon:
     """Calls models, in this process or at a server; for one event loop.
 
-    Without ``base_url`` calls run in this process through the gateway's own pipeline: ``config`` is the path of an
-    ``antiphon.yaml`` (without one: ``./antiphon.yaml`` where it exists, otherwise providers are detected from the
-    usual environment variables), ``data`` the directory of the ledger. Without ``data`` here or in the file nothing
-    is written to disk. With ``base_url`` calls go to a server under ``api_key``, once each; ``timeout`` is seconds
-    for a whole answer and of silence within a stream.
+    Without ``base_url``, calls run in this process through the gateway's own pipeline. ``config`` is the path of an
+    ``antiphon.yaml``. Without it, the client uses ``./antiphon.yaml`` if it exists, and otherwise detects providers
+    from their usual environment variables. ``data`` is the directory of the ledger; without ``data`` here or in the
+    file, nothing is written to disk. With ``base_url``, calls go to a server under ``api_key``, once each. ``timeout``
+    is seconds for a whole answer and of silence within a stream.
 
-    Raises :class:`~antiphon.errors.ConfigError` for a faulty configuration. Use it as a context manager, or call
-    ``close``.
+    Raises :class:`~antiphon.errors.ConfigError` for a faulty configuration. Use the client as a context manager, or
+    call ``close``.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class AsyncAntiphon:
     async def chat(self, model: str, messages: Messages, *, system: str | None = None, **params: Any) -> Reply:
         """Return the whole answer of a model; raises :class:`~antiphon.errors.CallError`.
 
-        ``messages`` is a text or messages in OpenAI's shape, ``system`` a system message put before them; ``params``
-        go to the provider under their own names (``temperature``, ``tools``, ``response_format`` …).
+        ``messages`` is a text or messages in OpenAI's form. ``system`` is a system message placed before them.
+        ``params`` go to the provider under their own names (``temperature``, ``tools``, ``response_format`` …).
         """
-        body = request.chat_body(model, messages, system, params)
-        return Reply(*await (await self._ready()).whole("chat", body))
+        body = request.write_chat_body(model, messages, system, params)
+        return Reply(*await (await self._get_backend()).ask("chat", body))
 
     def stream(self, model: str, messages: Messages, *, system: str | None = None, **params: Any) -> "AsyncStream":
         """Return the answer as events; arguments as for ``chat``. The call begins with its first event."""
-        return AsyncStream(self._ready, request.chat_body(model, messages, system, params, stream=True))
+        return AsyncStream(self._get_backend, request.write_chat_body(model, messages, system, params, stream=True))
 
     async def embed(
         self,
@@ -69,31 +69,31 @@ class AsyncAntiphon:
     ) -> Embeddings:
         """Return one vector for each input, as lists of floats; raises :class:`~antiphon.errors.CallError`.
 
-        ``dimensions`` shortens the vectors where the model can; ``encoding`` is how they travel: ``base64`` is a
-        quarter of the size where the provider offers it.
+        ``dimensions`` shortens the vectors, if the model can. ``encoding`` is their form in transit: ``base64`` takes a
+        quarter of the bytes, if the provider offers it.
         """
-        body = request.embeddings_body(model, input, dimensions, encoding, params)
-        return Embeddings(*await (await self._ready()).whole("embeddings", body))
+        body = request.write_embeddings_body(model, input, dimensions, encoding, params)
+        return Embeddings(*await (await self._get_backend()).ask("embeddings", body))
 
     async def models(self) -> list[ModelCard]:
         """Return the models that can be called by name; ``.id`` is the name."""
-        return [ModelCard(entry) for entry in await (await self._ready()).models()]
+        return [ModelCard(entry) for entry in await (await self._get_backend()).list_models()]
 
     async def close(self) -> None:
-        """Let go of connections and of the ledger; calls under way are cancelled. Idempotent."""
+        """Release connections and the ledger; calls under way are cancelled. Idempotent."""
         if self._closed:
             return
         if self._owner is not None:
             self._check_loop()
         self._closed = True
-        async with self._lock:  # a start under way ends first
+        async with self._lock:  # wait for a start under way
             self._loop = None
             await self._backend.close()
 
     aclose = close
 
     async def __aenter__(self) -> Self:
-        await self._ready()
+        await self._get_backend()
         return self
 
     async def __aexit__(
@@ -101,12 +101,12 @@ class AsyncAntiphon:
     ) -> None:
         await self.close()
 
-    async def _ready(self) -> Backend:
+    async def _get_backend(self) -> Backend:
         if self._loop is not asyncio.get_running_loop():
-            await self._open()
+            await self._start()
         return self._backend
 
-    async def _open(self) -> None:
+    async def _start(self) -> None:
         self._check_loop()
         async with self._lock:
             if self._closed:
@@ -129,68 +129,72 @@ class AsyncAntiphon:
 class AsyncStream:
     """The events of one answer: ``async for event in stream``, best within ``async with stream``.
 
-    After the end ``text``, ``usage``, ``cost``, ``attempts``, ``target``, ``call_id`` and ``finish_reason`` are
-    known. Where an answer breaks off, what came is yielded first and then the typed error is raised
-    (:class:`~antiphon.errors.Truncated`, :class:`~antiphon.errors.UpstreamTimeout` …): an iteration that ends
-    quietly was a whole answer.
+    After the end, ``text``, ``usage``, ``cost``, ``attempts``, ``target``, ``call_id`` and ``finish_reason`` are known.
+    If an answer breaks off, the iteration yields the events so far and then raises the typed error
+    (:class:`~antiphon.errors.Truncated`, :class:`~antiphon.errors.UpstreamTimeout` …). An iteration that ends without
+    an error was a complete answer.
     """
 
-    def __init__(self, ready: Callable[[], Awaitable[Backend]], body: bytes) -> None:
-        self._ready = ready
+    def __init__(self, get_backend: Callable[[], Awaitable[Backend]], body: bytes) -> None:
+        self._get_backend = get_backend
         self._body = body
-        self._frames: Frames | None = None
-        self._facts = Facts()
+        self._source: EventStream | None = None
+        self._info = CallInfo()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._splitter = SSESplitter()
-        self._waiting: list[bytes] = []  # whole frames that came together, last one first
+        self._frames: list[bytes] = []  # whole frames that arrived together, in reverse order
         self._pieces: list[str] = []
-        self._ended = self._whole = False
+        self._ended = self._complete = False
         self.usage: CompletionUsage | None = None
-        """Token counts in OpenAI's shape, from the chunk that carries them."""
+        """Token counts in OpenAI's form, from the chunk that carries them."""
         self.finish_reason: str | None = None
 
     @property
     def text(self) -> str:
-        """The text of the first choice, as far as it has come."""
+        """The text of the first choice so far."""
         return "".join(self._pieces)
 
     @property
     def cost(self) -> Decimal | None:
-        """Dollars, exact, after the end; ``None`` before it, for an unknown price, and where a server does not say."""
-        return self._now().cost
+        """Dollars, exact, after the end; ``None`` before it, for an unknown price, and if a server states none."""
+        return self._get_info().cost
 
     @property
     def attempts(self) -> int:
-        """How many targets were tried."""
-        return self._now().attempts
+        """The number of targets that were tried."""
+        return self._get_info().attempts
 
     @property
     def target(self) -> str:
         """The ``provider/model`` that answers."""
-        return self._now().target
+        return self._get_info().target
 
     @property
     def call_id(self) -> str:
         """The id of the call in the ledger, in logs and in errors."""
-        return self._now().call_id
+        return self._get_info().call_id
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
-        event = await self._next_event()
+        event = await self._read_event()
         if event is None:
             raise StopAsyncIteration
         return event
 
+    @property
+    def _is_open(self) -> bool:
+        return self._source is not None
+
     async def close(self) -> None:
-        """Stop the answer where it is; its provider is told within half a second. Idempotent."""
+        """Stop the answer; the connection to its provider is closed within half a second. Idempotent."""
         self._end()
 
     aclose = close
 
     async def __aenter__(self) -> Self:
-        if self._frames is None and not self._ended:
+        if self._source is None and not self._ended:
             await self._begin()
         return self
 
@@ -200,30 +204,30 @@ class AsyncStream:
         self._end()
 
     def __del__(self) -> None:
-        frames, loop = self._frames, self._loop
-        if frames is not None and loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(frames.close)
+        source, loop = self._source, self._loop
+        if source is not None and loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(source.close)
 
-    async def _begin(self) -> Frames:
-        backend = await self._ready()
+    async def _begin(self) -> EventStream:
+        backend = await self._get_backend()
         try:
-            self._frames = await backend.frames("chat", self._body)
+            self._source = await backend.start_stream("chat", self._body)
         except BaseException:
             self._ended = True
             raise
         self._loop = asyncio.get_running_loop()
-        return self._frames
+        return self._source
 
-    async def _next_event(self) -> Event | None:
-        """Return the next event, ``None`` at the proper end; anything else raises and closes."""
+    async def _read_event(self) -> Event | None:
+        """Return the next event, or ``None`` after the complete answer; closes the stream on any error."""
         try:
             while not self._ended:
-                event = self._take()
+                event = self._take_event()
                 if event is not None:
                     return event
-                chunk = await (self._frames or await self._begin()).next()
+                chunk = await (self._source or await self._begin()).read()
                 if chunk:
-                    self._waiting = self._splitter.feed(chunk)[::-1]
+                    self._frames = self._splitter.feed(chunk)[::-1]
                 else:
                     self._finish()
         except BaseException:
@@ -231,22 +235,22 @@ class AsyncStream:
             raise
         return None
 
-    def _take(self) -> Event | None:
-        """Return the next event of those that have come already."""
-        while self._waiting:
-            event = self._read(self._waiting.pop())
+    def _take_event(self) -> Event | None:
+        """Return the next event that has arrived already, or ``None``."""
+        while self._frames:
+            event = self._read_frame(self._frames.pop())
             if event is not None:
                 return event
         return None
 
-    def _read(self, frame: bytes) -> Event | None:
+    def _read_frame(self, frame: bytes) -> Event | None:
         raw = data_of(frame)
         if raw is None or raw == _DONE:
-            self._whole |= raw is not None
+            self._complete |= raw is not None
             return None
         data = decode_object(raw)
         if "error" in data:
-            error = failure.from_event(data, raw)
+            error = read_error_event(data, raw)
             if error is not None:
                 error.call_id = error.call_id or self.call_id
                 raise error
@@ -255,24 +259,24 @@ class AsyncStream:
             self._pieces.append(event.text)
         if event.finish_reason:
             self.finish_reason = event.finish_reason
-            self._whole = True
+            self._complete = True
         if data.get("usage"):
             self.usage = event.usage
         return event
 
     def _finish(self) -> None:
         self._end()
-        if not self._whole:
-            raise failure.cut_short()
+        if not self._complete:
+            raise make_truncated()
 
-    def _now(self) -> Facts:
-        if self._frames is not None:
-            self._facts = self._frames.facts
-        return self._facts
+    def _get_info(self) -> CallInfo:
+        if self._source is not None:
+            self._info = self._source.info
+        return self._info
 
     def _end(self) -> None:
         self._ended = True
-        if self._frames is not None:
-            self._frames.close()
-            self._facts, self._frames = self._frames.facts, None
-        self._waiting.clear()
+        if self._source is not None:
+            self._source.close()
+            self._info, self._source = self._source.info, None
+        self._frames.clear()
