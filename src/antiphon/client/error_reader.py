@@ -66,7 +66,7 @@ def read_error_object(
         known = RateLimited
     error = _make_error(known, message, status, body, headers, detail)
     error.param = detail.get("param")
-    # A provider's own code stays in the body: programs must be able to compare codes whoever answered.
+    # A provider's own code stays in the body, so that programs can compare codes of any answer.
     if isinstance(code, str) and code != error.code and not isinstance(error, UpstreamStatus):
         error.code = code  # type: ignore[misc]
     error.retry_after = detail.get("retry_after")

@@ -117,7 +117,7 @@ def find_fault(message: Message) -> StreamFault | None:
     return StreamFault(name, f"{name or kind}: {text or quote_body(message.payload)}", STREAM_STATUSES.get(name, 502))
 
 
-def error_from_fault(fault: StreamFault) -> UpstreamError:
+def make_fault_error(fault: StreamFault) -> UpstreamError:
     """Return the error for a fault in a provider's stream."""
     message = f"The provider reported an error: {fault.message}"
     if fault.status == BadAnswer.status:

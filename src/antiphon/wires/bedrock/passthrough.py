@@ -144,7 +144,7 @@ class ConverseStream(PassthroughStream):
     def feed(self, frame: bytes) -> bytes:
         message = self._messages.read(frame)
         if (fault := errors.find_fault(message)) is not None:
-            self.error = errors.error_from_fault(fault)
+            self.error = errors.make_fault_error(fault)
             return frame
         kind = message.get_text(":event-type")
         observe = _OBSERVERS.get(kind)

@@ -60,7 +60,7 @@ def _write_claude_thinking(draft: BodyDraft, request: Request, wanted: Reasoning
         thinking: dict[str, Any] = {"type": "adaptive"} | ({"display": "summarized"} if wanted.summary else {})
     else:
         budget = _choose_budget(wanted, request.max_tokens)
-        if budget < LEAST_BUDGET or _continues_without_thinking(draft.body["messages"]):
+        if budget < LEAST_BUDGET or _is_loop_without_thinking(draft.body["messages"]):
             draft.drop(_NAME)
             return False
         thinking = {"type": "enabled", "budget_tokens": budget}
@@ -78,7 +78,7 @@ def _choose_budget(wanted: Reasoning, max_tokens: int | None) -> int:
     return max_tokens // 2 if max_tokens is not None and budget >= max_tokens else budget
 
 
-def _continues_without_thinking(messages: list[dict[str, Any]]) -> bool:
+def _is_loop_without_thinking(messages: list[dict[str, Any]]) -> bool:
     if len(messages) < 2 or messages[-1]["role"] != "user" or "toolResult" not in messages[-1]["content"][0]:
         return False
     return "reasoningContent" not in messages[-2]["content"][0]
