@@ -150,7 +150,7 @@ async def test_only_its_key_can_use_it(gateway: Gateway, client: openai.OpenAI, 
     begun = client.responses.create(model="m", input="Hi", background=True, stream=True)
     name = next(iter(begun)).response.id
     with open_client(gateway, made["key"]) as other:
-        await eventually(lambda: _knows(other))
+        await eventually(lambda: _accepts_key(other))
         for ask in (other.responses.retrieve, other.responses.cancel, other.responses.delete):
             with pytest.raises(openai.NotFoundError):
                 ask(name)
@@ -163,7 +163,7 @@ async def test_only_its_key_can_use_it(gateway: Gateway, client: openai.OpenAI, 
     client.responses.cancel(name)
 
 
-def _knows(client: openai.OpenAI) -> bool:
+def _accepts_key(client: openai.OpenAI) -> bool:
     try:
         return bool(client.models.list().data)
     except openai.AuthenticationError:
@@ -226,7 +226,7 @@ async def test_a_stop_gives_it_time_to_end(slow: SlowProvider, tmp_path: Path) -
             name = client.responses.create(model="slow/m", input="Hi", background=True).id
         await eventually(lambda: slow.requests)
         running.process.terminate()
-        await eventually(lambda: not _listens(running))
+        await eventually(lambda: not _is_listening(running))
         slow.allow()
         assert running.process.wait(PATIENCE) == 0
         running.stop()
@@ -236,7 +236,7 @@ async def test_a_stop_gives_it_time_to_end(slow: SlowProvider, tmp_path: Path) -
             name = client.responses.create(model="slow/m", input="Hi", background=True).id
         for _ in range(2):  # the second signal does not wait
             running.process.terminate()
-            await eventually(lambda: not _listens(running))
+            await eventually(lambda: not _is_listening(running))
         running.stop()
         running = Gateway(tmp_path)
         with open_client(running) as client:
@@ -245,7 +245,7 @@ async def test_a_stop_gives_it_time_to_end(slow: SlowProvider, tmp_path: Path) -
         running.stop()
 
 
-def _listens(gateway: Gateway) -> bool:
+def _is_listening(gateway: Gateway) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", gateway.port)) == 0
 

@@ -38,7 +38,7 @@ class Strict:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 kind = "anthropic" if self.path.startswith("/v1/messages") else "gemini"
                 strict.asked.append((kind, body))
-                turn = strict.anthropic if kind == "anthropic" else strict.gemini
+                turn = strict.answer_anthropic if kind == "anthropic" else strict.answer_gemini
                 streamed = body.get("stream") or "stream" in self.path
                 try:
                     answer = turn(body, streamed)
@@ -61,20 +61,20 @@ class Strict:
 
     # Anthropic
 
-    def anthropic(self, body: dict[str, Any], streamed: bool) -> bytes:
+    def answer_anthropic(self, body: dict[str, Any], streamed: bool) -> bytes:
         messages = body["messages"]
         roles = [message["role"] for message in messages]
         assert all(a != b for a, b in pairwise(roles)), f"roles do not alternate: {roles}"
         for before, after in pairwise(messages):
-            calls = [block["id"] for block in _blocks(before) if block["type"] == "tool_use"]
-            results = [block["tool_use_id"] for block in _blocks(after) if block["type"] == "tool_result"]
+            calls = [block["id"] for block in _get_blocks(before) if block["type"] == "tool_use"]
+            results = [block["tool_use_id"] for block in _get_blocks(after) if block["type"] == "tool_result"]
             assert calls == results, "a call without its result"
         for message in messages:
-            for block in _blocks(message):
+            for block in _get_blocks(message):
                 if block["type"] == "thinking":
                     assert block["signature"] == f"sig of {block['thinking']}", "a thinking block was altered"
         number = len(self.asked)
-        last = _blocks(messages[-1])[-1]
+        last = _get_blocks(messages[-1])[-1]
         thinking = {"type": "thinking", "thinking": f"Hm {number}", "signature": f"sig of Hm {number}"}
         call = {"type": "tool_use", "id": f"toolu_{number}", "name": "weather", "input": {"city": "Zürich"}}
         words = {"type": "text", "text": f"Answer {number}"}
@@ -85,11 +85,11 @@ class Strict:
             "id": f"msg_{number}", "type": "message", "role": "assistant", "model": "claude", "content": blocks,
             "stop_reason": "tool_use" if asks else "end_turn", "stop_sequence": None, "usage": usage,
         }  # fmt: skip
-        return _anthropic_events(message) if streamed else json.dumps(message).encode()
+        return _write_anthropic_events(message) if streamed else json.dumps(message).encode()
 
     # Gemini
 
-    def gemini(self, body: dict[str, Any], streamed: bool) -> bytes:
+    def answer_gemini(self, body: dict[str, Any], streamed: bool) -> bytes:
         contents = body["contents"]
         for before, after in pairwise(contents):
             calls = [part["functionCall"]["name"] for part in before["parts"] if "functionCall" in part]
@@ -113,12 +113,12 @@ class Strict:
         self.server.server_close()
 
 
-def _blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
+def _get_blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
     content = message["content"]
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
-def _anthropic_events(message: dict[str, Any]) -> bytes:
+def _write_anthropic_events(message: dict[str, Any]) -> bytes:
     events: list[dict[str, Any]] = [
         {"type": "message_start", "message": {**message, "content": [], "stop_reason": None}}
     ]
@@ -209,7 +209,8 @@ def test_five_turns_over_five_gateways(strict: Strict, tmp_path: Path, chain: st
     assert places == sorted(places)
     if kind == "anthropic":  # its own thinking is back, nobody else's
         mine = [number + 1 for number in (0, 2) if CHAINS[chain][number] == "claude"]
-        thoughts = [block for message in last["messages"] for block in _blocks(message) if block["type"] == "thinking"]
+        blocks = [block for message in last["messages"] for block in _get_blocks(message)]
+        thoughts = [block for block in blocks if block["type"] == "thinking"]
         assert [block["thinking"] for block in thoughts] == [f"Hm {number}" for number in mine]
     else:
         signed = [part for content in last["contents"] for part in content["parts"] if "thoughtSignature" in part]

@@ -148,11 +148,11 @@ def gateway(owners: tuple[Owner, Owner], tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def client(gateway: Gateway) -> Iterator[openai.OpenAI]:
-    with client_of(gateway) as made:
+    with open_client(gateway) as made:
         yield made
 
 
-def client_of(gateway: Gateway, key: str | None = None) -> openai.OpenAI:
+def open_client(gateway: Gateway, key: str | None = None) -> openai.OpenAI:
     return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key or gateway.key, max_retries=0, timeout=20)
 
 
@@ -206,12 +206,12 @@ async def test_usage_is_in_the_ledger_once(gateway: Gateway, client: openai.Open
     own.finish(streamed[0].response.id)
     client.responses.retrieve(streamed[0].response.id)
 
-    def rows() -> list[dict[str, Any]]:
+    def list_rows() -> list[dict[str, Any]]:
         return [row for row in gateway.records() if row["target"] == PRICED]
 
-    await eventually(lambda: len(rows()) == 8)
-    assert [row["input"] or 0 for row in rows()] == [0, 100, 0, 0, 100, 0, 100, 0]
-    costs = [row["cost"] for row in rows()]
+    await eventually(lambda: len(list_rows()) == 8)
+    assert [row["input"] or 0 for row in list_rows()] == [0, 100, 0, 0, 100, 0, 100, 0]
+    costs = [row["cost"] for row in list_rows()]
     assert costs[4] > 0
     assert costs == [0, costs[4], 0, 0, costs[4], 0, costs[4], 0]
 
@@ -219,7 +219,7 @@ async def test_usage_is_in_the_ledger_once(gateway: Gateway, client: openai.Open
 def test_another_key_finds_and_continues_nothing(gateway: Gateway, client: openai.OpenAI, own: Owner) -> None:
     secret = client.responses.create(model="own/x", input="Secret")
     made = json.loads(cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)
-    with client_of(gateway, made["key"]) as other:
+    with open_client(gateway, made["key"]) as other:
         for _ in range(40):
             try:
                 other.models.list()
@@ -274,15 +274,15 @@ def test_it_is_found_after_a_kill(owners: tuple[Owner, Owner], tmp_path: Path) -
     config = {"providers": {"own": {"kind": "responses-compatible", "base_url": owners[0].url, "api_key": "their-key"}}}
     running = Gateway(tmp_path, config)
     try:
-        with client_of(running) as client:
+        with open_client(running) as client:
             whole = client.responses.create(model="own/x", input="Hi", background=True)
             running.kill()
         running = Gateway(tmp_path)
-        with client_of(running) as client:
+        with open_client(running) as client:
             assert client.responses.cancel(whole.id).status == "cancelled"
         running.stop()
         running = Gateway(tmp_path, {"providers": {}})
-        with client_of(running) as client, pytest.raises(openai.NotFoundError):
+        with open_client(running) as client, pytest.raises(openai.NotFoundError):
             client.responses.retrieve(whole.id)
     finally:
         running.stop()

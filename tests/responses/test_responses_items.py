@@ -48,24 +48,24 @@ def gateway(sim: Sim, tmp_path: Path) -> Iterator[Gateway]:
     assert "Traceback" not in gateway.output
 
 
-def client(gateway: Gateway, key: str = "") -> openai.OpenAI:
+def open_client(gateway: Gateway, key: str = "") -> openai.OpenAI:
     return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key or gateway.key, max_retries=0)
 
 
-def sent(sim: Sim) -> Any:
+def read_last_request(sim: Sim) -> Any:
     return json.loads(base64.b64decode(sim.served()[-1]["body"]))
 
 
-def known(gateway: Gateway, key: str) -> bool:
+def accepts_key(gateway: Gateway, key: str) -> bool:
     """Return whether the gateway knows a key, which takes a second at most."""
-    with client(gateway, key) as asked:
+    with open_client(gateway, key) as asked:
         try:
             return bool(asked.models.list().data)
         except openai.AuthenticationError:
             return False
 
 
-def referring(first: Any) -> list[Any]:
+def refer_to(first: Any) -> list[Any]:
     """Return the input of a client that expects the server to know its items."""
     (call,) = [item for item in first.output if item.type == "function_call"]
     references = [{"type": "item_reference", "id": item.id} for item in first.output]
@@ -75,7 +75,7 @@ def referring(first: Any) -> list[Any]:
 @pytest.mark.parametrize("model", ["chat/echo", "messages/echo", "either"])
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_a_tool_loop_by_references(gateway: Gateway, sim: Sim, model: str, stream: bool) -> None:
-    with client(gateway) as asked:
+    with open_client(gateway) as asked:
         if stream:
             with asked.responses.create(model=model, input=[ASK], tools=[TOOL], stream=True) as events:
                 *_, last = events
@@ -87,40 +87,40 @@ def test_a_tool_loop_by_references(gateway: Gateway, sim: Sim, model: str, strea
         gateway.kill()
         again = Gateway(gateway.folder)
         try:
-            second = client(again).responses.create(model=model, input=referring(first), tools=[TOOL])
+            second = open_client(again).responses.create(model=model, input=refer_to(first), tools=[TOOL])
         finally:
             assert again.stop() == 0
     assert second.output_text == "It is sunny."
-    roles = [message["role"] for message in sent(sim)["messages"]]
+    roles = [message["role"] for message in read_last_request(sim)["messages"]]
     assert roles == ["user", "assistant", "user" if model.startswith("messages") else "tool"]
-    assert "Zürich" in json.dumps(sent(sim)["messages"][1], ensure_ascii=False)
+    assert "Zürich" in json.dumps(read_last_request(sim)["messages"][1], ensure_ascii=False)
 
 
 def test_items_belong_to_their_key_and_are_deleted_with_their_response(gateway: Gateway) -> None:
     other = json.loads(cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)["key"]
     until = time.monotonic() + PATIENCE
-    while not known(gateway, other):
+    while not accepts_key(gateway, other):
         assert time.monotonic() < until
 
-    def refused(asked: openai.OpenAI, items: list[Any]) -> None:
+    def check_refused(asked: openai.OpenAI, items: list[Any]) -> None:
         with pytest.raises(openai.BadRequestError) as caught:
             asked.responses.create(model="chat/echo", input=items)
         assert (caught.value.code, caught.value.param) == ("item_not_found", "input[1]")
 
-    with client(gateway) as asked:
+    with open_client(gateway) as asked:
         first = asked.responses.create(model="chat/echo", input=[ASK], tools=[TOOL])
-        with client(gateway, other) as stranger:
-            refused(stranger, referring(first))
+        with open_client(gateway, other) as stranger:
+            check_refused(stranger, refer_to(first))
         asked.responses.delete(first.id)
-        refused(asked, referring(first))
+        check_refused(asked, refer_to(first))
         unkept = asked.responses.create(model="chat/echo", input=[ASK], tools=[TOOL], store=False)
-        refused(asked, referring(unkept))
-        refused(asked, [ASK, {"type": "item_reference", "id": "msg_of_nobody"}])
+        check_refused(asked, refer_to(unkept))
+        check_refused(asked, [ASK, {"type": "item_reference", "id": "msg_of_nobody"}])
 
 
 def test_a_provider_that_stores_responses_gets_unknown_ids(gateway: Gateway, sim: Sim) -> None:
     unknown: Any = [ASK, {"type": "item_reference", "id": "msg_of_theirs"}]
-    with client(gateway) as asked:
+    with open_client(gateway) as asked:
         for model in ("own/echo", "either"):
             with pytest.raises(openai.BadRequestError) as caught:  # the simulator's own words
                 asked.responses.create(model=model, input=unknown)
@@ -128,4 +128,4 @@ def test_a_provider_that_stores_responses_gets_unknown_ids(gateway: Gateway, sim
         first = asked.responses.create(model="chat/echo", input="Hello")
         known: Any = [{"type": "item_reference", "id": first.output[0].id}, ASK]
         asked.responses.create(model="own/echo", input=known)
-    assert sent(sim)["input"][0]["content"][0]["text"] == first.output_text
+    assert read_last_request(sim)["input"][0]["content"][0]["text"] == first.output_text

@@ -18,7 +18,7 @@ from living import Gateway, cli, post
 LIMIT = 4 * 1024 * 1024
 
 
-def deltas(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def split(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The parts in which a message is streamed."""
     text = message.get("content") or ""
     yield {**message, "content": text[:1]}
@@ -68,7 +68,7 @@ class Far:
             return json.dumps({**base, "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
         base["object"] = "chat.completion.chunk"
         chunks: list[dict[str, Any]] = [
-            *({**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas(message)),
+            *({**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in split(message)),
             {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]},
             {**base, "choices": [], "usage": usage},
         ]
@@ -96,7 +96,7 @@ def far() -> Iterator[Far]:
     made.close()
 
 
-def config(far: Far) -> dict[str, Any]:
+def make_config(far: Far) -> dict[str, Any]:
     return {
         "providers": {
             "far": {"kind": "openai-compatible", "base_url": f"{far.url}/v1"},
@@ -112,28 +112,28 @@ def config(far: Far) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def gateway(far: Far, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    running = Gateway(tmp_path_factory.mktemp("kept"), config(far))
+    running = Gateway(tmp_path_factory.mktemp("kept"), make_config(far))
     yield running
     assert running.stop() == 0
     assert "Traceback" not in running.output, running.output
 
 
-def client_of(gateway: Gateway, key: str | None = None) -> openai.OpenAI:
+def open_client(gateway: Gateway, key: str | None = None) -> openai.OpenAI:
     return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key or gateway.key, max_retries=0, timeout=20)
 
 
 @pytest.fixture
 def client(gateway: Gateway) -> Iterator[openai.OpenAI]:
-    with client_of(gateway) as made:
+    with open_client(gateway) as made:
         yield made
 
 
-def told(body: dict[str, Any]) -> list[tuple[str, Any]]:
+def list_messages(body: dict[str, Any]) -> list[tuple[str, Any]]:
     """Return the role and the text of each message that a chat target received."""
-    return [(message["role"], _text(message.get("content"))) for message in body["messages"]]
+    return [(message["role"], _read_text(message.get("content"))) for message in body["messages"]]
 
 
-def _text(content: Any) -> Any:
+def _read_text(content: Any) -> Any:
     return "".join(part["text"] for part in content) if isinstance(content, list) else content
 
 
@@ -143,7 +143,7 @@ def test_a_conversation_whole_and_streamed(client: openai.OpenAI, far: Far) -> N
         second = stream.get_final_response()
     third = client.responses.create(model="m", input="Three", previous_response_id=second.id)
     # Instructions are of one request; the API reference says that they do not carry over.
-    assert told(far.asked[-1]) == [
+    assert list_messages(far.asked[-1]) == [
         ("user", "One"),
         ("assistant", first.output_text),
         ("user", "Two"),
@@ -159,7 +159,7 @@ def test_two_responses_continue_one(client: openai.OpenAI, far: Far) -> None:
     first = client.responses.create(model="m", input="One")
     client.responses.create(model="m", input="Left", previous_response_id=first.id)
     client.responses.create(model="m", input="Right", previous_response_id=first.id)
-    assert [text for _, text in told(far.asked[-1])] == ["One", first.output_text, "Right"]
+    assert [text for _, text in list_messages(far.asked[-1])] == ["One", first.output_text, "Right"]
 
 
 def test_tools_across_turns(client: openai.OpenAI, far: Far) -> None:
@@ -171,7 +171,7 @@ def test_tools_across_turns(client: openai.OpenAI, far: Far) -> None:
     messages = far.asked[-1]["messages"]
     assert [message["role"] for message in messages] == ["user", "assistant", "tool"]
     assert json.loads(messages[1]["tool_calls"][0]["function"]["arguments"]) == {"city": "Rom"}
-    assert (messages[2]["tool_call_id"], _text(messages[2]["content"])) == ("c1", "Sunny")
+    assert (messages[2]["tool_call_id"], _read_text(messages[2]["content"])) == ("c1", "Sunny")
 
 
 def test_shown_listed_and_deleted(client: openai.OpenAI) -> None:
@@ -241,8 +241,8 @@ async def test_an_unknown_id(gateway: Gateway, far: Far) -> None:
 def test_another_key_sees_nothing(gateway: Gateway, client: openai.OpenAI) -> None:
     made = json.loads(cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)
     mine = client.responses.create(model="m", input="Mine")
-    with client_of(gateway, made["key"]) as other:
-        theirs = _soon(other)
+    with open_client(gateway, made["key"]) as other:
+        theirs = _create_when_accepted(other)
         for ask in (other.responses.retrieve, other.responses.delete, other.responses.input_items.list):
             with pytest.raises(openai.NotFoundError):
                 ask(mine.id)
@@ -255,7 +255,7 @@ def test_another_key_sees_nothing(gateway: Gateway, client: openai.OpenAI) -> No
         client.responses.retrieve(theirs.id)
 
 
-def _soon(other: openai.OpenAI) -> Any:
+def _create_when_accepted(other: openai.OpenAI) -> Any:
     """Repeat a request until the new key is valid, which takes less than a second."""
     for attempt in range(40):
         try:
@@ -311,7 +311,7 @@ def test_targets_of_both_kinds(client: openai.OpenAI, far: Far, model: str) -> N
         assert "previous_response_id" not in sent
         assert [item["content"][0]["text"] for item in sent["input"][:2]] == ["One", first.output_text]
     else:
-        assert [text for _, text in told(sent)] == ["One", first.output_text, "Two"]
+        assert [text for _, text in list_messages(sent)] == ["One", first.output_text, "Two"]
     answer = client.responses.create(model=model, input="Two", previous_response_id="resp_theirs")
     assert far.asked[-1]["previous_response_id"] == "resp_theirs"
     assert answer.id == "resp_own"
@@ -337,21 +337,21 @@ async def test_paths_below_a_response(gateway: Gateway, client: openai.OpenAI) -
 
 
 def test_stored_responses_survive_a_restart_and_a_kill(far: Far, tmp_path: Path) -> None:
-    running = Gateway(tmp_path, config(far))
+    running = Gateway(tmp_path, make_config(far))
     try:
-        with client_of(running) as client:
+        with open_client(running) as client:
             first = client.responses.create(model="m", input="One")
         assert running.stop() == 0
         running = Gateway(tmp_path)
-        with client_of(running) as client:
+        with open_client(running) as client:
             assert client.responses.retrieve(first.id) == first
             with client.responses.create(model="m", input="Two", previous_response_id=first.id, stream=True) as stream:
                 second = next(event.response for event in stream if event.type == "response.completed")
                 running.kill()
         running = Gateway(tmp_path)
-        with client_of(running) as client:
+        with open_client(running) as client:
             client.responses.create(model="m", input="Three", previous_response_id=second.id)
-        assert [text for _, text in told(far.asked[-1])][::2] == ["One", "Two", "Three"]
+        assert [text for _, text in list_messages(far.asked[-1])][::2] == ["One", "Two", "Three"]
     finally:
         running.stop()
 
@@ -368,7 +368,7 @@ def test_many_at_once_are_all_stored(gateway: Gateway, client: openai.OpenAI) ->
 
 
 async def test_a_locked_database_delays_no_other_call(far: Far, tmp_path: Path) -> None:
-    running = Gateway(tmp_path, config(far))
+    running = Gateway(tmp_path, make_config(far))
     database = sqlite3.connect(running.data / "antiphon.db", isolation_level=None)
     try:
         database.execute("BEGIN IMMEDIATE")
@@ -382,7 +382,7 @@ async def test_a_locked_database_delays_no_other_call(far: Far, tmp_path: Path) 
         database.execute("ROLLBACK")
         answer = await kept
         assert answer.status == 200
-        with client_of(running) as client:
+        with open_client(running) as client:
             assert client.responses.retrieve(answer.json["id"]).id == answer.json["id"]
     finally:
         database.close()

@@ -42,13 +42,13 @@ def put(store: ResponseStore, key: str, name: str, previous: str = "", data: byt
     return store.put(key, lambda: KeptResponse(name, previous, data)).result(5)
 
 
-def rows(database: Database) -> dict[str, int]:
+def list_rows(database: Database) -> dict[str, int]:
     """Return each response and its expiry."""
     with database.read() as transaction:
         return dict(transaction.execute("SELECT id, expires FROM responses"))
 
 
-def age(database: Database, name: str, days: float) -> None:
+def make_older(database: Database, name: str, days: float) -> None:
     with database.begin() as transaction:
         transaction.execute("UPDATE responses SET expires = expires - ? WHERE id = ?", (int(days * DAY), name))
 
@@ -82,26 +82,26 @@ def test_an_id_is_used_once(store: ResponseStore) -> None:
 
 def test_an_expired_response_is_gone_before_the_sweep(store: ResponseStore, database: Database) -> None:
     put(store, "k", "a")
-    assert abs(rows(database)["a"] - read_time_us() - RETENTION_DAYS * DAY) < DAY
-    age(database, "a", RETENTION_DAYS + 0.01)
+    assert abs(list_rows(database)["a"] - read_time_us() - RETENTION_DAYS * DAY) < DAY
+    make_older(database, "a", RETENTION_DAYS + 0.01)
     assert store.find("k", "a") is None
     assert store.list_turns("k", "a") == ([], "a")
     assert not store.delete("k", "a")
-    assert set(rows(database)) == {"a"}
+    assert set(list_rows(database)) == {"a"}
 
 
 def test_continuing_prolongs_the_earlier_turns(store: ResponseStore, database: Database) -> None:
     for name, previous in (("a", ""), ("b", "a"), ("side", "a"), ("other", "")):
         put(store, "k", name, previous)
     for name in ("a", "b", "side", "other"):
-        age(database, name, 29)
-    before = rows(database)
+        make_older(database, name, 29)
+    before = list_rows(database)
     put(store, "k", "c", "b")
-    after = rows(database)
+    after = list_rows(database)
     assert after["a"] == after["b"] == after["c"]
     assert (after["side"], after["other"]) == (before["side"], before["other"])
     put(store, "k", "d", "c")
-    assert rows(database)["a"] == after["a"]  # not written again within a day
+    assert list_rows(database)["a"] == after["a"]  # not written again within a day
 
 
 def test_a_sweep_deletes_few_rows_at_a_time(
@@ -115,17 +115,17 @@ def test_a_sweep_deletes_few_rows_at_a_time(
     left = []
     for _ in range(4):
         store.sweep()
-        left.append(len(rows(database)))
+        left.append(len(list_rows(database)))
     assert left == [16, 6, 1, 1]
-    age(database, "new", 2)
+    make_older(database, "new", 2)
     store.sweep()
-    assert set(rows(database)) == {"new"}  # an hour later
+    assert set(list_rows(database)) == {"new"}  # an hour later
 
 
 def test_sizes_are_bounded(store: ResponseStore, database: Database) -> None:
     assert put(store, "k", "exact", data=bytes(RESPONSE_LIMIT)) == ""
     assert put(store, "k", "more", data=bytes(RESPONSE_LIMIT + 1)) == "larger than 4 MiB"
-    assert set(rows(database)) == {"exact"}
+    assert set(list_rows(database)) == {"exact"}
     last = "exact"
     for number in range(CONVERSATION_LIMIT // RESPONSE_LIMIT - 1):
         put(store, "k", f"n{number}", last, bytes(RESPONSE_LIMIT))
@@ -165,7 +165,7 @@ def test_a_caller_that_leaves_stops_nothing(store: ResponseStore, database: Data
     made = [store.put("k", lambda n=n: KeptResponse(str(n), "", b"x")) for n in range(20)]
     assert not any(each.cancel() for each in made)
     store.close()
-    assert len(rows(database)) == 20
+    assert len(list_rows(database)) == 20
 
 
 def test_a_missing_database_is_reported(store: ResponseStore, database: Database, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def get(gateway: Gateway, path: str, key: str | None = None, **headers: str) -> 
     return answer.status, json.loads(content)
 
 
-def names(gateway: Gateway, path: str = "/v1/models", key: str | None = None) -> list[str]:
+def list_names(gateway: Gateway, path: str = "/v1/models", key: str | None = None) -> list[str]:
     status, body = get(gateway, path, key)
     assert status == 200
     return [entry["id"] for entry in body["data"]]
@@ -76,14 +76,14 @@ def test_openai(gateway: Gateway) -> None:
     with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key) as client:
         listed = [model.id for model in client.models.list()]
     assert {"mine", "also-mine", "away", "far/model-7", "openai/gpt-5", "sim/echo"} <= set(listed)
-    assert listed == names(gateway)
+    assert listed == list_names(gateway)
 
 
 def test_anthropic(gateway: Gateway) -> None:
     with anthropic.Anthropic(base_url=gateway.url, api_key=gateway.key) as client:
         page = client.models.list(limit=7)
         assert page.has_more
-        assert [model.id for model in page] == names(gateway)  # every page, one after the other
+        assert [model.id for model in page] == list_names(gateway)  # every page, one after the other
         model = client.models.retrieve("openai/gpt-5")
         assert (model.id, model.type, model.display_name, model.lifecycle) == (
             "openai/gpt-5", "model", "openai/gpt-5", "active",
@@ -96,7 +96,7 @@ def test_anthropic(gateway: Gateway) -> None:
 
 
 def test_anthropic_pages_both_ways(gateway: Gateway) -> None:
-    every = names(gateway)
+    every = list_names(gateway)
 
     def page(query: str) -> dict[str, Any]:
         status, body = get(gateway, f"/v1/models?{query}", anthropic_version="2023-06-01")
@@ -123,7 +123,7 @@ def test_gemini(gateway: Gateway, version: str) -> None:
     options = types.HttpOptions(base_url=gateway.url, api_version=version)
     with genai.Client(api_key=gateway.key, http_options=options) as client:
         listed = list(client.models.list(config={"page_size": 9}))
-        assert [model.name for model in listed] == [f"models/{name}" for name in names(gateway)]
+        assert [model.name for model in listed] == [f"models/{name}" for name in list_names(gateway)]
         model = client.models.get(model="sim/echo")
         assert (model.name, model.display_name) == ("models/sim/echo", "sim/echo")
         assert model.supported_actions == ["generateContent", "countTokens"]
@@ -134,7 +134,7 @@ def test_gemini(gateway: Gateway, version: str) -> None:
 
 
 def test_gemini_pages(gateway: Gateway) -> None:
-    every = [f"models/{name}" for name in names(gateway)]
+    every = [f"models/{name}" for name in list_names(gateway)]
     status, body = get(gateway, "/v1beta/models")
     assert status == 200
     assert [model["name"] for model in body["models"]] == every[:50]
@@ -148,10 +148,10 @@ def test_gemini_pages(gateway: Gateway) -> None:
 
 
 def test_models_of_one_provider(gateway: Gateway) -> None:
-    every = names(gateway)
-    far = names(gateway, "/v1/models?provider=far")
+    every = list_names(gateway)
+    far = list_names(gateway, "/v1/models?provider=far")
     assert far == ["away", *(f"far/model-{number}" for number in range(30) if f"far/model-{number}" in every)]
-    assert "mine" in names(gateway, "/v1/models?provider=sim")
+    assert "mine" in list_names(gateway, "/v1/models?provider=sim")
     _, body = get(gateway, "/v1beta/models?provider=far")
     assert [model["baseModelId"] for model in body["models"]] == far
     for query in ("provider=none", "provider=", "provider=far&provider=sim"):
@@ -184,7 +184,7 @@ def test_a_known_bare_name_is_described_like_any_other_model(gateway: Gateway) -
 
 
 def test_a_limited_key_sees_what_it_may_use(gateway: Gateway, limited: str) -> None:
-    assert names(gateway, key=limited) == ["mine"]
+    assert list_names(gateway, key=limited) == ["mine"]
     _, body = get(gateway, "/v1/providers", limited)
     assert [entry["name"] for entry in body["data"]] == ["sim"]
     assert get(gateway, "/v1/models?provider=far", limited)[0] == 400

@@ -23,7 +23,7 @@ def _ask(port: int, method: str, path: str, token: str | None = None) -> tuple[i
         connection.close()
 
 
-async def _serving(check) -> None:
+async def _run_served(check) -> None:
     runtime = Runtime(load_config(environ={}, probes={}), data=None)
     await runtime.start()
     gateway = Gateway(runtime)
@@ -45,7 +45,7 @@ async def test_readiness_follows_the_phase():
             status, _, _ = await asyncio.to_thread(_ask, port, "GET", "/health/live")
             assert status == 200
 
-    await _serving(check)
+    await _run_served(check)
 
 
 async def test_calls_before_the_start_are_asked_to_wait():
@@ -54,7 +54,7 @@ async def test_calls_before_the_start_are_asked_to_wait():
         assert (status, headers["retry-after"]) == (503, "1")
         assert json.loads(body)["error"]["code"] == "unavailable"
 
-    await _serving(check)
+    await _run_served(check)
 
 
 async def test_without_a_data_directory_no_key_is_known():
@@ -63,4 +63,4 @@ async def test_without_a_data_directory_no_key_is_known():
         status, _, _ = await asyncio.to_thread(_ask, port, "POST", "/v1/chat/completions", "any")
         assert status == 401
 
-    await _serving(check)
+    await _run_served(check)

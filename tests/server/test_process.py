@@ -16,7 +16,7 @@ from living import PATIENCE, Gateway, allow, environment
 HELLO = [{"role": "user", "content": "Hello there"}]
 
 
-def _cli(*args: str, cwd: Path, timeout: float = 20) -> subprocess.CompletedProcess[str]:
+def _run_cli(*args: str, cwd: Path, timeout: float = 20) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "antiphon", *args],
         capture_output=True,
@@ -28,22 +28,22 @@ def _cli(*args: str, cwd: Path, timeout: float = 20) -> subprocess.CompletedProc
     )
 
 
-def _client(gateway: Gateway, key: str | None = None) -> openai.OpenAI:
+def _open_client(gateway: Gateway, key: str | None = None) -> openai.OpenAI:
     return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key or gateway.key, max_retries=0, timeout=PATIENCE)
 
 
-def _left(gateway: Gateway) -> int:
+def _wait_for_exit(gateway: Gateway) -> int:
     """Return the exit code of a process that has already been told to end."""
     code = gateway.process.wait(PATIENCE)
     gateway.stop()
     return code
 
 
-def _outcomes(gateway: Gateway) -> list[str]:
+def _list_outcomes(gateway: Gateway) -> list[str]:
     return [row["outcome"] for row in gateway.records()]
 
 
-def _until(check, within: float = 1.0) -> float:
+def _wait_until(check, within: float = 1.0) -> float:
     started = time.monotonic()
     while not check():
         assert time.monotonic() - started < allow(within), f"not within {within} s"
@@ -51,7 +51,7 @@ def _until(check, within: float = 1.0) -> float:
     return time.monotonic() - started
 
 
-def _refused(client: openai.OpenAI) -> bool:
+def _is_refused(client: openai.OpenAI) -> bool:
     try:
         client.models.list()
     except openai.AuthenticationError:
@@ -63,7 +63,7 @@ def test_first_start_shows_the_admin_key_once_and_an_example_that_works(tmp_path
     first = Gateway(tmp_path, {})
     key = first.key
     assert (tmp_path / "data" / "admin.key").stat().st_mode & 0o777 == 0o600
-    _until(lambda: "print(" in first.output, 5)
+    _wait_until(lambda: "print(" in first.output, 5)
     assert f"Antiphon is ready at {first.url}\n" in first.output
     assert key in first.output
     example = first.output[first.output.index("curl ") : first.output.index("or, with")]
@@ -78,9 +78,9 @@ def test_first_start_shows_the_admin_key_once_and_an_example_that_works(tmp_path
     again = Gateway(tmp_path, {})
     try:
         assert again.key == key
-        _until(lambda: "print(" in again.output, 5)
+        _wait_until(lambda: "print(" in again.output, 5)
         assert key not in again.output
-        assert not _refused(_client(again))
+        assert not _is_refused(_open_client(again))
     finally:
         again.stop()
 
@@ -89,9 +89,9 @@ def test_keys_made_and_revoked_beside_the_server_count_within_a_second(tmp_path)
     gateway = Gateway(tmp_path, {"models": {"allowed": "sim/echo", "other": "sim/echo"}})
     try:
         data = ["--data", str(gateway.data)]
-        made = json.loads(_cli("keys", "create", "one", "--model", "allowed", "--json", *data, cwd=tmp_path).stdout)
-        client = _client(gateway, made["key"])
-        _until(lambda: not _refused(client))
+        made = json.loads(_run_cli("keys", "create", "one", "--model", "allowed", "--json", *data, cwd=tmp_path).stdout)
+        client = _open_client(gateway, made["key"])
+        _wait_until(lambda: not _is_refused(client))
         assert client.chat.completions.create(model="allowed", messages=HELLO).choices
         assert [model.id for model in client.models.list()] == ["allowed"]
         with pytest.raises(openai.PermissionDeniedError) as caught:
@@ -99,8 +99,8 @@ def test_keys_made_and_revoked_beside_the_server_count_within_a_second(tmp_path)
         assert caught.value.code == "model_not_allowed"
         with pytest.raises(openai.PermissionDeniedError):
             client.models.retrieve("other")
-        assert _cli("keys", "revoke", made["id"], *data, cwd=tmp_path).returncode == 0
-        _until(lambda: _refused(client))
+        assert _run_cli("keys", "revoke", made["id"], *data, cwd=tmp_path).returncode == 0
+        _wait_until(lambda: _is_refused(client))
         with pytest.raises(openai.AuthenticationError, match="revoked"):
             client.models.list()
     finally:
@@ -113,7 +113,7 @@ def test_sigterm_lets_streams_end_and_exits_with_0(tmp_path):
     started = threading.Barrier(21)
 
     def stream() -> None:
-        with _client(gateway) as client:
+        with _open_client(gateway) as client:
             words = " ".join(f"word{index}" for index in range(40))
             events = client.chat.completions.create(
                 model="sim/echo:tps=40", messages=[{"role": "user", "content": words}], stream=True
@@ -135,29 +135,29 @@ def test_sigterm_lets_streams_end_and_exits_with_0(tmp_path):
         thread.join(PATIENCE)
     assert len(texts) == 20
     assert all(text.endswith("word39") for text in texts)
-    assert _left(gateway) == 0
-    assert _outcomes(gateway) == ["success"] * 20
+    assert _wait_for_exit(gateway) == 0
+    assert _list_outcomes(gateway) == ["success"] * 20
     assert "Traceback" not in gateway.output
 
 
 def test_streams_are_cancelled_after_the_drain_time(tmp_path):
     gateway = Gateway(tmp_path, {"server": {"drain": 0.5}})
-    client = _client(gateway)
+    client = _open_client(gateway)
     events = client.chat.completions.create(model="sim/lorem:tps=1:tokens=1000", messages=HELLO, stream=True)
     next(events)
     began = time.monotonic()
     gateway.process.terminate()
     with pytest.raises(openai.APIError):
         list(events)
-    assert _left(gateway) == 0
+    assert _wait_for_exit(gateway) == 0
     assert time.monotonic() - began < PATIENCE  # the stream would last a thousand seconds
-    assert _outcomes(gateway) == ["cancelled"]
+    assert _list_outcomes(gateway) == ["cancelled"]
     assert "Traceback" not in gateway.output
 
 
 def test_second_signal_does_not_wait(tmp_path):
     gateway = Gateway(tmp_path, {"server": {"drain": 60}})
-    client = _client(gateway)
+    client = _open_client(gateway)
     events = client.chat.completions.create(model="sim/lorem:tps=1:tokens=1000", messages=HELLO, stream=True)
     next(events)
     gateway.process.terminate()
@@ -168,12 +168,12 @@ def test_second_signal_does_not_wait(tmp_path):
     assert gateway.process.wait(PATIENCE) == 1
     assert time.monotonic() - began < allow(3)
     gateway.stop()
-    assert _outcomes(gateway) == ["cancelled"]
+    assert _list_outcomes(gateway) == ["cancelled"]
 
 
 def test_readiness_is_false_while_draining(tmp_path):
     gateway = Gateway(tmp_path, {"server": {"drain": 20}})
-    client = _client(gateway)
+    client = _open_client(gateway)
     events = client.chat.completions.create(model="sim/lorem:tps=20:tokens=40", messages=HELLO, stream=True)
     next(events)
     # A request that came before the signal and is read after it: the rest of its head is sent while draining.
@@ -191,11 +191,11 @@ def test_readiness_is_false_while_draining(tmp_path):
     assert b"connection: close" in got
     assert b" 200 " not in got
     list(events)
-    assert _left(gateway) == 0
+    assert _wait_for_exit(gateway) == 0
 
 
 def test_port_in_use(tmp_path, gateway):
-    done = _cli("serve", "--port", str(gateway.port), "--data", "d", cwd=tmp_path)
+    done = _run_cli("serve", "--port", str(gateway.port), "--data", "d", cwd=tmp_path)
     assert done.returncode == 1
     assert f"port {gateway.port}" in done.stderr
     assert "--port" in done.stderr
@@ -204,7 +204,7 @@ def test_port_in_use(tmp_path, gateway):
 
 @pytest.mark.parametrize("host", ["999.1.1.1", "192.0.2.1"])
 def test_an_address_of_another_machine(tmp_path, host):
-    done = _cli("serve", "--host", host, "--port", "0", cwd=tmp_path)
+    done = _run_cli("serve", "--host", host, "--port", "0", cwd=tmp_path)
     assert done.returncode == 1
     assert f"cannot listen on {host} port 0" in done.stderr
     assert "choose another with --host or server.host" in done.stderr
@@ -212,7 +212,7 @@ def test_an_address_of_another_machine(tmp_path, host):
 
 def test_configuration_faults_all_at_once(tmp_path):
     (tmp_path / "antiphon.yaml").write_text("version: 1\nservr: {}\nserver: {port: eighty, colour: red}\n")
-    done = _cli("serve", cwd=tmp_path)
+    done = _run_cli("serve", cwd=tmp_path)
     assert done.returncode == 2
     assert all(word in done.stderr for word in ("servr", "port", "colour"))
     assert "Traceback" not in done.stderr
@@ -221,7 +221,7 @@ def test_configuration_faults_all_at_once(tmp_path):
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
 def test_open_on_another_interface_is_refused(tmp_path, host):
     (tmp_path / "antiphon.yaml").write_text("version: 1\nserver: {auth: open}\n")
-    done = _cli("serve", "--host", host, "--port", "0", cwd=tmp_path)
+    done = _run_cli("serve", "--host", host, "--port", "0", cwd=tmp_path)
     assert done.returncode == 2
     assert "loopback" in done.stderr
 
@@ -229,7 +229,7 @@ def test_open_on_another_interface_is_refused(tmp_path, host):
 def test_empty_admin_key_is_refused(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "admin.key").write_text("\n")
-    done = _cli("serve", "--port", "0", cwd=tmp_path)
+    done = _run_cli("serve", "--port", "0", cwd=tmp_path)
     assert done.returncode == 1
     assert "admin.key" in done.stderr
     assert "Traceback" not in done.stderr
@@ -237,6 +237,6 @@ def test_empty_admin_key_is_refused(tmp_path):
 
 def test_unusable_data_directory(tmp_path):
     (tmp_path / "file").write_text("")
-    done = _cli("serve", "--port", "0", "--data", str(tmp_path / "file" / "data"), cwd=tmp_path)
+    done = _run_cli("serve", "--port", "0", "--data", str(tmp_path / "file" / "data"), cwd=tmp_path)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr

@@ -46,7 +46,7 @@ SHAPES = {
 }
 
 
-def error_of(body: bytes, path: str = "/v1/chat/completions", names: Iterable[str] = ()) -> dict[str, Any]:
+def get_error(body: bytes, path: str = "/v1/chat/completions", names: Iterable[str] = ()) -> dict[str, Any]:
     """Check that an error has the shape of the wire that was called, and return the object with its message.
 
     ``names`` are header fields, which tell what a path of several wires was called as.
@@ -71,7 +71,7 @@ SAMPLES = {
 }
 
 
-def path_of(route) -> str:
+def get_path(route) -> str:
     return SAMPLES.get(route.path, {}).get(route.method, route.path.decode())
 
 
@@ -84,13 +84,13 @@ def test_every_route_says_what_it_needs(route):
 
 @pytest.mark.parametrize("route", ROUTES, ids=IDS)
 def test_without_a_key(gateway, route):
-    status, headers, body = ask(gateway, route.method, path_of(route), b"{}" if route.method == "POST" else None)
+    status, headers, body = ask(gateway, route.method, get_path(route), b"{}" if route.method == "POST" else None)
     if route.needs is Needs.NOTHING:
         assert status == 200
     else:
         assert status == 401
         assert headers["www-authenticate"].startswith("Bearer")
-        error_of(body, path_of(route))
+        get_error(body, get_path(route))
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=IDS)
@@ -99,10 +99,10 @@ def test_wrong_method(gateway, route, method):
     allowed = {other.method for other in ROUTES if other.path == route.path}
     if method in allowed:
         return
-    status, headers, body = ask(gateway, method, path_of(route), Authorization=f"Bearer {gateway.key}")
+    status, headers, body = ask(gateway, method, get_path(route), Authorization=f"Bearer {gateway.key}")
     assert status == 405
     assert headers["allow"] == ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
-    error_of(body, path_of(route))
+    get_error(body, get_path(route))
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_wrong_method(gateway, route, method):
 )
 def test_head_answers_as_get_without_a_body(gateway, route):
     key = f"Bearer {gateway.key}"
-    get = ask(gateway, "GET", path_of(route), Authorization=key)
-    head = ask(gateway, "HEAD", path_of(route), Authorization=key)
-    assert head[0] == get[0] == (404 if "none" in path_of(route) else 200)
+    get = ask(gateway, "GET", get_path(route), Authorization=key)
+    head = ask(gateway, "HEAD", get_path(route), Authorization=key)
+    assert head[0] == get[0] == (404 if "none" in get_path(route) else 200)
     assert head[2] == b""
     assert head[1]["content-type"] == get[1]["content-type"]
 
@@ -144,9 +144,9 @@ BAD_BODIES = {
 )
 @pytest.mark.parametrize("name", BAD_BODIES)
 def test_bad_body(gateway, route, name):
-    status, _, body = ask(gateway, "POST", path_of(route), BAD_BODIES[name], Authorization=f"Bearer {gateway.key}")
+    status, _, body = ask(gateway, "POST", get_path(route), BAD_BODIES[name], Authorization=f"Bearer {gateway.key}")
     assert status == (415 if route.path in FORMS else 400)
-    error_of(body, path_of(route))
+    get_error(body, get_path(route))
 
 
 @pytest.mark.parametrize("model", ["sim/echo\\r\\nx-evil: 1", "sim/echo\\nx-evil: 1", "a\\u0000b", "\\u2028x"])
@@ -156,7 +156,7 @@ def test_a_line_break_in_a_model_is_not_passed_on(gateway, model):
     status, headers, answer = ask(gateway, "POST", "/v1/chat/completions", body, Authorization=key)
     assert status in (400, 404)
     assert "x-evil" not in headers
-    error_of(answer)
+    get_error(answer)
     assert "x-evil" not in gateway.output
     assert b"x-evil" not in ask(gateway, "GET", "/metrics", Authorization=key)[2]
 
@@ -172,7 +172,7 @@ def test_content_encoding_is_refused(gateway, encoding):
         Content_Encoding=encoding,
     )
     assert status == 415
-    assert error_of(body)["code"] == "unsupported_media"
+    assert get_error(body)["code"] == "unsupported_media"
 
 
 def test_identity_is_read(gateway):
@@ -219,7 +219,7 @@ def test_paths_that_only_look_like_a_route_are_not_found(gateway, path, method):
         # What follows /v1/models/ is a name, and no such model.
         named = path.startswith("/v1/models/") and len(path) > len("/v1/models/")
         assert status in ({401, 404, 405} if named else {404})
-        error_of(body)
+        get_error(body)
 
 
 def test_percent_encoding_counts_within_a_model_name_only(gateway):
@@ -230,7 +230,7 @@ def test_percent_encoding_counts_within_a_model_name_only(gateway):
         status, headers, body = ask(gateway, "GET", path, Authorization=key)
         assert status == 404
         assert "x-evil" not in headers
-        error_of(body)
+        get_error(body)
 
 
 def test_a_query_changes_nothing(gateway):
@@ -270,7 +270,7 @@ def test_exactly_one_credential(gateway, headers, expected):
     status, _, body = ask(gateway, "GET", "/v1/models", **given)
     assert status == expected
     if expected != 200:
-        assert gateway.key not in error_of(body, "/v1/models", given)["message"]
+        assert gateway.key not in get_error(body, "/v1/models", given)["message"]
 
 
 @pytest.mark.parametrize("path", ["/v1beta/models", "/v1/models"])
@@ -318,7 +318,7 @@ def test_two_authorizations(gateway):
     connection.endheaders()
     answer = connection.getresponse()
     assert answer.status == 400
-    assert error_of(answer.read())["code"] == "several_credentials"
+    assert get_error(answer.read())["code"] == "several_credentials"
     connection.close()
 
 

@@ -41,7 +41,7 @@ def gateway(far: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert "Traceback" not in running.output, running.output
 
 
-def answers(body: Any, kind: str = "application/json", **headers: str) -> Any:
+def make_answer(body: Any, kind: str = "application/json", **headers: str) -> Any:
     async def answer(exchange: Exchange) -> None:
         await exchange.read()
         await exchange.answer(body if isinstance(body, bytes) else json.dumps(body).encode(), kind, **headers)
@@ -49,7 +49,7 @@ def answers(body: Any, kind: str = "application/json", **headers: str) -> Any:
     return answer
 
 
-def events(*values: Any) -> bytes:
+def write_events(*values: Any) -> bytes:
     return b"".join(b"data: " + json.dumps(value).encode() + b"\n\n" for value in values)
 
 
@@ -69,8 +69,8 @@ async def test_gemini_states_the_tier_in_a_header(
 ) -> None:
     way = "streamGenerateContent" if stream else "generateContent"
     path = f"/v1beta/models/gemini-2.5-flash:{way}"
-    body, kind = (events(GEMINI), "text/event-stream") if stream else (GEMINI, "application/json")
-    far.routes[f"POST {path}"] = answers(body, kind, x_gemini_service_tier=tier)
+    body, kind = (write_events(GEMINI), "text/event-stream") if stream else (GEMINI, "application/json")
+    far.routes[f"POST {path}"] = make_answer(body, kind, x_gemini_service_tier=tier)
     asked: dict[str, Any] = {"contents": [{"role": "user", "parts": [{"text": "x"}]}]}
     at = f"/v1beta/models/gemini/gemini-2.5-flash:{way}" + ("?alt=sse" if stream else "")
     if caller == "chat":
@@ -85,10 +85,10 @@ async def test_openai_states_the_tier_beside_the_counts(gateway: Gateway, far: P
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "hi"}}
     whole: Any = {**CHAT, "choices": [choice], "service_tier": "flex"}
     said = {**choice, "delta": {"content": "hi"}}
-    chunks = events({**CHAT, "usage": None, "choices": [said], "service_tier": "flex"},
+    chunks = write_events({**CHAT, "usage": None, "choices": [said], "service_tier": "flex"},
                     {**CHAT, "choices": [], "service_tier": "flex"}) + b"data: [DONE]\n\n"  # fmt: skip
     body, kind = (chunks, "text/event-stream") if stream else (whole, "application/json")
-    far.routes["POST /v1/chat/completions"] = answers(body, kind)
+    far.routes["POST /v1/chat/completions"] = make_answer(body, kind)
     asked = {"model": "openai/gpt-5.5", "stream": stream, "messages": [{"role": "user", "content": "x"}]}
     got = await post(gateway.port, "/v1/chat/completions", asked, gateway.key)
     row = await gateway.record(got)
@@ -101,7 +101,7 @@ async def test_a_one_hour_cache_and_a_search_are_billed(gateway: Gateway, far: P
     used = {"input_tokens": 10, "output_tokens": 20, **WRITTEN, "server_tool_use": {"web_search_requests": 2}}
     message = {"id": "m", "type": "message", "role": "assistant", "model": "claude-opus-4-6", "stop_reason": "end_turn",
                "stop_sequence": None, "content": [{"type": "text", "text": "hi"}], "usage": used}  # fmt: skip
-    far.routes["POST /v1/messages"] = answers(message)
+    far.routes["POST /v1/messages"] = make_answer(message)
     for at in ("/v1/messages", "/v1/chat/completions"):
         asked = {"model": "anthropic/claude-opus-4-6", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
         got = await post(gateway.port, at, asked, gateway.key)

@@ -71,21 +71,21 @@ class Exchange:
         """Send a whole answer."""
         fields = {"content-type": kind, "content-length": str(len(body)), "x-request-id": "req_far"}
         fields |= {name.replace("_", "-"): value for name, value in headers.items()}
-        self.writer.write(_head(status, fields) + body)
+        self.writer.write(_write_head(status, fields) + body)
         await self.writer.drain()
 
     async def begin(self, kind: str, status: int = 200) -> None:
         """Send the head of a chunked answer."""
-        self.writer.write(_head(status, {"content-type": kind, "transfer-encoding": "chunked"}))
+        self.writer.write(_write_head(status, {"content-type": kind, "transfer-encoding": "chunked"}))
         await self.writer.drain()
 
-    async def chunk(self, data: bytes) -> None:
+    async def send_chunk(self, data: bytes) -> None:
         """Send one chunk; an empty one ends the answer."""
         self.writer.write(b"%x\r\n%b\r\n" % (len(data), data))
         await self.writer.drain()
 
 
-def _head(status: int, fields: dict[str, str]) -> bytes:
+def _write_head(status: int, fields: dict[str, str]) -> bytes:
     lines = [f"HTTP/1.1 {status} Whatever", *(f"{name}: {value}" for name, value in fields.items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
@@ -147,7 +147,7 @@ class Provider:
                     assert not error.partial, error.partial
                     return
                 exchange = Exchange(reader, writer, head[:-2])
-                await self._one(exchange)
+                await self._handle_exchange(exchange)
                 if not exchange.whole:  # closing now would reset the connection, and destroy the answer
                     while await reader.read(KEPT):
                         pass
@@ -161,7 +161,7 @@ class Provider:
         finally:
             writer.close()
 
-    async def _one(self, exchange: Exchange) -> None:
+    async def _handle_exchange(self, exchange: Exchange) -> None:
         self.seen.append(exchange)
         path = exchange.target.partition("?")[0]
         answering = self.routes.get(f"{exchange.method} {path}")
@@ -173,7 +173,7 @@ class Provider:
         await answering(exchange)
 
 
-def says(document: Any, status: int = 200) -> Answering:
+def answer_json(document: Any, status: int = 200) -> Answering:
     """Read the whole request, then answer with JSON."""
 
     async def answering(exchange: Exchange) -> None:
@@ -183,14 +183,14 @@ def says(document: Any, status: int = 200) -> Answering:
     return answering
 
 
-def sends(body: bytes, kind: str) -> Answering:
+def answer_bytes(body: bytes, kind: str) -> Answering:
     """Read the whole request, then answer with bytes, in chunks of 1000."""
 
     async def answering(exchange: Exchange) -> None:
         await exchange.read()
         await exchange.begin(kind)
         for start in range(0, len(body), 1000):
-            await exchange.chunk(body[start : start + 1000])
-        await exchange.chunk(b"")
+            await exchange.send_chunk(body[start : start + 1000])
+        await exchange.send_chunk(b"")
 
     return answering

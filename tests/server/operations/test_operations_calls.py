@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from living import Gateway, eventually, post
-from server.operations.provider import Exchange, Provider, says, sends
+from server.operations.provider import Exchange, Provider, answer_bytes, answer_json
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
 WAV = b"RIFF" + b"\0\r\n--" * 300
@@ -45,7 +45,7 @@ def asked(provider: Provider, method: str, target: str, kind: str | None, key: s
 
 async def test_rerank_is_passed_on_with_another_model(house, provider):
     answer = {"model": "reranker", "results": [{"index": 1, "relevance_score": 0.9}], "usage": {"total_tokens": 31}}
-    provider.routes["POST /v1/rerank"] = says(answer)
+    provider.routes["POST /v1/rerank"] = answer_json(answer)
     body = b'{ "query":"q", "unheard":[1, 2.50], "documents":["a","b"],"model" : "ranks/reranker" }'
     got = await post(house.port, "/v1/rerank", body, house.key)
     assert (got.status, got.json) == (200, answer)
@@ -58,14 +58,14 @@ async def test_rerank_is_passed_on_with_another_model(house, provider):
 
 
 async def test_rerank_of_cohere_states_its_tokens_elsewhere(house, provider):
-    provider.routes["POST /v1/rerank"] = says({"results": [], "meta": {"tokens": {"input_tokens": 7}}})
+    provider.routes["POST /v1/rerank"] = answer_json({"results": [], "meta": {"tokens": {"input_tokens": 7}}})
     got = await post(house.port, "/v1/rerank", {"model": "ranks/r", "query": "q", "documents": ["a"]}, house.key)
     assert (await house.record(got))["input"] == 7
 
 
 async def test_rerank_is_billed_by_the_search(house, provider):
     meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 2}, "tokens": {"input_tokens": 7}}
-    provider.routes["POST /v1/rerank"] = says({"results": [], "meta": meta})
+    provider.routes["POST /v1/rerank"] = answer_json({"results": [], "meta": meta})
     got = await post(house.port, "/v1/rerank", {"model": "ranker", "query": "q", "documents": ["a"]}, house.key)
     row = await house.record(got)
     assert (row["searches"], row["input"], row["cost"]) == (2, 0, 5 * 10**9)
@@ -73,7 +73,7 @@ async def test_rerank_is_billed_by_the_search(house, provider):
 
 
 async def test_moderations_with_and_without_a_model(house, provider, client):
-    provider.routes["POST /v1/moderations"] = says({"id": "m", "model": "x", "results": []})
+    provider.routes["POST /v1/moderations"] = answer_json({"id": "m", "model": "x", "results": []})
     client.moderations.create(input="hello", model="far/omni-moderation-2024-09-26")
     seen = asked(provider, "POST", "/v1/moderations", JSON)
     assert seen.json == {"input": "hello", "model": "omni-moderation-2024-09-26"}
@@ -85,7 +85,7 @@ async def test_moderations_with_and_without_a_model(house, provider, client):
 
 
 async def test_images(house, provider, client):
-    provider.routes["POST /v1/images/generations"] = says(IMAGES)
+    provider.routes["POST /v1/images/generations"] = answer_json(IMAGES)
     raw = client.images.with_raw_response.generate(prompt="a cat", model="far/gpt-image-1", n=1)
     assert raw.parse().data[0].b64_json == "aGk="
     assert raw.headers["x-request-id"] == "req_far"
@@ -99,7 +99,9 @@ async def test_images(house, provider, client):
 
 
 async def test_images_without_tokens_are_counted_by_the_piece(house, provider):
-    provider.routes["POST /v1/images/generations"] = says({"created": 1, "data": [{"url": "u"}, {"b64_json": "aGk="}]})
+    provider.routes["POST /v1/images/generations"] = answer_json(
+        {"created": 1, "data": [{"url": "u"}, {"b64_json": "aGk="}]}
+    )
     got = await post(house.port, "/v1/images/generations", {"model": "painter", "prompt": "x"}, house.key)
     assert got.headers["x-antiphon-cost"] == "0.08"
     row = await house.record(got)
@@ -111,7 +113,7 @@ async def test_images_without_tokens_are_counted_by_the_piece(house, provider):
 
 
 async def test_images_without_counted_tokens_have_an_unknown_cost(house, provider):
-    provider.routes["POST /v1/images/generations"] = says({"created": 1, "data": []})
+    provider.routes["POST /v1/images/generations"] = answer_json({"created": 1, "data": []})
     got = await post(house.port, "/v1/images/generations", {"model": "far/painter", "prompt": "x"}, house.key)
     assert "x-antiphon-cost" not in got.headers
     row = await house.record(got)
@@ -124,7 +126,7 @@ async def test_images_as_events(house, provider, client):
         {"type": "image_generation.completed", "b64_json": "aGk=", "usage": IMAGES["usage"]},
     ]
     text = b"".join(b"event: x\ndata: " + json.dumps(event).encode() + b"\n\n" for event in events)
-    provider.routes["POST /v1/images/generations"] = sends(text, "text/event-stream")
+    provider.routes["POST /v1/images/generations"] = answer_bytes(text, "text/event-stream")
     got = await post(house.port, "/v1/images/generations", {"model": "far/p", "prompt": "x", "stream": True}, house.key)
     assert (got.status, got.whole, got.body) == (200, True, text)
     row = await house.record(got)
@@ -134,7 +136,7 @@ async def test_images_as_events(house, provider, client):
 async def test_images_as_events_without_tokens(house, provider):
     events = [{"type": "image_generation.partial_image"}, *[{"type": "image_generation.completed"}] * 2]
     text = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
-    provider.routes["POST /v1/images/generations"] = sends(text, "text/event-stream")
+    provider.routes["POST /v1/images/generations"] = answer_bytes(text, "text/event-stream")
     body = {"model": "painter", "prompt": "x", "stream": True}
     row = await house.record(await post(house.port, "/v1/images/generations", body, house.key))
     assert (row["outcome"], row["images"], row["cost"]) == ("success", 2, 8 * 10**10)
@@ -142,7 +144,7 @@ async def test_images_as_events_without_tokens(house, provider):
 
 async def test_events_that_break_off_are_reported(house, provider):
     event = b'data: {"type":"image_generation.partial_image","b64_json":"aA=="}\n\n'
-    provider.routes["POST /v1/images/generations"] = sends(event, "text/event-stream")
+    provider.routes["POST /v1/images/generations"] = answer_bytes(event, "text/event-stream")
     got = await post(house.port, "/v1/images/generations", {"model": "far/p", "prompt": "x", "stream": True}, house.key)
     assert got.body.startswith(event)
     assert b"upstream_truncated" in got.body
@@ -151,7 +153,7 @@ async def test_events_that_break_off_are_reported(house, provider):
 
 
 async def test_image_edits_pass_every_part(house, provider, client):
-    provider.routes["POST /v1/images/edits"] = says(IMAGES)
+    provider.routes["POST /v1/images/edits"] = answer_json(IMAGES)
     client.images.edit(
         image=[("a.png", PNG, "image/png"), ("b.png", PNG, "image/png")],
         mask=("mask.png", PNG, "image/png"),
@@ -171,7 +173,7 @@ async def test_image_edits_pass_every_part(house, provider, client):
 
 
 async def test_image_variations(house, provider, client):
-    provider.routes["POST /v1/images/variations"] = says(IMAGES)
+    provider.routes["POST /v1/images/variations"] = answer_json(IMAGES)
     with pytest.warns(DeprecationWarning, match="deprecated"):
         client.images.create_variation(image=("a.png", PNG, "image/png"), model="far/dall-e-2")
     assert b"\r\n\r\ndall-e-2\r\n" in provider.last.body
@@ -180,7 +182,7 @@ async def test_image_variations(house, provider, client):
 
 async def test_speech_is_streamed(house, provider, client):
     audio = bytes(range(256)) * 40
-    provider.routes["POST /v1/audio/speech"] = sends(audio, "audio/mpeg")
+    provider.routes["POST /v1/audio/speech"] = answer_bytes(audio, "audio/mpeg")
     got = bytearray()
     with client.audio.speech.with_streaming_response.create(model="far/tts-1", voice="alloy", input="hello") as answer:
         for piece in answer.iter_bytes():
@@ -200,7 +202,7 @@ async def test_speech_tokens_are_counted_as_audio(house, provider):
     usage = {"input_tokens": 14, "output_tokens": 101, "total_tokens": 115}
     events = [{"type": "speech.audio.delta", "audio": "aGk="}, {"type": "speech.audio.done", "usage": usage}]
     text = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
-    provider.routes["POST /v1/audio/speech"] = sends(text, "text/event-stream")
+    provider.routes["POST /v1/audio/speech"] = answer_bytes(text, "text/event-stream")
     body = {"model": "far/gpt-4o-mini-tts", "input": "hello", "voice": "alloy", "stream_format": "sse"}
     row = await house.record(await post(house.port, "/v1/audio/speech", body, house.key))
     assert (row["input"], row["audio_output"], row["characters"]) == (14, 101, None)
@@ -211,7 +213,7 @@ async def test_speech_that_breaks_off_breaks_the_connection(house, provider):
     async def breaks(exchange: Exchange) -> None:
         await exchange.read()
         await exchange.begin("audio/mpeg")
-        await exchange.chunk(b"x" * 500)
+        await exchange.send_chunk(b"x" * 500)
         exchange.writer.transport.abort()
 
     provider.routes["POST /v1/audio/speech"] = breaks
@@ -223,7 +225,7 @@ async def test_speech_that_breaks_off_breaks_the_connection(house, provider):
 
 
 async def test_speech_without_a_byte_is_an_error(house, provider):
-    provider.routes["POST /v1/audio/speech"] = sends(b"", "audio/mpeg")
+    provider.routes["POST /v1/audio/speech"] = answer_bytes(b"", "audio/mpeg")
     got = await post(house.port, "/v1/audio/speech", {"model": "far/tts", "input": "x"}, house.key)
     assert (got.status, got.json["error"]["code"]) == (502, "upstream_truncated")
 
@@ -240,7 +242,7 @@ PAGE = b"<html>502 from a box in between</html>"
     ],
 )
 async def test_an_answer_of_another_type_is_an_error(house, provider, path, body, kind):
-    provider.routes[f"POST /v1/{path}"] = sends(PAGE, kind)
+    provider.routes[f"POST /v1/{path}"] = answer_bytes(PAGE, kind)
     got = await post(house.port, f"/v1/{path}", body, house.key)
     assert (got.status, got.json["error"]["code"]) == (502, "upstream_bad_answer")
 
@@ -265,7 +267,7 @@ async def test_another_target_answers_where_the_first_fails(house, provider):
 async def test_text_from_speech(house, provider, client, operation):
     usage = {"type": "tokens", "input_tokens": 14, "output_tokens": 45, "total_tokens": 59,
              "input_token_details": {"text_tokens": 2, "audio_tokens": 12}}  # fmt: skip
-    provider.routes[f"POST /v1/audio/{operation}"] = says({"text": "hello", "usage": usage})
+    provider.routes[f"POST /v1/audio/{operation}"] = answer_json({"text": "hello", "usage": usage})
     raw = getattr(client.audio, operation).with_raw_response.create(file=("a.wav", WAV), model="ears")
     assert raw.parse().text == "hello"
     (seen,) = provider.seen
@@ -284,7 +286,9 @@ async def test_text_from_speech(house, provider, client, operation):
 
 
 async def test_a_transcription_billed_by_the_second(house, provider, client):
-    provider.routes["POST /v1/audio/transcriptions"] = says({"text": "x", "usage": {"type": "duration", "seconds": 9}})
+    provider.routes["POST /v1/audio/transcriptions"] = answer_json(
+        {"text": "x", "usage": {"type": "duration", "seconds": 9}}
+    )
     raw = client.audio.transcriptions.with_raw_response.create(file=("a.wav", WAV), model="ears")
     row = await recorded(house, raw.headers["x-antiphon-call-id"])
     assert (row["outcome"], row["seconds"], row["cost"], row["input"]) == ("success", 9, 9 * 10**8, 0)
@@ -292,7 +296,7 @@ async def test_a_transcription_billed_by_the_second(house, provider, client):
 
 
 async def test_a_transcription_that_only_states_its_duration(house, provider, client):
-    provider.routes["POST /v1/audio/transcriptions"] = says({"text": "x", "duration": 8.47, "segments": []})
+    provider.routes["POST /v1/audio/transcriptions"] = answer_json({"text": "x", "duration": 8.47, "segments": []})
     raw = client.audio.transcriptions.with_raw_response.create(
         file=("a.wav", WAV), model="ears", response_format="verbose_json"
     )
@@ -302,7 +306,7 @@ async def test_a_transcription_that_only_states_its_duration(house, provider, cl
 
 async def test_subtitles_are_text(house, provider, client):
     text = b"WEBVTT\n\n00:00.000 --> 00:01.000\nhello\n"
-    provider.routes["POST /v1/audio/transcriptions"] = sends(text, "text/vtt")
+    provider.routes["POST /v1/audio/transcriptions"] = answer_bytes(text, "text/vtt")
     raw = client.audio.transcriptions.with_raw_response.create(file=("a.wav", WAV), model="ears", response_format="vtt")
     assert raw.text == text.decode()
     row = await recorded(house, raw.headers["x-antiphon-call-id"])
@@ -316,7 +320,7 @@ async def test_a_transcription_as_events(house, provider, client):
         {"type": "transcript.text.done", "text": "hello", "usage": {"input_tokens": 3, "output_tokens": 2}},
     ]
     text = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
-    provider.routes["POST /v1/audio/transcriptions"] = sends(text, "text/event-stream")
+    provider.routes["POST /v1/audio/transcriptions"] = answer_bytes(text, "text/event-stream")
     with client.audio.transcriptions.create(file=("a.wav", WAV), model="ears", stream=True) as stream:
         got = [event.type for event in stream]
     assert got == [event["type"] for event in events]
@@ -332,11 +336,11 @@ BATCH = {"id": "batch_1", "object": "batch", "endpoint": "/v1/chat/completions",
 
 async def test_files(house, provider, client):
     content = b'{"custom_id": "1"}\n' * 1000
-    provider.routes["POST /v1/files"] = says(FILE)
-    provider.routes["GET /v1/files"] = says({"object": "list", "data": [FILE], "has_more": False})
-    provider.routes["GET /v1/files/file-1"] = says(FILE)
-    provider.routes["GET /v1/files/file-1/content"] = sends(content, "application/octet-stream")
-    provider.routes["DELETE /v1/files/file-1"] = says({"id": "file-1", "object": "file", "deleted": True})
+    provider.routes["POST /v1/files"] = answer_json(FILE)
+    provider.routes["GET /v1/files"] = answer_json({"object": "list", "data": [FILE], "has_more": False})
+    provider.routes["GET /v1/files/file-1"] = answer_json(FILE)
+    provider.routes["GET /v1/files/file-1/content"] = answer_bytes(content, "application/octet-stream")
+    provider.routes["DELETE /v1/files/file-1"] = answer_json({"id": "file-1", "object": "file", "deleted": True})
     assert client.files.create(file=("a.jsonl", content), purpose="batch").id == "file-1"
     assert content in provider.last.body
     asked(provider, "POST", "/v1/files", provider.last.headers["content-type"])
@@ -355,13 +359,13 @@ async def test_files(house, provider, client):
 
 
 async def test_an_empty_file_is_a_file(house, provider, client):
-    provider.routes["GET /v1/files/file-1/content"] = sends(b"", "application/octet-stream")
+    provider.routes["GET /v1/files/file-1/content"] = answer_bytes(b"", "application/octet-stream")
     assert client.files.content("file-1").content == b""
 
 
 async def test_batches(house, provider, client):
-    provider.routes["POST /v1/batches"] = says(BATCH)
-    provider.routes["POST /v1/batches/batch_1/cancel"] = says(BATCH)
+    provider.routes["POST /v1/batches"] = answer_json(BATCH)
+    provider.routes["POST /v1/batches/batch_1/cancel"] = answer_json(BATCH)
     raw = client.batches.with_raw_response.create(
         completion_window="24h", endpoint="/v1/chat/completions", input_file_id="file-1"
     )
@@ -376,8 +380,8 @@ async def test_batches(house, provider, client):
 
 
 async def test_fine_tuning(house, provider, client):
-    provider.routes["POST /v1/fine_tuning/jobs"] = says({"id": "ftjob-1", "object": "fine_tuning.job"})
-    provider.routes["GET /v1/fine_tuning/jobs/ftjob-1/events"] = says({"object": "list", "data": []})
+    provider.routes["POST /v1/fine_tuning/jobs"] = answer_json({"id": "ftjob-1", "object": "fine_tuning.job"})
+    provider.routes["GET /v1/fine_tuning/jobs/ftjob-1/events"] = answer_json({"object": "list", "data": []})
     assert client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file="file-1").id == "ftjob-1"
     assert asked(provider, "POST", "/v1/fine_tuning/jobs", JSON).json["model"] == "gpt-4o-mini"
     assert list(client.fine_tuning.jobs.list_events("ftjob-1", extra_query={"provider": "far"})) == []
@@ -426,7 +430,7 @@ async def test_a_provider_s_error_is_the_callers(house, provider, client):
 
 
 async def test_a_key_for_some_models(house, provider, limited):
-    provider.routes["POST /v1/audio/transcriptions"] = says({"text": "x"})
+    provider.routes["POST /v1/audio/transcriptions"] = answer_json({"text": "x"})
     with openai.OpenAI(base_url=f"{house.url}/v1", api_key=limited, max_retries=0) as bound:
         assert bound.audio.transcriptions.create(file=("a.wav", WAV), model="ears").text == "x"
         with pytest.raises(openai.PermissionDeniedError) as refusal:
@@ -453,7 +457,7 @@ async def test_unknown_models_and_operations(house, provider, client):
 
 
 async def test_an_error_with_200(house, provider):
-    provider.routes["POST /v1/moderations"] = says({"error": {"message": "overloaded"}})
+    provider.routes["POST /v1/moderations"] = answer_json({"error": {"message": "overloaded"}})
     got = await post(house.port, "/v1/moderations", {"model": "far/m", "input": "x"}, house.key)
     assert (got.status, got.json["error"]["code"]) == (502, "upstream_bad_answer")
     assert (await house.record(got))["outcome"] == "error"
@@ -477,7 +481,7 @@ async def test_wrong_content_types(house, provider, path, kind):
 
 async def test_the_official_client_reads_from_a_stream(house, provider, client):
     """A file without a known length is uploaded in chunks."""
-    provider.routes["POST /v1/files"] = says(FILE)
+    provider.routes["POST /v1/files"] = answer_json(FILE)
 
     class Endless(io.RawIOBase):
         left = 300_000

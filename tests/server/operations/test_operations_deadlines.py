@@ -98,7 +98,7 @@ async def test_silence_in_the_middle_of_bytes(hasty: Gateway, provider: Provider
     async def stops(exchange: Exchange) -> None:
         await exchange.read()
         await exchange.begin("audio/mpeg")
-        await exchange.chunk(b"x" * 1000)
+        await exchange.send_chunk(b"x" * 1000)
         await exchange.reader.read()
 
     provider.routes["POST /v1/audio/speech"] = stops
@@ -113,7 +113,7 @@ async def test_a_caller_that_leaves_while_bytes_arrive(hasty: Gateway, provider:
         await exchange.read()
         await exchange.begin("audio/mpeg")
         while True:
-            await exchange.chunk(b"x" * 1000)
+            await exchange.send_chunk(b"x" * 1000)
             await asyncio.sleep(0.01)
 
     provider.routes["POST /v1/audio/speech"] = endless

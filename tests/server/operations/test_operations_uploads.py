@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from living import PATIENCE, Answered, Gateway, allow, chat, eventually, post
-from server.operations.provider import Exchange, Provider, says
+from server.operations.provider import Exchange, Provider, answer_json
 
 MIB = 1024 * 1024
 PATH = "/v1/audio/transcriptions"
@@ -208,7 +208,7 @@ async def ask(house: Gateway, body: bytes, **headers: str) -> Answered:
 
 
 async def test_the_model_after_a_small_file(house: Gateway, provider: Provider):
-    provider.routes[f"POST {PATH}"] = says({"text": "x"})
+    provider.routes[f"POST {PATH}"] = answer_json({"text": "x"})
     got = await ask(house, FILE % (b"x" * 60_000) + MODEL % b"ears" + END)
     assert got.status == 200
     assert provider.last.body == FILE % (b"x" * 60_000) + MODEL % b"whisper-1" + END
@@ -224,7 +224,7 @@ async def test_the_model_after_a_long_file(house: Gateway, provider: Provider):
 
 @pytest.mark.parametrize("last", [MODEL % b"anything", b""], ids=["replaced", "added"])
 async def test_the_model_in_a_header(house: Gateway, provider: Provider, last: bytes):
-    provider.routes[f"POST {PATH}"] = says({"text": "x"})
+    provider.routes[f"POST {PATH}"] = answer_json({"text": "x"})
     got = await ask(house, FILE % (b"x" * 2 * MIB) + last + END, x_antiphon_model="ears")
     assert got.status == 200
     assert provider.last.headers["transfer-encoding"] == "chunked"
@@ -244,7 +244,7 @@ async def test_the_model_in_a_header(house: Gateway, provider: Provider, last: b
     ],
 )
 async def test_forms_without_a_usable_model(house: Gateway, provider: Provider, body: bytes, code: str):
-    provider.routes[f"POST {PATH}"] = says({"text": "x"})
+    provider.routes[f"POST {PATH}"] = answer_json({"text": "x"})
     got = await ask(house, body)
     assert (got.status, got.json["error"]["code"]) == (400, code)
     assert not any(seen.whole for seen in provider.seen)
@@ -279,7 +279,7 @@ async def test_no_connection_goes_to_the_next_target(far: Provider, provider: Pr
             },
             "models": {"ears": {"targets": ["dead/first", "far/whisper-large"]}},
         }
-        provider.routes[f"POST {PATH}"] = says({"text": "x"})
+        provider.routes[f"POST {PATH}"] = answer_json({"text": "x"})
         running = Gateway(tmp_path, config)
         try:
             got = await ask(running, MODEL % b"ears" + FILE % b"x" + END)

@@ -5,7 +5,7 @@ import httpx
 import openai
 import pytest
 
-from server.operations.provider import says, sends
+from server.operations.provider import answer_bytes, answer_json
 
 BATCH = {
     "id": "msgbatch_1", "type": "message_batch", "processing_status": "in_progress", "results_url": None,
@@ -20,7 +20,7 @@ FILE = {
 
 
 def test_message_batches(provider, claude: anthropic.Anthropic):
-    provider.routes["POST /v1/messages/batches"] = says(BATCH)
+    provider.routes["POST /v1/messages/batches"] = answer_json(BATCH)
     params = {"model": "claude-x", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}
     made = claude.messages.batches.create(requests=[{"custom_id": "a", "params": params}])
     assert made.id == "msgbatch_1"
@@ -30,9 +30,11 @@ def test_message_batches(provider, claude: anthropic.Anthropic):
         "the client's own"
     )
     assert "authorization" not in seen.headers
-    provider.routes["POST /v1/messages/batches/msgbatch_1/cancel"] = says({**BATCH, "processing_status": "canceling"})
+    provider.routes["POST /v1/messages/batches/msgbatch_1/cancel"] = answer_json(
+        {**BATCH, "processing_status": "canceling"}
+    )
     assert claude.messages.batches.cancel("msgbatch_1").processing_status == "canceling"
-    provider.routes["GET /v1/messages/batches"] = says(
+    provider.routes["GET /v1/messages/batches"] = answer_json(
         {"data": [BATCH], "has_more": False, "first_id": "msgbatch_1", "last_id": "msgbatch_1"}
     )
     assert [each.id for each in claude.messages.batches.list(limit=5)] == ["msgbatch_1"]
@@ -41,7 +43,7 @@ def test_message_batches(provider, claude: anthropic.Anthropic):
 
 def test_the_results_of_a_batch(provider, client: openai.OpenAI):
     lines = b'{"custom_id":"a","result":{"type":"canceled"}}\n' * 50
-    provider.routes["GET /v1/messages/batches/msgbatch_1/results"] = sends(lines, "application/x-jsonl")
+    provider.routes["GET /v1/messages/batches/msgbatch_1/results"] = answer_bytes(lines, "application/x-jsonl")
     got = client.get(
         "/messages/batches/msgbatch_1/results", cast_to=httpx.Response, options={"params": {"provider": "claude"}}
     )
@@ -52,13 +54,13 @@ def test_the_results_of_a_batch(provider, client: openai.OpenAI):
 def test_files_are_of_the_provider_whose_wire_the_client_speaks(
     provider, claude: anthropic.Anthropic, client: openai.OpenAI
 ):
-    provider.routes["POST /v1/files"] = says(FILE)
+    provider.routes["POST /v1/files"] = answer_json(FILE)
     claude.beta.files.upload(file=("a.txt", b"abc", "text/plain"), betas=["files-api-2025-04-14"])
     seen = provider.last
     assert (seen.target.partition("?")[0], seen.headers["x-api-key"]) == ("/v1/files", "claude-key")
     assert "files-api-2025-04-14" in seen.headers["anthropic-beta"]
     assert b"\r\n\r\nabc\r\n" in seen.body
-    provider.routes["GET /v1/files"] = says({"object": "list", "data": [], "has_more": False})
+    provider.routes["GET /v1/files"] = answer_json({"object": "list", "data": [], "has_more": False})
     client.files.list()
     assert provider.last.headers["authorization"] == "Bearer oai-key"
     client.files.list(extra_query={"provider": "claude"}, extra_headers={"anthropic-beta": "b"})
@@ -67,7 +69,7 @@ def test_files_are_of_the_provider_whose_wire_the_client_speaks(
 
 
 def test_headers_of_a_wire_stay_on_it(provider, claude: anthropic.Anthropic):
-    provider.routes["GET /v1/files"] = says({"data": [], "has_more": False, "first_id": None, "last_id": None})
+    provider.routes["GET /v1/files"] = answer_json({"data": [], "has_more": False, "first_id": None, "last_id": None})
     claude.beta.files.list(extra_query={"provider": "oai"})
     assert provider.last.headers["authorization"] == "Bearer oai-key"
     assert not [name for name in provider.last.headers if name.startswith("anthropic")]

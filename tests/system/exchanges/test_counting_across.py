@@ -11,7 +11,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from living import Gateway, eventually, post
-from server.operations.provider import says
+from server.operations.provider import answer_json
 
 TOOL = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 CLAUDE = "POST /v1/messages/count_tokens"
@@ -41,7 +41,7 @@ def bedrock(house: Gateway) -> Any:
 @pytest.fixture
 def counters(provider):
     for route, answer in ANSWERS.items():
-        provider.routes[route] = says(answer)
+        provider.routes[route] = answer_json(answer)
     return provider
 
 
@@ -168,7 +168,7 @@ def test_aws_s_client(counters, bedrock):
 
 
 def test_vertex_counts_without_a_wrapper(counters, client):
-    counters.routes["POST /v1/publishers/google/models/up:countTokens"] = says({"totalTokens": 45})
+    counters.routes["POST /v1/publishers/google/models/up:countTokens"] = answer_json({"totalTokens": 45})
     assert by_openai(client, "vert/up").parse().input_tokens == 45
     inner = SENT_TO_GEMINI["generateContentRequest"]
     assert counters.last.json == {key: inner[key] for key in ("contents", "systemInstruction", "tools")}
@@ -206,26 +206,26 @@ def test_a_conversation_that_is_kept_here_is_counted_whole(house, provider, clie
         "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "y" * 400}}],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
     }  # fmt: skip
-    provider.routes["POST /v1/chat/completions"] = says(chat)
+    provider.routes["POST /v1/chat/completions"] = answer_json(chat)
     first = client.responses.create(model="plain/up", input="x" * 400)
     count = client.responses.input_tokens.count(model="plain/up", previous_response_id=first.id, input="z" * 40)
     assert count.input_tokens == 210
     with pytest.raises(openai.BadRequestError) as caught:
         client.responses.input_tokens.count(model="plain/up", previous_response_id="resp_unknown", input="z")
     assert caught.value.code == "previous_response_not_found"
-    provider.routes[CLAUDE] = says(ANSWERS[CLAUDE])
+    provider.routes[CLAUDE] = answer_json(ANSWERS[CLAUDE])
     told = client.responses.input_tokens.count(model="claude/up", previous_response_id=first.id, input="z")
     assert told.input_tokens == 41
     said = [message["role"] for message in provider.last.json["messages"]]
     assert said == ["user", "assistant", "user"]
-    provider.routes[OPENAI] = says(ANSWERS[OPENAI])
+    provider.routes[OPENAI] = answer_json(ANSWERS[OPENAI])
     client.responses.input_tokens.count(model="oai/up", previous_response_id="resp_theirs", input="z")
     assert provider.last.json["previous_response_id"] == "resp_theirs"
 
 
 async def test_errors_have_the_caller_s_shape(house, provider, client, claude):
     refused = {"error": {"code": 400, "message": "no such thing", "status": "INVALID_ARGUMENT"}}
-    provider.routes[GEMINI] = says(refused, status=400)
+    provider.routes[GEMINI] = answer_json(refused, status=400)
     with pytest.raises(anthropic.BadRequestError, match="no such thing") as caught:
         by_claude(claude, "gem/up")
     assert caught.value.body["error"]["type"] == "invalid_request_error"
@@ -243,6 +243,6 @@ async def test_errors_have_the_caller_s_shape(house, provider, client, claude):
     ):
         got = await post(house.port, path, wrong, house.key)
         assert got.status == 400, (path, got.body)
-    provider.routes[GEMINI] = says({"totalTokens": "many"})
+    provider.routes[GEMINI] = answer_json({"totalTokens": "many"})
     got = await post(house.port, "/v1/responses/input_tokens", {"model": "gem/up", "input": "x"}, house.key)
     assert (got.status, json.loads(got.body)["error"]["type"]) == (502, "upstream_error")

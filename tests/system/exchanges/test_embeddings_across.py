@@ -10,7 +10,7 @@ import pytest
 from google.genai import errors, types
 
 from living import PATIENCE, eventually, post
-from server.operations.provider import Answering, Exchange, says
+from server.operations.provider import Answering, Exchange, answer_json
 
 GEMINI = "POST /v1beta/models/gemini-embedding-001:batchEmbedContents"
 OPENAI = "POST /v1/embeddings"
@@ -181,14 +181,14 @@ async def test_gemini_is_refused_in_its_own_shape(house, provider, google):
 
 async def test_the_same_wire_stays_as_it_was(house, provider):
     answer = {"data": [], "unheard": 1}
-    provider.routes[OPENAI] = says(answer)
+    provider.routes[OPENAI] = answer_json(answer)
     body = b'{ "input":[[1, 2]],"model" : "oai/m", "unheard":2.50}'
     got = await post(house.port, "/v1/embeddings", body, house.key)
     assert (got.json, provider.last.body) == (answer, body.replace(b"oai/m", b"m"))
 
 
 async def test_a_model_with_targets_of_both_wires(house, provider, client):
-    provider.routes[OPENAI] = says({"error": {"message": "down"}}, status=503)
+    provider.routes[OPENAI] = answer_json({"error": {"message": "down"}}, status=503)
     provider.routes[GEMINI] = gemini(tokens=False)
     answer = client.embeddings.create(model="vectors", input="abcdefgh")
     assert answer.data[0].embedding == [8.0, 0.5]
@@ -198,7 +198,7 @@ async def test_a_model_with_targets_of_both_wires(house, provider, client):
 
 @pytest.mark.parametrize("answer", [{}, {"embeddings": []}, {"embeddings": [{"values": ["x"]}]}, {"error": {}}])
 async def test_an_answer_that_is_none(house, provider, client, answer):
-    provider.routes[GEMINI] = says(answer)
+    provider.routes[GEMINI] = answer_json(answer)
     with pytest.raises(openai.InternalServerError) as caught:
         client.embeddings.create(model="gem/gemini-embedding-001", input="a")
     assert caught.value.status_code == 502

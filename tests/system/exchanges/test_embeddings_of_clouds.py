@@ -6,7 +6,7 @@ from typing import Any
 import openai
 import pytest
 
-from server.operations.provider import Answering, Exchange, says
+from server.operations.provider import Answering, Exchange, answer_json
 
 TITAN = "POST /model/amazon.titan-embed-text-v2%3A0/invoke"
 NOVA = "POST /model/amazon.nova-2-multimodal-embeddings-v1%3A0/invoke"
@@ -106,10 +106,10 @@ def test_what_a_model_does_not_offer_is_refused_here(provider, client: openai.Op
 @pytest.mark.parametrize("route", [TITAN, NOVA, COHERE])
 def test_answers_that_are_none_and_refusals(provider, client: openai.OpenAI, route: str):
     model = "rock/" + route.split("/")[2].replace("%3A", ":")
-    provider.routes[route] = says({"embeddings": []} if route is not NOVA else {"embeddings": [{}]})
+    provider.routes[route] = answer_json({"embeddings": []} if route is not NOVA else {"embeddings": [{}]})
     with pytest.raises(openai.InternalServerError) as caught:
         client.embeddings.create(model=model, input="a")
     assert caught.value.status_code == 502
-    provider.routes[route] = says({"message": "too long"}, status=400)
+    provider.routes[route] = answer_json({"message": "too long"}, status=400)
     with pytest.raises(openai.BadRequestError, match="too long"):
         client.embeddings.create(model=model, input="a")
