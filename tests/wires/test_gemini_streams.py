@@ -11,7 +11,7 @@ from antiphon.errors import BadAnswer, BadRequest, UpstreamTimeout
 from antiphon.types import BUCKETS, Origin, Target, Usage
 from antiphon.wires.gemini import Gemini
 from antiphon.wires.gemini.signature import seal
-from antiphon.wires.sse import data_of, frame_of
+from antiphon.wires.sse import read_data, write_frame
 from antiphon.wires.translation.neutral import (
     Annotation,
     BlockStart,
@@ -41,7 +41,9 @@ def frame(*parts: Any, finish: str = "", index: int = 0, **more: Any) -> bytes:
     candidate |= {key: more.pop(key) for key in ("groundingMetadata", "finishMessage", "logprobsResult") if key in more}
     if finish:
         candidate["finishReason"] = finish
-    return frame_of(json.dumps({"candidates": [candidate], "modelVersion": "g", "responseId": "r1", **more}).encode())
+    return write_frame(
+        json.dumps({"candidates": [candidate], "modelVersion": "g", "responseId": "r1", **more}).encode()
+    )
 
 
 def read(*frames: bytes) -> list[Event]:
@@ -51,7 +53,7 @@ def read(*frames: bytes) -> list[Event]:
 
 
 def write(*events: Event) -> list[dict[str, Any]]:
-    return [json.loads(data_of(each) or b"") for each in frames_of(*events)]
+    return [json.loads(read_data(each) or b"") for each in frames_of(*events)]
 
 
 def frames_of(*events: Event) -> list[bytes]:
@@ -170,16 +172,17 @@ def test_a_stream_that_breaks_has_told_what_it_gave() -> None:
 
 
 def test_a_blocked_prompt_in_a_stream() -> None:
-    events = read(frame_of(b'{"promptFeedback":{"blockReason":"SAFETY"},"responseId":"r"}'))
+    events = read(write_frame(b'{"promptFeedback":{"blockReason":"SAFETY"},"responseId":"r"}'))
     assert events == [Start("r", ""), Finish("content_filter"), StreamEnd()]
     late = read(
-        frame({"text": "a"}), frame_of(b'{"promptFeedback":{"blockReason":"X"},"usageMetadata":{"promptTokenCount":1}}')
+        frame({"text": "a"}),
+        write_frame(b'{"promptFeedback":{"blockReason":"X"},"usageMetadata":{"promptTokenCount":1}}'),
     )
     assert late[2:] == [Delta(0, "a"), BlockStop(0), Finish("content_filter"), UsageUpdate(Usage(input=1)), StreamEnd()]
 
 
 def test_errors_in_a_stream() -> None:
-    failed = frame_of(b'{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}')
+    failed = write_frame(b'{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}')
     reader = CODEC.make_reader()
     assert reader.read(failed) == [StreamError("overloaded", 503)]
     assert reader.read(frame({"text": "late"})) == []
@@ -188,8 +191,8 @@ def test_errors_in_a_stream() -> None:
     assert read(malformed)[-1] == StreamError("The model ended its answer with MALFORMED_FUNCTION_CALL: f(", 502)
     assert isinstance(read(frame({"functionCall": {"name": "f", "args": [1]}}))[-1], StreamError)
     with pytest.raises(BadAnswer):
-        read(frame_of(b"{"))
-    assert read(b": comment\n\n", b"\n", frame_of(b"  ")) == []
+        read(write_frame(b"{"))
+    assert read(b": comment\n\n", b"\n", write_frame(b"  ")) == []
 
 
 def test_media_and_code_in_a_stream_are_shown() -> None:
@@ -266,11 +269,11 @@ def test_malformed_arguments_are_told_at_the_end() -> None:
 def test_a_break_is_admitted_once() -> None:
     writer = CODEC.make_writer(ASKED)
     writer.write(Start("r", "m"))
-    failed = json.loads(data_of(writer.fail(UpstreamTimeout("too slow", phase="idle"))) or b"")
+    failed = json.loads(read_data(writer.fail(UpstreamTimeout("too slow", phase="idle"))) or b"")
     assert failed["error"]["status"] == "DEADLINE_EXCEEDED"
     assert writer.write(StreamEnd()) == b""
     other = CODEC.make_writer(ASKED)
-    assert json.loads(data_of(other.write(StreamError("broke", 529))) or b"")["error"]["code"] == 529
+    assert json.loads(read_data(other.write(StreamError("broke", 529))) or b"")["error"]["code"] == 529
     assert other.write(Finish("stop")) == b""
 
 
@@ -410,7 +413,7 @@ DOCUMENTS = st.recursive(
 @settings(max_examples=300, deadline=None)
 def test_no_answer_crashes_a_decoder(document: Any) -> None:
     body = json.dumps(document).encode()
-    for attempt in (CODEC.read_reply, lambda data: read(frame_of(data))):
+    for attempt in (CODEC.read_reply, lambda data: read(write_frame(data))):
         try:
             attempt(body)
         except BadAnswer as error:

@@ -22,7 +22,7 @@ from antiphon.errors import (
 from antiphon.types import Origin, Target, Usage
 from antiphon.wires.gemini import CountTokens, Embed, EmbedBatch, Generate, read_address
 from antiphon.wires.gemini.signature import UNSIGNED, seal
-from antiphon.wires.sse import SSESplitter, frame_of
+from antiphon.wires.sse import SSESplitter, write_frame
 from antiphon.wires.translation.neutral import Thinking
 
 GENERATE, COUNT, EMBED, BATCH = Generate(), CountTokens(), Embed(), EmbedBatch()
@@ -40,7 +40,7 @@ def chunk(*parts: Any, finish: str | None = None, index: int | None = None, **mo
         candidate["finishReason"] = finish
     if index is not None:
         candidate["index"] = index
-    return frame_of(json.dumps({"candidates": [candidate], **more}).encode())
+    return write_frame(json.dumps({"candidates": [candidate], **more}).encode())
 
 
 @pytest.mark.parametrize(
@@ -218,18 +218,18 @@ def test_the_first_real_output_commits(part: dict[str, Any], committed: bool) ->
 
 
 def test_a_blocked_prompt_is_a_whole_answer() -> None:
-    blocked = watch(frame_of(b'{"promptFeedback":{"blockReason":"PROHIBITED_CONTENT"}}'), choices=2)
+    blocked = watch(write_frame(b'{"promptFeedback":{"blockReason":"PROHIBITED_CONTENT"}}'), choices=2)
     assert blocked.committed
     assert blocked.complete
 
 
 def test_an_error_in_a_stream_is_found() -> None:
-    failed = watch(chunk({"text": "x"}), frame_of(b'{"error":{"code":500,"message":"broke","status":"INTERNAL"}}'))
+    failed = watch(chunk({"text": "x"}), write_frame(b'{"error":{"code":500,"message":"broke","status":"INTERNAL"}}'))
     assert isinstance(failed.error, BadAnswer)
     assert "broke" in failed.error.message
     with pytest.raises(BadAnswer):
-        watch(frame_of(b"{nonsense"))
-    assert watch(b": comment\n\n", b"\n\n", frame_of(b" ")).error is None
+        watch(write_frame(b"{nonsense"))
+    assert watch(b": comment\n\n", b"\n\n", write_frame(b" ")).error is None
 
 
 @given(st.data())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from antiphon.errors import BadAnswer, BadRequest, CallError, Truncated
 from antiphon.types import Origin, Target, Usage
 from antiphon.wires.openai.codec import OpenAICodec
-from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.sse import SSESplitter, read_data
 from antiphon.wires.translation.neutral import (
     Annotation,
     BlockStart,
@@ -443,7 +443,7 @@ def test_two_choices_are_kept_apart() -> None:
 
 def test_a_break_is_an_error_frame() -> None:
     frame = CODEC.make_writer(make_request()).fail(Truncated("cut short"))
-    assert json.loads(data_of(frame) or b"")["error"]["code"] == "upstream_truncated"
+    assert json.loads(read_data(frame) or b"")["error"]["code"] == "upstream_truncated"
 
 
 JSON = st.recursive(

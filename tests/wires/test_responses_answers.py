@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
 from antiphon.wires.responses import ResponsesCodec
-from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.sse import SSESplitter, read_data
 from antiphon.wires.translation.neutral import (
     Annotation,
     BlockStart,
@@ -59,7 +59,7 @@ def write_stream(events: Iterable[Event], request: Request = REQUEST) -> bytes:
 
 
 def decode_stream(stream: bytes) -> list[dict[str, Any]]:
-    return [json.loads(data_of(frame) or b"") for frame in SSESplitter().feed(stream)]
+    return [json.loads(read_data(frame) or b"") for frame in SSESplitter().feed(stream)]
 
 
 # Whole answers

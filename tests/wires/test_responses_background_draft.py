@@ -12,7 +12,7 @@ from antiphon.types import Usage
 from antiphon.wires.responses import ResponsesCodec
 from antiphon.wires.responses.background_draft import BackgroundDraft, mark_abandoned
 from antiphon.wires.responses.replay import replay_events
-from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.sse import SSESplitter, read_data
 from antiphon.wires.translation.neutral import (
     BlockStart,
     BlockStop,
@@ -44,7 +44,7 @@ def write_frames(blocks: Any) -> list[bytes]:
 
 
 def decode_frames(frames: list[bytes]) -> list[dict[str, Any]]:
-    return [json.loads(data_of(frame) or b"") for frame in frames]
+    return [json.loads(read_data(frame) or b"") for frame in frames]
 
 
 def make_draft(frames: list[bytes]) -> BackgroundDraft:

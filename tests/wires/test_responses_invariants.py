@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from antiphon.errors import Truncated
 from antiphon.types import Usage
 from antiphon.wires.responses import ResponsesCodec
-from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.sse import SSESplitter, read_data
 from antiphon.wires.translation.neutral import (
     Annotation,
     BlockStart,
@@ -68,7 +68,7 @@ def write_frames(events: list[Event], cut: int, custom: bool) -> list[dict[str, 
     if cut < len(events):
         written += writer.fail(Truncated("Cut."))
         assert writer.fail(Truncated("Again.")) == b""
-    return [json.loads(data_of(frame) or b"") for frame in SSESplitter().feed(written)]
+    return [json.loads(read_data(frame) or b"") for frame in SSESplitter().feed(written)]
 
 
 @settings(deadline=None)  # the client builds its models on first use

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from antiphon.types import Usage
 from antiphon.wires.responses import ResponsesCodec
 from antiphon.wires.responses.replay import replay_events
-from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.sse import SSESplitter, read_data
 from antiphon.wires.translation.neutral import (
     Annotation,
     BlockStart,
@@ -62,7 +62,7 @@ def draw_events(blocks: Any, reason: Any = "stop") -> list[Event]:
 
 
 def decode_frames(frames: list[bytes]) -> list[dict[str, Any]]:
-    return [json.loads(data_of(frame) or b"") for frame in frames]
+    return [json.loads(read_data(frame) or b"") for frame in frames]
 
 
 @given(BLOCKS, st.sampled_from(["stop", "length"]), st.booleans())

@@ -26,7 +26,7 @@ from antiphon.types import Origin, Price, Target, Usage
 from antiphon.wires.responses import Responses
 from antiphon.wires.responses import usage as usages
 from antiphon.wires.responses.encrypted_content import write_thinking
-from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.sse import SSESplitter, read_data
 from antiphon.wires.translation.neutral import Thinking
 
 WIRE = Responses()
@@ -324,7 +324,7 @@ def test_the_terminal_event_is_the_end() -> None:
 
 def decode_events(frames: bytes) -> list[dict[str, Any]]:
     """Return the events in some frames."""
-    return [json.loads(data_of(each) or b"") for each in SSESplitter().feed(frames)]
+    return [json.loads(read_data(each) or b"") for each in SSESplitter().feed(frames)]
 
 
 @pytest.mark.parametrize(
@@ -472,7 +472,7 @@ def test_input_is_counted() -> None:
 def test_errors_in_openais_shape(error: CallError, kind: str) -> None:
     error_object = json.loads(WIRE.write_error_body(error))["error"]
     assert error_object == {"message": "x", "type": kind, "param": error.param, "code": error.code}
-    event = json.loads(data_of(WIRE.write_error_frame(error)) or b"")
+    event = json.loads(read_data(WIRE.write_error_frame(error)) or b"")
     assert event == {
         "type": "error",
         "code": error.code,

@@ -118,7 +118,7 @@ def test_replacing_a_member_changes_that_member_and_no_other_byte(
     body = data.draw(written(dict(items))).encode()
     changed = bodies.replace(body, "model", b'"the new one"')
     assert parsed(changed) == {**parsed(body), "model": "the new one"}
-    start, end = bodies._span(body, "model")
+    start, end = bodies._find_value(body, "model")
     assert json.loads(body[start:end]) == model
     assert changed == body[:start] + b'"the new one"' + body[end:]
 

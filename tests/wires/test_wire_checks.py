@@ -76,3 +76,10 @@ def test_a_wire_that_does_not_stream_refuses_to(operation: str) -> None:
     assert isinstance(wire, BaseWire)
     with pytest.raises(NotImplementedError, match=f"{operation} does not stream"):
         wire.start_stream(Envelope("m", True, True, 1, {}), False)
+
+
+def test_large_integers_are_encoded_beside_json_that_is_ready() -> None:
+    value = {"ready": msgspec.Raw(b'{"a": 1}'), "struct": _Item("x"), "sizes": (2**64, -(2**63) - 1)}
+    expected = b'{"ready":{"a": 1},"struct":{"name":"x"},"sizes":[18446744073709551616,-9223372036854775809]}'
+    assert encode_json(value) == expected
+    assert encode_json({"body": _Body([], 2**70)}) == b'{"body":{"items":[],"size":1180591620717411303424}}'

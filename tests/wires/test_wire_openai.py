@@ -11,7 +11,7 @@ from antiphon.errors import BadAnswer, BadRequest, CallError, Unauthorized
 from antiphon.types import Origin, Target, Usage
 from antiphon.wires import get_wire
 from antiphon.wires.openai import usage as usages
-from antiphon.wires.sse import frame_of
+from antiphon.wires.sse import write_frame
 
 CHAT = get_wire("chat")
 MESSAGES = [{"role": "user", "content": "Hello"}]
@@ -26,7 +26,7 @@ def request(**fields: Any) -> bytes:
 
 
 def make_chunk(**fields: Any) -> bytes:
-    return frame_of(
+    return write_frame(
         json.dumps({"id": "c", "object": "chat.completion.chunk", **fields}, separators=(",", ":")).encode()
     )
 
@@ -186,7 +186,7 @@ def test_usage_that_the_caller_requested_passes() -> None:
 )
 def test_an_error_object_is_an_error_in_streams_and_whole_answers(data: bytes) -> None:
     stream = make_stream()
-    frame = frame_of(data)
+    frame = write_frame(data)
     assert stream.feed(frame) == frame
     assert "boom" in stream.error.message
     with pytest.raises(BadAnswer, match="boom"):
@@ -335,7 +335,7 @@ def test_no_answer_crashes_the_decoders(answer: Any) -> None:
     for read in (
         CHAT.read_whole,
         make_stream().feed,
-        lambda data: make_stream().feed(frame_of(data.replace(b"\n", b" "))),
+        lambda data: make_stream().feed(write_frame(data.replace(b"\n", b" "))),
     ):
         try:
             read(data)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon.errors import BadAnswer
-from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.sse import SSESplitter, read_data
 
 STREAM = (
     b'data: {"a":1}\n\n: comment\n\nevent: x\ndata: {"b":\ndata: 2}\n\n'
@@ -25,7 +25,7 @@ def frames(chunks: list[bytes]) -> list[bytes]:
 
 def meaning(chunks: list[bytes]) -> list[bytes | None]:
     """The data of each frame that is not just the second half of a CRLF cut in two."""
-    return [data_of(frame) for frame in frames(chunks) if frame.strip(b"\r\n")]
+    return [read_data(frame) for frame in frames(chunks) if frame.strip(b"\r\n")]
 
 
 @pytest.mark.parametrize("eol", [b"\n", b"\r\n", b"\r"])
@@ -68,7 +68,7 @@ def test_an_endless_line_is_refused() -> None:
         SSESplitter(limit=1000).feed(b"data: " + b"x" * 5000 + b"\n\n")
 
 
-def read_data(frame: bytes) -> bytes | None:
+def read_lines(frame: bytes) -> bytes | None:
     """The data of a frame, read line by line as the standard says it."""
     lines = re.split(rb"\r\n|\n|\r", frame)
     data = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
@@ -82,14 +82,14 @@ LINES = [b"data: x", b"data:x", b"data: ", b"data:", b"event: e", b"event:data: 
 @given(st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from([b"\n", b"\r\n", b"\r"])), min_size=1, max_size=5))
 def test_usual_frames_are_read_as_any_other_frame(lines: list[tuple[bytes, bytes]]) -> None:
     frame = b"".join(line + end for line, end in lines)
-    assert data_of(frame) == read_data(frame)
-    assert data_of(frame + b"\n") == read_data(frame + b"\n")
+    assert read_data(frame) == read_lines(frame)
+    assert read_data(frame + b"\n") == read_lines(frame + b"\n")
 
 
 @settings(max_examples=2000, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from([b"\n", b"\r\n"])), min_size=1, max_size=8))
 def test_a_chunk_is_cut_as_the_same_bytes_one_by_one(lines: list[tuple[bytes, bytes]]) -> None:
     chunk = b"".join(line + end for line, end in lines)
-    whole = [read_data(frame) for frame in frames([chunk])]
-    single = [read_data(frame) for frame in frames([chunk[at : at + 1] for at in range(len(chunk))])]
+    whole = [read_lines(frame) for frame in frames([chunk])]
+    single = [read_lines(frame) for frame in frames([chunk[at : at + 1] for at in range(len(chunk))])]
     assert [data for data in whole if data is not None] == [data for data in single if data is not None]

@@ -12,7 +12,7 @@ from antiphon.client.call_info import CallInfo
 from antiphon.client.error_reader import make_truncated, read_error_event
 from antiphon.client.reply import CompletionUsage, Embeddings, Event, ModelCard, Reply, decode_object
 from antiphon.client.request import EmbeddingInput, Encoding, Messages
-from antiphon.wires.sse import SSESplitter, data_of
+from antiphon.wires.sse import SSESplitter, read_data
 
 _DONE = b"[DONE]"
 
@@ -244,7 +244,7 @@ class AsyncStream:
         return None
 
     def _read_frame(self, frame: bytes) -> Event | None:
-        raw = data_of(frame)
+        raw = read_data(frame)
         if raw is None or raw == _DONE:
             self._complete |= raw is not None
             return None

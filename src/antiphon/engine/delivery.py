@@ -8,7 +8,7 @@ from antiphon.engine.recorder import CallRecorder
 from antiphon.engine.upstream import UpstreamStream
 from antiphon.errors import CallError, Cancelled, UpstreamError
 from antiphon.types import Outcome, Record, Usage
-from antiphon.wires.sse import comment
+from antiphon.wires.sse import write_comment
 from antiphon.wires.wire import StreamTranslator
 
 
@@ -95,7 +95,7 @@ class Delivery:
         for hook in self._hooks.before_last_byte:
             notice = await hook(self._call, self._committed.target, translator.response, translator.cuts)
             if notice is not None:
-                comments.append(comment(notice.comment))
+                comments.append(write_comment(notice.comment))
         return comments
 
     async def _break(self, error: CallError) -> bytes:

@@ -1,7 +1,7 @@
 """The base of every wire: careful defaults for what :class:`antiphon.wires.wire.Wire` declares."""
 
 from antiphon.errors import CallError
-from antiphon.wires.sse import SSESplitter, comment, frame_of
+from antiphon.wires.sse import SSESplitter, write_comment, write_frame
 from antiphon.wires.wire import Envelope, Splitter, StreamTranslator, Wire
 
 
@@ -13,7 +13,7 @@ class BaseWire(Wire):
 
     end_frame = b""
     stream_type = "text/event-stream"
-    heartbeat = comment(b"keep-alive")
+    heartbeat = write_comment(b"keep-alive")
     idling: tuple[bytes, ...] = (b":",)
     forwards: frozenset[bytes] = frozenset()
     requires: tuple[tuple[bytes, bytes], ...] = ()
@@ -30,4 +30,4 @@ class BaseWire(Wire):
         return []
 
     def write_error_frame(self, error: CallError) -> bytes:
-        return frame_of(self.write_error_body(error))
+        return write_frame(self.write_error_body(error))

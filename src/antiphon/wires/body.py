@@ -39,7 +39,7 @@ def check(body: bytes) -> dict[str, Any]:
             f"The body is not usable JSON: {error}. Numbers must be finite.", code="invalid_json"
         ) from None
     except RecursionError:
-        raise _too_deep() from None
+        raise _make_depth_error() from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"The body is not valid JSON: {error}.", code="invalid_json") from None
     if type(document) is not dict:
@@ -57,7 +57,11 @@ def check(body: bytes) -> dict[str, Any]:
 
 def _check_size(body: bytes) -> None:
     """Refuse a structure so large that decoding it would hold up every other call."""
-    if body.count(b":") > MAX_MEMBERS and body.count(b'":') > MAX_MEMBERS and not 0 <= _members(body) <= MAX_MEMBERS:
+    if (
+        body.count(b":") > MAX_MEMBERS
+        and body.count(b'":') > MAX_MEMBERS
+        and not 0 <= _count_members(body) <= MAX_MEMBERS
+    ):
         raise BadRequest(f"The body has more than {MAX_MEMBERS} members; send fewer keys.", code="body_too_complex")
     if body.count(b",") > MAX_COMMAS:
         raise BadRequest(f"The body has more than {MAX_COMMAS} values; send fewer.", code="body_too_complex")
@@ -83,7 +87,7 @@ def _check_depth(document: Any) -> None:
     while level:
         depth += 1
         if depth > MAX_DEPTH:
-            raise _too_deep()
+            raise _make_depth_error()
         level = [
             child
             for node in level
@@ -92,7 +96,7 @@ def _check_depth(document: Any) -> None:
         ]
 
 
-def _too_deep() -> BadRequest:
+def _make_depth_error() -> BadRequest:
     return BadRequest(f"The body nests deeper than {MAX_DEPTH} levels.", code="body_too_complex")
 
 
@@ -106,12 +110,12 @@ def _check_duplicates(body: bytes, kept: bytes) -> None:
     compact = msgspec.json.format(body, indent=-1)
     if compact == kept:
         return
-    members = -1 if _ESCAPED_COLON(compact) else _members(compact)
-    if members < 0 or members != _members(kept):
-        json.loads(body, object_pairs_hook=_unique)
+    members = -1 if _ESCAPED_COLON(compact) else _count_members(compact)
+    if members < 0 or members != _count_members(kept):
+        json.loads(body, object_pairs_hook=_check_unique)
 
 
-def _members(compact: bytes) -> int:
+def _count_members(compact: bytes) -> int:
     """Count members in JSON without space before colons: the ``":`` whose quote no odd run of backslashes escapes.
 
     Occurrences after at least k backslashes, added with alternating sign, leave those with an even run. Longer runs
@@ -127,7 +131,7 @@ def _members(compact: bytes) -> int:
     return -1
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _check_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen = dict(pairs)
     if len(seen) != len(pairs):
         keys = [key for key, _ in pairs]
@@ -141,7 +145,7 @@ def replace(body: bytes, key: str, value: bytes) -> bytes:
 
     ``body`` has passed :func:`check` and has the member; ``value`` is JSON.
     """
-    start, end = _span(body, key)
+    start, end = _find_value(body, key)
     return body[:start] + value + body[end:]
 
 
@@ -151,12 +155,12 @@ def insert(body: bytes, key: str, value: bytes) -> bytes:
     return b'%b"%b":%b,%b' % (body[:at], key.encode(), value, body[at:])
 
 
-def _span(body: bytes, key: str) -> tuple[int, int]:
+def _find_value(body: bytes, key: str) -> tuple[int, int]:
     """Find the value of a top-level member among all members that look like it.
 
     One look-alike is the one. Of several, the decoder tells: mark half of them, see whether the member changed.
     """
-    quoted, text, plain, escaped, decoder = _searcher(key)
+    quoted, text, plain, escaped, decoder = _make_searcher(key)
     spelled = b"\\u00" in body
     if not spelled and body.count(quoted) == 1 and (only := text.search(body)):
         return only.span(1)
@@ -185,7 +189,7 @@ def _mark(body: bytes, spots: list[int], length: int, marker: bytes) -> bytes:
 
 
 @lru_cache(maxsize=16)
-def _searcher(key: str) -> tuple[bytes, re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes], Any]:
+def _make_searcher(key: str) -> tuple[bytes, re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes], Any]:
     """Return what finds a member: its quoted key, three patterns, and a decoder of its value.
 
     The patterns are the key with a text as its value, the key alone, and the key with any letter written as an escape.

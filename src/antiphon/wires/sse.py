@@ -57,7 +57,7 @@ def _is_one_frame(chunk: bytes) -> bool:
     return rest == b"\r\n" and line.endswith(b"\r") and chunk.count(b"\r") == 2
 
 
-def data_of(frame: bytes) -> bytes | None:
+def read_data(frame: bytes) -> bytes | None:
     """Return the frame's data lines joined by LF, or ``None`` where it has none (a comment, a bare event name)."""
     line, _, rest = frame.partition(b"\n")
     if _CR not in frame:  # nearly every frame is one data line, some with the name of the event before it
@@ -76,11 +76,11 @@ def data_of(frame: bytes) -> bytes | None:
     return b"\n".join(lines) if lines else None
 
 
-def frame_of(data: bytes) -> bytes:
+def write_frame(data: bytes) -> bytes:
     """Return one frame around data without line ends."""
     return b"data: " + data + b"\n\n"
 
 
-def comment(text: bytes) -> bytes:
+def write_comment(text: bytes) -> bytes:
     """Return a frame that every client ignores."""
     return b": " + text + b"\n\n"

@@ -1,6 +1,5 @@
-"""The shape of a wire: what the engine asks of every codec. Nothing here does I/O."""
+"""The protocols of a wire: what the engine calls for every operation. Nothing here does I/O."""
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -9,10 +8,11 @@ import msgspec
 
 from antiphon.errors import CallError
 from antiphon.types import Target, Usage
+from antiphon.wires.json_text import encode_json
 
 
 class Envelope(msgspec.Struct, frozen=True, eq=False):
-    """The few facts of a request that the engine needs, read without building a request of our own."""
+    """The facts of a request that the engine needs, and the decoded body."""
 
     model: str
     stream: bool
@@ -21,7 +21,7 @@ class Envelope(msgspec.Struct, frozen=True, eq=False):
     choices: int
     """How many parallel answers were asked for."""
     document: dict[str, Any]
-    """The decoded body, for whoever must look closer."""
+    """The decoded body."""
 
 
 class EncodedBody(msgspec.Struct, frozen=True, eq=False):
@@ -32,7 +32,7 @@ class EncodedBody(msgspec.Struct, frozen=True, eq=False):
 
 
 class WholeAnswer(msgspec.Struct, frozen=True, eq=False):
-    """What a whole answer said: usage as the provider counted it, and how much text came, for counting ourselves."""
+    """The provider's usage of a whole answer, and the size of its text, for an estimate of our own."""
 
     usage: Usage | None
     output_bytes: int
@@ -55,15 +55,15 @@ class StreamTranslator(Protocol):
 
     @property
     def usage(self) -> Usage | None:
-        """What the provider estimate_usage, as far as it said."""
+        """The provider's count so far, or ``None``."""
 
     @property
     def output_bytes(self) -> int:
-        """How much was produced, for counting tokens ourselves."""
+        """The size of the output in bytes, for an estimate of the tokens."""
 
     @property
     def complete(self) -> bool:
-        """Whether the answer may be shown as complete if nothing more comes."""
+        """Whether the answer counts as complete if nothing more comes."""
 
     @property
     def begun(self) -> bytes:
@@ -75,7 +75,7 @@ class StreamTranslator(Protocol):
 
     @property
     def cuts(self) -> Sequence[int]:
-        """The lengths of the text deltas, on wires that can replay a kept answer as a stream."""
+        """The lengths of the text deltas, on wires that can replay a stored answer as a stream."""
 
     def feed(self, frame: bytes) -> bytes:
         """Take one whole frame; return the same bytes, changed bytes, or none.
@@ -136,7 +136,7 @@ class PassthroughStream:
 
 
 class Splitter(Protocol):
-    """Cuts a byte stream into whole frames of a wire; ``rest`` is what is not yet a whole frame."""
+    """Cuts a byte stream into whole frames of a wire; ``rest`` is the beginning of an unfinished frame."""
 
     rest: bytearray
 
@@ -145,21 +145,21 @@ class Splitter(Protocol):
 
 
 class Wire(Protocol):
-    """One operation of one message format, as seen by a call that stays on it: bytes in, the same bytes out."""
+    """One operation of one message format, for callers and providers that both speak it."""
 
     operation: str
     end_frame: bytes
-    """What ends a complete stream on this wire; ``b""`` where nothing does."""
+    """The frame that ends a complete stream on this wire, or ``b""``."""
     stream_type: str
     """The content type of its streams, without parameters."""
     heartbeat: bytes
-    """A frame that every client ignores, sent in silence; ``b""`` where the wire has none."""
+    """A frame that every client ignores, sent while the provider is silent; ``b""`` if the wire has none."""
     idling: tuple[bytes, ...]
-    """Beginnings of the frames by which a provider says only that it is still there, which is no progress."""
+    """Beginnings of the frames that only keep the connection alive; they are no progress of the answer."""
     forwards: frozenset[bytes]
-    """Request headers of a caller that go to a provider of this same wire, unchanged."""
+    """Request headers of a caller that go unchanged to a provider of this same wire."""
     requires: tuple[tuple[bytes, bytes], ...]
-    """Request headers that a provider of this wire must get, where no caller's stand in their place."""
+    """Request headers that a provider of this wire must get, if the caller sent none of that name."""
     shows: tuple[bytes, ...]
     """Names, or beginnings of names, of a provider's headers that a caller of this wire may see."""
     request_id: bytes
@@ -172,10 +172,10 @@ class Wire(Protocol):
         """
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
-        """Return the body for a target that speaks this same wire: the same bytes but for what must differ."""
+        """Return the body for a target that speaks this same wire; only what must differ is changed."""
 
     def read_whole(self, body: bytes) -> WholeAnswer:
-        """Read a whole answer; raises :class:`~antiphon.errors.BadAnswer` where it is none."""
+        """Read a whole answer; raises :class:`~antiphon.errors.BadAnswer`."""
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> StreamTranslator:
         """Return the translator of one streamed answer to a caller of this same wire."""
@@ -184,16 +184,16 @@ class Wire(Protocol):
         """Return a splitter for this wire's streams."""
 
     def count_input_bytes(self, envelope: Envelope) -> int:
-        """Return how much text was sent, for counting tokens ourselves."""
+        """Return the size of the request's text in bytes, for an estimate of the tokens."""
 
     def write_error_body(self, error: CallError) -> bytes:
         """Return an error in this wire's shape."""
 
     def list_error_headers(self, error: CallError) -> list[tuple[bytes, bytes]]:
-        """Return the headers that an error answer has on this wire, beside its content type."""
+        """Return the headers of an error answer on this wire, without its content type."""
 
     def write_error_frame(self, error: CallError) -> bytes:
-        """Return the frame that admits, in this wire's shape, that a stream broke."""
+        """Return the frame that tells the caller, in this wire's shape, that the stream broke."""
 
     def read_error_message(self, body: bytes) -> str:
         """Return the message of a provider's error body, or ``""``."""
@@ -209,27 +209,24 @@ _ORDINARY = frozenset(
 _TIER = re.compile("[a-z0-9_-]{1,32}")
 
 
-def read_service_tier(*told: object) -> str:
-    """Return how a call was served, from what a provider tells: ``""`` for the ordinary way, ``unknown`` for no word.
+def read_service_tier(*names: object) -> str:
+    """Return the service tier of an answer: ``""`` for the standard tier, ``unknown`` for a malformed name.
 
-    Several words that each change the price, such as a speed and a region, are joined by ``+``.
+    ``names`` are the provider's own, such as a speed and a region. Several that change the price are joined by ``+``.
     """
-    words = [str(word).lower() for word in told if word is not None]
+    words = [str(name).lower() for name in names if name is not None]
     words = [word for word in words if word not in _ORDINARY]
     return "+".join(sorted(word if _TIER.fullmatch(word) else "unknown" for word in words)) if words else ""
 
 
 def estimate_usage(input_bytes: int, output_bytes: int) -> Usage:
-    """Return usage that we estimate_usage ourselves, because the provider did not say."""
+    """Return estimated usage, for an answer without the provider's own count."""
     return Usage(input=-(-input_bytes // BYTES_PER_TOKEN), output=-(-output_bytes // BYTES_PER_TOKEN), estimated=True)
 
 
 def count_json_bytes(value: object) -> int:
-    """Return the size of a value as JSON, whatever the size of its integers."""
-    try:
-        return len(msgspec.json.encode(value))
-    except OverflowError:
-        return len(json.dumps(value))
+    """Return the size of a value as JSON."""
+    return len(encode_json(value))
 
 
 def count_text_bytes(text: object) -> int:

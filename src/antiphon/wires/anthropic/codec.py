@@ -13,7 +13,7 @@ from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.field_names import FieldNames
 from antiphon.wires.translation.neutral import Reply, Request
 
-_SPELLINGS: FieldNames = {
+_FIELD_NAMES: FieldNames = {
     "filename": ("title",),
     "format": ("output_config.format", "output_format"),
     "parallel_tool_calls": ("tool_choice.disable_parallel_tool_use",),
@@ -29,7 +29,7 @@ class AnthropicCodec:
     """POST /v1/messages, in both directions."""
 
     wire = "anthropic"
-    spellings = _SPELLINGS
+    field_names = _FIELD_NAMES
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request(document, model, stream)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from antiphon.wires.checks import DECODE_ERRORS, bad_answer_from
-from antiphon.wires.sse import data_of
+from antiphon.wires.sse import read_data
 
 _UNSET = msgspec.UNSET
 
@@ -119,7 +119,7 @@ def _get_data(frame: bytes) -> bytes | None:
         at = frame.find(b"\n")
         if frame.startswith(b"data: ", at + 1) and frame.find(b"\n", at + 1) == len(frame) - 2:
             return frame[at + 7 : -2]
-    return data_of(frame)
+    return read_data(frame)
 
 
 def _read_unknown_event(data: bytes) -> Event:

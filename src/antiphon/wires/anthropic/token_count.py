@@ -8,8 +8,8 @@ class CountTokensCodec(TokenCountCodec):
     """See :class:`translation.token_counts.TokenCountCodec`."""
 
     codec = AnthropicCodec
-    takes = frozenset(
+    request_fields = frozenset(
         ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control",
          "context_management", "mcp_servers", "speed")
     )  # fmt: skip
-    holds = "input_tokens"
+    count_field = "input_tokens"

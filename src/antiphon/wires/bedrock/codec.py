@@ -40,7 +40,7 @@ class BedrockCodec:
     """Translates Converse requests, replies and streams; has no state."""
 
     wire = "bedrock"
-    spellings = _FIELD_NAMES
+    field_names = _FIELD_NAMES
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         """See :func:`request_reader.read_request`."""

@@ -73,8 +73,8 @@ class CountTokensCodec(TokenCountCodec):
     """See :class:`translation.token_counts.TokenCountCodec`."""
 
     codec = BedrockCodec
-    takes = frozenset(("messages", "system", "toolConfig", "additionalModelRequestFields"))
-    holds = COUNT_FIELD
+    request_fields = frozenset(("messages", "system", "toolConfig", "additionalModelRequestFields"))
+    count_field = COUNT_FIELD
 
     def read_request(self, document: dict[str, Any], model: str) -> Any:
         if (inner := _find_converse(document)) is None:
@@ -84,7 +84,7 @@ class CountTokensCodec(TokenCountCodec):
             raise BadRequest(problem, param="input.invokeModel")
         return super().read_request(inner, model)
 
-    def around(self, body: dict[str, Any], target: Target) -> dict[str, Any]:
+    def wrap_request(self, body: dict[str, Any], target: Target) -> dict[str, Any]:
         return {"input": {"converse": body}}
 
 

@@ -98,8 +98,8 @@ class TitanCodec:
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
         size = {} if request.dimensions is None else {"dimensions": request.dimensions}
-        dropped = request.untold()
-        return [WrittenRequest(_encode({"inputText": text, **size}), dropped) for text in request.texts(target)]
+        dropped = request.list_dropped()
+        return [WrittenRequest(_encode({"inputText": text, **size}), dropped) for text in request.get_texts(target)]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         return check_vector_count([_decode_titan(body).embedding for body in bodies], len(request.inputs))
@@ -113,7 +113,7 @@ class NovaCodec:
         if request.dimensions is not None:
             params["embeddingDimension"] = request.dimensions
         written = []
-        for text in request.texts(target):
+        for text in request.get_texts(target):
             single = {**params, "text": {"truncationMode": "NONE", "value": text}}
             body = _encode({"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": single})
             written.append(WrittenRequest(body, request.extras))
@@ -134,7 +134,7 @@ class CohereCodec:
         }
         if request.dimensions is not None:
             params["output_dimension"] = request.dimensions
-        batches = split_inputs(request.texts(target), BATCH_LIMIT)
+        batches = split_inputs(request.get_texts(target), BATCH_LIMIT)
         return [WrittenRequest(_encode({"texts": batch, **params}), request.extras) for batch in batches]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:

@@ -15,7 +15,7 @@ from antiphon.wires.translation.field_names import FieldNames
 from antiphon.wires.translation.neutral import Reply, Request
 
 _CONFIG = "generationConfig."
-_SPELLINGS: FieldNames = {
+_FIELD_NAMES: FieldNames = {
     "detail": ("mediaResolution",),
     "filename": ("displayName",),
     "format": tuple(_CONFIG + name for name in ("responseJsonSchema", "responseSchema", "responseMimeType")),
@@ -43,7 +43,7 @@ class Gemini:
     """generateContent, in both directions."""
 
     wire = WIRE
-    spellings = _SPELLINGS
+    field_names = _FIELD_NAMES
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request(document, model, stream)

@@ -18,13 +18,13 @@ class CountTokensCodec(TokenCountCodec):
     """See :class:`translation.token_counts.TokenCountCodec`."""
 
     codec = Gemini
-    takes = _BARE | {"toolConfig", "cachedContent"}
-    holds = "totalTokens"
+    request_fields = _BARE | {"toolConfig", "cachedContent"}
+    count_field = "totalTokens"
 
     def read_request(self, document: dict[str, Any], model: str) -> Any:
         return super().read_request(request_of(document), model)
 
-    def around(self, body: dict[str, Any], target: Target) -> dict[str, Any]:
+    def wrap_request(self, body: dict[str, Any], target: Target) -> dict[str, Any]:
         if "bare_token_count" in target.quirks:
             return {name: value for name, value in body.items() if name in _BARE}
         return {"generateContentRequest": {"model": f"models/{target.model}", **body}}

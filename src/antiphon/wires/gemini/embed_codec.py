@@ -145,7 +145,7 @@ def _requests(request: EmbedRequest, target: Target) -> list[Any]:
     elif request.task:
         form = _INSTRUCTIONS[request.task]
     rest = kind if request.dimensions is None else {**kind, "outputDimensionality": request.dimensions}
-    return [{"content": {"parts": [{"text": form.replace("{}", text)}]}, **rest} for text in request.texts(target)]
+    return [{"content": {"parts": [{"text": form.replace("{}", text)}]}, **rest} for text in request.get_texts(target)]
 
 
 def _decoded(decode: Callable[[bytes], Any], body: bytes) -> Any:

@@ -64,7 +64,7 @@ class PredictCodec:
         body: dict[str, Any] = {}
         if request.dimensions is not None:
             body["parameters"] = {"outputDimensionality": request.dimensions}
-        instances = [{"content": text, **kind} for text in request.texts(target)]
+        instances = [{"content": text, **kind} for text in request.get_texts(target)]
         batches = split_inputs(instances, target.profile.embedding_batch or MOST_TOGETHER)
         return [WrittenRequest(encode_json({"instances": batch, **body}), request.extras) for batch in batches]
 

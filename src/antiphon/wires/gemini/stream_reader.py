@@ -18,7 +18,7 @@ from antiphon.wires.gemini.media import read_inline, read_uri
 from antiphon.wires.gemini.reply import code_text
 from antiphon.wires.gemini.shape import UNSET, Answer, Candidate, FunctionCall, Part, arguments, blocked, read_answer
 from antiphon.wires.gemini.signature import WIRE, unseal
-from antiphon.wires.sse import data_of
+from antiphon.wires.sse import read_data
 from antiphon.wires.translation.neutral import (
     Annotation,
     Audio,
@@ -54,7 +54,7 @@ class GeminiReader:
 
     def read(self, frame: bytes) -> list[Event]:
         """See :meth:`translation.codec.StreamReader.read`."""
-        data = data_of(frame)
+        data = read_data(frame)
         if data is None or self._over or not data.strip():
             return []
         chunk = read_answer(data)

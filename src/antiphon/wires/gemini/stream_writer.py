@@ -18,7 +18,7 @@ from antiphon.wires.gemini.finish import write_finish
 from antiphon.wires.gemini.logprobs import write_logprobs
 from antiphon.wires.gemini.reply import PAUSED, holds_object, told, write_call, write_shown, write_thinking
 from antiphon.wires.json_text import encode_json
-from antiphon.wires.sse import frame_of
+from antiphon.wires.sse import write_frame
 from antiphon.wires.translation.codec import PlainStreamWriter
 from antiphon.wires.translation.neutral import (
     Annotation,
@@ -85,7 +85,7 @@ class GeminiWriter(PlainStreamWriter):
     def fail(self, error: CallError) -> bytes:
         """See :meth:`translation.codec.StreamWriter.fail`."""
         self._over = True
-        return frame_of(failure.write_error_body(error))
+        return write_frame(failure.write_error_body(error))
 
     def _start(self, event: Start) -> bytes:
         self._name, self._model = event.id or make_id("gen"), event.model or self._model

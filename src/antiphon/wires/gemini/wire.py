@@ -14,7 +14,7 @@ from antiphon.wires.gemini import usage as usages
 from antiphon.wires.gemini.shape import UNSET, Answer, Candidate, Part, blocked, read_answer
 from antiphon.wires.gemini.signature import SEALED, unsealed
 from antiphon.wires.json_text import encode_json
-from antiphon.wires.sse import data_of
+from antiphon.wires.sse import read_data
 from antiphon.wires.wire import (
     EncodedBody,
     Envelope,
@@ -117,7 +117,7 @@ class StreamWatch(PassthroughStream):
         return msgspec.structs.replace(usage, output=estimate_usage(0, self.output_bytes).output, estimated=True)
 
     def feed(self, frame: bytes) -> bytes:
-        data = data_of(frame)
+        data = read_data(frame)
         if data is None or not data.strip():
             return frame
         chunk = read_answer(data)

@@ -14,7 +14,7 @@ from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.field_names import FieldNames
 from antiphon.wires.translation.neutral import Reply, Request
 
-_SPELLINGS: FieldNames = {
+_FIELD_NAMES: FieldNames = {
     "citations": ("annotations",),
     "detail": ("image_url.detail",),
     "filename": ("file.filename",),
@@ -30,7 +30,7 @@ class OpenAICodec:
     """POST /v1/chat/completions, in both directions."""
 
     wire = WIRE
-    spellings = _SPELLINGS
+    field_names = _FIELD_NAMES
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request(document, model, stream)

@@ -69,7 +69,7 @@ class EmbeddingsCodec:
         body: dict[str, Any] = {"model": request.model, "input": request.inputs}
         if request.dimensions is not None:
             body["dimensions"] = request.dimensions
-        return [WrittenRequest(msgspec.json.encode(body), request.untold())]
+        return [WrittenRequest(msgspec.json.encode(body), request.list_dropped())]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         (body,) = bodies

@@ -8,7 +8,7 @@ from antiphon.wires.openai.errors import find_error_message, make_reported_error
 from antiphon.wires.openai.text_size import count_output_bytes
 from antiphon.wires.openai.types import Answer, decode_answer, read_answer, read_counted_answer
 from antiphon.wires.openai.usage import read_usage
-from antiphon.wires.sse import data_of
+from antiphon.wires.sse import read_data
 from antiphon.wires.wire import PassthroughStream, Wire
 
 _UNSET = msgspec.UNSET
@@ -59,7 +59,7 @@ class ChatStream(PassthroughStream):
 
     def _read_other(self, frame: bytes) -> Answer | None:
         """Return the chunk of a frame of any other form, ``None`` for a comment and for the end marker."""
-        data = data_of(frame)
+        data = read_data(frame)
         if data is None:
             return None
         if data.strip() == b"[DONE]":
@@ -71,7 +71,7 @@ class ChatStream(PassthroughStream):
         """Read the usage of a chunk; return its frame, without usage that the caller did not ask for."""
         if chunk.usage != _NULL:
             # Every chunk names the service tier; only that of the chunk with usage counts.
-            tier = read_counted_answer(data_of(frame) or b"").service_tier if b'"service_tier"' in frame else None
+            tier = read_counted_answer(read_data(frame) or b"").service_tier if b'"service_tier"' in frame else None
             self.usage = read_usage(bytes(chunk.usage), tier) or self.usage  # type: ignore[arg-type]
             return frame if chunk.choices or not self._hides_usage else b""
         if not self._hides_usage:

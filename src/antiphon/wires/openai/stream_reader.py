@@ -13,7 +13,7 @@ from antiphon.wires.openai.media import read_audio, read_images
 from antiphon.wires.openai.reply import WIRE, read_text, read_thinking
 from antiphon.wires.openai.signatures import read_signature
 from antiphon.wires.openai.usage import read_usage
-from antiphon.wires.sse import data_of
+from antiphon.wires.sse import read_data
 from antiphon.wires.translation.media import PCM
 from antiphon.wires.translation.neutral import (
     Annotation,
@@ -107,7 +107,7 @@ class ChatReader:
         except DECODE_ERRORS:
             chunk = None
         if chunk is None:
-            data = data_of(frame)
+            data = read_data(frame)
             if data is None:
                 return []
             if data.strip() == b"[DONE]":

@@ -15,7 +15,7 @@ from antiphon.wires.openai.media import STREAM_AUDIO_FORMAT, has_field, write_au
 from antiphon.wires.openai.reply import write_answer_id
 from antiphon.wires.openai.signatures import write_signature, write_thinking_block
 from antiphon.wires.openai.usage import write_usage
-from antiphon.wires.sse import frame_of
+from antiphon.wires.sse import write_frame
 from antiphon.wires.translation.codec import PlainStreamWriter
 from antiphon.wires.translation.media import write_markdown
 from antiphon.wires.translation.neutral import (
@@ -96,7 +96,7 @@ class ChatWriter(PlainStreamWriter):
         return choice.delta_start + _encode(event.text) + choice.delta_end
 
     def fail(self, error: CallError) -> bytes:
-        return frame_of(write_error_body(error))
+        return write_frame(write_error_body(error))
 
     def _write_delta_with_logprobs(self, event: Delta, kind: str) -> bytes:
         delta = b'{"%b":%b}' % (_FIELDS[kind], _encode(event.text))

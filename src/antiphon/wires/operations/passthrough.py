@@ -15,7 +15,7 @@ from antiphon.wires.checks import DECODE_ERRORS, check_model_name
 from antiphon.wires.openai.errors import read_error_message, write_error_body
 from antiphon.wires.openai.passthrough import SHOWN_HEADERS
 from antiphon.wires.operations.usage import CountedAnswer, read_request_usage, read_usage
-from antiphon.wires.sse import data_of
+from antiphon.wires.sse import read_data
 from antiphon.wires.table import get_wire
 from antiphon.wires.wire import EncodedBody, Envelope, PassthroughStream, WholeAnswer, Wire
 
@@ -121,7 +121,7 @@ class OperationStream(PassthroughStream):
 
     def feed(self, frame: bytes) -> bytes:
         """See :meth:`antiphon.wires.wire.StreamTranslator.feed`."""
-        data = data_of(frame)
+        data = read_data(frame)
         if data is None:
             return frame
         if data.strip() == b"[DONE]":

@@ -17,7 +17,7 @@ from antiphon.wires.responses.passthrough_stream import TERMINAL
 from antiphon.wires.responses.replay import is_unfinished, replay_events, write_first_frame, write_last_frames
 from antiphon.wires.responses.request_reader import make_echo
 from antiphon.wires.responses.response_template import ResponseTemplate
-from antiphon.wires.sse import data_of
+from antiphon.wires.sse import read_data
 from antiphon.wires.translation.neutral import Request
 
 _OWN_FIELDS = ("id", "created_at", "background", "store", "previous_response_id")
@@ -109,7 +109,7 @@ class BackgroundDraft:
         response = {**_read_object(event.response), **self._own_fields}
         if event.type in TERMINAL or is_unfinished(response):
             self.response = response
-        data = encode_json({**_read_object(data_of(frame) or b""), "response": response})
+        data = encode_json({**_read_object(read_data(frame) or b""), "response": response})
         return b"event: %b\ndata: %b\n\n" % (event.type.encode(), data)
 
     def _append_all(self, frames: Iterable[bytes]) -> None:

@@ -14,7 +14,7 @@ from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.field_names import FieldNames
 from antiphon.wires.translation.neutral import Reply, Request
 
-_SPELLINGS: FieldNames = {
+_FIELD_NAMES: FieldNames = {
     "cache_control": ("prompt_cache_breakpoint",),
     "citations": ("annotations",),
     "detail": ("input_image.detail",),
@@ -38,7 +38,7 @@ class ResponsesCodec:
     """
 
     wire = WIRE
-    spellings = _SPELLINGS
+    field_names = _FIELD_NAMES
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
         return read_request(document, model, stream)

@@ -7,7 +7,7 @@ import msgspec
 from antiphon.errors import BadAnswer
 from antiphon.wires.checks import DECODE_ERRORS, quote_body
 from antiphon.wires.json_text import encode_json
-from antiphon.wires.sse import data_of
+from antiphon.wires.sse import read_data
 
 NOTHING = msgspec.Raw(b"")
 TAIL = b',"sequence_number":'
@@ -48,7 +48,7 @@ def read_frame(frame: bytes) -> StreamEvent | None:
 
     Raises :class:`BadAnswer` for anything else.
     """
-    data = data_of(frame)
+    data = read_data(frame)
     if data is None or data.strip() == b"[DONE]":
         return None
     try:

@@ -21,7 +21,7 @@ from antiphon.wires.responses.errors import (
 from antiphon.wires.responses.frames import NOTHING, FrameWriter, StreamEvent, read_frame
 from antiphon.wires.responses.output_reader import decode_head
 from antiphon.wires.responses.types import ErrorObject, make_reported_error, read_response
-from antiphon.wires.sse import data_of
+from antiphon.wires.sse import read_data
 from antiphon.wires.wire import PassthroughStream, Wire, count_text_bytes
 
 TERMINAL = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
@@ -152,7 +152,7 @@ class ResponsesStream(PassthroughStream):
         self._error_sent = True
         frames = FrameWriter(self._number - 1)
         error_frame = write_error_event(reported.code, reported.text, frames)
-        document = msgspec.json.decode(data_of(frame) or b"{}")
+        document = msgspec.json.decode(read_data(frame) or b"{}")
         return error_frame + frames.write(event.type, {**document, "sequence_number": frames.number})
 
     def _read_error(self, event: StreamEvent, frame: bytes) -> bytes:

@@ -34,9 +34,9 @@ class InputTokensCodec(TokenCountCodec):
     """See :class:`translation.token_counts.TokenCountCodec`."""
 
     codec = ResponsesCodec
-    takes = frozenset(
+    request_fields = frozenset(
         ("model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text",
          "truncation")
     )  # fmt: skip
-    holds = _FIELD
-    says: dict[str, Any] = {"object": "response.input_tokens"}
+    count_field = _FIELD
+    reply_fields: dict[str, Any] = {"object": "response.input_tokens"}

@@ -1,5 +1,5 @@
-"""Translation between wires: the neutral form, the shape of a codec, and what several codecs share.
+"""Translation between wires: the neutral form, the protocols of the codecs, and the code that several codecs share.
 
-What belongs here: values and rules that at least two wires need, and the translators that put two codecs together.
-What does not: any single wire's spelling, and I/O.
+Values and rules that at least two wires need belong here, and so do the translators that join two codecs. The field
+names of a single wire do not, and neither does I/O.
 """

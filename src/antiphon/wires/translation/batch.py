@@ -1,6 +1,7 @@
-"""The translator between two wires for operations that never stream: embeddings and counts of tokens.
+"""The translator between two wires for operations that never stream: embeddings and token counts.
 
-A target may take less at once than the caller gave. It is then asked several times, and its answers become one.
+A target may take fewer inputs in one request than the caller sent. It then gets several requests, and their answers are
+joined into one.
 """
 
 from collections.abc import Sequence
@@ -58,7 +59,7 @@ class BatchTranslator:
 
 
 def _add_usages(usages: list[Usage | None]) -> Usage | None:
-    """Return the sum of what all answers counted, or ``None`` where one of them did not count."""
+    """Return the sum of the usage of all answers, or ``None`` if one of them has no usage."""
     known = [usage for usage in usages if usage is not None]
     if len(known) < len(usages):
         return None

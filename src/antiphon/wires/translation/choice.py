@@ -1,4 +1,4 @@
-"""The choice of a translator for a caller's wire and a target."""
+"""Chooses the translator between a caller's wire and a target."""
 
 from antiphon.errors import BadRequest
 from antiphon.types import Target
@@ -11,12 +11,12 @@ from antiphon.wires.wire import Envelope, Wire
 
 
 def can_answer(target: Target, operation: str) -> bool:
-    """Say whether a target can answer an operation, on its own wire or by translation."""
+    """Return whether a target can answer an operation, on the operation's own wire or through translation."""
     return operation in target.urls or find_translation(operation, target.urls) is not None
 
 
 def choose_translator(wire: Wire, envelope: Envelope, target: Target) -> Translator:
-    """Return the translator from a caller's wire to a target; raises :class:`BadRequest` where there is none."""
+    """Return the translator between a caller's wire and a target; raises :class:`BadRequest` if there is none."""
     if wire.operation in target.urls:
         return Passthrough(wire, envelope)
     other = find_translation(wire.operation, target.urls)

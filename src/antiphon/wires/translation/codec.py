@@ -1,4 +1,4 @@
-"""The shape of a codec: what makes a generation wire translatable to and from every other. Nothing here does I/O."""
+"""The protocols of the codecs, which translate a wire to and from the neutral form. Nothing here does I/O."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -13,25 +13,28 @@ from antiphon.wires.wire import Splitter as Splitter
 
 
 class WrittenRequest(msgspec.Struct, frozen=True, eq=False):
-    """A request as a target's wire has it. ``dropped`` names, in the caller's words, what the target cannot take and a
-    declared rule leaves out; callers see the names in ``x-antiphon-dropped``."""
+    """A request in the form of a target's wire.
+
+    ``dropped`` holds the neutral names of fields that the target cannot take and that a declared rule leaves out.
+    Callers see them, under their own names, in ``x-antiphon-dropped``.
+    """
 
     body: bytes
     dropped: tuple[str, ...] = ()
 
 
 class StreamReader(Protocol):
-    """Reads the frames of one streamed answer; keeps what the wire spreads over several frames."""
+    """Reads the frames of one streamed answer, and keeps the state that spans several frames."""
 
     def read(self, frame: bytes) -> list[Event]:
-        """Return the events of one whole frame (none for a comment); raises ``BadAnswer`` for what the wire forbids."""
+        """Return the events of one whole frame (none for a comment); raises ``BadAnswer`` for an invalid frame."""
 
     def close(self) -> list[Event]:
-        """Return what is still owed when the stream ended in order: closings of open blocks, a held-back finish."""
+        """Return the last events after the stream ended normally: the ends of open blocks, a finish held back."""
 
 
 class StreamWriter(Protocol):
-    """Writes one streamed answer; made for one request, because wires repeat parts of it."""
+    """Writes one streamed answer; it is made for one request, because wires repeat parts of the request."""
 
     @property
     def response(self) -> bytes:
@@ -39,20 +42,20 @@ class StreamWriter(Protocol):
 
     @property
     def cuts(self) -> Sequence[int]:
-        """The lengths of the text deltas, on wires that can replay a kept answer as a stream."""
+        """The lengths of the text deltas, on wires that can replay a stored answer as a stream."""
 
     def write(self, event: Event) -> bytes:
-        """Return the frames for one event, ``b""`` where the wire has none for it.
+        """Return the frames for one event, or ``b""`` if the wire has none for it.
 
-        After ``Finish`` of every choice and ``Ended`` the stream is complete as the wire's own clients expect it.
+        After the ``Finish`` of every choice and ``StreamEnd``, the stream is complete as the wire's clients expect it.
         """
 
     def fail(self, error: CallError) -> bytes:
-        """Return the frames that admit a break at this point of the stream."""
+        """Return the frames that tell the caller that the stream broke at this point."""
 
 
 class PlainStreamWriter:
-    """Base of the writers of wires that have no response object and keep no answers."""
+    """Base of the writers of wires that have no response object and store no answers."""
 
     __slots__ = ()
     response = b""
@@ -64,21 +67,21 @@ class Codec(Protocol):
 
     wire: str
     """Its name in ``neutral`` values and documents: openai, responses, anthropic, gemini, bedrock."""
-    spellings: FieldNames
-    """Where its callers say what has a neutral name."""
+    field_names: FieldNames
+    """The names that its callers use for fields with a neutral name."""
 
     def read_request(self, document: dict[str, Any], model: str, stream: bool) -> Request:
-        """Read a caller's decoded body (already checked by the wire's ``peek``).
+        """Read a caller's decoded body, which the wire's ``peek`` has checked.
 
-        Raises :class:`~antiphon.errors.BadRequest`, with ``param`` naming the field, for what the wire itself forbids.
+        Raises :class:`~antiphon.errors.BadRequest`, with ``param`` naming the field, if the wire forbids the request.
         """
 
     def write_request(self, request: Request, target: Target) -> WrittenRequest:
-        """Write a request for ``target.model`` (in the body where this wire has it there).
+        """Write a request for ``target.model``; the model is in the body if this wire has it there.
 
-        Raises :class:`~antiphon.errors.BadRequest` where leaving something out would change what the answer means
-        (an image, a file, a tool the target cannot have), naming it; what only tunes is left out and named in
-        ``dropped``.
+        Raises :class:`~antiphon.errors.BadRequest`, naming the field, if the target cannot take something without
+        which the answer would mean something else (an image, a file, a tool). Fields that only tune the answer are
+        left out and named in ``dropped``.
         """
 
     def read_reply(self, body: bytes) -> Reply:
@@ -98,28 +101,28 @@ class Codec(Protocol):
 
 
 class CallerCodec(Protocol):
-    """The caller's side of an operation whose answers are never streamed: embeddings, counts of tokens.
+    """The caller's side of an operation that never streams: embeddings, token counts.
 
-    What passes between it and a :class:`FarCodec` is the family's own form: an
-    :class:`translation.embedding.EmbedRequest` and a list of vectors, or a :class:`translation.neutral.Request`
-    and a number.
+    Its requests and replies, which a :class:`ProviderCodec` takes and returns, are a
+    :class:`translation.embedding.EmbedRequest` and a list of vectors, or a :class:`translation.neutral.Request` and a
+    number.
     """
 
     def read_request(self, document: dict[str, Any], model: str) -> Any:
         """Read a caller's decoded body for the target's ``model``; raises as :meth:`Codec.read_request`."""
 
     def write_reply(self, reply: Any, request: Any, usage: Usage) -> bytes:
-        """Write the one answer as this wire's clients expect it; ``usage`` may be counted by us."""
+        """Write the answer as this wire's clients expect it; ``usage`` may be our own estimate."""
 
 
 class ProviderCodec(Protocol):
     """The target's side of such an operation."""
 
     def write_request(self, request: Any, target: Target) -> list[WrittenRequest]:
-        """Write what the target is asked: several times, where it takes less at once than the caller gave.
+        """Write the requests to the target: several, if it takes fewer inputs at once than the caller sent.
 
         Raises as :meth:`Codec.write_request`.
         """
 
     def read_reply(self, bodies: Sequence[bytes], request: Any) -> Any:
-        """Read the whole answers, in the order of what was asked; raises :class:`~antiphon.errors.BadAnswer`."""
+        """Read the answers, in the order of the requests; raises :class:`~antiphon.errors.BadAnswer`."""

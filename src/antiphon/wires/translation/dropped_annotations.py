@@ -1,4 +1,4 @@
-"""What a request says beside its content, for wires that have no place for it: marks of caching, wishes to cite."""
+"""Annotations of a request's content that some wires cannot carry: cache marks, and requests to cite a document."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,20 +7,20 @@ from antiphon.wires.translation.neutral import File, Request, Text, ToolResult
 
 
 def list_dropped_annotations(
-    request: Request, keeps: Callable[[dict[str, Any]], bool] = lambda citation: False
+    request: Request, can_keep: Callable[[dict[str, Any]], bool] = lambda citation: False
 ) -> dict[str, None]:
-    """Return the neutral names of the marks that a wire without any must leave out, in order.
+    """Return the neutral names of the annotations that a wire without any must drop, in order.
 
-    ``keeps`` says which citations of earlier answers it has a place for all the same.
+    ``can_keep`` says which citations of earlier answers the wire can carry all the same.
     """
-    found: dict[str, None] = {}
+    dropped: dict[str, None] = {}
     for part in _iterate_parts(request):
         if getattr(part, "cache", None) is not None:
-            found["cache_control"] = None
-        cites = type(part) is File and part.cite
-        if cites or (type(part) is Text and part.citations and not all(map(keeps, part.citations))):
-            found["citations"] = None
-    return found
+            dropped["cache_control"] = None
+        asks_for_citations = type(part) is File and part.cite
+        if asks_for_citations or (type(part) is Text and part.citations and not all(map(can_keep, part.citations))):
+            dropped["citations"] = None
+    return dropped
 
 
 def _iterate_parts(request: Request) -> Iterator[Any]:

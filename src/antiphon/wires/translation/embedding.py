@@ -1,4 +1,4 @@
-"""Embeddings in words of no wire: what every wire of that family is read into and written from, without I/O."""
+"""The neutral form of embeddings: every wire for embeddings is read into it and written from it."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
@@ -17,26 +17,26 @@ Vector: TypeAlias = list[float]
 T = TypeVar("T")
 
 MOST_INPUTS = 2048
-"""Inputs of one call (OpenAI's API reference, "Create embeddings"); who takes fewer is asked several times."""
+"""Inputs of one call (OpenAI's API reference, "Create embeddings"); a target that takes fewer gets several requests."""
 _FLOAT = 4
 
 
 class EmbedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be embedded, and how; ``model`` is the target's name for it."""
+    """The inputs to embed, and how to embed them; ``model`` is the target's name of the model."""
 
     model: str
     inputs: tuple[Input, ...]
     dimensions: int | None = None
     base64: bool = False
-    """The caller wants vectors as base64 of 32-bit floats, lowest byte first."""
+    """The caller wants vectors as base64 of 32-bit floats, little-endian."""
     task: str = ""
-    """What the vectors are for, in the words of :data:`TASKS`."""
+    """The purpose of the vectors: a key of :data:`TASKS`, or ``""``."""
     task_field: str = ""
-    """Where the caller said so."""
+    """The caller's field that named the task."""
     extras: tuple[str, ...] = ()
-    """Fields of the caller's that no other wire has, by name; they only tune."""
+    """The names of the caller's fields that no other wire has; they only tune the answer."""
 
-    def texts(self, target: Target) -> list[str]:
+    def get_texts(self, target: Target) -> list[str]:
         """Return the inputs for a wire that takes text only; raises :class:`BadRequest` for token ids."""
         texts = [each for each in self.inputs if isinstance(each, str)]
         if len(texts) < len(self.inputs):
@@ -47,8 +47,8 @@ class EmbedRequest(msgspec.Struct, frozen=True, kw_only=True):
             )
         return texts
 
-    def untold(self) -> tuple[str, ...]:
-        """Return what a wire without a word for tasks leaves out."""
+    def list_dropped(self) -> tuple[str, ...]:
+        """Return the fields that a wire without tasks leaves out."""
         return (*self.extras, self.task_field) if self.task_field else self.extras
 
 
@@ -62,23 +62,23 @@ TASKS = {
     "fact": ("fact_verification",),
     "code": ("code_retrieval_query", "code.query"),
 }
-"""What vectors are for, and how wires and providers say it, in lower case."""
+"""The purposes of vectors, and the words that wires and providers use for them, in lower case."""
 
 _WORDS = {word: task for task, words in TASKS.items() for word in words}
 
 
 def read_task(word: Any) -> str:
-    """Return the task that a wire's word means, or ``""`` for any other word."""
+    """Return the task that a wire's word names, or ``""``."""
     return _WORDS.get(word.lower(), "") if isinstance(word, str) else ""
 
 
-def split_inputs(inputs: Sequence[T], most: int) -> list[Sequence[T]]:
-    """Return the inputs in order, at most ``most`` of them together."""
-    return [inputs[start : start + most] for start in range(0, len(inputs), most)]
+def split_inputs(inputs: Sequence[T], limit: int) -> list[Sequence[T]]:
+    """Return the inputs in batches of at most ``limit``, in order."""
+    return [inputs[start : start + limit] for start in range(0, len(inputs), limit)]
 
 
 def encode_vector(vector: Vector) -> str:
-    """Return a vector as clients of OpenAI read it: base64 of 32-bit floats, lowest byte first.
+    """Return a vector as OpenAI's clients read it: base64 of 32-bit floats, little-endian.
 
     Raises :class:`BadAnswer` for a number beyond 32 bits.
     """
@@ -89,7 +89,7 @@ def encode_vector(vector: Vector) -> str:
 
 
 def decode_vector(text: str) -> Vector:
-    """Return the vector in such a text; raises :class:`BadAnswer`."""
+    """Return the vector that :func:`encode_vector` wrote; raises :class:`BadAnswer`."""
     try:
         data = b64decode(text, validate=True)
         return list(unpack(f"<{len(data) // _FLOAT}f", data))
@@ -97,8 +97,8 @@ def decode_vector(text: str) -> Vector:
         raise BadAnswer("The provider's answer holds an embedding that is no base64 of 32-bit floats.") from None
 
 
-def check_vector_count(vectors: list[Vector], asked: int) -> list[Vector]:
-    """Return the vectors where there is one for each input; raises :class:`BadAnswer` otherwise."""
-    if len(vectors) != asked:
-        raise BadAnswer(f"The provider was given {asked} inputs and answered with {len(vectors)} embeddings.")
+def check_vector_count(vectors: list[Vector], inputs: int) -> list[Vector]:
+    """Return the vectors if there is one for each input; raises :class:`BadAnswer` otherwise."""
+    if len(vectors) != inputs:
+        raise BadAnswer(f"The provider was given {inputs} inputs and answered with {len(vectors)} embeddings.")
     return vectors

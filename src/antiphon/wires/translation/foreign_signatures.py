@@ -1,9 +1,9 @@
-"""Signatures of one wire, carried through a client of another that has a member for signatures of its own.
+"""Signatures of one wire that travel through a client of another wire, in that wire's own field for signatures.
 
-On the Messages wire and on Converse a block of thinking has a signature that proves it to the provider that made it.
-What another wire's model proves in its own way (a signature, an encrypted block, a thought signature of a tool call)
-travels in that member, marked as ours, so that it survives a turn and returns to the wire it came from. It is never
-shown to a provider: one that gets a signature of somebody else refuses the whole request.
+On the Messages wire and on Converse, a thinking block has a signature that proves it to the provider that made it.
+Models of other wires have other proofs: a signature, an encrypted block, a thought signature of a tool call. Such a
+proof travels in the signature field with our mark, so that it survives a turn and returns to the wire it came from.
+No provider ever gets it: a provider refuses the whole request if it contains a foreign signature.
 """
 
 import base64
@@ -15,7 +15,7 @@ MARK = "antiphon_"
 
 
 class ForeignSignature(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is carried; ``call`` is the tool call that ``signature`` belongs to, where it belongs to one."""
+    """A proof of another wire; ``call`` is the id of the tool call that ``signature`` belongs to, if any."""
 
     wire: str = ""
     signature: str = ""
@@ -28,13 +28,13 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(ForeignSignature).decode
 
 
-def pack_signature(carried: ForeignSignature) -> str:
-    """Return the signature member that carries it."""
-    return MARK + base64.urlsafe_b64encode(_encode(carried)).rstrip(b"=").decode()
+def pack_signature(foreign: ForeignSignature) -> str:
+    """Return the text for the signature field of the other wire."""
+    return MARK + base64.urlsafe_b64encode(_encode(foreign)).rstrip(b"=").decode()
 
 
 def unpack_signature(signature: object) -> ForeignSignature | None:
-    """Return what a signature carries, or ``None`` where it is a provider's own."""
+    """Return the foreign signature in a signature field, or ``None`` if the field holds a provider's own."""
     if type(signature) is not str or not signature.startswith(MARK):
         return None
     text = signature[len(MARK) :]

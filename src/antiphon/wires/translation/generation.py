@@ -55,21 +55,21 @@ class GenerationTranslator:
             raise refuse_large_integer() from None
 
     def encode_request(self, body: bytes, target: Target) -> EncodedRequest:
-        spellings, document = self._caller_codec.spellings, self._envelope.document
+        names, document = self._caller_codec.field_names, self._envelope.document
         try:
             _check_request(self._request)
             written = self._provider_codec.write_request(self._request, target)
         except OverflowError:
             raise refuse_large_integer() from None
         except BadRequest as error:
-            raise rename_error_field(error, spellings, document) from None
-        dropped = to_caller_names(written.dropped, spellings, document) if written.dropped else ()
+            raise rename_error_field(error, names, document) from None
+        dropped = to_caller_names(written.dropped, names, document) if written.dropped else ()
         return EncodedRequest((written.body,), dropped)
 
     def decode_whole(self, bodies: Sequence[bytes]) -> tuple[WholeAnswer, bytes]:
         answer = self.provider_wire.read_whole(bodies[0])
         reply = self._provider_codec.read_reply(bodies[0])
-        if reply.usage is None:  # clients rely on it, in streams too
+        if reply.usage is None:  # clients rely on usage, in streams too
             input_bytes = self._caller_wire.count_input_bytes(self._envelope)
             reply = structs.replace(reply, usage=answer.usage or estimate_usage(input_bytes, answer.output_bytes))
         return answer, self._caller_codec.write_reply(reply, self._request)
@@ -81,7 +81,7 @@ class GenerationTranslator:
 
 
 def _check_request(request: Request) -> None:
-    """Refuse what no target can take, and what each wire would understand differently."""
+    """Refuse what no target can take, and what each wire would interpret differently."""
     choice, effort = request.tool_choice, request.reasoning.effort if request.reasoning else ""
     if choice is not None and choice.mode in ("required", "tool") and not request.tools:
         raise BadRequest("`tool_choice` wants a call of a tool, and the request has none.", param="tool_choice")
@@ -94,7 +94,7 @@ def _check_request(request: Request) -> None:
 
 
 class TranslatedStream:
-    """Reads a target's frames and writes the caller's; see ``StreamTranslator``."""
+    """Reads the target's frames and writes the caller's; see :class:`antiphon.wires.wire.StreamTranslator`."""
 
     __slots__ = (
         "_choices", "_finished", "_has_tool_call", "_input_bytes", "_reader", "_start_usage", "_usage", "_writer",
@@ -118,7 +118,7 @@ class TranslatedStream:
 
     @property
     def usage(self) -> Usage | None:
-        """What the provider counted; the output is estimated where the provider counted only the input."""
+        """The provider's count; the output is estimated if the provider counted only the input."""
         if self._usage is not None or self._start_usage is None:
             return self._usage
         return structs.replace(self._start_usage, output=estimate_usage(0, self.output_bytes).output, estimated=True)
@@ -142,9 +142,9 @@ class TranslatedStream:
         """Take no notice: only a finish or an end mark makes an answer complete."""
 
     def finish(self) -> bytes:
-        """Return what ends the caller's stream where the target's wire ended without saying so."""
+        """Return the frames that end the caller's stream, if the target's stream ended without an end marker."""
         out = b"" if self.ended else self._write(self._reader.close())
-        # A choice that nobody asked for may still be open: the choices that were asked for are complete all the same.
+        # The provider may have sent more choices than the caller asked for; one of those may still be open.
         return out if self.ended else out + self._write([StreamEnd()])
 
     def fail(self, error: CallError) -> bytes:
@@ -161,7 +161,7 @@ class TranslatedStream:
         return out[0] if len(out) == 1 else b"".join(out)
 
     def _write_missing(self) -> list[bytes]:
-        """Return the finish and the usage, which most clients rely on, where the provider did not send them."""
+        """Return the finish and the usage, which most clients rely on, if the provider did not send them."""
         missing = []
         if not self._finished:
             missing.append(self._writer.write(Finish("tool_calls" if self._has_tool_call else "stop")))

@@ -1,9 +1,10 @@
-"""Images, sound and documents of answers where a wire has no place for them, and of history where it has none.
+"""Images, sound and documents in answers and in history, for wires that have no place for them.
 
-Declared rules, the same for whole and streamed answers. What a model made is paid for and never left out: where an
-answer of the caller's wire cannot hold it, it is told as text of its own, in Markdown, with the data in the link
-(``![image](data:image/png;base64,…)``), a sound behind its transcript. Such a text in a caller's history is read as
-what it was. Where the turns of a target's assistant cannot hold it, it stands in the user's next turn.
+The rules are the same for whole and streamed answers. Media that a model made is paid for and never left out. If an
+answer of the caller's wire cannot hold it, it becomes a text of its own: a Markdown link with the data in it
+(``![image](data:image/png;base64,…)``). The transcript of a sound comes before its link. Such a text in a caller's
+history is read back as the media that it was. If the assistant's turns of a target cannot hold media, it moves to the
+user's next turn.
 """
 
 import base64
@@ -34,11 +35,11 @@ _SOUND_BEGINNINGS = {
     "ZkxhQ": "audio/flac",
 }
 PCM = "audio/pcm;rate=24000"
-"""Sound without a head of its own: 16 bit, little-endian, one channel."""
+"""Samples without a file header: 16 bit, little-endian, one channel."""
 _IS_PCM = re.compile(r"audio/(?:pcm|l16)\b", re.IGNORECASE)
 _RATE = re.compile(r"rate=(\d{1,6})")
 IMAGE_BYTES = 1290 * 4
-"""What an image counts as output where the provider does not count: 1,290 tokens (Gemini, "Image generation")."""
+"""The output that an image counts for in an estimate: 1,290 tokens (Gemini, "Image generation")."""
 
 
 def write_markdown(part: Media) -> str:
@@ -51,7 +52,7 @@ def write_markdown(part: Media) -> str:
 
 
 def read_markdown(text: str) -> Media | None:
-    """Return what a text of an assistant's turn stands for, where :func:`text_of` wrote it with its data."""
+    """Return the media in a text that :func:`write_markdown` wrote, or ``None`` for any other text."""
     if "](data:" not in text[:4096] or (match := _SHOWN.fullmatch(text)) is None or not match[3]:
         return None
     kinds: dict[str, type[Media]] = {"image": Image, "audio": Audio, "file": File}
@@ -59,17 +60,17 @@ def read_markdown(text: str) -> Media | None:
 
 
 def guess_image_type(data: str) -> str:
-    """Return the media type that base64 of an image begins with; PNG where nothing is known."""
+    """Return the media type of an image in base64, judged by its beginning; PNG if that is unknown."""
     return next((kind for head, kind in _BEGINNINGS.items() if data.startswith(head)), "image/png")
 
 
 def guess_sound_type(data: str) -> str:
-    """Return the media type that base64 of a sound begins with; without any head it is :data:`PCM`."""
+    """Return the media type of a sound in base64, judged by its beginning; :data:`PCM` if that is unknown."""
     return next((kind for head, kind in _SOUND_BEGINNINGS.items() if data.startswith(head)), PCM)
 
 
 def join_audio(pieces: Iterable[Audio]) -> Audio:
-    """Return the pieces of one sound as one; pieces that are no base64 are left out."""
+    """Return the pieces of one sound as one; pieces that are not base64 are left out."""
     taken = list(pieces)
     if len(taken) == 1:
         return taken[0]
@@ -94,7 +95,7 @@ def _decode(data: str) -> bytes:
 
 
 def make_playable(sound: Audio) -> Audio:
-    """Return a sound without a head of its own as a WAV file, any other as it is (RIFF, "WAVE" with PCM)."""
+    """Return bare PCM samples as a WAV file (RIFF, "WAVE" with PCM), and any other sound unchanged."""
     if not sound.data or _IS_PCM.match(sound.media_type) is None:
         return sound
     samples = _decode(sound.data)
@@ -112,9 +113,9 @@ def _number(value: int, size: int) -> bytes:
 
 
 def move_media_to_user(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Return a conversation whose assistant only speaks: what else it showed stands in the user's next turn.
+    """Return a conversation whose assistant turns hold no media: it moves to the user's next turn.
 
-    A sound whose words are known becomes them.
+    A sound with a transcript becomes its transcript.
     """
     if not any(message.role == "assistant" and _has_media(message) for message in messages):
         return messages

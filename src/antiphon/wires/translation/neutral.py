@@ -1,11 +1,11 @@
-"""The neutral form: what every generation wire can be read into and written from, when two wires meet.
+"""The neutral form: every generation wire is read into it and written from it when a call is translated.
 
-What belongs here: values that at least two wires have, under the field's standard names. What does not: a wire's own
-spelling, and I/O. A field that only one wire has travels in ``extras`` and is reported as dropped by any other wire.
+It has the values that at least two wires have, under the field's standard names. A field that only one wire has travels
+in ``extras``, and any other wire reports it as dropped.
 
-A conversation is messages of parts. Tool results are parts of a ``user`` message, as on most wires; the OpenAI wire's
-``tool`` messages are read into that and written from it. Streams are blocks: opened, grown, closed, one at a time for
-each choice, so that every wire's own nesting can be written without looking ahead.
+A conversation consists of messages, and a message of parts. Tool results are parts of a ``user`` message, as on most
+wires; the OpenAI wire's ``tool`` messages are read into that form and written from it. A stream consists of blocks.
+Each choice has at most one open block at a time, so that every wire's nesting can be written without looking ahead.
 """
 
 from typing import Any, Literal, TypeAlias
@@ -50,7 +50,7 @@ class File(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class Audio(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """Sound as base64 ``data``; ``media_type`` such as ``audio/wav``; ``transcript`` is what it says, where known."""
+    """Sound as base64 ``data``; ``media_type`` is, say, ``audio/wav``; ``transcript`` holds the words, if known."""
 
     data: str = ""
     media_type: str = ""
@@ -71,7 +71,7 @@ class Thinking(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class ToolCall(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """The model asks for a tool. ``arguments`` is JSON text, exactly as it came (``{}`` for none); ``signature`` is a
+    """The model calls a tool. ``arguments`` is JSON text, exactly as it came (``{}`` for none); ``signature`` is a
     thought signature that must return with the call (Gemini)."""
 
     id: str
@@ -82,7 +82,7 @@ class ToolCall(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class ToolResult(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """What a tool gave for the call ``id``; ``name`` is the tool's, where it is known."""
+    """The result of the tool call ``id``; ``name`` is the tool's, if it is known."""
 
     id: str
     parts: "tuple[Text | Image | File | Audio, ...]" = ()
@@ -92,7 +92,7 @@ class ToolResult(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, tag=True):
-    """The model declines, in words of its own."""
+    """The model declines to answer, and says so in ``text``."""
 
     text: str
 
@@ -125,7 +125,7 @@ class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """``schema`` with what goes without saying of an object's, but has to be said to OpenAI's models."""
+        """``schema`` with an explicit ``type`` and ``properties``, which OpenAI's models require of an object."""
         schema = self.schema or {}
         return {"type": "object", "properties": {}} | schema if schema.get("type", "object") == "object" else schema
 
@@ -152,7 +152,7 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 class Reasoning(msgspec.Struct, frozen=True, omit_defaults=True):
     """How much to think: ``effort``, one of ``EFFORTS``, or ``budget`` in tokens; ``adaptive`` leaves it to the model.
-    ``summary`` asks to be shown it (auto, concise, detailed)."""
+    ``summary`` asks for a summary of the thinking (auto, concise, detailed)."""
 
     effort: str = ""
     budget: int | None = None
@@ -189,16 +189,16 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     service_tier: str = ""
     stream: bool = False
     extras: dict[str, Any] = {}
-    """Top-level fields that only the caller's wire has, by name, as they came."""
+    """Top-level fields that only the caller's wire has, by name, unchanged."""
     echo: dict[str, Any] = {}
-    """What the caller's own wire repeats in its answers, as it came; no other wire reads or reports it."""
+    """Fields that the caller's own wire repeats in its answers; no other wire reads or reports them."""
 
 
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "refusal", "pause"]
 
 
 class Finish(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """Why a choice ended; ``stop_sequence`` is the one that was met, where the wire says."""
+    """Why a choice ended; ``stop_sequence`` is the one that was met, if the wire says which."""
 
     reason: FinishReason
     stop_sequence: str = ""
@@ -214,7 +214,7 @@ class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole answer. ``id`` is the provider's; ``created`` is seconds since the epoch, 0 where the wire has none."""
+    """A whole answer. ``id`` is the provider's; ``created`` is in seconds since the epoch, 0 if the wire has none."""
 
     id: str
     model: str
@@ -223,12 +223,13 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     created: int = 0
 
 
-# Events of a stream, in this order for each choice: Start once, then blocks, then Finish; Used at any time after Start,
-# the last one counts; Failed ends everything. ``index`` numbers the blocks of a choice from 0.
+# Events of a stream come in this order: Start once, then for each choice its blocks and its Finish. UsageUpdate may
+# come at any time after Start, and the last one counts. StreamError ends everything. ``index`` numbers the blocks of a
+# choice from 0.
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
-    """The answer begins; ``usage`` is what the wire tells at the start (input), if anything."""
+    """The answer begins; ``usage`` is the usage (of the input) that some wires report at the start."""
 
     id: str
     model: str
@@ -236,7 +237,7 @@ class Start(msgspec.Struct, frozen=True, tag=True):
 
 
 class BlockStart(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """A block begins. ``kind`` says what it holds; a ``tool`` has ``id`` and ``name``."""
+    """A block begins. ``kind`` says what it holds; a block of kind ``tool`` has ``id`` and ``name``."""
 
     index: int
     kind: Literal["text", "thinking", "tool", "refusal"]
@@ -255,9 +256,9 @@ class Delta(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class Annotation(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """Something beside the text of the open block: its ``signature``, its ``redacted`` data, or a ``citation``.
+    """An addition to the open block: its ``signature``, its ``redacted`` data, or a ``citation``.
 
-    ``wire`` names the wire a signature belongs to.
+    ``wire`` names the wire that a signature belongs to.
     """
 
     index: int
@@ -276,10 +277,10 @@ class BlockStop(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class Media(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """An image or a document, whole, or the next piece of a sound.
+    """A whole image or document, or the next piece of a sound.
 
-    It is a block of its own between others, neither opened nor closed. Pieces of one sound have the same ``index`` and
-    come one behind the other; each is base64 of its own.
+    It is a block of its own, without a start or a stop. The pieces of one sound have the same ``index`` and follow one
+    another; each is complete base64.
     """
 
     index: int
@@ -288,13 +289,13 @@ class Media(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class UsageUpdate(msgspec.Struct, frozen=True, tag=True):
-    """Usage so far, in whole; a later one replaces it."""
+    """The usage so far; a later update replaces it."""
 
     usage: Usage
 
 
 class StreamError(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """The provider reported an error inside the stream. ``status`` is the HTTP status it stands for, if known."""
+    """The provider reported an error inside the stream. ``status`` is the corresponding HTTP status, or 0."""
 
     message: str
     status: int = 0

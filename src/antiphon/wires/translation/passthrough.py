@@ -1,4 +1,4 @@
-"""Translators that translate nothing: caller and provider speak one wire, or the answer is bytes of no wire at all."""
+"""Translators that translate nothing: caller and provider speak the same wire, or the answer is plain bytes."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from antiphon.wires.wire import Envelope, StreamTranslator, WholeAnswer, Wire
 
 
 class Passthrough:
-    """The bytes are the caller's and the provider's; see :class:`translation.translator.Translator`."""
+    """Passes bodies and frames through; see :class:`translation.translator.Translator`."""
 
     __slots__ = ("_envelope", "operation", "provider_wire")
     verbatim = True
@@ -32,7 +32,7 @@ class Passthrough:
 
 
 class RawPassthrough(Passthrough):
-    """An answer that is bytes and nothing else: audio, subtitles, the content of a file."""
+    """Passes an answer through that has no wire format: audio, subtitles, the content of a file."""
 
     __slots__ = ("_may_be_empty",)
 
@@ -45,9 +45,9 @@ class RawPassthrough(Passthrough):
 
 
 class HoldLastByte:
-    """Holds the last byte back, so that it goes out after the record; see ``StreamTranslator``.
+    """Holds the last byte back until :meth:`finish`, so that the call is recorded before the answer is complete.
 
-    Bytes alone cannot say that they broke off, so :meth:`fail` raises the error.
+    Plain bytes cannot tell the caller that they broke off, so :meth:`fail` raises the error. See ``StreamTranslator``.
     """
 
     __slots__ = ("_last", "_may_be_empty", "committed", "complete")
@@ -72,7 +72,7 @@ class HoldLastByte:
         return out
 
     def note_end(self) -> None:
-        """An answer of raw bytes is complete where the provider ended it in order."""
+        """Note that the provider ended the answer normally, which makes it complete."""
         self.complete = True
         self.committed = self.committed or self._may_be_empty
 
@@ -84,7 +84,7 @@ class HoldLastByte:
 
 
 class WholeChunks:
-    """Takes each chunk as one frame; see :class:`~antiphon.wires.wire.Splitter`."""
+    """Returns each chunk as one frame; see :class:`~antiphon.wires.wire.Splitter`."""
 
     __slots__ = ("rest",)
 

@@ -1,4 +1,4 @@
-"""What the codecs of counters share: a count is asked for with a request for generation, less what makes no token."""
+"""What the codecs for counting tokens share: the request to count is a request for generation, with fewer fields."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,6 +7,7 @@ import msgspec
 
 from antiphon.errors import BadAnswer
 from antiphon.types import Target, Usage
+from antiphon.wires.checks import DECODE_ERRORS, quote_body
 from antiphon.wires.translation.codec import Codec, WrittenRequest
 
 _encode = msgspec.json.Encoder().encode
@@ -14,43 +15,45 @@ _decode = msgspec.json.Decoder().decode
 
 
 class TokenCountCodec:
-    """Reads and writes through the wire's own codec; see :class:`translation.codec.CallerCodec` and ``FarCodec``.
+    """Reads and writes with the wire's generation codec.
 
-    ``takes`` are the fields that this wire's counter knows, ``holds`` is where its answer has the number.
+    See :class:`translation.codec.CallerCodec` and :class:`translation.codec.ProviderCodec`.
     """
 
     codec: Callable[[], Codec]
-    takes: frozenset[str]
-    holds: str
-    says: dict[str, Any] = {}
-    """What an answer has beside the number."""
+    request_fields: frozenset[str]
+    """The fields that this wire's token counter accepts."""
+    count_field: str
+    """The field of the answer that holds the number."""
+    reply_fields: dict[str, Any] = {}
+    """The other fields of an answer."""
 
     def read_request(self, document: dict[str, Any], model: str) -> Any:
         return self.codec().read_request(document, model, False)
 
     def write_request(self, request: Any, target: Target) -> list[WrittenRequest]:
         written = self.codec().write_request(request, target)
-        body = {name: value for name, value in _decode(written.body).items() if name in self.takes}
-        return [WrittenRequest(_encode(self.around(body, target)), written.dropped)]
+        body = {name: value for name, value in _decode(written.body).items() if name in self.request_fields}
+        return [WrittenRequest(_encode(self.wrap_request(body, target)), written.dropped)]
 
-    def around(self, body: dict[str, Any], target: Target) -> dict[str, Any]:
-        """Return what is sent, for wires that put the request into another object."""
+    def wrap_request(self, body: dict[str, Any], target: Target) -> dict[str, Any]:
+        """Return the body to send, for wires that put the request into another object."""
         return body
 
     def read_reply(self, bodies: Sequence[bytes], request: Any) -> int:
         (body,) = bodies
-        return read_count(body, self.holds, lambda raw: repr(raw[:200].decode("utf-8", "replace")))
+        return read_count(body, self.count_field, quote_body)
 
     def write_reply(self, reply: int, request: Any, usage: Usage) -> bytes:
-        return _encode({**self.says, self.holds: reply})
+        return _encode({**self.reply_fields, self.count_field: reply})
 
 
-def read_count(body: bytes, holds: str, refusal: Callable[[bytes], str]) -> int:
-    """Return the number in a counter's answer; raises :class:`BadAnswer` where it has none."""
+def read_count(body: bytes, field: str, describe: Callable[[bytes], str]) -> int:
+    """Return the count in an answer; raises :class:`BadAnswer`, with ``describe(body)``, where there is none."""
     try:
-        count = _decode(body)[holds]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError, IndexError):
+        count = _decode(body)[field]
+    except (*DECODE_ERRORS, KeyError, TypeError, IndexError):
         count = None
     if type(count) is not int or count < 0:
-        raise BadAnswer(f"The provider answered without `{holds}`: {refusal(body)}")
+        raise BadAnswer(f"The provider answered without `{field}`: {describe(body)}")
     return count

@@ -1,7 +1,7 @@
-"""The translator of one attempt: what stands between a caller's wire and a target's wire.
+"""The protocol of the translators between a caller's wire and a target's wire; each attempt has one.
 
-Every translator has the same shape, so that an attempt and its stream need not know which one they have: the bytes may
-pass through, go through the neutral form, or be asked for in several requests.
+Callers of a translator need not know which one they have. The bytes may pass through, go through the neutral form, or
+be split into several requests.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from antiphon.wires.wire import StreamTranslator, WholeAnswer, Wire
 
 
 class EncodedRequest(msgspec.Struct, frozen=True, eq=False):
-    """What a target is asked: one body, or several that together are one request of the caller.
+    """The body for a target, or several bodies that together are one request of the caller.
 
     ``dropped`` names the caller's fields that the target cannot take. ``hides_usage`` says that the gateway, not the
     caller, asked for usage.
