@@ -22,7 +22,12 @@ def config(sim: Sim, **more: Any) -> dict[str, Any]:
 
 
 async def wait_for_shipper(gateway: Gateway) -> psutil.Process:
-    await eventually(lambda: gateway.find_shipper(), allow(5))
+    """Return the gateway's shipper process; end the gateway if there is none in time."""
+    try:
+        await eventually(lambda: gateway.find_shipper(), allow(5))
+    except AssertionError:
+        gateway.kill()
+        raise
     shipper = gateway.find_shipper()
     assert shipper is not None
     return shipper
