@@ -8,7 +8,7 @@ import pytest
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
 from antiphon.wires.gemini import Gemini
-from antiphon.wires.gemini.signature import seal
+from antiphon.wires.gemini.signatures import seal
 from antiphon.wires.translation.neutral import (
     Choice,
     Finish,

@@ -10,7 +10,7 @@ from antiphon.catalog.profiles import get_profile
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
 from antiphon.wires.gemini import Gemini
-from antiphon.wires.gemini.signature import UNSIGNED, seal
+from antiphon.wires.gemini.signatures import UNSIGNED, seal
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.neutral import (
     Audio,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.errors import BadRequest
-from antiphon.wires.gemini.schema import read_schema, write_schema
+from antiphon.wires.gemini.json_schema import read_schema, write_schema
 
 TREE = {
     "type": "object",

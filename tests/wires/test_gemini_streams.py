@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from antiphon.errors import BadAnswer, BadRequest, UpstreamTimeout
 from antiphon.types import BUCKETS, Origin, Target, Usage
 from antiphon.wires.gemini import Gemini
-from antiphon.wires.gemini.signature import seal
+from antiphon.wires.gemini.signatures import seal
 from antiphon.wires.sse import read_data, write_frame
 from antiphon.wires.translation.neutral import (
     Annotation,

@@ -98,7 +98,7 @@ INVOICES = {
 
 @pytest.mark.parametrize(("said", "expected"), INVOICES.values(), ids=INVOICES)
 def test_invoices(said: dict[str, Any], expected: Usage) -> None:
-    usage = usages.read(json.dumps(said).encode())
+    usage = usages.read_usage(json.dumps(said).encode())
     assert usage == expected
     assert usage.total == int(said["totalTokenCount"])
 
@@ -115,7 +115,7 @@ def test_invoices(said: dict[str, Any], expected: Usage) -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_no_usage(raw: bytes) -> None:
-    assert usages.read(raw) is None
+    assert usages.read_usage(raw) is None
 
 
 COUNTS = st.integers(0, 100_000)
@@ -123,8 +123,8 @@ COUNTS = st.integers(0, 100_000)
 
 @given(st.builds(Usage, **dict.fromkeys(BUCKETS, COUNTS)))
 def test_written_usage_reads_as_the_same(usage: Usage) -> None:
-    written = usages.write(usage)
-    again = usages.read(json.dumps(written).encode())
+    written = usages.write_usage(usage)
+    again = usages.read_usage(json.dumps(written).encode())
     assert again is not None
     assert again.total == usage.total == written["totalTokenCount"]
     folded = msgspec.structs.replace(

@@ -21,7 +21,7 @@ from antiphon.errors import (
 )
 from antiphon.types import Origin, Target, Usage
 from antiphon.wires.gemini import CountTokens, Embed, EmbedBatch, Generate, read_address
-from antiphon.wires.gemini.signature import UNSIGNED, seal
+from antiphon.wires.gemini.signatures import UNSIGNED, seal
 from antiphon.wires.sse import SSESplitter, write_frame
 from antiphon.wires.translation.neutral import Thinking
 

@@ -71,7 +71,7 @@ READERS = {
     "chat": lambda raw: openai.read_usage(raw, "flex"),
     "responses": lambda raw: responses.read_usage(raw),
     "messages": lambda raw: anthropic.read_usage(msgspec.Raw(raw)),
-    "generate": lambda raw: gemini.read(raw, 1),
+    "generate": lambda raw: gemini.read_usage(raw, 1),
     "converse": lambda raw: bedrock.read_usage(msgspec.Raw(raw)),
 }
 PRICE = Price("v", *[1] * len(Usage().counts), tiers={"flex": Price("v", input=2)})

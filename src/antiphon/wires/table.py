@@ -40,8 +40,8 @@ CODECS = {
 
 EMBEDDERS = {
     "embeddings": "antiphon.wires.openai.embeddings:EmbeddingsCodec",
-    "gemini_embed": "antiphon.wires.gemini.embed_codec:EmbedCodec",
-    "gemini_embed_batch": "antiphon.wires.gemini.embed_codec:EmbedBatchCodec",
+    "gemini_embed": "antiphon.wires.gemini.embeddings_codec:EmbedCodec",
+    "gemini_embed_batch": "antiphon.wires.gemini.embeddings_codec:EmbedBatchCodec",
     "vertex_predict": "antiphon.wires.gemini.predict:PredictCodec",
     "titan_embed": "antiphon.wires.bedrock.embeddings:TitanCodec",
     "nova_embed": "antiphon.wires.bedrock.embeddings:NovaCodec",
@@ -52,7 +52,7 @@ EMBEDDERS = {
 COUNTERS = {
     "input_tokens": "antiphon.wires.responses.token_count:InputTokensCodec",
     "count_tokens": "antiphon.wires.anthropic.token_count:CountTokensCodec",
-    "gemini_count_tokens": "antiphon.wires.gemini.counting_codec:CountTokensCodec",
+    "gemini_count_tokens": "antiphon.wires.gemini.token_count_codec:CountTokensCodec",
     "bedrock_count_tokens": "antiphon.wires.bedrock.counting:CountTokensCodec",
 }
 """Operations that ask how many tokens a request for generation has, likewise."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from antiphon.wires.bedrock import embeddings
-from antiphon.wires.gemini import embed_codec, predict
+from antiphon.wires.gemini import embeddings_codec, predict
 from antiphon.wires.table import COUNTERS, EMBEDDERS
 from antiphon.wires.translation.embedding import MOST_INPUTS
 
@@ -14,7 +14,14 @@ def test_the_page_has_every_form_and_its_limit() -> None:
     (line,) = [line for line in PAGE.splitlines() if line.startswith("| inputs in one request |")]
     limits = [cell.strip() for cell in line.strip("|").split("|")[1:]]
     alone = f"{predict.MOST_TOGETHER}; 1 for `gemini-embedding-001`"
-    assert limits == [f"{MOST_INPUTS:,}", str(embed_codec.MOST_TOGETHER), alone, "1", "1", str(embeddings.BATCH_LIMIT)]
+    assert limits == [
+        f"{MOST_INPUTS:,}",
+        str(embeddings_codec.MOST_TOGETHER),
+        alone,
+        "1",
+        "1",
+        str(embeddings.BATCH_LIMIT),
+    ]
     assert len(EMBEDDERS) == len(limits) + 1, "Gemini has two"
 
 

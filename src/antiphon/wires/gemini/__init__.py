@@ -7,8 +7,8 @@ row with another address), sockets, prices.
 
 from antiphon.wires.gemini.address import Address, read_address
 from antiphon.wires.gemini.codec import Gemini
-from antiphon.wires.gemini.counting import CountTokens
-from antiphon.wires.gemini.embed import Embed, EmbedBatch
-from antiphon.wires.gemini.wire import Generate
+from antiphon.wires.gemini.embeddings import Embed, EmbedBatch
+from antiphon.wires.gemini.passthrough import Generate
+from antiphon.wires.gemini.token_count import CountTokens
 
 __all__ = ["Address", "CountTokens", "Embed", "EmbedBatch", "Gemini", "Generate", "read_address"]

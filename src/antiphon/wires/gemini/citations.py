@@ -15,29 +15,29 @@ def read_citations(grounding: Any, cited: Any, text: str) -> list[dict[str, Any]
     """Return the citations into an answer's ``text``; what is malformed is no citation."""
     found: list[dict[str, Any]] = []
     if type(grounding) is dict:
-        chunks = _objects(grounding.get("groundingChunks"))
-        for support in _objects(grounding.get("groundingSupports")):
+        chunks = _list_objects(grounding.get("groundingChunks"))
+        for support in _list_objects(grounding.get("groundingSupports")):
             segment = support.get("segment")
-            span = _span(segment if type(segment) is dict else {}, text)
-            found += [{**_source(chunks[index]), **span} for index in _indices(support, len(chunks))]
+            span = _read_byte_span(segment if type(segment) is dict else {}, text)
+            found += [{**_read_source(chunks[index]), **span} for index in _list_indices(support, len(chunks))]
     if type(cited) is dict:
-        for citation in _objects(cited.get("citationSources") or cited.get("citations")):
+        for citation in _list_objects(cited.get("citationSources") or cited.get("citations")):
             source = {"type": "url_citation", "url": citation.get("uri") or "", "title": citation.get("title") or ""}
-            found.append({**source, **_span(citation, text)})
+            found.append({**source, **_read_byte_span(citation, text)})
     return found
 
 
-def _objects(value: Any) -> list[dict[str, Any]]:
+def _list_objects(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if type(item) is dict] if type(value) is list else []
 
 
-def _indices(support: dict[str, Any], count: int) -> list[int]:
+def _list_indices(support: dict[str, Any], count: int) -> list[int]:
     named = support.get("groundingChunkIndices")
     known: list[Any] = named if type(named) is list else []
     return [index for index in known if type(index) is int and 0 <= index < count]
 
 
-def _source(chunk: dict[str, Any]) -> dict[str, Any]:
+def _read_source(chunk: dict[str, Any]) -> dict[str, Any]:
     known: dict[str, Any] = next((chunk[name] for name in _SOURCES if type(chunk.get(name)) is dict), {})
     url, title = known.get("uri") or "", known.get("title") or ""
     if url:
@@ -45,7 +45,7 @@ def _source(chunk: dict[str, Any]) -> dict[str, Any]:
     return {"type": "document_citation", "title": title, "cited_text": known.get("text") or ""}
 
 
-def _span(segment: dict[str, Any], text: str) -> dict[str, int]:
+def _read_byte_span(segment: dict[str, Any], text: str) -> dict[str, int]:
     start, end = segment.get("startIndex") or 0, segment.get("endIndex")
     if type(start) is not int or type(end) is not int or not 0 <= start <= end:
         return {"start_index": 0, "end_index": len(text)}
@@ -66,7 +66,7 @@ def write_grounding(cited: Sequence[tuple[dict[str, Any], str, int]]) -> dict[st
     chunks: list[dict[str, Any]] = []
     supports: list[dict[str, Any]] = []
     for citation, text, offset in cited:
-        chunk = _chunk(citation)
+        chunk = _write_chunk(citation)
         if chunk not in chunks:
             chunks.append(chunk)
         start, end = read_span(citation, len(text))
@@ -79,7 +79,7 @@ def write_grounding(cited: Sequence[tuple[dict[str, Any], str, int]]) -> dict[st
     return {"groundingChunks": chunks, "groundingSupports": supports}
 
 
-def _chunk(citation: dict[str, Any]) -> dict[str, Any]:
+def _write_chunk(citation: dict[str, Any]) -> dict[str, Any]:
     if (page := find_page(citation)) is not None:
         return {"web": {"uri": page.url, "title": page.title}}
     context = {"title": read_title(citation), "text": str(citation.get("cited_text") or "")}

@@ -6,7 +6,7 @@ from antiphon.types import Target
 from antiphon.wires.gemini import reply as replies
 from antiphon.wires.gemini.request_reader import read_request
 from antiphon.wires.gemini.request_writer import write_request
-from antiphon.wires.gemini.signature import WIRE
+from antiphon.wires.gemini.signatures import WIRE
 from antiphon.wires.gemini.stream_reader import GeminiReader
 from antiphon.wires.gemini.stream_writer import GeminiWriter
 from antiphon.wires.sse import SSESplitter

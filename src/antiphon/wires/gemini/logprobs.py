@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from antiphon.wires.gemini.shape import LogprobsCandidate, LogprobsResult
+from antiphon.wires.gemini.reply_types import LogprobsCandidate, LogprobsResult
 
 
 def read_logprobs(result: LogprobsResult | None) -> list[dict[str, Any]]:
@@ -14,11 +14,11 @@ def read_logprobs(result: LogprobsResult | None) -> list[dict[str, Any]]:
     tokens = []
     for index, chosen in enumerate(result.chosen_candidates or ()):
         top = tops[index].candidates if index < len(tops) else None
-        tokens.append({**_token(chosen), "top_logprobs": [_token(candidate) for candidate in top or ()]})
+        tokens.append({**_read_token(chosen), "top_logprobs": [_read_token(candidate) for candidate in top or ()]})
     return tokens
 
 
-def _token(candidate: LogprobsCandidate) -> dict[str, Any]:
+def _read_token(candidate: LogprobsCandidate) -> dict[str, Any]:
     token = candidate.token or ""
     return {
         "token": token,
@@ -30,12 +30,12 @@ def _token(candidate: LogprobsCandidate) -> dict[str, Any]:
 def write_logprobs(tokens: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return a ``logprobsResult``."""
     return {
-        "chosenCandidates": [_candidate(token) for token in tokens],
+        "chosenCandidates": [_write_token(token) for token in tokens],
         "topCandidates": [
-            {"candidates": [_candidate(top) for top in token.get("top_logprobs") or ()]} for token in tokens
+            {"candidates": [_write_token(top) for top in token.get("top_logprobs") or ()]} for token in tokens
         ],
     }
 
 
-def _candidate(token: dict[str, Any]) -> dict[str, Any]:
+def _write_token(token: dict[str, Any]) -> dict[str, Any]:
     return {"token": token.get("token", ""), "logProbability": token.get("logprob", 0.0)}

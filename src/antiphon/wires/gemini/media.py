@@ -33,7 +33,7 @@ def read_inline(media_type: str, data: str, name: str = "", resolution: Any = No
     """Return the neutral part for bytes in a request or an answer; video travels as a file."""
     kind = media_type.partition("/")[0]
     if kind == "image":
-        return Image(data=data, media_type=media_type, detail=_detail(resolution))
+        return Image(data=data, media_type=media_type, detail=_read_detail(resolution))
     if kind == "audio":
         return Audio(data=data, media_type=media_type)
     return File(data=data, media_type=media_type, name=name)
@@ -45,13 +45,13 @@ def read_uri(media_type: str, uri: str, name: str = "", resolution: Any = None) 
     url, file_id = ("", uri) if own else (uri, "")
     kind = media_type.partition("/")[0]
     if kind == "image":
-        return Image(url=url, media_type=media_type, file_id=file_id, detail=_detail(resolution))
+        return Image(url=url, media_type=media_type, file_id=file_id, detail=_read_detail(resolution))
     if kind == "audio":
         return Audio(media_type=media_type, url=uri)
     return File(url=url, media_type=media_type, file_id=file_id, name=name)
 
 
-def _detail(resolution: Any) -> str:
+def _read_detail(resolution: Any) -> str:
     level = resolution.get("level") if type(resolution) is dict else resolution
     return _LEVELS.get(level, "") if type(level) is str else ""
 
@@ -63,29 +63,29 @@ def write_media(part: Image | Audio | File) -> dict[str, Any]:
     without a type.
     """
     if isinstance(part, File) and part.text:
-        return _inline(part.media_type or "text/plain", base64.b64encode(part.text.encode()).decode())
+        return _write_inline_data(part.media_type or "text/plain", base64.b64encode(part.text.encode()).decode())
     if part.data:
-        return _inline(part.media_type, part.data)
+        return _write_inline_data(part.media_type, part.data)
     place = part.url or getattr(part, "file_id", "")
     if place.startswith("data:"):
         head, _, data = place[5:].partition(",")
         if not head.endswith(";base64"):
             raise BadRequest("A data: URL must hold base64 for this model.", param="url")
-        return _inline(head.partition(";")[0], data)
+        return _write_inline_data(head.partition(";")[0], data)
     if "://" not in place:
         what = f"the file id {place!r}, which belongs to another provider" if place else "no data"
         raise BadRequest(f"A part of the request holds {what}; send its bytes as base64 or its URL.", param="file_id")
-    return _by_address(place, part.media_type)
+    return _write_file_data(place, part.media_type)
 
 
-def _by_address(uri: str, media_type: str) -> dict[str, Any]:
+def _write_file_data(uri: str, media_type: str) -> dict[str, Any]:
     ending = urlsplit(uri).path.rpartition(".")[2].lower()
     kind = media_type or _BY_ENDING.get(ending, "")
     data = {"mimeType": _ALIASES.get(kind, kind), "fileUri": uri} if kind else {"fileUri": uri}
     return {"fileData": data}
 
 
-def _inline(media_type: str, data: str) -> dict[str, Any]:
+def _write_inline_data(media_type: str, data: str) -> dict[str, Any]:
     if not media_type:
         raise BadRequest("A part of the request holds bytes without their media type; name it.", param="media_type")
     return {"inlineData": {"mimeType": _ALIASES.get(media_type, media_type), "data": data}}

@@ -9,9 +9,9 @@ import msgspec
 from antiphon.errors import BadAnswer
 from antiphon.types import Target, Usage
 from antiphon.wires.checks import DECODE_ERRORS
-from antiphon.wires.gemini import failure
-from antiphon.wires.gemini.embed import Embed
-from antiphon.wires.gemini.embed_codec import TASK_TYPES
+from antiphon.wires.gemini import errors
+from antiphon.wires.gemini.embeddings import Embed
+from antiphon.wires.gemini.embeddings_codec import TASK_TYPES
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.embedding import EmbedRequest, Vector, check_vector_count, split_inputs
@@ -78,4 +78,4 @@ def _read(body: bytes) -> _Answer:
     try:
         return _decode(body)
     except DECODE_ERRORS:
-        raise BadAnswer(f"The provider answered without `predictions`: {failure.read_error_message(body)}") from None
+        raise BadAnswer(f"The provider answered without `predictions`: {errors.read_error_message(body)}") from None

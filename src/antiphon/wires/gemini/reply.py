@@ -11,15 +11,15 @@ import msgspec
 
 from antiphon.clock import make_id
 from antiphon.errors import BadAnswer, BadRequest
-from antiphon.wires.gemini import failure
+from antiphon.wires.gemini import errors
 from antiphon.wires.gemini import usage as usages
 from antiphon.wires.gemini.citations import read_citations, write_grounding
 from antiphon.wires.gemini.finish import read_finish, write_finish
 from antiphon.wires.gemini.logprobs import read_logprobs, write_logprobs
 from antiphon.wires.gemini.media import read_inline, read_uri, write_media
-from antiphon.wires.gemini.shape import Candidate, Part, arguments, blocked, read_answer
-from antiphon.wires.gemini.signature import WIRE, seal, unseal
-from antiphon.wires.gemini.wire import usage_of
+from antiphon.wires.gemini.passthrough import read_answer_usage
+from antiphon.wires.gemini.reply_types import Candidate, Part, find_block_reason, read_answer, read_arguments
+from antiphon.wires.gemini.signatures import WIRE, seal, unseal
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.media import write_markdown
 from antiphon.wires.translation.neutral import (
@@ -43,9 +43,11 @@ def read_reply(body: bytes) -> Reply:
     """See :meth:`translation.codec.Codec.read_reply`."""
     answer = read_answer(body)
     if answer.error is not None:
-        raise failure.reported(answer.error)
-    choices = tuple(_choice(candidate) for candidate in sorted(answer.candidates or (), key=lambda one: one.index or 0))
-    if blocked(answer) is not None:
+        raise errors.make_reported_error(answer.error)
+    choices = tuple(
+        _read_choice(candidate) for candidate in sorted(answer.candidates or (), key=lambda one: one.index or 0)
+    )
+    if find_block_reason(answer) is not None:
         choices = (Choice((), Finish("content_filter")),)
     if not choices:
         raise BadAnswer("The provider answered without `candidates` and without a reason for it.")
@@ -53,11 +55,11 @@ def read_reply(body: bytes) -> Reply:
         id=answer.response_id or make_id("gen"),
         model=answer.model_version or "",
         choices=choices,
-        usage=usage_of(answer),
+        usage=read_answer_usage(answer),
     )
 
 
-def _choice(candidate: Candidate) -> Choice:
+def _read_choice(candidate: Candidate) -> Choice:
     parts: list[NeutralPart] = []
     for part in (candidate.content.parts if candidate.content else None) or ():
         parts += _read_part(part)
@@ -67,13 +69,13 @@ def _choice(candidate: Candidate) -> Choice:
     reason = read_finish(candidate.finish_reason or "STOP", candidate.finish_message, called=called)
     index = candidate.index or 0
     tokens = read_logprobs(candidate.logprobs_result)
-    joined = _cited(_joined(parts), candidate)
+    joined = _add_citations(_join_texts(parts), candidate)
     return Choice(tuple(joined), Finish(reason, choice=index), {"content": tokens} if tokens else None)
 
 
 def _read_part(part: Part) -> list[NeutralPart]:
     if (call := part.function_call) is not None:
-        return [ToolCall(call.id or make_id("call"), call.name, arguments(call), part.thought_signature or "")]
+        return [ToolCall(call.id or make_id("call"), call.name, read_arguments(call), part.thought_signature or "")]
     read: list[NeutralPart] = []
     if part.text is not None and part.thought:
         if not part.thought_signature:
@@ -85,14 +87,14 @@ def _read_part(part: Part) -> list[NeutralPart]:
         read.append(read_inline(part.inline_data.mime_type or "", part.inline_data.data or ""))
     elif part.file_data is not None:
         read.append(read_uri(part.file_data.mime_type or "", part.file_data.file_uri or ""))
-    elif code := code_text(part):
+    elif code := write_code_text(part):
         read.append(Text(code))
     if part.thought_signature:
         read.append(unseal(part.thought_signature, ""))
     return read
 
 
-def code_text(part: Part) -> str:
+def write_code_text(part: Part) -> str:
     """Return code that the provider ran, or what came of it, as fenced text; ``""`` for another part."""
     if (code := part.executable_code) is not None:
         return f"\n```{(code.language or '').lower()}\n{code.code or ''}\n```\n"
@@ -101,7 +103,7 @@ def code_text(part: Part) -> str:
     return ""
 
 
-def _joined(parts: list[NeutralPart]) -> list[NeutralPart]:
+def _join_texts(parts: list[NeutralPart]) -> list[NeutralPart]:
     joined: list[NeutralPart] = []
     for part in parts:
         if joined and isinstance(part, Text) and isinstance(joined[-1], Text):
@@ -110,7 +112,7 @@ def _joined(parts: list[NeutralPart]) -> list[NeutralPart]:
     return joined
 
 
-def _cited(parts: list[NeutralPart], candidate: Candidate) -> list[NeutralPart]:
+def _add_citations(parts: list[NeutralPart], candidate: Candidate) -> list[NeutralPart]:
     """Give the last text the citations, which this wire keeps beside the parts."""
     if candidate.grounding_metadata is None and candidate.citation_metadata is None:
         return parts
@@ -126,14 +128,14 @@ def write_reply(reply: Reply, request: Request) -> bytes:
     """See :meth:`translation.codec.Codec.write_reply`."""
     document: dict[str, Any] = {"candidates": [_write_choice(choice) for choice in reply.choices]}
     if reply.usage is not None:
-        document["usageMetadata"] = usages.write(reply.usage)
+        document["usageMetadata"] = usages.write_usage(reply.usage)
     document["modelVersion"] = reply.model or request.model
     document["responseId"] = reply.id or make_id("gen")
     return encode_json(document)
 
 
 def _write_choice(choice: Choice) -> dict[str, Any]:
-    malformed = [part for part in choice.parts if isinstance(part, ToolCall) and not holds_object(part.arguments)]
+    malformed = [part for part in choice.parts if isinstance(part, ToolCall) and not is_object(part.arguments)]
     parts = [made for part in choice.parts if part not in malformed for made in _write_part(part)]
     candidate: dict[str, Any] = {
         # Never without a part: clients that keep the history drop such a turn.
@@ -142,12 +144,12 @@ def _write_choice(choice: Choice) -> dict[str, Any]:
         "index": choice.finish.choice,
     }
     if malformed:
-        candidate |= told((part.name, part.arguments) for part in malformed)
+        candidate |= write_malformed_calls((part.name, part.arguments) for part in malformed)
     elif choice.finish.reason == "pause":
         candidate["finishMessage"] = PAUSED
     if tokens := (choice.logprobs or {}).get("content"):
         candidate["logprobsResult"] = write_logprobs(tokens)
-    if grounding := _grounding(choice):
+    if grounding := _write_grounding(choice):
         candidate["groundingMetadata"] = grounding
     return candidate
 
@@ -155,13 +157,13 @@ def _write_choice(choice: Choice) -> dict[str, Any]:
 PAUSED = "The model paused; send its answer back to let it go on."
 
 
-def told(calls: Iterable[tuple[str, str]]) -> dict[str, str]:
+def write_malformed_calls(calls: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return how this wire says that calls are malformed."""
     shown = "; ".join(f"{name}({arguments})" for name, arguments in calls)
     return {"finishReason": "MALFORMED_FUNCTION_CALL", "finishMessage": f"Malformed function call: {shown}"}
 
 
-def holds_object(arguments: str) -> bool:
+def is_object(arguments: str) -> bool:
     """Whether a call's arguments are a JSON object."""
     try:
         return type(msgspec.json.decode(arguments or "{}")) is dict
@@ -169,7 +171,7 @@ def holds_object(arguments: str) -> bool:
         return False
 
 
-def _grounding(choice: Choice) -> dict[str, Any] | None:
+def _write_grounding(choice: Choice) -> dict[str, Any] | None:
     cited, offset = [], 0
     for part in choice.parts:
         if isinstance(part, Text | Refusal):
@@ -186,10 +188,10 @@ def _write_part(part: NeutralPart) -> list[dict[str, Any]]:
         return [write_thinking(part)]
     if isinstance(part, ToolCall):
         return [write_call(part)]
-    return [] if isinstance(part, ToolResult) else write_shown(part)
+    return [] if isinstance(part, ToolResult) else write_answer_media(part)
 
 
-def write_shown(part: Image | File | Audio) -> list[dict[str, Any]]:
+def write_answer_media(part: Image | File | Audio) -> list[dict[str, Any]]:
     """Return an image, a sound or a document of an answer; as text, where it is a file that this wire cannot name.
 
     What a sound says is text before it.

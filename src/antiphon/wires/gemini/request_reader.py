@@ -7,10 +7,10 @@ answer: cached content, code that the provider ran.
 from typing import Any
 
 from antiphon.errors import BadRequest
-from antiphon.wires.gemini import fields
-from antiphon.wires.gemini.contents import Contents
-from antiphon.wires.gemini.schema import read_schema
-from antiphon.wires.gemini.signature import WIRE
+from antiphon.wires.gemini import request_types as request_types
+from antiphon.wires.gemini.content_reader import ContentReader
+from antiphon.wires.gemini.json_schema import read_schema
+from antiphon.wires.gemini.signatures import WIRE
 from antiphon.wires.translation.neutral import Format, Reasoning, Request, Text, Tool, ToolChoice
 
 _KNOWN = frozenset(
@@ -46,23 +46,23 @@ _MODES = {
 
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
     """See :meth:`translation.codec.Codec.read_request`."""
-    document = fields.canonical(document)
-    asked = fields.typed(document, fields.GenerateRequest)
+    document = request_types.to_standard_form(document)
+    asked = request_types.convert_field(document, request_types.GenerateRequest)
     if asked.cached_content:
-        raise _own("cachedContent", "content that is cached at the provider")
+        raise _refuse_field("cachedContent", "content that is cached at the provider")
     if "responseFormat" in (document.get("generationConfig") or {}):
-        raise _own("generationConfig.responseFormat", "a form of the answer")
-    config = asked.generation_config or fields.GenerationConfig()
-    contents = Contents()
+        raise _refuse_field("generationConfig.responseFormat", "a form of the answer")
+    config = asked.generation_config or request_types.GenerationConfig()
+    contents = ContentReader()
     messages = contents.read(asked.contents)
-    tools, choice = _tools(asked)
+    tools, choice = _read_tools(asked)
     return Request(
         model=model,
         messages=messages,
-        system=_system(asked.system_instruction),
+        system=_read_system(asked.system_instruction),
         tools=tools,
         tool_choice=choice,
-        format=_format(config),
+        format=_read_format(config),
         max_tokens=config.max_output_tokens or None,  # 0 is not set, on this wire
         temperature=config.temperature,
         top_p=config.top_p,
@@ -74,37 +74,39 @@ def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
         frequency_penalty=config.frequency_penalty,
         logprobs=config.response_logprobs,
         top_logprobs=config.logprobs if config.response_logprobs else None,
-        reasoning=_reasoning(config.thinking_config),
-        modalities=_modalities(config),
+        reasoning=_read_reasoning(config.thinking_config),
+        modalities=_read_modalities(config),
         service_tier=_TIERS.get(asked.service_tier, ""),
         stream=stream,
-        extras={**contents.extras, **_extras(document)},
+        extras={**contents.extras, **_read_extras(document)},
     )
 
 
-def _own(field: str, what: str) -> BadRequest:
+def _refuse_field(field: str, what: str) -> BadRequest:
     return BadRequest(f"`{field}` is {what}, which only a model of this same wire can take.", param=field)
 
 
-def _modalities(config: fields.GenerationConfig) -> tuple[str, ...]:
+def _read_modalities(config: request_types.GenerationConfig) -> tuple[str, ...]:
     asked = dict.fromkeys(modality.lower() for modality in config.response_modalities or ())
     asked.pop("modality_unspecified", None)
     if not asked.keys() <= {"text", "image", "audio"}:
-        raise _own("generationConfig.responseModalities", "asking for an answer that is neither text, image nor audio")
+        raise _refuse_field(
+            "generationConfig.responseModalities", "asking for an answer that is neither text, image nor audio"
+        )
     return tuple(asked) if asked.keys() != {"text"} else ()
 
 
-def _system(content: fields.Content | None) -> tuple[Text, ...]:
+def _read_system(content: request_types.Content | None) -> tuple[Text, ...]:
     parts = (content.parts if content else None) or []
     if any(part.text is None for part in parts):
         raise BadRequest("`systemInstruction` may hold text only.", param="systemInstruction")
     return tuple(Text(part.text or "") for part in parts if part.text)
 
 
-def _tools(asked: fields.GenerateRequest) -> tuple[tuple[Tool, ...], ToolChoice | None]:
+def _read_tools(asked: request_types.GenerateRequest) -> tuple[tuple[Tool, ...], ToolChoice | None]:
     config = (
         asked.tool_config.function_calling_config if asked.tool_config else None
-    ) or fields.FunctionCallingConfig()
+    ) or request_types.FunctionCallingConfig()
     mode, names = config.mode.upper(), tuple(config.allowed_function_names or ())
     if mode not in _MODES:
         known = ", ".join(name for name in _MODES if name)
@@ -113,7 +115,7 @@ def _tools(asked: fields.GenerateRequest) -> tuple[tuple[Tool, ...], ToolChoice 
     tools = [
         tool
         for index, entry in enumerate(asked.tools or ())
-        for tool in _entry(entry, f"tools[{index}]", strict=mode == "VALIDATED")
+        for tool in _read_tool_entry(entry, f"tools[{index}]", strict=mode == "VALIDATED")
     ]
     choice = _MODES[mode]
     if names and choice == "auto":  # what may not be called need not be shown
@@ -125,7 +127,7 @@ def _tools(asked: fields.GenerateRequest) -> tuple[tuple[Tool, ...], ToolChoice 
     return tuple(tools), (ToolChoice("none" if choice == "none" else "auto") if explicit else None)
 
 
-def _entry(entry: dict[str, Any], at: str, *, strict: bool) -> list[Tool]:
+def _read_tool_entry(entry: dict[str, Any], at: str, *, strict: bool) -> list[Tool]:
     """One object of ``tools``: declared functions, and built-in tools by their names."""
     tools = []
     for key, value in entry.items():
@@ -134,13 +136,13 @@ def _entry(entry: dict[str, Any], at: str, *, strict: bool) -> list[Tool]:
             continue
         for index, declared in enumerate(value if type(value) is list else [value]):
             where = f"{at}.functionDeclarations[{index}]"
-            function = fields.typed(declared, fields.FunctionDeclaration, where)
-            schema = _parameters(function, where)
+            function = request_types.convert_field(declared, request_types.FunctionDeclaration, where)
+            schema = _read_parameters(function, where)
             tools.append(Tool(function.name, function.description, schema, strict=True if strict else None))
     return tools
 
 
-def _parameters(function: fields.FunctionDeclaration, at: str) -> dict[str, Any] | None:
+def _read_parameters(function: request_types.FunctionDeclaration, at: str) -> dict[str, Any] | None:
     if function.parameters_json_schema is not None:
         if type(function.parameters_json_schema) is not dict:
             raise BadRequest(f"`{at}.parametersJsonSchema` must be an object.", param=f"{at}.parametersJsonSchema")
@@ -148,7 +150,7 @@ def _parameters(function: fields.FunctionDeclaration, at: str) -> dict[str, Any]
     return read_schema(function.parameters, f"{at}.parameters") if function.parameters is not None else None
 
 
-def _format(config: fields.GenerationConfig) -> Format | None:
+def _read_format(config: request_types.GenerationConfig) -> Format | None:
     kind = config.response_mime_type
     if kind in ("", "text/plain"):
         if config.response_json_schema is not None or config.response_schema is not None:
@@ -156,7 +158,7 @@ def _format(config: fields.GenerationConfig) -> Format | None:
             raise BadRequest(f"`{field}` must be application/json where an answer has a schema.", param=field)
         return None
     if kind != "application/json":
-        raise _own("generationConfig.responseMimeType", f"the form {kind!r}")
+        raise _refuse_field("generationConfig.responseMimeType", f"the form {kind!r}")
     schema = config.response_json_schema
     if schema is None and config.response_schema is not None:
         schema = read_schema(config.response_schema, "generationConfig.responseSchema")
@@ -168,7 +170,7 @@ def _format(config: fields.GenerationConfig) -> Format | None:
     return Format("schema", schema)
 
 
-def _reasoning(config: fields.ThinkingConfig | None) -> Reasoning | None:
+def _read_reasoning(config: request_types.ThinkingConfig | None) -> Reasoning | None:
     if config is None:
         return None
     level, budget = config.thinking_level.lower(), config.thinking_budget
@@ -180,7 +182,7 @@ def _reasoning(config: fields.ThinkingConfig | None) -> Reasoning | None:
     )
 
 
-def _extras(document: dict[str, Any]) -> dict[str, Any]:
+def _read_extras(document: dict[str, Any]) -> dict[str, Any]:
     """Fields that only tune, by the names their caller knows."""
     extras = {name: value for name, value in document.items() if name not in _KNOWN}
     config = document.get("generationConfig") or {}

@@ -10,9 +10,9 @@ from typing import Any
 
 from antiphon.errors import BadRequest
 from antiphon.types import Profile, Target
-from antiphon.wires.gemini.schema import write_schema
-from antiphon.wires.gemini.signature import WIRE
-from antiphon.wires.gemini.turns import Turns
+from antiphon.wires.gemini.content_writer import ContentWriter
+from antiphon.wires.gemini.json_schema import write_schema
+from antiphon.wires.gemini.signatures import WIRE
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.dropped_annotations import list_dropped_annotations
@@ -30,29 +30,29 @@ _LEVELS = {"none": "minimal", "minimal": "minimal", "low": "low", "medium": "med
 
 def write_request(request: Request, target: Target) -> WrittenRequest:
     """See :meth:`translation.codec.Codec.write_request`."""
-    turns = Turns(results_hold_media=target.profile.tool_result_media)
+    turns = ContentWriter(results_hold_media=target.profile.tool_result_media)
     contents = turns.write(request.messages)
     system = [{"text": part.text} for part in (*request.system, *turns.system) if part.text]
-    dropped = turns.dropped | _unsupported(request)
+    dropped = turns.dropped | _refuse_field(request)
     dropped |= list_dropped_annotations(request)
     body: dict[str, Any] = {"contents": contents}
     if not contents:
         body["contents"] = [{"role": "user", "parts": system or [{"text": ""}]}]
     elif system:
         body["systemInstruction"] = {"parts": system}
-    if tools := _tools(request.tools):
+    if tools := _write_tools(request.tools):
         body["tools"] = tools
-    if config := _tool_config(request):
+    if config := _write_tool_config(request):
         body["toolConfig"] = config
-    if config := _config(request, target.profile, dropped):
+    if config := _write_config(request, target.profile, dropped):
         body["generationConfig"] = config
     if tier := _TIERS.get(request.service_tier):
         body["serviceTier"] = tier
-    _extras(request, body, dropped)
+    _write_extras(request, body, dropped)
     return WrittenRequest(encode_json(body), tuple(dropped))
 
 
-def _unsupported(request: Request) -> dict[str, None]:
+def _refuse_field(request: Request) -> dict[str, None]:
     """What this wire has no field for, and only tunes."""
     given = {
         "user": request.user,
@@ -63,8 +63,8 @@ def _unsupported(request: Request) -> dict[str, None]:
     return dict.fromkeys(name for name, value in given.items() if value)
 
 
-def _tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
-    declared = [_function(tool) for tool in tools if tool.builtin is None]
+def _write_tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
+    declared = [_write_function(tool) for tool in tools if tool.builtin is None]
     built_in = []
     for tool in tools:
         if tool.builtin is not None:
@@ -75,7 +75,7 @@ def _tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
     return [*([{"functionDeclarations": declared}] if declared else []), *built_in]
 
 
-def _function(tool: Tool) -> dict[str, Any]:
+def _write_function(tool: Tool) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description
@@ -84,7 +84,7 @@ def _function(tool: Tool) -> dict[str, Any]:
     return function
 
 
-def _tool_config(request: Request) -> dict[str, Any]:
+def _write_tool_config(request: Request) -> dict[str, Any]:
     if not any(tool.builtin is None for tool in request.tools):
         return {}
     choice = request.tool_choice or ToolChoice("auto")
@@ -105,7 +105,7 @@ def _tool_config(request: Request) -> dict[str, Any]:
     return {"functionCallingConfig": calling}
 
 
-def _config(request: Request, profile: Profile, dropped: dict[str, None]) -> dict[str, Any]:
+def _write_config(request: Request, profile: Profile, dropped: dict[str, None]) -> dict[str, Any]:
     seed = request.seed
     if seed is not None and not -_SEED_LIMIT <= seed < _SEED_LIMIT:
         dropped["seed"] = seed = None
@@ -120,18 +120,18 @@ def _config(request: Request, profile: Profile, dropped: dict[str, None]) -> dic
         "presencePenalty": request.presence_penalty,
         "frequencyPenalty": request.frequency_penalty,
         "responseModalities": [modality.upper() for modality in request.modalities] or None,
-        "thinkingConfig": _thinking(request.reasoning, profile, dropped),
+        "thinkingConfig": _write_thinking(request.reasoning, profile, dropped),
     }
     if request.logprobs:
         values["responseLogprobs"] = True
         if request.top_logprobs:
             values["logprobs"] = min(request.top_logprobs, _TOP_LOGPROBS_LIMIT)
     if request.format is not None:
-        values |= _format(request.format)
+        values |= _write_format(request.format)
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _format(wanted: Format) -> dict[str, Any]:
+def _write_format(wanted: Format) -> dict[str, Any]:
     config: dict[str, Any] = {"responseMimeType": "application/json"}
     if wanted.kind == "schema" and wanted.schema is not None:
         schema = {"description": wanted.description, **wanted.schema} if wanted.description else wanted.schema
@@ -139,7 +139,7 @@ def _format(wanted: Format) -> dict[str, Any]:
     return config
 
 
-def _thinking(reasoning: Reasoning | None, profile: Profile, dropped: dict[str, None]) -> dict[str, Any] | None:
+def _write_thinking(reasoning: Reasoning | None, profile: Profile, dropped: dict[str, None]) -> dict[str, Any] | None:
     if reasoning is None:
         return None
     config: dict[str, Any] = {}
@@ -162,7 +162,7 @@ def _thinking(reasoning: Reasoning | None, profile: Profile, dropped: dict[str, 
     return config or None
 
 
-def _extras(request: Request, body: dict[str, Any], dropped: dict[str, None]) -> None:
+def _write_extras(request: Request, body: dict[str, Any], dropped: dict[str, None]) -> None:
     """Put back what is this wire's own; name the rest."""
     for name, value in request.extras.items():
         if name.startswith(_CONFIG):

@@ -9,15 +9,24 @@ from typing import Literal
 from antiphon.clock import make_id
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
-from antiphon.wires.gemini import failure
+from antiphon.wires.gemini import errors
 from antiphon.wires.gemini import usage as usages
 from antiphon.wires.gemini.citations import read_citations
 from antiphon.wires.gemini.finish import read_finish
 from antiphon.wires.gemini.logprobs import read_logprobs
 from antiphon.wires.gemini.media import read_inline, read_uri
-from antiphon.wires.gemini.reply import code_text
-from antiphon.wires.gemini.shape import UNSET, Answer, Candidate, FunctionCall, Part, arguments, blocked, read_answer
-from antiphon.wires.gemini.signature import WIRE, unseal
+from antiphon.wires.gemini.reply import write_code_text
+from antiphon.wires.gemini.reply_types import (
+    UNSET,
+    Answer,
+    Candidate,
+    FunctionCall,
+    Part,
+    find_block_reason,
+    read_answer,
+    read_arguments,
+)
+from antiphon.wires.gemini.signatures import WIRE, unseal
 from antiphon.wires.sse import read_data
 from antiphon.wires.translation.neutral import (
     Annotation,
@@ -59,17 +68,17 @@ class GeminiReader:
             return []
         chunk = read_answer(data)
         if chunk.error is not None:
-            return self._fail(failure.message_of(chunk.error), failure.status_of(chunk.error))
+            return self._fail(errors.read_message(chunk.error), errors.read_status(chunk.error))
         events: list[Event] = []
-        usage = self._counted(chunk)
+        usage = self._read_new_usage(chunk)
         if not self._started:
             self._started = True
             events.append(Start(chunk.response_id or make_id("gen"), chunk.model_version or "", usage))
-        refused = over = blocked(chunk) is not None
+        refused = over = find_block_reason(chunk) is not None
         if refused:
             self._refuse(events)
         for candidate in chunk.candidates or ():
-            choice = self._choice(candidate.index or 0)
+            choice = self._get_choice(candidate.index or 0)
             try:
                 choice.read(candidate, events)
             except BadAnswer as error:
@@ -85,28 +94,28 @@ class GeminiReader:
             return []
         events: list[Event] = []
         for choice in self._choices.values():
-            choice.shut(events)
+            choice.close(events)
         if self._choices and all(choice.finished for choice in self._choices.values()):
             events.append(StreamEnd())
         self._over = True
         return events
 
-    def _counted(self, chunk: Answer) -> Usage | None:
+    def _read_new_usage(self, chunk: Answer) -> Usage | None:
         """Return the usage where it is new."""
         raw = b"" if chunk.usage_metadata is UNSET else bytes(chunk.usage_metadata)
         if not raw or raw == self._usage:
             return None
         self._usage = raw
-        return usages.read(raw)
+        return usages.read_usage(raw)
 
     def _refuse(self, events: list[Event]) -> None:
         """The prompt was blocked: nothing more comes, of any candidate."""
         self._over = True
-        self._choice(0)
+        self._get_choice(0)
         for choice in self._choices.values():
             choice.finish("content_filter", events)
 
-    def _choice(self, index: int) -> "_Choice":
+    def _get_choice(self, index: int) -> "_Choice":
         choice = self._choices.get(index)
         if choice is None:
             choice = self._choices[index] = _Choice(index)
@@ -141,11 +150,11 @@ class _Choice:
         content = candidate.content
         for part in (content.parts if content is not None else None) or ():
             if part.text is not None:
-                tokens = self._words(part, tokens, events)
+                tokens = self._read_text(part, tokens, events)
             else:
-                self._other(part, events)
+                self._read_other(part, events)
             if part.thought_signature and part.function_call is None:
-                self._sign(part, events)
+                self._add_signature(part, events)
         if candidate.grounding_metadata is not None or candidate.citation_metadata is not None:
             self._citations = candidate
         if candidate.finish_reason and candidate.finish_reason != _UNFINISHED:
@@ -156,10 +165,10 @@ class _Choice:
         """Close what is open and say why this choice ended, once."""
         if not self.finished:
             self.finished = True
-            self.shut(events)
+            self.close(events)
             events.append(Finish(reason, choice=self._index))
 
-    def _words(
+    def _read_text(
         self, part: Part, tokens: tuple[dict[str, object], ...], events: list[Event]
     ) -> tuple[dict[str, object], ...]:
         """Add text or a thought; return the log probabilities that are still to be told."""
@@ -176,18 +185,18 @@ class _Choice:
         events.append(Delta(self._block, text, tokens, self._index))
         return ()
 
-    def _other(self, part: Part, events: list[Event]) -> None:
+    def _read_other(self, part: Part, events: list[Event]) -> None:
         if part.function_call is not None:
-            self._call(part.function_call, part.thought_signature or "", events)
+            self._add_call(part.function_call, part.thought_signature or "", events)
             return
         if (blob := part.inline_data) is not None:
-            self._show(read_inline(blob.mime_type or "", blob.data or ""), events)
+            self._add_media(read_inline(blob.mime_type or "", blob.data or ""), events)
         elif (file := part.file_data) is not None:
-            self._show(read_uri(file.mime_type or "", file.file_uri or ""), events)
-        elif shown := code_text(part):
-            self._words(Part(text=shown), (), events)
+            self._add_media(read_uri(file.mime_type or "", file.file_uri or ""), events)
+        elif shown := write_code_text(part):
+            self._read_text(Part(text=shown), (), events)
 
-    def _show(self, part: Image | Audio | File, events: list[Event]) -> None:
+    def _add_media(self, part: Image | Audio | File, events: list[Event]) -> None:
         """Show an image, or the next piece of a sound: pieces in a row are one."""
         sound = isinstance(part, Audio)
         if not sound or self._open != "audio":
@@ -196,8 +205,8 @@ class _Choice:
             self._open = "audio" if sound else ""
         events.append(Media(self._block, part, self._index))
 
-    def _call(self, call: FunctionCall, signature: str, events: list[Event]) -> None:
-        said = arguments(call)
+    def _add_call(self, call: FunctionCall, signature: str, events: list[Event]) -> None:
+        said = read_arguments(call)
         self._end(events)
         self._called = True
         self._block += 1
@@ -207,7 +216,7 @@ class _Choice:
             events.append(Annotation(at, signature=signature, wire=WIRE, choice=index))
         events += [Delta(at, said, choice=index), BlockStop(at, index)]
 
-    def _sign(self, part: Part, events: list[Event]) -> None:
+    def _add_signature(self, part: Part, events: list[Event]) -> None:
         """A signature ends the thought it belongs to; one on other words is a thought without words behind them."""
         if self._open != "thinking" or not part.thought:
             self._begin("thinking", events)
@@ -227,7 +236,7 @@ class _Choice:
             events.append(BlockStop(self._block, self._index))
         self._open = ""
 
-    def shut(self, events: list[Event]) -> None:
+    def close(self, events: list[Event]) -> None:
         """Tell the citations, which come with the last words, and close what is open."""
         if (cited := self._citations) is not None:
             self._citations = None

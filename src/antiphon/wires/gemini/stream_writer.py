@@ -11,12 +11,19 @@ import msgspec
 from antiphon.clock import make_id
 from antiphon.errors import BadAnswer, CallError
 from antiphon.types import Usage
-from antiphon.wires.gemini import failure
+from antiphon.wires.gemini import errors
 from antiphon.wires.gemini import usage as usages
 from antiphon.wires.gemini.citations import write_grounding
 from antiphon.wires.gemini.finish import write_finish
 from antiphon.wires.gemini.logprobs import write_logprobs
-from antiphon.wires.gemini.reply import PAUSED, holds_object, told, write_call, write_shown, write_thinking
+from antiphon.wires.gemini.reply import (
+    PAUSED,
+    is_object,
+    write_answer_media,
+    write_call,
+    write_malformed_calls,
+    write_thinking,
+)
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.sse import write_frame
 from antiphon.wires.translation.codec import PlainStreamWriter
@@ -85,28 +92,28 @@ class GeminiWriter(PlainStreamWriter):
     def fail(self, error: CallError) -> bytes:
         """See :meth:`translation.codec.StreamWriter.fail`."""
         self._over = True
-        return write_frame(failure.write_error_body(error))
+        return write_frame(errors.write_error_body(error))
 
-    def _start(self, event: Start) -> bytes:
+    def _write_start(self, event: Start) -> bytes:
         self._name, self._model = event.id or make_id("gen"), event.model or self._model
         self._usage = event.usage
         self._ends.clear()
         return b""
 
-    def _opened(self, event: BlockStart) -> bytes:
-        choice = self._choice(event.choice)
+    def _write_block_start(self, event: BlockStart) -> bytes:
+        choice = self._get_choice(event.choice)
         choice.block = _Block(event.kind, event.id, event.name, offset=choice.written)
         return b""
 
-    def _grown(self, event: Delta) -> bytes:
-        choice = self._choice(event.choice)
+    def _write_delta(self, event: Delta) -> bytes:
+        choice = self._get_choice(event.choice)
         block, text = choice.block, event.text
         if block is None or not text:
             return b""
         if block.kind == "tool":
             block.pieces.append(text)
             return b""
-        end = self._ends.get(event.choice) or self._end(event.choice)
+        end = self._ends.get(event.choice) or self._make_chunk_end(event.choice)
         if block.kind == "thinking":
             block.pieces.append("")  # it has words of its own
             return b"%b%b%b%b" % (_TEXT, _encode(text), b',"thought":true}', end)
@@ -116,8 +123,8 @@ class GeminiWriter(PlainStreamWriter):
             end = _MIDDLE + b',"logprobsResult":' + encode_json(write_logprobs(event.logprobs)) + end[len(_MIDDLE) :]
         return b"%b%b}%b" % (_TEXT, _encode(text), end)
 
-    def _marked(self, event: Annotation) -> bytes:
-        choice = self._choice(event.choice)
+    def _write_annotation(self, event: Annotation) -> bytes:
+        choice = self._get_choice(event.choice)
         block = choice.block
         if block is None:
             return b""
@@ -132,10 +139,10 @@ class GeminiWriter(PlainStreamWriter):
         part = write_thinking(thought)
         if block.pieces:
             part["thought"] = True
-        return self._part(event.choice, part)
+        return self._write_part(event.choice, part)
 
-    def _closed(self, event: BlockStop) -> bytes:
-        choice = self._choice(event.choice)
+    def _write_block_stop(self, event: BlockStop) -> bytes:
+        choice = self._get_choice(event.choice)
         block, choice.block = choice.block, None
         if block is None:
             return b""
@@ -143,36 +150,36 @@ class GeminiWriter(PlainStreamWriter):
         choice.cited += [(citation, text, block.offset) for citation in block.citations]
         if block.kind != "tool":
             return b""
-        if not holds_object(text):
+        if not is_object(text):
             choice.malformed.append((block.name, text))
             return b""
-        return self._part(event.choice, write_call(ToolCall(block.id, block.name, text, block.signature)))
+        return self._write_part(event.choice, write_call(ToolCall(block.id, block.name, text, block.signature)))
 
-    def _shown(self, event: Media) -> bytes:
-        return b"".join([self._part(event.choice, part) for part in write_shown(event.part)])
+    def _write_media(self, event: Media) -> bytes:
+        return b"".join([self._write_part(event.choice, part) for part in write_answer_media(event.part)])
 
-    def _finish(self, event: Finish) -> bytes:
-        self._choice(event.choice).finish = event
+    def _keep_finish(self, event: Finish) -> bytes:
+        self._get_choice(event.choice).finish = event
         return b""
 
-    def _used(self, event: UsageUpdate) -> bytes:
+    def _keep_usage(self, event: UsageUpdate) -> bytes:
         self._usage = event.usage
         return b""
 
-    def _failed(self, event: StreamError) -> bytes:
+    def _write_error(self, event: StreamError) -> bytes:
         return self.fail(BadAnswer(event.message, status=event.status or None))
 
-    def _ended(self, event: StreamEnd) -> bytes:
+    def _write_end(self, event: StreamEnd) -> bytes:
         self._over = True
         document: dict[str, Any] = {
-            "candidates": [self._last(index, choice) for index, choice in sorted(self._choices.items())]
+            "candidates": [self._write_last_candidate(index, choice) for index, choice in sorted(self._choices.items())]
         }
         if self._usage is not None:
-            document["usageMetadata"] = usages.write(self._usage)
+            document["usageMetadata"] = usages.write_usage(self._usage)
         document |= {"modelVersion": self._model, "responseId": self._name}
         return b"data: " + encode_json(document) + b"\n\n"
 
-    def _last(self, index: int, choice: _Choice) -> dict[str, Any]:
+    def _write_last_candidate(self, index: int, choice: _Choice) -> dict[str, Any]:
         reason = choice.finish.reason if choice.finish else "stop"
         candidate: dict[str, Any] = {
             # Never without a part: clients that keep the history drop such a turn.
@@ -181,23 +188,23 @@ class GeminiWriter(PlainStreamWriter):
             "index": index,
         }
         if choice.malformed:
-            candidate |= told(choice.malformed)
+            candidate |= write_malformed_calls(choice.malformed)
         elif reason == "pause":
             candidate["finishMessage"] = PAUSED
         if choice.cited:
             candidate["groundingMetadata"] = write_grounding(choice.cited)
         return candidate
 
-    def _choice(self, index: int) -> _Choice:
+    def _get_choice(self, index: int) -> _Choice:
         choice = self._choices.get(index)
         if choice is None:
             choice = self._choices[index] = _Choice()
         return choice
 
-    def _part(self, index: int, part: dict[str, Any]) -> bytes:
-        return _HEAD + encode_json(part) + (self._ends.get(index) or self._end(index))
+    def _write_part(self, index: int, part: dict[str, Any]) -> bytes:
+        return _HEAD + encode_json(part) + (self._ends.get(index) or self._make_chunk_end(index))
 
-    def _end(self, index: int) -> bytes:
+    def _make_chunk_end(self, index: int) -> bytes:
         """What every chunk of a choice ends with, made once."""
         rest = encode_json({"modelVersion": self._model, "responseId": self._name})[1:]
         end = self._ends[index] = b'%b,"index":%d}],%b\n\n' % (_MIDDLE, index, rest)
@@ -205,14 +212,14 @@ class GeminiWriter(PlainStreamWriter):
 
 
 _WRITERS: dict[type, Any] = {
-    Start: GeminiWriter._start,
-    BlockStart: GeminiWriter._opened,
-    Delta: GeminiWriter._grown,
-    Annotation: GeminiWriter._marked,
-    BlockStop: GeminiWriter._closed,
-    Media: GeminiWriter._shown,
-    Finish: GeminiWriter._finish,
-    UsageUpdate: GeminiWriter._used,
-    StreamError: GeminiWriter._failed,
-    StreamEnd: GeminiWriter._ended,
+    Start: GeminiWriter._write_start,
+    BlockStart: GeminiWriter._write_block_start,
+    Delta: GeminiWriter._write_delta,
+    Annotation: GeminiWriter._write_annotation,
+    BlockStop: GeminiWriter._write_block_stop,
+    Media: GeminiWriter._write_media,
+    Finish: GeminiWriter._keep_finish,
+    UsageUpdate: GeminiWriter._keep_usage,
+    StreamError: GeminiWriter._write_error,
+    StreamEnd: GeminiWriter._write_end,
 }

@@ -43,10 +43,10 @@ class _Metadata(msgspec.Struct, rename="camel", frozen=True):
 _decode = msgspec.json.Decoder(_Metadata, strict=False).decode
 
 
-def read(raw: bytes, searches: int = 0) -> Usage | None:
+def read_usage(raw: bytes, searches: int = 0) -> Usage | None:
     """Return the buckets, or ``None`` where the object is missing, malformed, negative or impossibly large.
 
-    ``searches`` are told beside the counts: :func:`searches`.
+    ``searches`` are told beside the counts: :func:`count_searches`.
     """
     try:
         said = _decode(raw)
@@ -54,32 +54,35 @@ def read(raw: bytes, searches: int = 0) -> Usage | None:
         return None
     if said.prompt_token_count is None and said.candidates_token_count is None and said.total_token_count is None:
         return None
-    usage = _buckets(said, searches)
+    usage = _read_buckets(said, searches)
     return usage if min(usage.counts) >= 0 and max(usage.counts) <= _LIMIT else None
 
 
-def searches(grounding: Iterable[Any]) -> int:
+def count_searches(grounding: Iterable[Any]) -> int:
     """Return how many questions to the web the grounding of candidates names; each is one search."""
     named = [told.get("webSearchQueries") for told in grounding if type(told) is dict]
     return sum(type(query) is str and bool(query) for queries in named if type(queries) is list for query in queries)
 
 
-def _buckets(said: _Metadata, searched: int) -> Usage:
+def _read_buckets(said: _Metadata, searched: int) -> Usage:
     cached, tools = said.cached_content_token_count or 0, said.tool_use_prompt_token_count or 0
     thoughts, candidates = said.thoughts_token_count or 0, said.candidates_token_count or 0
     prompt = said.prompt_token_count or 0
     if thoughts and said.total_token_count == prompt + tools + candidates:
         candidates -= thoughts  # the total tells that they were counted within
-    audio = _fresh(said, "AUDIO")
-    image = _fresh(said, "IMAGE")
+    audio = _count_uncached(said, "AUDIO")
+    image = _count_uncached(said, "IMAGE")
     plain = prompt + tools - cached - audio - image
     if plain < 0:  # the cached part is not split by modality: it must have held these
         short = min(-plain, image)
         image, plain = image - short, plain + short
         short = min(-plain, audio)
         audio, plain = audio - short, plain + short
-    heard = min(_of(said.cache_tokens_details, "AUDIO"), cached)
-    spoken, drawn = _of(said.candidates_tokens_details, "AUDIO"), _of(said.candidates_tokens_details, "IMAGE")
+    heard = min(_count_modality(said.cache_tokens_details, "AUDIO"), cached)
+    spoken, drawn = (
+        _count_modality(said.candidates_tokens_details, "AUDIO"),
+        _count_modality(said.candidates_tokens_details, "IMAGE"),
+    )
     traffic = str(said.traffic_type or "").lower().removeprefix("traffic_type_").removeprefix("on_demand_")
     return Usage(
         input=plain,
@@ -96,17 +99,19 @@ def _buckets(said: _Metadata, searched: int) -> Usage:
     )
 
 
-def _fresh(said: _Metadata, modality: str) -> int:
+def _count_uncached(said: _Metadata, modality: str) -> int:
     """Tokens of a modality that were read anew: of the prompt and of tools' prompts, without the cached ones."""
-    read_anew = _of(said.prompt_tokens_details, modality) - _of(said.cache_tokens_details, modality)
-    return read_anew + _of(said.tool_use_prompt_tokens_details, modality)
+    read_anew = _count_modality(said.prompt_tokens_details, modality) - _count_modality(
+        said.cache_tokens_details, modality
+    )
+    return read_anew + _count_modality(said.tool_use_prompt_tokens_details, modality)
 
 
-def _of(counts: _Counts, modality: str) -> int:
+def _count_modality(counts: _Counts, modality: str) -> int:
     return sum(count.token_count or 0 for count in counts or () if count.modality == modality)
 
 
-def write(usage: Usage) -> dict[str, Any]:
+def write_usage(usage: Usage) -> dict[str, Any]:
     """Return ``usageMetadata`` for buckets; this wire has no word for what was written to a cache: it is prompt."""
     cached, heard = usage.cache_read, usage.audio_cache_read
     text = usage.input + cached + usage.cache_write + usage.cache_write_long
@@ -117,15 +122,17 @@ def write(usage: Usage) -> dict[str, Any]:
     }
     if cached or heard:
         metadata["cachedContentTokenCount"] = cached + heard
-        metadata["cacheTokensDetails"] = _details(TEXT=cached, AUDIO=heard)
+        metadata["cacheTokensDetails"] = _write_details(TEXT=cached, AUDIO=heard)
     if usage.reasoning:
         metadata["thoughtsTokenCount"] = usage.reasoning
-    metadata["promptTokensDetails"] = _details(TEXT=text, AUDIO=usage.audio_input + heard, IMAGE=usage.image_input)
+    metadata["promptTokensDetails"] = _write_details(
+        TEXT=text, AUDIO=usage.audio_input + heard, IMAGE=usage.image_input
+    )
     if usage.audio_output or usage.image_output:
         spoken, drawn = usage.audio_output, usage.image_output
-        metadata["candidatesTokensDetails"] = _details(TEXT=usage.output, AUDIO=spoken, IMAGE=drawn)
+        metadata["candidatesTokensDetails"] = _write_details(TEXT=usage.output, AUDIO=spoken, IMAGE=drawn)
     return metadata
 
 
-def _details(**counts: int) -> list[dict[str, Any]]:
+def _write_details(**counts: int) -> list[dict[str, Any]]:
     return [{"modality": modality, "tokenCount": count} for modality, count in counts.items() if count]

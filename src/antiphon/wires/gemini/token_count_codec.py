@@ -8,7 +8,7 @@ from typing import Any
 
 from antiphon.types import Target
 from antiphon.wires.gemini.codec import Gemini
-from antiphon.wires.gemini.counting import request_of
+from antiphon.wires.gemini.token_count import find_request
 from antiphon.wires.translation.token_counts import TokenCountCodec
 
 _BARE = frozenset(("contents", "systemInstruction", "tools", "generationConfig"))
@@ -22,7 +22,7 @@ class CountTokensCodec(TokenCountCodec):
     count_field = "totalTokens"
 
     def read_request(self, document: dict[str, Any], model: str) -> Any:
-        return super().read_request(request_of(document), model)
+        return super().read_request(find_request(document), model)
 
     def wrap_request(self, body: dict[str, Any], target: Target) -> dict[str, Any]:
         if "bare_token_count" in target.quirks:

@@ -6,7 +6,7 @@ import msgspec
 
 from antiphon.errors import BadRequest
 from antiphon.wires.gemini.media import write_media
-from antiphon.wires.gemini.signature import UNSIGNED, WIRE
+from antiphon.wires.gemini.signatures import UNSIGNED, WIRE
 from antiphon.wires.translation.neutral import (
     Audio,
     File,
@@ -23,7 +23,7 @@ from antiphon.wires.translation.neutral import (
 _ROLES = {"user": "user", "assistant": "model"}
 
 
-class Turns:
+class ContentWriter:
     """Writes the messages of one request; ``system`` and ``dropped`` collect what goes elsewhere, or nowhere."""
 
     def __init__(self, *, results_hold_media: bool) -> None:
@@ -41,21 +41,21 @@ class Turns:
             if message.role == "system":
                 self.system += [part for part in message.parts if isinstance(part, Text)]
             elif message.role == "assistant":
-                self._flush(contents)
-                _append(contents, "model", self._model(message.parts))
+                self._flush_media(contents)
+                _append(contents, "model", self._write_model_parts(message.parts))
             else:
-                results = [self._result(part) for part in message.parts if isinstance(part, ToolResult)]
-                if results and contents and _answers(contents[-1]):
+                results = [self._write_result(part) for part in message.parts if isinstance(part, ToolResult)]
+                if results and contents and _holds_only_results(contents[-1]):
                     contents[-1]["parts"] += results
                 else:
                     _append(contents, "user", results)
-                said = [self._said(part) for part in message.parts if not isinstance(part, ToolResult)]
-                self._beside += self._media_of(message.parts)
+                said = [self._write_part(part) for part in message.parts if not isinstance(part, ToolResult)]
+                self._beside += self._list_result_media(message.parts)
                 if said:
                     said = [*self._beside, *said]
                     self._beside.clear()
                 _append(contents, "user", said)
-        self._flush(contents)
+        self._flush_media(contents)
         return contents
 
     def _note(self, message: Message) -> None:
@@ -67,14 +67,14 @@ class Turns:
             if isinstance(part, File) and part.name:
                 self.dropped["filename"] = None
 
-    def _said(self, part: Part) -> dict[str, Any]:
+    def _write_part(self, part: Part) -> dict[str, Any]:
         if isinstance(part, Text | Refusal):
             return {"text": part.text}
         if isinstance(part, Image | File | Audio):
             return write_media(part)
         raise BadRequest("A message of the user may not hold what the model thinks or calls.", param="messages")
 
-    def _model(self, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
+    def _write_model_parts(self, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
         written: list[dict[str, Any]] = []
         signature = ""  # of a thought without words, which belongs to the call behind it or the part before it
         called = False
@@ -83,23 +83,23 @@ class Turns:
                 if signature and part.signature:
                     _attach(written, signature)
                 own = part.signature or signature or ("" if called else UNSIGNED)
-                written.append(self._call(part, own))
+                written.append(self._write_call(part, own))
                 signature, called = "", True
                 continue
             if signature:
                 _attach(written, signature)
                 signature = ""
             if not isinstance(part, Thinking):
-                written.append(self._said(part))
+                written.append(self._write_part(part))
             elif part.wire == WIRE and part.text:
-                written.append({"text": part.text, "thought": True, **_signed(part.signature)})
+                written.append({"text": part.text, "thought": True, **_write_signature(part.signature)})
             elif part.wire == WIRE:
                 signature = part.signature
         if signature:
             _attach(written, signature)
         return written
 
-    def _call(self, call: ToolCall, signature: str) -> dict[str, Any]:
+    def _write_call(self, call: ToolCall, signature: str) -> dict[str, Any]:
         self._names[call.id] = call.name
         try:
             arguments = msgspec.json.decode(call.arguments or "{}")
@@ -112,9 +112,9 @@ class Turns:
         function: dict[str, Any] = {"name": call.name, "args": msgspec.Raw((call.arguments or "{}").encode())}
         if call.id:
             function["id"] = call.id
-        return {"functionCall": function, **_signed(signature)}
+        return {"functionCall": function, **_write_signature(signature)}
 
-    def _result(self, result: ToolResult) -> dict[str, Any]:
+    def _write_result(self, result: ToolResult) -> dict[str, Any]:
         name = result.name or self._names.get(result.id, "")
         if not name:
             raise BadRequest(
@@ -125,27 +125,27 @@ class Turns:
         function: dict[str, Any] = {"name": name, "response": answer}
         if result.id:
             function["id"] = result.id
-        if self._results_hold_media and (media := _media_of(result)):
+        if self._results_hold_media and (media := _write_result_media(result)):
             function["parts"] = media
         return {"functionResponse": function}
 
-    def _flush(self, contents: list[dict[str, Any]]) -> None:
+    def _flush_media(self, contents: list[dict[str, Any]]) -> None:
         """Show what stands beside tools' results, once all of them are there: they must come in one turn."""
         _append(contents, "user", list(self._beside))
         self._beside.clear()
 
-    def _media_of(self, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
+    def _list_result_media(self, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
         """Return what of tools' results has no place in them for an earlier model."""
         if self._results_hold_media:
             return []
-        return [made for part in parts if isinstance(part, ToolResult) for made in _media_of(part)]
+        return [made for part in parts if isinstance(part, ToolResult) for made in _write_result_media(part)]
 
 
-def _media_of(result: ToolResult) -> list[dict[str, Any]]:
+def _write_result_media(result: ToolResult) -> list[dict[str, Any]]:
     return [write_media(part) for part in result.parts if not isinstance(part, Text)]
 
 
-def _signed(signature: str) -> dict[str, str]:
+def _write_signature(signature: str) -> dict[str, str]:
     return {"thoughtSignature": signature} if signature else {}
 
 
@@ -163,5 +163,5 @@ def _append(contents: list[dict[str, Any]], role: str, parts: list[dict[str, Any
         contents.append({"role": role, "parts": parts})
 
 
-def _answers(content: dict[str, Any]) -> bool:
+def _holds_only_results(content: dict[str, Any]) -> bool:
     return content["role"] == "user" and all("functionResponse" in part for part in content["parts"])

@@ -25,7 +25,7 @@ def write_schema(schema: Any, at: str, *, of_object: bool = False) -> dict[str, 
     """
     if type(schema) is not dict:
         raise BadRequest(f"`{at}` must be a JSON Schema object.", param=at)
-    written = _Writing(schema).write(schema, at, 0)
+    written = _SchemaWriter(schema).write(schema, at, 0)
     if not of_object:
         return written
     if "type" not in written and "$ref" not in written and not any(key in written for key in _LISTED):
@@ -35,7 +35,7 @@ def write_schema(schema: Any, at: str, *, of_object: bool = False) -> dict[str, 
     return written
 
 
-class _Writing:
+class _SchemaWriter:
     """One schema with its references: all are looked at once, so that the error can name the path."""
 
     def __init__(self, root: dict[str, Any]) -> None:
@@ -44,7 +44,7 @@ class _Writing:
     def write(self, schema: dict[str, Any], at: str, depth: int) -> dict[str, Any]:
         if depth > _DEPTH:
             raise BadRequest(f"The schema nests deeper than {_DEPTH} levels at `{at}`.", param=at)
-        made = {key: self._value(key, value, at, depth) for key, value in schema.items()}
+        made = {key: self._write_value(key, value, at, depth) for key, value in schema.items()}
         if "const" in made and type(made["const"]) in (str, int, float) and "enum" not in made:
             made["enum"] = [made.pop("const")]
         if "$ref" in made:
@@ -53,29 +53,29 @@ class _Writing:
                 made = {"anyOf": [{"$ref": made.pop("$ref")}], **made}
         return made
 
-    def _value(self, key: str, value: Any, at: str, depth: int) -> Any:
+    def _write_value(self, key: str, value: Any, at: str, depth: int) -> Any:
         path = f"{at}.{key}"
         if key in _NAMED and type(value) is dict:
-            return {name: self._inner(item, f"{path}.{name}", depth) for name, item in value.items()}
+            return {name: self._write_inner(item, f"{path}.{name}", depth) for name, item in value.items()}
         if key in _LISTED and type(value) is list:
-            return [self._inner(item, f"{path}[{index}]", depth) for index, item in enumerate(value)]
-        return self._inner(value, path, depth) if key in _SINGLE else value
+            return [self._write_inner(item, f"{path}[{index}]", depth) for index, item in enumerate(value)]
+        return self._write_inner(value, path, depth) if key in _SINGLE else value
 
-    def _inner(self, schema: Any, at: str, depth: int) -> Any:
+    def _write_inner(self, schema: Any, at: str, depth: int) -> Any:
         """True and false are schemas, too."""
         return self.write(schema, at, depth + 1) if type(schema) is dict else schema
 
     def _follow(self, reference: Any, at: str) -> None:
-        if self._target(reference) is None:
+        if self._find_target(reference) is None:
             raise BadRequest(f"`{at}.$ref` points to {reference!r}, which is not in this schema.", param=f"{at}.$ref")
-        if self._needs(reference, reference, set()):
+        if self._requires(reference, reference, set()):
             raise BadRequest(
                 f"`{at}.$ref` points to {reference!r}, which needs itself: a cycle may only go through properties "
                 "that are not required, for this model.",
                 param=f"{at}.$ref",
             )
 
-    def _target(self, reference: Any) -> Any:
+    def _find_target(self, reference: Any) -> Any:
         if type(reference) is not str or not reference.startswith("#"):
             return None
         found: Any = self._root
@@ -84,14 +84,17 @@ class _Writing:
             found = found.get(name) if type(found) is dict else None
         return found if type(found) is dict else None
 
-    def _needs(self, reference: str, goal: str, seen: set[str]) -> bool:
+    def _requires(self, reference: str, goal: str, seen: set[str]) -> bool:
         """Whether a value for ``reference`` must hold a value for ``goal``."""
         if reference in seen:
             return False
         seen.add(reference)
-        return any(step == goal or self._needs(step, goal, seen) for step in self._must(self._target(reference), 0))
+        return any(
+            step == goal or self._requires(step, goal, seen)
+            for step in self._list_required(self._find_target(reference), 0)
+        )
 
-    def _must(self, schema: Any, depth: int) -> set[str]:
+    def _list_required(self, schema: Any, depth: int) -> set[str]:
         """Return the references that every value of ``schema`` must hold."""
         if type(schema) is not dict or depth > _DEPTH:
             return set()
@@ -101,14 +104,14 @@ class _Writing:
         properties, required = schema.get("properties"), schema.get("required")
         if type(properties) is dict and type(required) is list:
             for name in required:
-                found |= self._must(properties.get(name) if type(name) is str else None, depth + 1)
+                found |= self._list_required(properties.get(name) if type(name) is str else None, depth + 1)
         for key in ("anyOf", "oneOf"):
             if type(schema.get(key)) is list and schema[key]:
-                found |= set.intersection(*(self._must(item, depth + 1) for item in schema[key]))
+                found |= set.intersection(*(self._list_required(item, depth + 1) for item in schema[key]))
         if type(schema.get("allOf")) is list:
-            found = found.union(*(self._must(item, depth + 1) for item in schema["allOf"]))
+            found = found.union(*(self._list_required(item, depth + 1) for item in schema["allOf"]))
         if type(schema.get("minItems")) is int and schema["minItems"] > 0:
-            found |= self._must(schema.get("items"), depth + 1)
+            found |= self._list_required(schema.get("items"), depth + 1)
         return found
 
 
@@ -127,7 +130,7 @@ def read_schema(schema: Any, at: str, depth: int = 0) -> dict[str, Any]:
         made["examples"] = [schema["example"]]
     if made.get("type") == "type_unspecified":
         del made["type"]
-    return _nullable(made) if schema.get("nullable") in (True, "true") else made
+    return _make_nullable(made) if schema.get("nullable") in (True, "true") else made
 
 
 def _read_value(key: str, value: Any, at: str, depth: int) -> Any:
@@ -146,7 +149,7 @@ def _read_value(key: str, value: Any, at: str, depth: int) -> Any:
     return value
 
 
-def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+def _make_nullable(schema: dict[str, Any]) -> dict[str, Any]:
     kind = schema.get("type")
     if type(kind) is str:
         made = {**schema, "type": [kind, "null"]}

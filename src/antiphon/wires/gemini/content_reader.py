@@ -8,9 +8,9 @@ from collections import deque
 from typing import Any, Literal
 
 from antiphon.errors import BadRequest
-from antiphon.wires.gemini.fields import Content, FunctionCall, FunctionResponse, Part
 from antiphon.wires.gemini.media import read_inline, read_uri
-from antiphon.wires.gemini.signature import WIRE, unseal
+from antiphon.wires.gemini.request_types import Content, FunctionCall, FunctionResponse, Part
+from antiphon.wires.gemini.signatures import WIRE, unseal
 from antiphon.wires.json_text import encode_json_text
 from antiphon.wires.translation.neutral import Audio, File, Image, Message, Text, Thinking, ToolCall, ToolResult
 from antiphon.wires.translation.neutral import Part as NeutralPart
@@ -25,7 +25,7 @@ _OWN = ("executable_code", "code_execution_result", "tool_call", "tool_response"
 _DATA = ("inline_data", "file_data", "function_call", "function_response", *_OWN)
 
 
-class Contents:
+class ContentReader:
     """Reads the contents of one request; ``extras`` collects what no other wire has."""
 
     def __init__(self) -> None:
@@ -46,27 +46,27 @@ class Contents:
             role = _ROLES[content.role]
             parts: list[NeutralPart] = []
             for number, part in enumerate(content.parts or ()):
-                parts += self._part(part, role, f"{at}.parts[{number}]")
-            if messages and _continues(messages[-1], role, parts):
+                parts += self._read_part(part, role, f"{at}.parts[{number}]")
+            if messages and _is_continuation(messages[-1], role, parts):
                 parts = [*messages.pop().parts, *parts]
-            messages.append(Message(role, tuple(_joined(parts) if role == "assistant" else parts)))
+            messages.append(Message(role, tuple(_join_texts(parts) if role == "assistant" else parts)))
         if not any(message.parts for message in messages):
             raise BadRequest("`contents` must hold at least one part that says something.", param="contents")
         return tuple(messages)
 
-    def _part(self, part: Part, role: str, at: str) -> list[NeutralPart]:
+    def _read_part(self, part: Part, role: str, at: str) -> list[NeutralPart]:
         if bool(part.text) + sum(getattr(part, name) is not None for name in _DATA) > 1:
             raise BadRequest(f"`{at}` holds several contents; a part holds one of them.", param=at)
         if part.video_metadata is not None:
             self.extras["videoMetadata"] = part.video_metadata
         if part.function_call is not None:
-            return [self._call(part.function_call, part.thought_signature or "")]
+            return [self._read_call(part.function_call, part.thought_signature or "")]
         if part.function_response is not None:
-            return [self._result(part.function_response, at)]
+            return [self._read_result(part.function_response, at)]
         if part.inline_data is not None or part.file_data is not None:
-            return [_media(part), *_signed(part)]
+            return [_read_media(part), *_read_signature(part)]
         if part.text is not None:
-            return _text(part, role)
+            return _read_text(part, role)
         name = next((name for name in _OWN if getattr(part, name) is not None), None)
         if name is not None:
             shown = name.title().replace("_", "")
@@ -75,11 +75,11 @@ class Contents:
                 f"`{field}` is what the provider's own tools did, for models of this wire only.", param=field
             )
         if part.thought_signature:
-            return _signed(part)
+            return _read_signature(part)
         known = "text, inlineData, fileData, functionCall or functionResponse"
         raise BadRequest(f"`{at}` holds none of {known}.", param=at)
 
-    def _call(self, call: FunctionCall, signature: str) -> ToolCall:
+    def _read_call(self, call: FunctionCall, signature: str) -> ToolCall:
         name = call.id
         while not name or (name is not call.id and name in self._taken):
             self._calls += 1
@@ -87,7 +87,7 @@ class Contents:
         self._waiting.setdefault(call.name, deque()).append(name)
         return ToolCall(name, call.name, encode_json_text(call.args) if call.args else "{}", signature)
 
-    def _result(self, result: FunctionResponse, at: str) -> ToolResult:
+    def _read_result(self, result: FunctionResponse, at: str) -> ToolResult:
         for name in _SHOWN:
             if (value := getattr(result, name)) is not None:
                 self.extras[f"functionResponse.{_SHOWN[name]}"] = value
@@ -103,13 +103,13 @@ class Contents:
             raise BadRequest(
                 f"`{field}` answers {result.name!r}, which no functionCall before it asked for.", param=field
             )
-        text, failed = _answered(result.response)
+        text, failed = _read_response(result.response)
         parts: list[Text | Image | File | Audio] = [Text(text)] if text is not None else []
-        parts += [_media(part) for part in result.parts or ()]
+        parts += [_read_media(part) for part in result.parts or ()]
         return ToolResult(name, tuple(parts), name=result.name, error=failed)
 
 
-def _answered(response: dict[str, Any] | None) -> tuple[str | None, bool]:
+def _read_response(response: dict[str, Any] | None) -> tuple[str | None, bool]:
     """A function's answer as text, and whether it is an error (API reference, "FunctionResponse": output, error)."""
     if not response:
         return None, False
@@ -119,7 +119,7 @@ def _answered(response: dict[str, Any] | None) -> tuple[str | None, bool]:
     return encode_json_text(response), False
 
 
-def _media(part: Any) -> Image | Audio | File:
+def _read_media(part: Any) -> Image | Audio | File:
     resolution = part.media_resolution if isinstance(part, Part) else None
     if (blob := part.inline_data) is not None:
         return read_inline(blob.mime_type, blob.data, blob.display_name, resolution)
@@ -128,38 +128,38 @@ def _media(part: Any) -> Image | Audio | File:
     raise BadRequest("A part of a functionResponse holds neither inlineData nor fileData.", param="functionResponse")
 
 
-def _text(part: Part, role: str) -> list[NeutralPart]:
+def _read_text(part: Part, role: str) -> list[NeutralPart]:
     text = part.text or ""
     if part.thought:
         thinking = unseal(part.thought_signature, text) if part.thought_signature else Thinking(text, wire=WIRE)
         return [thinking]
-    return [*([Text(text)] if text or role == "user" else []), *_signed(part)]
+    return [*([Text(text)] if text or role == "user" else []), *_read_signature(part)]
 
 
-def _signed(part: Part) -> list[NeutralPart]:
+def _read_signature(part: Part) -> list[NeutralPart]:
     """A signature on a part that is no thought is kept as a thought without words behind it."""
     return [unseal(part.thought_signature, "")] if part.thought_signature else []
 
 
-def _continues(before: Message, role: str, parts: list[NeutralPart]) -> bool:
+def _is_continuation(before: Message, role: str, parts: list[NeutralPart]) -> bool:
     if before.role != role:
         return False
     return role == "assistant" or all(isinstance(part, ToolResult) for part in (*before.parts, *parts))
 
 
-def _joined(parts: list[NeutralPart]) -> list[NeutralPart]:
+def _join_texts(parts: list[NeutralPart]) -> list[NeutralPart]:
     """Join what a stream cut: neighbouring texts, and thoughts up to the one that has the signature."""
     joined: list[NeutralPart] = []
     for part in parts:
         last = joined[-1] if joined else None
         if isinstance(part, Text) and isinstance(last, Text):
             joined[-1] = Text(last.text + part.text)
-        elif isinstance(part, Thinking) and isinstance(last, Thinking) and last.text and not _proven(last):
+        elif isinstance(part, Thinking) and isinstance(last, Thinking) and last.text and not _has_signature(last):
             joined[-1] = Thinking(last.text + part.text, part.signature, part.redacted, part.id, part.wire)
         else:
             joined.append(part)
     return joined
 
 
-def _proven(thinking: Thinking) -> bool:
+def _has_signature(thinking: Thinking) -> bool:
     return bool(thinking.signature or thinking.redacted or thinking.id)

@@ -48,20 +48,20 @@ def unseal(signature: str, text: str) -> Thinking:
     return Thinking(text=text, signature=signature, wire=WIRE)
 
 
-def unsealed(contents: Any) -> list[Any]:
+def remove_sealed(contents: Any) -> list[Any]:
     """Return a caller's contents without sealed signatures, for a provider of this wire, which must not see them.
 
     The thoughts they prove are left out; a call of such a turn gets the stand-in.
     """
-    return [_unsealed(content) for content in (contents if type(contents) is list else [contents])]
+    return [_remove_sealed_parts(content) for content in (contents if type(contents) is list else [contents])]
 
 
-def _unsealed(content: Any) -> Any:
+def _remove_sealed_parts(content: Any) -> Any:
     parts = content.get("parts") if type(content) is dict else None
     parts = [parts] if type(parts) is dict else parts
     if type(parts) is not list or not any(_is_sealed(part) for part in parts):
         return content
-    kept = [_bare(part) for part in parts if not (_is_sealed(part) and part.get("thought"))]
+    kept = [_remove_signature(part) for part in parts if not (_is_sealed(part) and part.get("thought"))]
     first = next((part for part in kept if any(name in part for name in _CALLS)), None)
     if first is not None and not any(name in first for name in _NAMES):
         first[_NAMES[0]] = UNSIGNED
@@ -73,5 +73,5 @@ def _is_sealed(part: Any) -> bool:
     return type(signature) is str and signature.startswith(_SEALED)
 
 
-def _bare(part: dict[str, Any]) -> dict[str, Any]:
+def _remove_signature(part: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in part.items() if not (key in _NAMES and _is_sealed(part))}

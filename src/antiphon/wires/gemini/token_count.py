@@ -8,8 +8,8 @@ from antiphon.errors import BadAnswer, BadRequest
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.checks import DECODE_ERRORS
-from antiphon.wires.gemini import failure, fields
-from antiphon.wires.gemini.wire import Operation, generate_bytes, renamed
+from antiphon.wires.gemini import errors, request_types
+from antiphon.wires.gemini.passthrough import Operation, count_request_bytes, rename_model
 from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer
 
 _WRAPPERS = ("generateContentRequest", "generate_content_request")
@@ -35,24 +35,26 @@ class CountTokens(Operation):
     operation = "gemini_count_tokens"
 
     def check(self, body: bytes, document: dict[str, Any]) -> int:
-        wrapped = fields.canonical(document)
+        wrapped = request_types.to_standard_form(document)
         if "generateContentRequest" not in wrapped:
-            fields.typed(wrapped, fields.GenerateRequest)
+            request_types.convert_field(wrapped, request_types.GenerateRequest)
             return 1
         if type(wrapped["generateContentRequest"]) is not dict:
             raise BadRequest("`generateContentRequest` must be an object.", param="generateContentRequest")
-        fields.typed(wrapped["generateContentRequest"], fields.GenerateRequest, "generateContentRequest")
+        request_types.convert_field(
+            wrapped["generateContentRequest"], request_types.GenerateRequest, "generateContentRequest"
+        )
         return 1
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`: the wrapped request names its model once more."""
-        body = renamed(body, envelope.document, target)
+        body = rename_model(body, envelope.document, target)
         name = next((name for name in _WRAPPERS if type(envelope.document.get(name)) is dict), None)
         if name is None:
             return EncodedBody(body)
         raw = _decode_wrapper(body)
         inner = bytes(raw.camel if name == _WRAPPERS[0] else raw.snake)  # type: ignore[arg-type]
-        changed = renamed(inner, envelope.document[name], target)
+        changed = rename_model(inner, envelope.document[name], target)
         return EncodedBody(body if changed == inner else bodies.replace(body, name, changed))
 
     def read_whole(self, body: bytes) -> WholeAnswer:
@@ -62,14 +64,14 @@ class CountTokens(Operation):
         except DECODE_ERRORS:
             counted = _Counted()
         if counted.error is not None or counted.total_tokens is None:
-            raise BadAnswer(f"The provider did not count: {failure.read_error_message(body)}")
+            raise BadAnswer(f"The provider did not count: {errors.read_error_message(body)}")
         return WholeAnswer(Usage(), 0)
 
     def count_input_bytes(self, envelope: Envelope) -> int:
         """See :meth:`antiphon.wires.wire.Wire.count_input_bytes`."""
-        return generate_bytes(request_of(envelope.document))
+        return count_request_bytes(find_request(envelope.document))
 
 
-def request_of(document: dict[str, Any]) -> dict[str, Any]:
+def find_request(document: dict[str, Any]) -> dict[str, Any]:
     """Return the request whose tokens are counted."""
     return next((document[name] for name in _WRAPPERS if type(document.get(name)) is dict), document)

@@ -152,32 +152,32 @@ class GenerateRequest(_Field, kw_only=True):
             raise ValueError("`contents` must hold at least one content")
 
 
-def check(body: bytes, document: dict[str, Any]) -> GenerateRequest:
+def read_generate_request(body: bytes, document: dict[str, Any]) -> GenerateRequest:
     """Return the typed values of a body that is a JSON object; raises :class:`~antiphon.errors.BadRequest`."""
     if b"_" not in body or _SNAKE_KEY.search(body) is None:
         try:
             return msgspec.convert(document, GenerateRequest, strict=False)
         except msgspec.ValidationError:
             pass  # a list of one may stand without its brackets, which the standard form has
-    return typed(canonical(document), GenerateRequest)
+    return convert_field(to_standard_form(document), GenerateRequest)
 
 
-def typed(document: Any, shape: type[Shape], at: str = "") -> Shape:
+def convert_field(document: Any, shape: type[Shape], at: str = "") -> Shape:
     """Return a canonical value as ``shape``; raises :class:`~antiphon.errors.BadRequest` naming the field."""
     return read_fields(document, shape, at, strict=False)
 
 
-def canonical(value: Any) -> Any:
+def to_standard_form(value: Any) -> Any:
     """Return a decoded body in the standard form; raises :class:`BadRequest` for a field given twice."""
     if type(value) is list:
-        return [canonical(item) if type(item) is dict or type(item) is list else item for item in value]
+        return [to_standard_form(item) if type(item) is dict or type(item) is list else item for item in value]
     if type(value) is not dict:
         return value
     made: dict[str, Any] = {}
     for key, item in value.items():
         if item is None:
             continue
-        name = _camel(key) if "_" in key else key
+        name = _to_camel_case(key) if "_" in key else key
         if name in made:
             raise BadRequest(f"The field {name!r} stands twice, in both spellings; send one.", param=name)
         if name in _LISTS and type(item) in (dict, str):
@@ -185,12 +185,12 @@ def canonical(value: Any) -> Any:
         if name in _OPAQUE or not (type(item) is dict or type(item) is list):
             made[name] = item
         elif name in _MAPS and type(item) is dict:
-            made[name] = {own: canonical(schema) for own, schema in item.items()}
+            made[name] = {own: to_standard_form(schema) for own, schema in item.items()}
         else:
-            made[name] = canonical(item)
+            made[name] = to_standard_form(item)
     return made
 
 
 @lru_cache(maxsize=512)
-def _camel(key: str) -> str:
+def _to_camel_case(key: str) -> str:
     return _SNAKE.sub(lambda match: match[1].upper(), key)

@@ -11,17 +11,17 @@ from antiphon.errors import BadAnswer
 from antiphon.types import Target
 from antiphon.wires import body as bodies
 from antiphon.wires.checks import DECODE_ERRORS
-from antiphon.wires.gemini import failure, fields
-from antiphon.wires.gemini.shape import UNSET
-from antiphon.wires.gemini.usage import read as read_usage
-from antiphon.wires.gemini.wire import Operation, renamed
+from antiphon.wires.gemini import errors, request_types
+from antiphon.wires.gemini.passthrough import Operation, rename_model
+from antiphon.wires.gemini.reply_types import UNSET
+from antiphon.wires.gemini.usage import read_usage
 from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_text_bytes
 
 
-class EmbedOne(msgspec.Struct, rename="camel", frozen=True):
+class EmbedContentRequest(msgspec.Struct, rename="camel", frozen=True):
     """What is asked for one content."""
 
-    content: fields.Content
+    content: request_types.Content
     task_type: str = ""
     title: str = ""
     output_dimensionality: int | None = None
@@ -29,7 +29,7 @@ class EmbedOne(msgspec.Struct, rename="camel", frozen=True):
 
 
 class _BatchRequest(msgspec.Struct, frozen=True):
-    requests: list[EmbedOne]
+    requests: list[EmbedContentRequest]
 
     def __post_init__(self) -> None:
         if not self.requests:
@@ -55,26 +55,28 @@ class Embed(Operation):
     holds = "embedding"
 
     def check(self, body: bytes, document: dict[str, Any]) -> int:
-        self.requests(document)
+        self.read_requests(document)
         return 1
 
-    def requests(self, document: dict[str, Any]) -> list[EmbedOne]:
+    def read_requests(self, document: dict[str, Any]) -> list[EmbedContentRequest]:
         """Return the typed requests of a body; raises :class:`~antiphon.errors.BadRequest`."""
-        return [fields.typed(flat(fields.canonical(document)), EmbedOne)]
+        return [
+            request_types.convert_field(flatten_config(request_types.to_standard_form(document)), EmbedContentRequest)
+        ]
 
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         try:
             answer = _decode(body)
         except DECODE_ERRORS:
-            answer = _Answer(error=failure.read_error_message(body))
+            answer = _Answer(error=errors.read_error_message(body))
         if answer.error is not None or getattr(answer, self.holds) is UNSET:
-            raise BadAnswer(f"The provider answered without `{self.holds}`: {failure.read_error_message(body)}")
+            raise BadAnswer(f"The provider answered without `{self.holds}`: {errors.read_error_message(body)}")
         return WholeAnswer(None if answer.usage_metadata is UNSET else read_usage(bytes(answer.usage_metadata)), 0)
 
     def count_input_bytes(self, envelope: Envelope) -> int:
         """See :meth:`antiphon.wires.wire.Wire.count_input_bytes`."""
-        parts = [part for request in self.requests(envelope.document) for part in request.content.parts or ()]
+        parts = [part for request in self.read_requests(envelope.document) for part in request.content.parts or ()]
         return sum(count_text_bytes(part.text) for part in parts)
 
 
@@ -84,39 +86,44 @@ class EmbedBatch(Embed):
     operation = "gemini_embed_batch"
     holds = "embeddings"
 
-    def requests(self, document: dict[str, Any]) -> list[EmbedOne]:
-        known = fields.canonical(document)
+    def read_requests(self, document: dict[str, Any]) -> list[EmbedContentRequest]:
+        known = request_types.to_standard_form(document)
         if type(known.get("requests")) is list:
-            known["requests"] = [flat(request) for request in known["requests"]]
-        return fields.typed(known, _BatchRequest).requests
+            known["requests"] = [flatten_config(request) for request in known["requests"]]
+        return request_types.convert_field(known, _BatchRequest).requests
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`: every request's model is the target's."""
-        body = renamed(body, envelope.document, target)
-        requests = documents(envelope.document)
+        body = rename_model(body, envelope.document, target)
+        requests = list_requests(envelope.document)
         if requests is not envelope.document["requests"]:
-            return EncodedBody(bodies.replace(body, "requests", renamed(_requests(body), requests[0], target)))
-        changed = [renamed(bytes(raw), request, target) for raw, request in zip(_each(body), requests, strict=True)]
-        if changed == _each(body):
+            return EncodedBody(
+                bodies.replace(body, "requests", rename_model(_find_requests(body), requests[0], target))
+            )
+        changed = [
+            rename_model(bytes(raw), request, target)
+            for raw, request in zip(_split_requests(body), requests, strict=True)
+        ]
+        if changed == _split_requests(body):
             return EncodedBody(body)
         return EncodedBody(bodies.replace(body, "requests", b"[" + b",".join(changed) + b"]"))
 
 
-def documents(document: dict[str, Any]) -> list[dict[str, Any]]:
+def list_requests(document: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the requests of a batch as they came; one alone may stand without its list."""
     requests = document["requests"]
     return requests if type(requests) is list else [requests]
 
 
-def _requests(body: bytes) -> bytes:
+def _find_requests(body: bytes) -> bytes:
     return bytes(_decode_raws(body)["requests"])
 
 
-def _each(body: bytes) -> list[bytes]:
-    return [bytes(raw) for raw in _decode_list(_requests(body))]
+def _split_requests(body: bytes) -> list[bytes]:
+    return [bytes(raw) for raw in _decode_list(_find_requests(body))]
 
 
-def flat(request: Any) -> Any:
+def flatten_config(request: Any) -> Any:
     """Return a request whose newer ``embedContentConfig`` stands where the older fields do."""
     if type(request) is not dict or type(request.get("embedContentConfig")) is not dict:
         return request

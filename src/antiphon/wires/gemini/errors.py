@@ -38,11 +38,11 @@ _decode = msgspec.json.Decoder().decode
 def write_error_body(error: CallError) -> bytes:
     """Return any error of ours in this wire's shape."""
     name = STATUS.get(error.status) or ("FAILED_PRECONDITION" if error.status < 500 else "INTERNAL")
-    problem = {"code": error.status, "message": error.message, "status": name, "details": _details(error)}
+    problem = {"code": error.status, "message": error.message, "status": name, "details": _write_details(error)}
     return msgspec.json.encode({"error": problem})
 
 
-def _details(error: CallError) -> list[dict[str, Any]]:
+def _write_details(error: CallError) -> list[dict[str, Any]]:
     details: list[dict[str, Any]] = [
         {"@type": _TYPE + "ErrorInfo", "reason": error.code.upper(), "domain": "antiphon", "metadata": {}}
     ]
@@ -64,20 +64,20 @@ def read_error_message(body: bytes) -> str:
     if type(document) is list and document:
         document = document[0]
     error = document.get("error") if type(document) is dict else None
-    return message_of(error) if error else quote_body(body)
+    return read_message(error) if error else quote_body(body)
 
 
-def reported(error: Any) -> BadAnswer:
+def make_reported_error(error: Any) -> BadAnswer:
     """Return what an error object in the place of an answer, or in a stream, amounts to."""
-    return BadAnswer(f"The provider reported an error: {message_of(error)}", status=status_of(error) or None)
+    return BadAnswer(f"The provider reported an error: {read_message(error)}", status=read_status(error) or None)
 
 
-def message_of(error: Any) -> str:
+def read_message(error: Any) -> str:
     """Return what an error object says."""
     return str(error.get("message")) if type(error) is dict else str(error)
 
 
-def status_of(error: Any) -> int:
+def read_status(error: Any) -> int:
     """Return the HTTP status an error object stands for, or 0 where it does not say."""
     code = error.get("code") if type(error) is dict else 0
     return code if type(code) is int and 400 <= code <= 599 else 0

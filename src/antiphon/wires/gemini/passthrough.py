@@ -9,10 +9,10 @@ from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.base import BaseWire
 from antiphon.wires.checks import check_model_name
-from antiphon.wires.gemini import failure, fields
+from antiphon.wires.gemini import errors, request_types
 from antiphon.wires.gemini import usage as usages
-from antiphon.wires.gemini.shape import UNSET, Answer, Candidate, Part, blocked, read_answer
-from antiphon.wires.gemini.signature import SEALED, unsealed
+from antiphon.wires.gemini.reply_types import UNSET, Answer, Candidate, Part, find_block_reason, read_answer
+from antiphon.wires.gemini.signatures import SEALED, remove_sealed
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.sse import read_data
 from antiphon.wires.wire import (
@@ -49,13 +49,13 @@ class Operation(BaseWire):
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`: a body may name the model again, which must agree."""
-        return EncodedBody(renamed(body, envelope.document, target))
+        return EncodedBody(rename_model(body, envelope.document, target))
 
     def write_error_body(self, error: CallError) -> bytes:
-        return failure.write_error_body(error)
+        return errors.write_error_body(error)
 
     def read_error_message(self, body: bytes) -> str:
-        return failure.read_error_message(body)
+        return errors.read_error_message(body)
 
 
 class Generate(Operation):
@@ -65,34 +65,36 @@ class Generate(Operation):
     streams = True
 
     def check(self, body: bytes, document: dict[str, Any]) -> int:
-        config = fields.check(body, document).generation_config
+        config = request_types.read_generate_request(body, document).generation_config
         return (config.candidate_count if config else 1) or 1
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`: what we sealed for another wire does not reach this one's."""
-        body = renamed(body, envelope.document, target)
+        body = rename_model(body, envelope.document, target)
         if SEALED in body:
-            body = bodies.replace(body, "contents", encode_json(unsealed(envelope.document["contents"])))
+            body = bodies.replace(body, "contents", encode_json(remove_sealed(envelope.document["contents"])))
         return EncodedBody(body)
 
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         answer = read_answer(body)
         if answer.error is not None:
-            raise failure.reported(answer.error)
-        if not answer.candidates and blocked(answer) is None:
+            raise errors.make_reported_error(answer.error)
+        if not answer.candidates and find_block_reason(answer) is None:
             raise BadAnswer("The provider answered without `candidates` and without a reason for it.")
-        return WholeAnswer(usage_of(answer), sum(_output_bytes(candidate) for candidate in answer.candidates or ()))
+        return WholeAnswer(
+            read_answer_usage(answer), sum(_count_output_bytes(candidate) for candidate in answer.candidates or ())
+        )
 
-    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "StreamWatch":
-        return StreamWatch(self, envelope.choices)
+    def start_stream(self, envelope: Envelope, hides_usage: bool) -> "GenerateStream":
+        return GenerateStream(self, envelope.choices)
 
     def count_input_bytes(self, envelope: Envelope) -> int:
         """See :meth:`antiphon.wires.wire.Wire.count_input_bytes`."""
-        return generate_bytes(envelope.document)
+        return count_request_bytes(envelope.document)
 
 
-class StreamWatch(PassthroughStream):
+class GenerateStream(PassthroughStream):
     """Watches chunks; see ``StreamTranslator``. This wire has no end marker: ``ended`` stays false."""
 
     __slots__ = ("_choices", "_finished", "_searches", "_usage")
@@ -111,7 +113,7 @@ class StreamWatch(PassthroughStream):
     @property
     def usage(self) -> Usage | None:
         """What the last chunk that counted said; the first ones may not count the words that came with them."""
-        usage = None if self._usage is None else usages.read(self._usage, self._searches)
+        usage = None if self._usage is None else usages.read_usage(self._usage, self._searches)
         if usage is None or usage.total_output or not self.output_bytes:
             return usage
         return msgspec.structs.replace(usage, output=estimate_usage(0, self.output_bytes).output, estimated=True)
@@ -122,16 +124,16 @@ class StreamWatch(PassthroughStream):
             return frame
         chunk = read_answer(data)
         if chunk.error is not None:
-            self.error = failure.reported(chunk.error)
+            self.error = errors.make_reported_error(chunk.error)
             return frame
         if chunk.usage_metadata is not UNSET:
             self._usage = bytes(chunk.usage_metadata)
-        self._searches = max(self._searches, searched(chunk))
-        if blocked(chunk) is not None:
+        self._searches = max(self._searches, count_searches(chunk))
+        if find_block_reason(chunk) is not None:
             self._finished.update(range(self._choices))
             self.committed = True
         for candidate in chunk.candidates or ():
-            size = _output_bytes(candidate)
+            size = _count_output_bytes(candidate)
             self.output_bytes += size
             if candidate.finish_reason not in _UNFINISHED:
                 self._finished.add(candidate.index or 0)
@@ -141,19 +143,19 @@ class StreamWatch(PassthroughStream):
         return frame
 
 
-def usage_of(answer: Answer) -> Usage | None:
+def read_answer_usage(answer: Answer) -> Usage | None:
     """Return the buckets of an answer, or ``None`` where it does not say, or says something impossible."""
     if answer.usage_metadata is UNSET:
         return None
-    return usages.read(bytes(answer.usage_metadata), searched(answer))
+    return usages.read_usage(bytes(answer.usage_metadata), count_searches(answer))
 
 
-def searched(answer: Answer) -> int:
+def count_searches(answer: Answer) -> int:
     """Return how often an answer, or a chunk, says that the web was searched."""
-    return usages.searches(candidate.grounding_metadata for candidate in answer.candidates or ())
+    return usages.count_searches(candidate.grounding_metadata for candidate in answer.candidates or ())
 
 
-def renamed(body: bytes, document: dict[str, Any], target: Target) -> bytes:
+def rename_model(body: bytes, document: dict[str, Any], target: Target) -> bytes:
     """Return a body whose top-level ``model``, if it has one, names the target's."""
     named = document.get("model")
     if type(named) is not str or named.removeprefix("models/") == target.model:
@@ -161,32 +163,32 @@ def renamed(body: bytes, document: dict[str, Any], target: Target) -> bytes:
     return bodies.replace(body, "model", msgspec.json.encode(f"models/{target.model}"))
 
 
-def generate_bytes(document: dict[str, Any]) -> int:
+def count_request_bytes(document: dict[str, Any]) -> int:
     """Return how much text a request holds; media is not counted."""
-    total = _contents_bytes(document.get("contents"))
-    total += _contents_bytes(document.get("systemInstruction") or document.get("system_instruction"))
+    total = _count_contents_bytes(document.get("contents"))
+    total += _count_contents_bytes(document.get("systemInstruction") or document.get("system_instruction"))
     tools = document.get("tools")
     return total + (len(encode_json(tools)) if tools else 0)
 
 
-def _contents_bytes(contents: Any) -> int:
+def _count_contents_bytes(contents: Any) -> int:
     if type(contents) is list:
-        return sum(_contents_bytes(content) for content in contents)
+        return sum(_count_contents_bytes(content) for content in contents)
     if type(contents) is not dict:
         return count_text_bytes(contents)
     if "parts" in contents:
-        return _contents_bytes(contents["parts"])
+        return _count_contents_bytes(contents["parts"])
     return count_text_bytes(contents.get("text")) + sum(
         len(encode_json(value)) for key, value in contents.items() if key.lower().startswith("function")
     )
 
 
-def _output_bytes(candidate: Candidate) -> int:
+def _count_output_bytes(candidate: Candidate) -> int:
     content = candidate.content
-    return sum(_part_bytes(part) for part in content.parts or ()) if content is not None else 0
+    return sum(_count_part_bytes(part) for part in content.parts or ()) if content is not None else 0
 
 
-def _part_bytes(part: Part) -> int:
+def _count_part_bytes(part: Part) -> int:
     size = count_text_bytes(part.text)
     if (call := part.function_call) is not None:
         size += count_text_bytes(call.name) + (0 if call.args is UNSET else len(bytes(call.args))) + 1

@@ -12,8 +12,8 @@ import msgspec
 from antiphon.errors import BadAnswer, BadRequest
 from antiphon.types import Target, Usage
 from antiphon.wires.checks import DECODE_ERRORS
-from antiphon.wires.gemini import fields
-from antiphon.wires.gemini.embed import Embed, EmbedBatch, EmbedOne, documents, flat
+from antiphon.wires.gemini import request_types as request_types
+from antiphon.wires.gemini.embeddings import Embed, EmbedBatch, EmbedContentRequest, flatten_config, list_requests
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.embedding import (
@@ -71,66 +71,64 @@ class EmbedCodec:
     """One content, one vector; see :class:`translation.codec.CallerCodec` and ``FarCodec``."""
 
     def read_request(self, document: dict[str, Any], model: str) -> EmbedRequest:
-        return _read(Embed().requests(document), [document], model)
+        return _read(Embed().read_requests(document), [document], model)
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
-        return [WrittenRequest(encode_json(each), request.extras) for each in _requests(request, target)]
+        return [WrittenRequest(encode_json(each), request.extras) for each in _write_requests(request, target)]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
-        return check_vector_count(
-            [_decoded(_decode_one, body).embedding.values for body in bodies], len(request.inputs)
-        )
+        return check_vector_count([_decode(_decode_one, body).embedding.values for body in bodies], len(request.inputs))
 
     def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
-        return encode_json({"embedding": {"values": reply[0]}, **_usage(usage)})
+        return encode_json({"embedding": {"values": reply[0]}, **_write_usage(usage)})
 
 
 class EmbedBatchCodec(EmbedCodec):
     """Many contents, as many vectors."""
 
     def read_request(self, document: dict[str, Any], model: str) -> EmbedRequest:
-        return _read(EmbedBatch().requests(document), documents(document), model)
+        return _read(EmbedBatch().read_requests(document), list_requests(document), model)
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
-        named = [{"model": f"models/{request.model}", **each} for each in _requests(request, target)]
+        named = [{"model": f"models/{request.model}", **each} for each in _write_requests(request, target)]
         batches = split_inputs(named, MOST_TOGETHER)
         return [WrittenRequest(encode_json({"requests": batch}), request.extras) for batch in batches]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
-        found = [vector.values for body in bodies for vector in _decoded(_decode_many, body).embeddings]
+        found = [vector.values for body in bodies for vector in _decode(_decode_many, body).embeddings]
         return check_vector_count(found, len(request.inputs))
 
     def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
         # Each vector is encoded alone, so that the thread can give way between two of them.
         vectors = b",".join(encode_json({"values": vector}) for vector in reply)
-        return b'{"embeddings":[%b],%b' % (vectors, encode_json(_usage(usage))[1:])
+        return b'{"embeddings":[%b],%b' % (vectors, encode_json(_write_usage(usage))[1:])
 
 
-def _read(requests: list[EmbedOne], given: list[dict[str, Any]], model: str) -> EmbedRequest:
+def _read(requests: list[EmbedContentRequest], given: list[dict[str, Any]], model: str) -> EmbedRequest:
     if len(requests) > MOST_INPUTS:
         problem = f"`requests` has {len(requests)} entries, and at most {MOST_INPUTS} go into one call."
         raise BadRequest(problem, param="requests")
-    named = {name for document in given for name in flat(fields.canonical(document))}
-    kind = _same([request.task_type for request in requests], "taskType")
+    named = {name for document in given for name in flatten_config(request_types.to_standard_form(document))}
+    kind = _get_common_value([request.task_type for request in requests], "taskType")
     task = read_task(kind)
     return EmbedRequest(
         model=model,
-        inputs=tuple(_text(request.content) for request in requests),
-        dimensions=_same([request.output_dimensionality for request in requests], "outputDimensionality"),
+        inputs=tuple(_read_text(request.content) for request in requests),
+        dimensions=_get_common_value([request.output_dimensionality for request in requests], "outputDimensionality"),
         task=task,
         task_field="taskType" if task else "",
         extras=tuple(sorted(named - _READ | ({"taskType"} if kind and not task else set()))),
     )
 
 
-def _same(values: list[Any], field: str) -> Any:
+def _get_common_value(values: list[Any], field: str) -> Any:
     """Return the one value of all requests; a wire that is asked once for all of them has no other."""
     if len(set(values)) > 1:
         raise BadRequest(f"`{field}` must be the same in every request for this model.", param=f"requests[].{field}")
     return values[0]
 
 
-def _text(content: fields.Content) -> str:
+def _read_text(content: request_types.Content) -> str:
     parts = content.parts or []
     text = "\n".join(part.text or "" for part in parts)
     if not text or any(part.text is None for part in parts):
@@ -138,7 +136,7 @@ def _text(content: fields.Content) -> str:
     return text
 
 
-def _requests(request: EmbedRequest, target: Target) -> list[Any]:
+def _write_requests(request: EmbedRequest, target: Target) -> list[Any]:
     kind, form = {}, "{}"
     if request.task and target.profile.embedding_task == "field":
         kind = {"taskType": TASK_TYPES[request.task]}
@@ -148,12 +146,12 @@ def _requests(request: EmbedRequest, target: Target) -> list[Any]:
     return [{"content": {"parts": [{"text": form.replace("{}", text)}]}, **rest} for text in request.get_texts(target)]
 
 
-def _decoded(decode: Callable[[bytes], Any], body: bytes) -> Any:
+def _decode(decode: Callable[[bytes], Any], body: bytes) -> Any:
     try:
         return decode(body)
     except DECODE_ERRORS:
         raise BadAnswer("The provider's answer holds no embeddings of this wire.") from None
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
+def _write_usage(usage: Usage) -> dict[str, Any]:
     return {"usageMetadata": {"promptTokenCount": usage.total_input, "totalTokenCount": usage.total_input}}

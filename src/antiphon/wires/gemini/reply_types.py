@@ -106,7 +106,7 @@ def read_answer(data: bytes) -> Answer:
         raise bad_answer_from(data) from None
 
 
-def arguments(call: FunctionCall) -> str:
+def read_arguments(call: FunctionCall) -> str:
     """Return a call's arguments as JSON text, as they came; ``{}`` for none.
 
     Raises :class:`~antiphon.errors.BadAnswer` where they are no object.
@@ -124,7 +124,7 @@ def arguments(call: FunctionCall) -> str:
     raise BadAnswer(f"The provider's answer calls the function {call.name!r} with arguments that are no object.")
 
 
-def blocked(answer: Answer) -> str | None:
+def find_block_reason(answer: Answer) -> str | None:
     """Return why the prompt was refused before any candidate was made, or ``None``."""
     feedback = answer.prompt_feedback
     if feedback is None or answer.candidates or feedback.block_reason in (None, "BLOCKED_REASON_UNSPECIFIED"):
