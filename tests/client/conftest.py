@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from antiphon import Antiphon, AsyncAntiphon
-from living import PATIENCE
+from processes import PATIENCE
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

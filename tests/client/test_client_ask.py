@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from living import PATIENCE
+from processes import PATIENCE
 
 ASK = [sys.executable, "-m", "antiphon", "ask"]
 

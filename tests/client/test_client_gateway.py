@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from antiphon import Antiphon, AsyncAntiphon, errors
-from living import PATIENCE
+from processes import PATIENCE
 
 
 class Gateway:

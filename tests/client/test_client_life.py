@@ -17,7 +17,7 @@ import pytest
 
 from antiphon import Antiphon, AsyncAntiphon, Cancelled
 from antiphon.client.loop_thread import IDLE_TIME
-from living import PATIENCE, allow
+from processes import PATIENCE, allow
 
 SLOW = "sim/lorem-200:tps=20"
 

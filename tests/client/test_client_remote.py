@@ -11,7 +11,7 @@ import pytest
 
 from antiphon import Antiphon, AsyncAntiphon, errors
 from antiphon.client.loop_thread import IDLE_TIME
-from living import PATIENCE, allow
+from processes import PATIENCE, allow
 
 WHOLE = {"id": "c", "model": "m", "choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}
 OURS = (b"x-antiphon-call-id: call_9", b"x-antiphon-target: a/b", b"x-antiphon-attempts: 3", b"x-antiphon-cost: 0.0012")

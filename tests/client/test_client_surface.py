@@ -9,7 +9,7 @@ import pytest
 
 import antiphon
 from antiphon import Antiphon, AsyncAntiphon, AsyncStream, Stream, errors
-from living import PATIENCE
+from processes import PATIENCE
 
 
 def list_error_names(root: type[BaseException]) -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from living import PATIENCE
+from processes import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^(?P<exempt><!-- no-run -->\s*\n)?```python\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from antiphon.config import load_config
-from living import cli
+from processes import run_cli
 
 SIX: dict[str, dict[str, Any]] = {
     "plain": {"type": "openai", "model": "gpt-4o-mini", "api_key": "sk-plain-secret"},
@@ -74,7 +74,7 @@ def read_envelope(target: Any) -> tuple[str, dict[str, Any]]:
 @pytest.mark.parametrize("keep", [False, True], ids=["variables", "kept"])
 def test_six_endpoints_call_the_same_models(tmp_path: Path, keep: bool) -> None:
     out = tmp_path / "antiphon.yaml"
-    done = cli("config", "import", str(write(tmp_path, SIX)), "-o", str(out), *(["--keep-secrets"] if keep else []))
+    done = run_cli("config", "import", str(write(tmp_path, SIX)), "-o", str(out), *(["--keep-secrets"] if keep else []))
     assert out.stat().st_mode & 0o777 == 0o600
     text = out.read_text("utf-8")
     assert keep == any(secret in text for secret in SECRETS.values())
@@ -110,7 +110,7 @@ def test_six_endpoints_call_the_same_models(tmp_path: Path, keep: bool) -> None:
 )
 def test_a_file_is_one_endpoint_or_several(tmp_path: Path, value: Any) -> None:
     out = tmp_path / "antiphon.yaml"
-    cli("config", "import", str(write(tmp_path, value)), "-o", str(out))
+    run_cli("config", "import", str(write(tmp_path, value)), "-o", str(out))
     target = load_config(str(out), {}).resolve("m").targets[0]
     assert (target.name, str(target.origin), target.urls["chat"]) == (
         "localhost/m",
@@ -135,7 +135,7 @@ def test_a_file_is_one_endpoint_or_several(tmp_path: Path, value: Any) -> None:
     ],
 )
 def test_invalid_endpoints_are_reported(tmp_path: Path, text: str, messages: list[str]) -> None:
-    done = cli("config", "import", str(write(tmp_path, text)), check=False)
+    done = run_cli("config", "import", str(write(tmp_path, text)), check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert all(part in done.stderr for part in messages), done.stderr
     assert "Traceback" not in done.stderr
@@ -145,8 +145,8 @@ def test_no_file_is_overwritten_and_no_secret_printed(tmp_path: Path) -> None:
     source = write(tmp_path, SIX)
     existing = tmp_path / "antiphon.yaml"
     existing.write_text("mine")
-    done = cli("config", "import", str(source), "-o", str(existing), check=False)
+    done = run_cli("config", "import", str(source), "-o", str(existing), check=False)
     assert done.returncode == 1
     assert existing.read_text() == "mine"
-    assert cli("config", "import", str(source), "--keep-secrets", check=False).returncode == 2
-    assert "cannot be read" in cli("config", "import", str(tmp_path / "none"), check=False).stderr
+    assert run_cli("config", "import", str(source), "--keep-secrets", check=False).returncode == 2
+    assert "cannot be read" in run_cli("config", "import", str(tmp_path / "none"), check=False).stderr

@@ -5,8 +5,8 @@ import pytest
 from antiphon.config import load_config
 from antiphon.errors import NoCredential, UpstreamStatus
 from credentials.servers import AwsKey, AwsRoles
-from living import Gateway
-from living import chat as chat_with
+from processes import Gateway
+from processes import chat as chat_with
 
 BASE = AwsKey("AKIABASE", "base-secret-" + "b" * 28)
 PROFILES = f"""\

@@ -11,8 +11,8 @@ from antiphon.engine.operation_call import OperationRequest
 from antiphon.errors import UpstreamStatus
 from antiphon.types import Caller
 from credentials.servers import Rejection, answer_chat
-from living import Gateway, cli
-from living import chat as chat_with
+from processes import Gateway, run_cli
+from processes import chat as chat_with
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
 SECRET = "application-secret-" + "q" * 21
@@ -147,7 +147,7 @@ async def test_a_secret_that_the_authority_repeats_is_in_no_error_and_no_log(ope
         assert gateway.stop() == 0
     assert "AADSTS7000215" in gateway.output
     assert wrong not in gateway.output
-    assert wrong not in cli("config", "show", "--config", str(gateway.config)).stdout
+    assert wrong not in run_cli("config", "show", "--config", str(gateway.config)).stdout
     assert openai.requests == []
 
 

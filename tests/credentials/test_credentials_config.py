@@ -9,7 +9,7 @@ from antiphon.config import load_config
 from antiphon.config.effective import list_settings
 from antiphon.errors import ConfigError
 from credentials.servers import GoogleAccounts
-from living import cli
+from processes import run_cli
 
 SECRET = "application-secret"
 APPLICATION = {"tenant_id": "t", "client_id": "c", "client_secret": SECRET}
@@ -157,9 +157,9 @@ def test_the_effective_settings_are_listed_without_secrets(tmp_path, accounts: G
     assert shown["providers.azure.client_secret"].value == "(hidden)"
     assert "gateway.yaml:" in shown["providers.azure.client_secret"].source
     assert "providers.azure.scope" not in shown
-    show = cli("config", "show", "--config", str(tmp_path / "gateway.yaml")).stdout
+    show = run_cli("config", "show", "--config", str(tmp_path / "gateway.yaml")).stdout
     assert "production" in show
     assert SECRET not in show
-    listed = json.loads(cli("providers", "--json", "--config", str(tmp_path / "gateway.yaml")).stdout)
+    listed = json.loads(run_cli("providers", "--json", "--config", str(tmp_path / "gateway.yaml")).stdout)
     states = {each["name"]: each["key"] for each in listed}
     assert [states[name] for name in providers] == ["renewed"] * 3

@@ -11,8 +11,8 @@ from antiphon.config.effective import list_settings
 from antiphon.errors import BadAnswer, NoCredential, UpstreamStatus
 from antiphon.types import Caller
 from credentials.servers import Rejection, answer_chat, make_metadata_server, make_vertex
-from living import Gateway
-from living import chat as chat_with
+from processes import Gateway
+from processes import chat as chat_with
 
 
 async def wait_until(condition):

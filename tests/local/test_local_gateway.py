@@ -18,8 +18,8 @@ from pydantic import SecretStr
 
 from antiphon import Antiphon, AsyncAntiphon, UpstreamStatus
 from antiphon.config import load_config
-from living import Gateway, environment, eventually
 from local.models import SIZE, Model
+from processes import Gateway, clean_environ, wait_until
 
 HEAVY = {"numpy", "onnxruntime", "tokenizers", "fastembed", "model2vec", "huggingface_hub", "safetensors"}
 
@@ -108,8 +108,8 @@ async def test_the_price_is_zero_and_known(client: openai.AsyncOpenAI, gateway: 
     raw = await client.embeddings.with_raw_response.create(model="local/mini", input="w1 w2")
     assert float(raw.headers["x-antiphon-cost"]) == 0
     call = raw.headers["x-antiphon-call-id"]
-    await eventually(lambda: [row for row in gateway.records() if row["id"] == call], 30)
-    (row,) = [row for row in gateway.records() if row["id"] == call]
+    await wait_until(lambda: [row for row in gateway.list_records() if row["id"] == call], 30)
+    (row,) = [row for row in gateway.list_records() if row["id"] == call]
     assert (row["cost"], row["outcome"]) == (0, "success")
 
 
@@ -144,10 +144,10 @@ async def test_workers_end_with_a_gateway_that_is_killed(tmp_path: Path, mini: M
     async with openai.AsyncOpenAI(base_url=f"{running.url}/v1", api_key=running.key, max_retries=0) as client:
         await client.embeddings.create(model="mini", input="w1")
         await client.embeddings.create(model="static", input="w1")
-    workers = running.workers()
+    workers = running.list_workers()
     assert len(workers) == 2
     running.kill()
-    await eventually(lambda: not any(worker.is_running() for worker in workers), 30)
+    await wait_until(lambda: not any(worker.is_running() for worker in workers), 30)
 
 
 def write_config(folder: Path, mini: Model, static: Model) -> str:
@@ -181,7 +181,7 @@ def test_the_gateways_process_never_imports_a_model_library(tmp_path: Path, mini
         f"print(sizes, sorted({HEAVY!r} & {{name.partition('.')[0] for name in sys.modules}}))"
     )
     command = [sys.executable, "-W", "error", "-c", program, write_config(tmp_path, mini, static)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=clean_environ(), check=False)
     assert (done.stdout.strip(), done.stderr) == (f"{[SIZE, SIZE, 8]} []", "")
 
 
@@ -196,7 +196,7 @@ def test_nothing_in_the_package_imports_the_worker_or_its_libraries():
         f"print(sorted(({HEAVY!r} | own) & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment()
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=clean_environ()
     )
     assert done.stdout.strip() == "[]"
 

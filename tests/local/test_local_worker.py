@@ -15,7 +15,6 @@ import pytest
 
 from antiphon.local.batcher import BatchLimits, EmbeddingBatcher
 from antiphon.local.request import RequestError
-from living import eventually
 from local.models import (
     ConfiguredTransport,
     Model,
@@ -25,6 +24,7 @@ from local.models import (
     make_onnx_folder,
     write_json,
 )
+from processes import wait_until
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def test_a_worker_exists_only_from_the_first_call_to_the_close(transport: 
 async def test_an_idle_worker_ends_and_the_next_call_starts_another(batcher: EmbeddingBatcher, mini: Model):
     await batcher.embed(str(mini.folder), ["w1"])
     process = psutil.Process(get_pid(batcher))
-    await eventually(lambda: not process.is_running(), 30)
+    await wait_until(lambda: not process.is_running(), 30)
     assert batcher.worker_pid is None
     assert (await batcher.embed(str(mini.folder), ["w1"])).tokens == 3
 
@@ -78,10 +78,10 @@ async def test_a_call_that_keeps_killing_the_worker_fails_and_the_next_succeeds(
 
     async def kill() -> None:
         for _ in range(2):
-            await eventually(lambda: batcher.worker_pid is not None, 30)
+            await wait_until(lambda: batcher.worker_pid is not None, 30)
             dead = get_pid(batcher)
             os.kill(dead, signal.SIGKILL)
-            await eventually(lambda dead=dead: batcher.worker_pid != dead, 30)
+            await wait_until(lambda dead=dead: batcher.worker_pid != dead, 30)
 
     killer = asyncio.create_task(kill())
     answer = await ask(transport, "mini", ["w1 w2"] * 1000)
@@ -111,16 +111,16 @@ async def test_the_queue_is_bounded_and_a_leaving_caller_makes_room(batcher: Emb
     try:
         running = asyncio.create_task(batcher.embed(source, ["w1"]))
         await asyncio.sleep(0)
-        await eventually(lambda: batcher.describe()["waiting"] == 0, 30)
+        await wait_until(lambda: batcher.describe()["waiting"] == 0, 30)
         first, second = (asyncio.create_task(batcher.embed(source, [text])) for text in ("w2", "w3 w4"))
-        await eventually(lambda: batcher.describe()["waiting"] == 2, 30)
+        await wait_until(lambda: batcher.describe()["waiting"] == 2, 30)
         with pytest.raises(RequestError) as rejected:
             await batcher.embed(source, ["w5"])
         assert (rejected.value.status, rejected.value.retry_after) == (503, 1)
         first.cancel()
         await asyncio.wait([first])
         third = asyncio.create_task(batcher.embed(source, ["w5"]))
-        await eventually(lambda: batcher.describe()["waiting"] == 2, 30)
+        await wait_until(lambda: batcher.describe()["waiting"] == 2, 30)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert [(await task).tokens for task in (running, second, third)] == [3, 4, 3]
@@ -271,7 +271,7 @@ async def test_the_worker_ends_with_the_gateway_even_if_that_is_killed(mini: Mod
     parent.kill()
     parent.wait(10)
     parent.stdout.close()
-    await eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 30)
+    await wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 30)
 
 
 async def test_a_worker_sees_no_credentials_and_nothing_of_the_working_directory(

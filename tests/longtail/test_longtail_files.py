@@ -30,8 +30,8 @@ from antiphon.longtail.environment import (
 )
 from antiphon.longtail.worker import calls, library, server
 from antiphon.longtail.worker_slot import RestartPolicy
-from living import cli
 from longtail.conftest import SHARED_DATA
+from processes import run_cli
 
 LOCK = REQUIREMENTS.read_text("utf-8")
 PINS = dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^\s;]+)", LOCK, re.MULTILINE))
@@ -186,7 +186,7 @@ def test_an_incomplete_lock_is_not_resolved_but_reported(tmp_path: Path, monkeyp
 @pytest.mark.parametrize("place", ["a-file", "a-file/below"])
 def test_an_unusable_directory_is_named(tmp_path: Path, place: str):
     (tmp_path / "a-file").write_text("", "utf-8")
-    done = cli("longtail", "install", "--data", str(tmp_path / place), check=False)
+    done = run_cli("longtail", "install", "--data", str(tmp_path / place), check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {tmp_path / place}/longtail cannot be used: Not a directory; name another")
     assert "Traceback" not in done.stderr
@@ -249,7 +249,7 @@ def test_a_configured_but_unused_provider_costs_nothing(tmp_path: Path):
 
 
 def test_a_second_installation_does_nothing(installed: Environment):
-    done = cli("longtail", "install", "--json")
+    done = run_cli("longtail", "install", "--json")
     assert json.loads(done.stdout) == {
         "version": installed.version,
         "folder": str(installed.folder),

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from antiphon.longtail.environment import Environment
-from living import Gateway
 from longtail.conftest import make_accounts
 from longtail.provider import RecordingProvider, Reply, make_reply
+from processes import Gateway
 
 SOUND = bytes(range(256)) * 4096
 SECRET = "sk-openai-secret-1"

@@ -19,9 +19,9 @@ from antiphon.longtail.supervisor_files import iterate_running
 from antiphon.longtail.transport import LongtailTransport
 from antiphon.longtail.worker_slot import RestartPolicy
 from antiphon.runtime import TRANSPORTS
-from living import Gateway, cli, eventually, post
 from longtail.conftest import RuntimeClient, make_runtime, read_events
 from longtail.provider import RecordingProvider, Reply, make_reply, make_stream
+from processes import Gateway, post, run_cli, wait_until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
 
@@ -90,7 +90,7 @@ def is_gone(pid: int) -> bool:
 
 
 async def wait_until_ready(transport: LongtailTransport, count: int) -> None:
-    await eventually(
+    await wait_until(
         lambda: [worker["state"] for worker in transport.read_health()["workers"]].count("ready") == count, PATIENCE
     )
 
@@ -105,15 +105,15 @@ async def test_a_crash_harms_only_its_own_calls(installed: Environment, provider
         hold = asyncio.Event()
         provider.choose_reply = lambda _: make_held_reply(hold)
         calls = [asyncio.ensure_future(client.chat("openai/m")) for _ in range(6)]
-        await eventually(lambda: provider.open_requests == 6, PATIENCE)
+        await wait_until(lambda: provider.open_requests == 6, PATIENCE)
         os.kill(first, signal.SIGKILL)
-        await eventually(lambda: sum(call.done() for call in calls) == 3, PATIENCE)
+        await wait_until(lambda: sum(call.done() for call in calls) == 3, PATIENCE)
         hold.set()
         results = await asyncio.gather(*calls, return_exceptions=True)
         failures = [result for result in results if isinstance(result, BaseException)]
         assert len(failures) == 3
         assert all(isinstance(failure, Disconnected) for failure in failures)
-        await eventually(
+        await wait_until(
             lambda: [worker["restarts"] for worker in transport.read_health()["workers"]].count(1) == 1, PATIENCE
         )
         assert not is_gone(second)
@@ -135,7 +135,7 @@ async def test_after_the_only_process_dies_the_next_call_waits_for_another(
         provider.choose_reply = lambda _: make_held_reply(asyncio.Event())
         provider.requests.clear()
         call = asyncio.ensure_future(client.chat("openai/m"))
-        await eventually(lambda: provider.open_requests == 1, PATIENCE)
+        await wait_until(lambda: provider.open_requests == 1, PATIENCE)
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(Disconnected):
             await call
@@ -201,11 +201,11 @@ async def test_a_provider_that_hangs_harms_no_other_call(
         provider.choose_reply = lambda request: Reply(None) if b"hang" in request.raw else make_reply(ANSWER)
         await client.chat("openai/m")
         hanging = asyncio.ensure_future(client.chat("openai/hang"))
-        await eventually(lambda: provider.open_requests == 1, PATIENCE)
+        await wait_until(lambda: provider.open_requests == 1, PATIENCE)
         assert (await client.chat("openai/m"))["choices"]
         hanging.cancel()
         await asyncio.gather(hanging, return_exceptions=True)
-        await eventually(lambda: provider.open_requests == 0, PATIENCE)
+        await wait_until(lambda: provider.open_requests == 0, PATIENCE)
         assert transport.read_health()["workers"][0] == {"state": "ready", "restarts": 0, "in_flight": 0}
 
 
@@ -216,8 +216,8 @@ async def test_calls_over_the_limit_are_told_when_to_come_back(
         hold = asyncio.Event()
         provider.choose_reply = lambda _: make_held_reply(hold)
         calls = [asyncio.ensure_future(client.chat("openai/m")) for _ in range(5)]
-        await eventually(lambda: sum(call.done() for call in calls) == 3, PATIENCE)
-        await eventually(lambda: provider.open_requests == 2, PATIENCE)
+        await wait_until(lambda: sum(call.done() for call in calls) == 3, PATIENCE)
+        await wait_until(lambda: provider.open_requests == 2, PATIENCE)
         hold.set()
         results = await asyncio.gather(*calls, return_exceptions=True)
         rejections = [result for result in results if isinstance(result, UpstreamStatus)]
@@ -241,7 +241,7 @@ async def test_a_process_that_never_starts_is_rested(
             await client.chat("openai/m")
         assert caught.value.status == 503
         assert caught.value.retry_after is not None
-        await eventually(lambda: transport.read_health()["workers"][0]["restarts"] >= 4, PATIENCE)
+        await wait_until(lambda: transport.read_health()["workers"][0]["restarts"] >= 4, PATIENCE)
         assert transport.read_health()["workers"][0]["state"] in ("resting", "starting")
 
 
@@ -281,7 +281,7 @@ async def test_nobody_sees_a_secret_or_a_prompt(
         def read_logs() -> str:
             return "".join(path.read_text("utf-8") for path in entry.parent.glob(f"{entry.stem}*.log*"))
 
-        await eventually(lambda: read_logs().count("acompletion answered with") == 2, PATIENCE)
+        await wait_until(lambda: read_logs().count("acompletion answered with") == 2, PATIENCE)
         log = read_logs()
         data = {str(path): path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()}
         visible = f"{process.cmdline()} {process.environ()} {log} {entry.read_text()} {data} {capfd.readouterr()}"
@@ -332,7 +332,7 @@ async def test_a_gateways_processes_are_shown_stopped_and_started_again(
     gateway = await asyncio.to_thread(start_gateway, tmp_path, provider)
     try:
         assert "longtail" not in await get_health(gateway)
-        assert gateway.workers() == []
+        assert gateway.list_workers() == []
         answer = await chat(gateway)
         assert answer.headers["x-antiphon-target"] == "openai/m"
         assert (await get_health(gateway))["longtail"]["workers"] == [{"state": "ready", "restarts": 0, "in_flight": 0}]
@@ -349,10 +349,10 @@ async def test_a_gateways_processes_are_shown_stopped_and_started_again(
         assert answer.json["error"]["code"] == "RateLimitError"
         provider.choose_reply = lambda _: make_reply(ANSWER)
         (pid,) = list_workers(installed, gateway.process.pid)
-        status = json.loads((await asyncio.to_thread(cli, "longtail", "status", "--json")).stdout)
+        status = json.loads((await asyncio.to_thread(run_cli, "longtail", "status", "--json")).stdout)
         (entry,) = [item for item in status["environments"][0]["running"] if item["pid"] == gateway.process.pid]
         assert entry["workers"] == [pid]
-        await asyncio.to_thread(cli, "longtail", "stop", "--json")
+        await asyncio.to_thread(run_cli, "longtail", "stop", "--json")
         assert is_gone(pid)
         assert (await get_health(gateway))["longtail"]["workers"][0]["state"] == "stopped"
         assert list_workers(installed, gateway.process.pid) == []
@@ -376,5 +376,5 @@ async def test_a_gateway_that_is_killed_takes_its_processes_along(
         (pid,) = list_workers(installed, gateway.process.pid)
     finally:
         await asyncio.to_thread(gateway.kill)
-    await eventually(lambda: is_gone(pid), PATIENCE)
+    await wait_until(lambda: is_gone(pid), PATIENCE)
     assert list_workers(installed, gateway.process.pid) == []

@@ -13,9 +13,9 @@ from botocore.credentials import Credentials
 
 from antiphon.errors import BadRequest, RateLimited, UpstreamStatus
 from antiphon.wires.aws.eventstream import encode_headers, encode_message
-from living import eventually
 from longtail.conftest import RuntimeClient
 from longtail.provider import ReceivedRequest, RecordingProvider, Reply, make_reply, make_stream
+from processes import wait_until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
 
@@ -370,7 +370,7 @@ async def test_when_a_caller_leaves_the_providers_call_ends(client: RuntimeClien
     assert await answer.stream.next()
     assert provider.open_requests == 1
     answer.stream.close()
-    await eventually(lambda: provider.open_requests == 0, 60)
+    await wait_until(lambda: provider.open_requests == 0, 60)
 
 
 async def test_missing_usage_is_estimated_by_the_gateway_and_marked(client: RuntimeClient, provider: RecordingProvider):

@@ -8,7 +8,7 @@ from typing import Any
 
 import openai
 
-from living import PATIENCE, Gateway, eventually
+from processes import PATIENCE, Gateway, wait_until
 
 ENDED = ("completed", "failed", "incomplete", "cancelled")
 """The statuses of a response that has ended."""
@@ -101,5 +101,5 @@ def open_client(gateway: Gateway, key: str | None = None) -> openai.OpenAI:
 
 async def wait_for_end(client: openai.OpenAI, name: str, seconds: float = PATIENCE) -> Any:
     """Return a response once it has ended, asking for it as often as needed."""
-    await eventually(lambda: client.responses.retrieve(name).status in ENDED, seconds)
+    await wait_until(lambda: client.responses.retrieve(name).status in ENDED, seconds)
     return client.responses.retrieve(name)

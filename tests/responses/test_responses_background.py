@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from antiphon.responses.store import LEASE_SECONDS
-from living import PATIENCE, Gateway, cli, eventually, post
+from processes import PATIENCE, Gateway, allow, post, run_cli, wait_until
 from responses.slow_provider import SlowProvider, open_client, wait_for_end
 
 
@@ -47,8 +47,8 @@ async def test_accepted_at_once_and_answered_later(gateway: Gateway, client: ope
     listed = client.responses.input_items.list(begun.id)
     assert listed.data[0].content[0].text == "Hi"
     call = raw.headers["x-antiphon-call-id"]
-    await eventually(lambda: [row for row in gateway.records() if row["id"] == call])
-    (record,) = [row for row in gateway.records() if row["id"] == call]
+    await wait_until(lambda: [row for row in gateway.list_records() if row["id"] == call])
+    (record,) = [row for row in gateway.list_records() if row["id"] == call]
     assert (record["outcome"], record["operation"], record["output"]) == ("success", "responses", 2)
     slow.allow()
     after = client.responses.create(model="m", input="More", previous_response_id=begun.id)
@@ -115,7 +115,7 @@ async def test_cancelled(gateway: Gateway, client: openai.OpenAI, slow: SlowProv
         assert any(event.type == "response.output_text.delta" for event in each)
     else:
         name = client.responses.create(model="m", input="Hi", background=True).id
-        await eventually(lambda: slow.requests)
+        await wait_until(lambda: slow.requests)
     with pytest.raises(openai.BadRequestError) as caught:
         client.responses.create(model="m", input="More", previous_response_id=name)
     assert caught.value.code == "previous_response_not_completed"
@@ -127,7 +127,7 @@ async def test_cancelled(gateway: Gateway, client: openai.OpenAI, slow: SlowProv
     if stream:
         last = list(each)[-1]
         assert (last.type, last.sequence_number) == (told[-1].type, told[-1].sequence_number)
-    await eventually(lambda: [row for row in gateway.records() if row["outcome"] == "cancelled"])
+    await wait_until(lambda: [row for row in gateway.list_records() if row["outcome"] == "cancelled"])
     slow.allow(5)
     assert not stream or slow.disconnects.acquire(timeout=PATIENCE)
 
@@ -146,11 +146,11 @@ async def test_responses_that_cannot_be_cancelled(gateway: Gateway, client: open
 
 
 async def test_only_its_key_can_use_it(gateway: Gateway, client: openai.OpenAI, slow: SlowProvider) -> None:
-    made = json.loads(cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)
+    made = json.loads(run_cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)
     begun = client.responses.create(model="m", input="Hi", background=True, stream=True)
     name = next(iter(begun)).response.id
     with open_client(gateway, made["key"]) as other:
-        await eventually(lambda: _accepts_key(other))
+        await wait_until(lambda: _accepts_key(other))
         for ask in (other.responses.retrieve, other.responses.cancel, other.responses.delete):
             with pytest.raises(openai.NotFoundError):
                 ask(name)
@@ -195,7 +195,7 @@ async def test_the_end_of_the_gateway_is_reported(
         with open_client(again) as client:
             for name in (unfinished, half):
                 # A killed owner cannot report its end, so the response counts as running until the lease expires.
-                response = await wait_for_end(client, name, LEASE_SECONDS + 2 if hard else 5)
+                response = await wait_for_end(client, name, allow(LEASE_SECONDS + 2))
                 assert (response.id, response.status) == (name, "failed")
                 assert "stopped" in response.error.message
                 assert client.responses.cancel(name).status == "failed"
@@ -224,9 +224,9 @@ async def test_a_stop_gives_it_time_to_end(slow: SlowProvider, tmp_path: Path) -
     try:
         with open_client(running) as client:
             name = client.responses.create(model="slow/m", input="Hi", background=True).id
-        await eventually(lambda: slow.requests)
+        await wait_until(lambda: slow.requests)
         running.process.terminate()
-        await eventually(lambda: not _is_listening(running))
+        await wait_until(lambda: not _is_listening(running))
         slow.allow()
         assert running.process.wait(PATIENCE) == 0
         running.stop()
@@ -236,11 +236,11 @@ async def test_a_stop_gives_it_time_to_end(slow: SlowProvider, tmp_path: Path) -
             name = client.responses.create(model="slow/m", input="Hi", background=True).id
         for _ in range(2):  # the second signal does not wait
             running.process.terminate()
-            await eventually(lambda: not _is_listening(running))
+            await wait_until(lambda: not _is_listening(running))
         running.stop()
         running = Gateway(tmp_path)
         with open_client(running) as client:
-            assert (await wait_for_end(client, name, LEASE_SECONDS + 2)).status == "failed"
+            assert (await wait_for_end(client, name, allow(LEASE_SECONDS + 2))).status == "failed"
     finally:
         running.stop()
 
@@ -287,7 +287,7 @@ async def test_targets_of_the_same_wire_that_store_none(tmp_path: Path) -> None:
 
 
 async def test_requests_that_are_refused_at_once(gateway: Gateway, client: openai.OpenAI) -> None:
-    before = len(gateway.records())
+    before = len(gateway.list_records())
     for fields, param in (
         ({"store": False}, "store"),
         ({"conversation": "conv_1"}, "conversation"),
@@ -297,7 +297,7 @@ async def test_requests_that_are_refused_at_once(gateway: Gateway, client: opena
         with pytest.raises(openai.BadRequestError) as caught:
             client.responses.create(model="m", input="Hi", background=True, **fields)
         assert caught.value.param == param
-    assert len(gateway.records()) == before
+    assert len(gateway.list_records()) == before
 
 
 async def test_their_number_is_limited(gateway: Gateway, client: openai.OpenAI, slow: SlowProvider) -> None:

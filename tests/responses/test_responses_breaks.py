@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from living import PATIENCE, Gateway, eventually
+from processes import PATIENCE, Gateway, wait_until
 
 BEGUN = {"id": "resp_1", "object": "response", "created_at": 1, "status": "in_progress", "model": "m", "output": []}
 PLACE = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
@@ -113,6 +113,6 @@ async def test_a_broken_stream_raises_and_ends_with_the_failed_response(gateway:
     failed = events[-1]["response"]
     assert (failed["id"], failed["status"], failed["error"]["code"]) == ("resp_1", "failed", "server_error")
     assert words in failed["error"]["message"]
-    await eventually(lambda: [row for row in gateway.records() if row["id"] == call])
-    (record,) = [row for row in gateway.records() if row["id"] == call]
+    await wait_until(lambda: [row for row in gateway.list_records() if row["id"] == call])
+    (record,) = [row for row in gateway.list_records() if row["id"] == call]
     assert record["outcome"] == "partial"

@@ -12,7 +12,7 @@ from typing import Any
 import openai
 import pytest
 
-from living import Gateway
+from processes import Gateway
 
 SKIPPED = "skip_thought_signature_validator"
 """The value that Gemini accepts if there is no signature, because another provider answered."""

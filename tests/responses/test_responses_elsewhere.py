@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import openai
 import pytest
 
-from living import Gateway, cli, eventually
+from processes import Gateway, run_cli, wait_until
 
 PRICED = "openai/gpt-4o-mini"
 
@@ -207,9 +207,9 @@ async def test_usage_is_in_the_ledger_once(gateway: Gateway, client: openai.Open
     client.responses.retrieve(streamed[0].response.id)
 
     def list_rows() -> list[dict[str, Any]]:
-        return [row for row in gateway.records() if row["target"] == PRICED]
+        return [row for row in gateway.list_records() if row["target"] == PRICED]
 
-    await eventually(lambda: len(list_rows()) == 8)
+    await wait_until(lambda: len(list_rows()) == 8)
     assert [row["input"] or 0 for row in list_rows()] == [0, 100, 0, 0, 100, 0, 100, 0]
     costs = [row["cost"] for row in list_rows()]
     assert costs[4] > 0
@@ -218,7 +218,7 @@ async def test_usage_is_in_the_ledger_once(gateway: Gateway, client: openai.Open
 
 def test_another_key_finds_and_continues_nothing(gateway: Gateway, client: openai.OpenAI, own: Owner) -> None:
     secret = client.responses.create(model="own/x", input="Secret")
-    made = json.loads(cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)
+    made = json.loads(run_cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)
     with open_client(gateway, made["key"]) as other:
         for _ in range(40):
             try:

@@ -10,7 +10,7 @@ from typing import Any
 import openai
 import pytest
 
-from living import PATIENCE, Gateway, Sim, cli
+from processes import PATIENCE, Gateway, Sim, run_cli
 
 SCRIPT = r"""
 rules:
@@ -53,7 +53,7 @@ def open_client(gateway: Gateway, key: str = "") -> openai.OpenAI:
 
 
 def read_last_request(sim: Sim) -> Any:
-    return json.loads(base64.b64decode(sim.served()[-1]["body"]))
+    return json.loads(base64.b64decode(sim.list_served()[-1]["body"]))
 
 
 def accepts_key(gateway: Gateway, key: str) -> bool:
@@ -97,7 +97,7 @@ def test_a_tool_loop_by_references(gateway: Gateway, sim: Sim, model: str, strea
 
 
 def test_items_belong_to_their_key_and_are_deleted_with_their_response(gateway: Gateway) -> None:
-    other = json.loads(cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)["key"]
+    other = json.loads(run_cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)["key"]
     until = time.monotonic() + PATIENCE
     while not accepts_key(gateway, other):
         assert time.monotonic() < until

@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from antiphon.responses.store import LEASE_SECONDS
-from living import Gateway, eventually
+from processes import Gateway, wait_until
 from responses.slow_provider import SlowProvider, open_client, wait_for_end
 
 RUNNING = ("queued", "in_progress")
@@ -100,7 +100,7 @@ async def test_shown_as_running_by_the_second_process(
     there: openai.OpenAI, here: openai.OpenAI, slow: SlowProvider, stream: bool
 ) -> None:
     name = begin(there, stream=stream)
-    await eventually(lambda: slow.requests)
+    await wait_until(lambda: slow.requests)
     until = time.monotonic() + LEASE_SECONDS + SLACK  # longer than a lease that nobody renews
     while time.monotonic() < until:
         assert here.responses.retrieve(name).status in RUNNING
@@ -123,7 +123,7 @@ async def test_streamed_by_the_second_process(
     name = begin(there, stream=True)
     at_owner, at_second = EventReader(owner, name), EventReader(second, name)
     late = EventReader(second, name, after=3)
-    await eventually(lambda: at_second.lines.count(HEARTBEAT_LINE) >= 2)
+    await wait_until(lambda: at_second.lines.count(HEARTBEAT_LINE) >= 2)
     assert set(at_second.lines) == {HEARTBEAT_LINE}
     assert at_second.is_alive()
     slow.allow(4)
@@ -142,7 +142,7 @@ async def test_cancelled_by_the_second_process(
     owner: Gateway, second: Gateway, there: openai.OpenAI, here: openai.OpenAI, slow: SlowProvider, stream: bool
 ) -> None:
     name = begin(there, stream=stream)
-    await eventually(lambda: slow.requests)
+    await wait_until(lambda: slow.requests)
     followers = [EventReader(owner, name), EventReader(second, name)]
     assert here.responses.cancel(name).status == "cancelled"
     assert there.responses.retrieve(name).status == "cancelled"
@@ -150,7 +150,7 @@ async def test_cancelled_by_the_second_process(
     for follower in followers:
         last = follower.read_events()[-1]
         assert (last["type"], last["response"]["status"]) == ("response.incomplete", "cancelled")
-    await eventually(lambda: [row for row in owner.records() if row["outcome"] == "cancelled"])
+    await wait_until(lambda: [row for row in owner.list_records() if row["outcome"] == "cancelled"])
     slow.allow(5)
     assert here.responses.cancel(name).status == "cancelled"
     assert there.responses.cancel(name).status == "cancelled"
@@ -160,9 +160,9 @@ async def test_deleted_by_the_second_process(
     second: Gateway, there: openai.OpenAI, here: openai.OpenAI, slow: SlowProvider
 ) -> None:
     name = begin(there, stream=False)
-    await eventually(lambda: slow.requests)
+    await wait_until(lambda: slow.requests)
     follower = EventReader(second, name)
-    await eventually(lambda: follower.lines)
+    await wait_until(lambda: follower.lines)
     here.responses.delete(name)
     for client in (here, there):
         with pytest.raises(openai.NotFoundError):
@@ -177,7 +177,7 @@ async def test_failed_within_the_lease_of_a_killed_owner(
     owner: Gateway, second: Gateway, there: openai.OpenAI, here: openai.OpenAI, slow: SlowProvider
 ) -> None:
     names = [begin(there, stream=stream) for stream in (False, True)]
-    await eventually(lambda: len(slow.requests) == 2)
+    await wait_until(lambda: len(slow.requests) == 2)
     follower = EventReader(second, names[0])
     killed = time.monotonic()
     owner.kill()
@@ -199,7 +199,7 @@ async def test_cancelled_after_its_owner_was_killed(
     owner: Gateway, there: openai.OpenAI, here: openai.OpenAI, slow: SlowProvider
 ) -> None:
     name = begin(there, stream=False)
-    await eventually(lambda: slow.requests)
+    await wait_until(lambda: slow.requests)
     owner.kill()
     begun = time.monotonic()
     assert here.with_options(timeout=LEASE_SECONDS + 10).responses.cancel(name).status == "failed"
@@ -210,7 +210,7 @@ async def test_a_stopped_owner_says_so_at_once(
     owner: Gateway, there: openai.OpenAI, here: openai.OpenAI, slow: SlowProvider
 ) -> None:
     name = begin(there, stream=False)
-    await eventually(lambda: slow.requests)
+    await wait_until(lambda: slow.requests)
     assert owner.stop() == 0
     failed = here.responses.retrieve(name)
     assert failed.status == "failed"

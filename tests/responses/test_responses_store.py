@@ -13,7 +13,7 @@ from typing import Any
 import openai
 import pytest
 
-from living import Gateway, cli, post
+from processes import Gateway, post, run_cli
 
 LIMIT = 4 * 1024 * 1024
 
@@ -239,7 +239,7 @@ async def test_an_unknown_id(gateway: Gateway, far: Far) -> None:
 
 
 def test_another_key_sees_nothing(gateway: Gateway, client: openai.OpenAI) -> None:
-    made = json.loads(cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)
+    made = json.loads(run_cli("keys", "create", "other", "--data", str(gateway.data), "--json").stdout)
     mine = client.responses.create(model="m", input="Mine")
     with open_client(gateway, made["key"]) as other:
         theirs = _create_when_accepted(other)

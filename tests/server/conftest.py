@@ -6,7 +6,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from living import Gateway
+from processes import Gateway
 
 CONFIG = {
     "models": {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from living import Answered, Gateway, chat, post
+from processes import Answer, Gateway, chat, post
 
 CONFIG = {
     "providers": {
@@ -28,7 +28,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     assert "Traceback" not in running.output, running.output
 
 
-async def ask(gateway: Gateway, **body: Any) -> Answered:
+async def ask(gateway: Gateway, **body: Any) -> Answer:
     return await post(gateway.port, "/v1/cost/estimate", body, gateway.key)
 
 

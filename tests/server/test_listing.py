@@ -12,7 +12,7 @@ import pytest
 from google import genai
 from google.genai import types
 
-from living import PATIENCE, Gateway, cli
+from processes import PATIENCE, Gateway, run_cli
 
 SECRET = "sk-never-shown-0123456789"
 CONFIG = {
@@ -45,7 +45,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 @pytest.fixture(scope="module")
 def limited(gateway: Gateway) -> str:
     """A key for two models, one of which no longer exists."""
-    created = cli("keys", "create", "--data", str(gateway.data), "--json", "--model", "mine", "--model", "gone")
+    created = run_cli("keys", "create", "--data", str(gateway.data), "--json", "--model", "mine", "--model", "gone")
     key: str = json.loads(created.stdout)["key"]
     until = time.monotonic() + PATIENCE
     while get(gateway, "/v1/models", key=key)[0] != 200 and time.monotonic() < until:

@@ -4,7 +4,7 @@ import http.client
 
 import pytest
 
-from living import PATIENCE, Gateway
+from processes import PATIENCE, Gateway
 
 
 @pytest.fixture(scope="module")

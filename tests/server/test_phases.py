@@ -10,7 +10,7 @@ from antiphon.server.app import Gateway
 from antiphon.server.http.connection import HttpServer
 from antiphon.server.http.listener import Listener, listen
 from antiphon.server.phase import Phase
-from living import PATIENCE
+from processes import PATIENCE
 
 
 def _ask(port: int, method: str, path: str, token: str | None = None) -> tuple[int, dict[str, str], bytes]:

@@ -8,7 +8,7 @@ import pytest
 from antiphon.catalog import Settings
 from antiphon.server.policy import METRICS, Needs, find_needs
 from antiphon.server.routes import ROUTES
-from living import Gateway, cli, eventually
+from processes import Gateway, run_cli, wait_until
 
 IDS = [f"{route.method} {route.path.decode()}" for route in ROUTES]
 NOBODY = None
@@ -18,7 +18,7 @@ NOBODY = None
 @pytest.fixture(scope="module")
 def member_key(gateway):
     """A key that is not an admin's."""
-    made = cli("keys", "create", "member", "--data", str(gateway.data), "--json")
+    made = run_cli("keys", "create", "member", "--data", str(gateway.data), "--json")
     return json.loads(made.stdout)["key"]
 
 
@@ -49,7 +49,7 @@ def get_code(body):
 
 async def wait_for_key(gateway, key):
     """Wait until the running server knows a key that another process made."""
-    await eventually(lambda: get(gateway, "/v1/models", key)[0] == 200)
+    await wait_until(lambda: get(gateway, "/v1/models", key)[0] == 200)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=IDS)

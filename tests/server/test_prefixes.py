@@ -14,7 +14,7 @@ from antiphon.config.values import OWN_PATHS
 from antiphon.errors import ConfigError
 from antiphon.server.prefixes import Prefixes
 from antiphon.server.routes import ROUTES, find_route
-from living import PATIENCE, Gateway
+from processes import PATIENCE, Gateway
 
 PREFIXES = ["/api/v1/litellm", "/llm"]
 HELLO: Any = [{"role": "user", "content": "Hello"}]

@@ -11,7 +11,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from living import PATIENCE, Gateway, allow, environment
+from processes import PATIENCE, Gateway, allow, clean_environ
 
 HELLO = [{"role": "user", "content": "Hello there"}]
 
@@ -21,7 +21,7 @@ def _run_cli(*args: str, cwd: Path, timeout: float = 20) -> subprocess.Completed
         [sys.executable, "-m", "antiphon", *args],
         capture_output=True,
         text=True,
-        env=environment(),
+        env=clean_environ(),
         cwd=cwd,
         timeout=timeout,
         check=False,
@@ -40,7 +40,7 @@ def _wait_for_exit(gateway: Gateway) -> int:
 
 
 def _list_outcomes(gateway: Gateway) -> list[str]:
-    return [row["outcome"] for row in gateway.records()]
+    return [row["outcome"] for row in gateway.list_records()]
 
 
 def _wait_until(check, within: float = 1.0) -> float:
@@ -71,7 +71,7 @@ def test_first_start_shows_the_admin_key_once_and_an_example_that_works(tmp_path
     assert json.loads(done.stdout)["choices"][0]["message"]["content"] == "Hello"
     script = "\n".join(line.strip() for line in first.output[first.output.index("from openai") :].splitlines())
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, env=environment(), check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, env=clean_environ(), check=True
     )
     assert done.stdout == "Hello\n"
     assert first.stop() == 0

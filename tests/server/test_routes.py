@@ -11,7 +11,7 @@ from antiphon.catalog.operations import OPERATIONS
 from antiphon.server.policy import Needs
 from antiphon.server.routes import ROUTES
 from antiphon.server.wire_detection import detect_wire
-from living import PATIENCE
+from processes import PATIENCE
 
 FORMS = {row.path.encode() for row in OPERATIONS.values() if row.body == "form"}
 ACCOUNT = {row.path.encode() + below for row in OPERATIONS.values() if not row.model for below in (b"", b"/{}")}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from living import Gateway, post
+from processes import Gateway, post
 from server.operations.provider import Exchange, Provider
 
 COUNTS = {"promptTokenCount": 1000, "candidatesTokenCount": 100, "totalTokenCount": 1100}
@@ -76,7 +76,7 @@ async def test_gemini_states_the_tier_in_a_header(
     if caller == "chat":
         at, asked = "/v1/chat/completions", {"model": "gemini/gemini-2.5-flash", "stream": stream,
                                              "messages": [{"role": "user", "content": "x"}]}  # fmt: skip
-    row = await gateway.record(await post(gateway.port, at, asked, gateway.key))
+    row = await gateway.wait_for_record(await post(gateway.port, at, asked, gateway.key))
     assert (row["outcome"], row["service_tier"] or "", row["cost"]) == ("success", recorded, cost)
 
 
@@ -91,7 +91,7 @@ async def test_openai_states_the_tier_beside_the_counts(gateway: Gateway, far: P
     far.routes["POST /v1/chat/completions"] = make_answer(body, kind)
     asked = {"model": "openai/gpt-5.5", "stream": stream, "messages": [{"role": "user", "content": "x"}]}
     got = await post(gateway.port, "/v1/chat/completions", asked, gateway.key)
-    row = await gateway.record(got)
+    row = await gateway.wait_for_record(got)
     assert (row["service_tier"], row["cost"]) == ("flex", 1000 * 2_500_000 + 100 * 15_000_000)
     assert got.headers.get("x-antiphon-cost") == (None if stream else "0.004")
 
@@ -105,7 +105,7 @@ async def test_a_one_hour_cache_and_a_search_are_billed(gateway: Gateway, far: P
     for at in ("/v1/messages", "/v1/chat/completions"):
         asked = {"model": "anthropic/claude-opus-4-6", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
         got = await post(gateway.port, at, asked, gateway.key)
-        row = await gateway.record(got)
+        row = await gateway.wait_for_record(got)
         assert (row["cache_write"], row["cache_write_long"], row["searches"]) == (100, 200, 2)
         assert row["cost"] == 10 * 5_000_000 + 100 * 6_250_000 + 200 * 10_000_000 + 20 * 25_000_000 + 2 * 10**10
         assert got.headers["x-antiphon-cost"] == "0.023175"

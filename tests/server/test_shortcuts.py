@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from living import Gateway, post
+from processes import Gateway, post
 
 PICTURE = "https://pictures.invalid/cat.png"
 
@@ -98,7 +98,7 @@ async def test_vision_is_recorded_as_a_chat(gateway: Gateway) -> None:
         {"model": "eye", "prompt": "x", "image_url": "data:image/png;base64,AA=="},
         gateway.key,
     )
-    record = await gateway.record(answer)
+    record = await gateway.wait_for_record(answer)
     assert (record["operation"], record["outcome"]) == ("chat", "success")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from antiphon.sim.server import SimServer
-from living import eventually
+from processes import wait_until
 from sim.conftest import RawResponse
 
 FetchRaw = Callable[..., Awaitable[RawResponse]]
@@ -209,7 +209,7 @@ async def test_trickle(sim: SimServer, fetch_raw: FetchRaw, stream: bool, sign: 
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(fetch_raw("fault-trickle:gap=0.01", stream=stream), 0.4)  # neither silent nor at an end
     (entry,) = sim.log.list_entries()
-    await eventually(lambda: entry.ended, 30)
+    await wait_until(lambda: entry.ended, 30)
     assert (entry.status, entry.tokens, entry.ended) == (200, 0, "left")
     assert entry.bytes > 150 + 10 * len(sign)
     assert (await fetch_raw("fault-trickle:gap=3600", silent=True, stream=stream)).ended == "silent"
@@ -369,13 +369,13 @@ async def test_control_paths(sim: SimServer, fetch_raw: FetchRaw) -> None:
     host, port = sim.url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
     writer.write(write_post(b'{"model":"fault-silence","messages":[{"role":"user","content":"x"}]}'))
-    await eventually(lambda: len(sim.log.list_entries()) == 2, 30)
+    await wait_until(lambda: len(sim.log.list_entries()) == 2, 30)
     (connection,) = await send_control(sim, b"GET /sim/connections")
     assert connection["requests"] == 1
     assert connection["serving"].startswith("served_")
     writer.close()
     await writer.wait_closed()
-    await eventually(lambda: sim.log.list_entries()[-1].ended, 30)
+    await wait_until(lambda: sim.log.list_entries()[-1].ended, 30)
     assert await send_control(sim, b"GET /sim/connections") == []
     left = (await send_control(sim, b"GET /sim/served"))[-1]
     assert (left["ended"], left["completed"]) == ("left", False)
@@ -395,7 +395,7 @@ async def test_client_that_closes_midstream(sim: SimServer) -> None:
     writer.close()
     await writer.wait_closed()
     (entry,) = sim.log.list_entries()
-    await eventually(lambda: entry.ended, 30)
+    await wait_until(lambda: entry.ended, 30)
     assert entry.ended == "left"
     assert entry.tokens < 1000
     assert entry.closed_after is not None

@@ -14,7 +14,7 @@ from antiphon.server.http.connection import HttpServer
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.listener import Listener, listen
 from antiphon.wires import get_wire
-from living import PATIENCE
+from processes import PATIENCE
 
 Handler = Callable[["Seen"], Awaitable[None]]
 

@@ -8,7 +8,7 @@ import psutil
 
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.parser import STEP
-from living import PATIENCE
+from processes import PATIENCE
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 SHORTEST = b"GET / HTTP/1.1\r\nHost:a\r\n\r\n"

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from antiphon.server.http.limits import Limits
-from living import PATIENCE
+from processes import PATIENCE
 
 CHUNKED = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from antiphon.server.http.limits import Limits
-from living import PATIENCE
+from processes import PATIENCE
 
 QUICK = Limits(head_time=0.3, body_time=0.3, idle_time=0.3, stall_time=0.3, linger_time=0.1)
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import openai
 import pytest
 
-from living import PATIENCE, Gateway, cli
+from processes import PATIENCE, Gateway, run_cli
 from server.operations.provider import Provider
 
 
@@ -60,7 +60,7 @@ def client(house: Gateway) -> Iterator[openai.OpenAI]:
 @pytest.fixture(scope="session")
 def limited(house: Gateway) -> str:
     """A key for one model."""
-    done = cli("keys", "create", "ears only", "--model", "ears", "--data", str(house.data), "--json")
+    done = run_cli("keys", "create", "ears only", "--model", "ears", "--data", str(house.data), "--json")
     key: str = json.loads(done.stdout)["key"]
     until = time.monotonic() + PATIENCE
     while not _known(house, key):

@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 
-from living import Gateway, eventually, post
+from processes import Gateway, post, wait_until
 from server.operations.provider import Exchange, Provider, answer_bytes, answer_json
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
@@ -20,8 +20,8 @@ JSON = "application/json"
 
 
 async def recorded(house: Gateway, call: str) -> dict[str, Any]:
-    await eventually(lambda: [row for row in house.records() if row["id"] == call])
-    (row,) = [row for row in house.records() if row["id"] == call]
+    await wait_until(lambda: [row for row in house.list_records() if row["id"] == call])
+    (row,) = [row for row in house.list_records() if row["id"] == call]
     return row
 
 
@@ -51,7 +51,7 @@ async def test_rerank_is_passed_on_with_another_model(house, provider):
     assert (got.status, got.json) == (200, answer)
     seen = asked(provider, "POST", "/v1/rerank", JSON, "rank-key")
     assert seen.body == body.replace(b"ranks/reranker", b"reranker")
-    row = await house.record(got)
+    row = await house.wait_for_record(got)
     expected = ("rerank", "ranks/reranker", "success", "ranks", 200)
     assert (row["operation"], row["target"], row["outcome"], row["provider"], row["status"]) == expected
     assert row["input"] == 31
@@ -60,14 +60,14 @@ async def test_rerank_is_passed_on_with_another_model(house, provider):
 async def test_rerank_of_cohere_states_its_tokens_elsewhere(house, provider):
     provider.routes["POST /v1/rerank"] = answer_json({"results": [], "meta": {"tokens": {"input_tokens": 7}}})
     got = await post(house.port, "/v1/rerank", {"model": "ranks/r", "query": "q", "documents": ["a"]}, house.key)
-    assert (await house.record(got))["input"] == 7
+    assert (await house.wait_for_record(got))["input"] == 7
 
 
 async def test_rerank_is_billed_by_the_search(house, provider):
     meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 2}, "tokens": {"input_tokens": 7}}
     provider.routes["POST /v1/rerank"] = answer_json({"results": [], "meta": meta})
     got = await post(house.port, "/v1/rerank", {"model": "ranker", "query": "q", "documents": ["a"]}, house.key)
-    row = await house.record(got)
+    row = await house.wait_for_record(got)
     assert (row["searches"], row["input"], row["cost"]) == (2, 0, 5 * 10**9)
     assert got.headers["x-antiphon-cost"] == "0.005"
 
@@ -80,8 +80,8 @@ async def test_moderations_with_and_without_a_model(house, provider, client):
     provider.seen.clear()
     client.moderations.create(input="hello")
     assert asked(provider, "POST", "/v1/moderations", JSON).json["model"] == "omni-moderation-latest"
-    await eventually(lambda: house.records()[-1]["operation"] == "moderations")
-    assert (house.records()[-1]["cost"], house.records()[-1]["input"]) == (0, None)
+    await wait_until(lambda: house.list_records()[-1]["operation"] == "moderations")
+    assert (house.list_records()[-1]["cost"], house.list_records()[-1]["input"]) == (0, None)
 
 
 async def test_images(house, provider, client):
@@ -104,11 +104,11 @@ async def test_images_without_tokens_are_counted_by_the_piece(house, provider):
     )
     got = await post(house.port, "/v1/images/generations", {"model": "painter", "prompt": "x"}, house.key)
     assert got.headers["x-antiphon-cost"] == "0.08"
-    row = await house.record(got)
+    row = await house.wait_for_record(got)
     assert (row["images"], row["cost"], row["estimated"], row["output"]) == (2, 8 * 10**10, 0, 0)
     got = await post(house.port, "/v1/images/generations", {"model": "far/painter", "prompt": "x"}, house.key)
     assert "x-antiphon-cost" not in got.headers
-    row = await house.record(got)
+    row = await house.wait_for_record(got)
     assert (row["images"], row["cost"]) == (2, None)
 
 
@@ -116,7 +116,7 @@ async def test_images_without_counted_tokens_have_an_unknown_cost(house, provide
     provider.routes["POST /v1/images/generations"] = answer_json({"created": 1, "data": []})
     got = await post(house.port, "/v1/images/generations", {"model": "far/painter", "prompt": "x"}, house.key)
     assert "x-antiphon-cost" not in got.headers
-    row = await house.record(got)
+    row = await house.wait_for_record(got)
     assert (row["cost"], row["input"], row["output"]) == (None, None, None)
 
 
@@ -129,7 +129,7 @@ async def test_images_as_events(house, provider, client):
     provider.routes["POST /v1/images/generations"] = answer_bytes(text, "text/event-stream")
     got = await post(house.port, "/v1/images/generations", {"model": "far/p", "prompt": "x", "stream": True}, house.key)
     assert (got.status, got.whole, got.body) == (200, True, text)
-    row = await house.record(got)
+    row = await house.wait_for_record(got)
     assert (row["outcome"], row["stream"], row["image_output"]) == ("success", 1, 200)
 
 
@@ -138,7 +138,7 @@ async def test_images_as_events_without_tokens(house, provider):
     text = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
     provider.routes["POST /v1/images/generations"] = answer_bytes(text, "text/event-stream")
     body = {"model": "painter", "prompt": "x", "stream": True}
-    row = await house.record(await post(house.port, "/v1/images/generations", body, house.key))
+    row = await house.wait_for_record(await post(house.port, "/v1/images/generations", body, house.key))
     assert (row["outcome"], row["images"], row["cost"]) == ("success", 2, 8 * 10**10)
 
 
@@ -148,7 +148,7 @@ async def test_events_that_break_off_are_reported(house, provider):
     got = await post(house.port, "/v1/images/generations", {"model": "far/p", "prompt": "x", "stream": True}, house.key)
     assert got.body.startswith(event)
     assert b"upstream_truncated" in got.body
-    row = await house.record(got)
+    row = await house.wait_for_record(got)
     assert (row["outcome"], row["error"], row["cost"]) == ("partial", "upstream_truncated", None)
 
 
@@ -204,7 +204,7 @@ async def test_speech_tokens_are_counted_as_audio(house, provider):
     text = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
     provider.routes["POST /v1/audio/speech"] = answer_bytes(text, "text/event-stream")
     body = {"model": "far/gpt-4o-mini-tts", "input": "hello", "voice": "alloy", "stream_format": "sse"}
-    row = await house.record(await post(house.port, "/v1/audio/speech", body, house.key))
+    row = await house.wait_for_record(await post(house.port, "/v1/audio/speech", body, house.key))
     assert (row["input"], row["audio_output"], row["characters"]) == (14, 101, None)
     assert row["cost"] == 14 * 600_000 + 101 * 12_000_000
 
@@ -220,7 +220,7 @@ async def test_speech_that_breaks_off_breaks_the_connection(house, provider):
     got = await post(house.port, "/v1/audio/speech", {"model": "far/tts", "input": "x"}, house.key)
     assert (got.status, got.whole) == (200, False)
     assert len(got.body) < 500
-    row = await house.record(got)
+    row = await house.wait_for_record(got)
     assert (row["outcome"], row["characters"], row["estimated"]) == ("partial", 1, 1)
 
 
@@ -324,8 +324,8 @@ async def test_a_transcription_as_events(house, provider, client):
     with client.audio.transcriptions.create(file=("a.wav", WAV), model="ears", stream=True) as stream:
         got = [event.type for event in stream]
     assert got == [event["type"] for event in events]
-    await eventually(lambda: house.records()[-1]["output"] == 2)
-    assert house.records()[-1]["stream"] == 1
+    await wait_until(lambda: house.list_records()[-1]["output"] == 2)
+    assert house.list_records()[-1]["stream"] == 1
 
 
 # Files, batches, fine-tuning.
@@ -460,7 +460,7 @@ async def test_an_error_with_200(house, provider):
     provider.routes["POST /v1/moderations"] = answer_json({"error": {"message": "overloaded"}})
     got = await post(house.port, "/v1/moderations", {"model": "far/m", "input": "x"}, house.key)
     assert (got.status, got.json["error"]["code"]) == (502, "upstream_bad_answer")
-    assert (await house.record(got))["outcome"] == "error"
+    assert (await house.wait_for_record(got))["outcome"] == "error"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from living import PATIENCE, Gateway, eventually, post
+from processes import PATIENCE, Gateway, post, wait_until
 from server.operations.provider import Exchange, Provider
 
 PATH = "/v1/audio/transcriptions"
@@ -79,7 +79,7 @@ async def test_silence_after_the_upload(hasty: Gateway, provider: Provider) -> N
     assert (got.status, got.json["error"]["code"]) == (504, "upstream_timeout")
     assert "first_output deadline" in got.json["error"]["message"]
     assert await asyncio.to_thread(provider.left.wait, 5)
-    assert (await hasty.record(got))["error"] == "upstream_timeout"
+    assert (await hasty.wait_for_record(got))["error"] == "upstream_timeout"
 
 
 async def test_a_provider_that_does_not_read(hasty: Gateway, provider: Provider) -> None:
@@ -104,7 +104,7 @@ async def test_silence_in_the_middle_of_bytes(hasty: Gateway, provider: Provider
     provider.routes["POST /v1/audio/speech"] = stops
     got = await post(hasty.port, "/v1/audio/speech", {"model": "far/tts", "input": "x"}, hasty.key)
     assert (got.status, got.whole) == (200, False)
-    row = await hasty.record(got)
+    row = await hasty.wait_for_record(got)
     assert (row["outcome"], row["error"]) == ("partial", "upstream_timeout")
 
 
@@ -117,7 +117,7 @@ async def test_a_caller_that_leaves_while_bytes_arrive(hasty: Gateway, provider:
             await asyncio.sleep(0.01)
 
     provider.routes["POST /v1/audio/speech"] = endless
-    before = len(hasty.records())
+    before = len(hasty.list_records())
     reader, writer = await asyncio.open_connection("127.0.0.1", hasty.port)
     body = b'{"model":"far/tts","input":"x"}'
     head = f"POST /v1/audio/speech HTTP/1.1\r\nhost: 127.0.0.1:{hasty.port}\r\nauthorization: Bearer {hasty.key}\r\n"
@@ -125,6 +125,6 @@ async def test_a_caller_that_leaves_while_bytes_arrive(hasty: Gateway, provider:
     assert (await reader.read(100)).startswith(b"HTTP/1.1 200 ")
     await closed(writer)
     assert await asyncio.to_thread(provider.left.wait, 5)
-    await eventually(lambda: len(hasty.records()) > before)
-    row = hasty.records()[-1]
+    await wait_until(lambda: len(hasty.list_records()) > before)
+    row = hasty.list_records()[-1]
     assert (row["operation"], row["outcome"], row["cost"]) == ("speech", "cancelled", None)

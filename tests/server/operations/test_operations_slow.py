@@ -12,7 +12,7 @@ from antiphon.server.http.exchange import STREAMED
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.listener import Listener, listen
 from antiphon.wires import get_wire
-from living import PATIENCE
+from processes import PATIENCE
 
 SECONDS = 0.4
 

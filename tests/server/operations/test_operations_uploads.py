@@ -14,7 +14,7 @@ import openai
 import psutil
 import pytest
 
-from living import PATIENCE, Answered, Gateway, allow, chat, eventually, post
+from processes import PATIENCE, Answer, Gateway, allow, chat, post, wait_until
 from server.operations.provider import Exchange, Provider, answer_json
 
 MIB = 1024 * 1024
@@ -97,15 +97,15 @@ def answered(sock: socket.socket) -> tuple[int, bytes]:
 
 async def the_record(house: Gateway, count: int) -> dict[str, object]:
     """The record after the first ``count``."""
-    await eventually(lambda: len(house.records()) > count)
-    assert len(house.records()) == count + 1
-    return house.records()[-1]
+    await wait_until(lambda: len(house.list_records()) > count)
+    assert len(house.list_records()) == count + 1
+    return house.list_records()[-1]
 
 
 async def settled(house: Gateway) -> int:
     """Return the number of records, after one more call: records arrive in order, so its record is the last."""
-    await house.record(await chat(house, "sim/echo"))
-    return len(house.records())
+    await house.wait_for_record(await chat(house, "sim/echo"))
+    return len(house.list_records())
 
 
 async def test_a_client_that_leaves_midway(house: Gateway, provider: Provider):
@@ -202,7 +202,7 @@ async def test_over_the_limit_while_it_streams(house: Gateway, provider: Provide
     assert (row["outcome"], row["status"], row["error"]) == ("error", 413, "request_too_large")
 
 
-async def ask(house: Gateway, body: bytes, **headers: str) -> Answered:
+async def ask(house: Gateway, body: bytes, **headers: str) -> Answer:
     fields = {"content-type": FORM} | {name.replace("_", "-"): value for name, value in headers.items()}
     return await post(house.port, PATH, body, house.key, fields)
 
@@ -258,7 +258,7 @@ async def test_two_models_are_refused_even_if_the_second_is_late(house: Gateway,
     got = await ask(house, MODEL % b"ears" + FILE % (b"x" * 2 * MIB) + MODEL % b"far/other" + END)
     assert (got.status, got.json["error"]["param"]) == (400, "model")
     assert not any(seen.whole for seen in provider.seen)
-    assert (await house.record(got))["outcome"] == "error"
+    assert (await house.wait_for_record(got))["outcome"] == "error"
 
 
 async def test_a_body_with_a_content_encoding_is_refused(house: Gateway, provider: Provider):

@@ -8,7 +8,7 @@ import pytest
 from google import genai
 from google.genai import types
 
-from living import Gateway
+from processes import Gateway
 from server.operations.provider import Provider
 
 

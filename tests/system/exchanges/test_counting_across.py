@@ -10,7 +10,7 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from living import Gateway, eventually, post
+from processes import Gateway, post, wait_until
 from server.operations.provider import answer_json
 
 TOOL = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -195,8 +195,8 @@ async def test_a_server_that_turns_out_to_have_no_counter(house, provider, claud
     assert raw.headers["x-antiphon-estimated"] == "true"
     assert [seen.target for seen in provider.seen] == ["/v1/responses/input_tokens"]
     call = raw.headers["x-antiphon-call-id"]
-    await eventually(lambda: [row for row in house.records() if row["id"] == call])
-    (row,) = [row for row in house.records() if row["id"] == call]
+    await wait_until(lambda: [row for row in house.list_records() if row["id"] == call])
+    (row,) = [row for row in house.list_records() if row["id"] == call]
     assert (row["outcome"], row["target"], row["cost"], row["estimated"]) == ("success", "oai/up", 0, 1)
 
 

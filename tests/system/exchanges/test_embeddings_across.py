@@ -9,7 +9,7 @@ import openai
 import pytest
 from google.genai import errors, types
 
-from living import PATIENCE, eventually, post
+from processes import PATIENCE, post, wait_until
 from server.operations.provider import Answering, Exchange, answer_json
 
 GEMINI = "POST /v1beta/models/gemini-embedding-001:batchEmbedContents"
@@ -98,8 +98,8 @@ async def test_more_inputs_than_a_batch_takes_are_asked_for_in_several(house, pr
     assert [each.embedding for each in answer.data] == [vector(text) for text in texts]
     assert len(provider.seen) == 11
     assert answer.usage.prompt_tokens == sum(map(len, texts))
-    await eventually(lambda: [row for row in house.records() if row["id"] == raw.headers["x-antiphon-call-id"]])
-    (record,) = [row for row in house.records() if row["id"] == raw.headers["x-antiphon-call-id"]]
+    await wait_until(lambda: [row for row in house.list_records() if row["id"] == raw.headers["x-antiphon-call-id"]])
+    (record,) = [row for row in house.list_records() if row["id"] == raw.headers["x-antiphon-call-id"]]
     assert (record["input"], record["operation"]) == (sum(map(len, texts)), "embeddings")
 
 

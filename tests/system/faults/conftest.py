@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from living import Gateway, Sim, allow, chat, eventually
+from processes import Gateway, Sim, allow, chat, wait_until
 
 PROVIDER_KEY = "sk-provider-secret-0123456789"
 TIMEOUTS = {"connect": 2, "first_output": 2, "idle": 1, "total": 20}
@@ -43,4 +43,4 @@ async def _as_before(request: pytest.FixtureRequest) -> AsyncIterator[None]:
     assert "Traceback" not in gateway.output
     assert PROVIDER_KEY not in gateway.output
     assert gateway.output.count(gateway.key) <= 3  # by the greeting of the first start, and never again
-    await eventually(lambda: gateway.callers() == 0, allow(5))
+    await wait_until(lambda: gateway.count_connections() == 0, allow(5))

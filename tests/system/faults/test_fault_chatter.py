@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from living import PATIENCE, Gateway, post
+from processes import PATIENCE, Gateway, post
 
 CHAT = (
     b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":%b}]}\n\n'
@@ -67,7 +67,7 @@ async def test_chatter_is_no_progress(tmp_path: Path, case: str) -> None:
             answer = await asyncio.wait_for(post(gateway.port, path, body, gateway.key), PATIENCE)
             assert b"Hi" in answer.body
             assert b"(idle deadline)" in answer.body
-            record = await gateway.record(answer)
+            record = await gateway.wait_for_record(answer)
             assert (record["outcome"], record["error"]) == ("partial", "upstream_timeout")
             await asyncio.wait_for(left.wait(), PATIENCE)
         finally:

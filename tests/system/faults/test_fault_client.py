@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from living import Gateway, Sim, allow, chat, eventually
+from processes import Gateway, Sim, allow, chat, wait_until
 
 
 async def leave(gateway: Gateway, model: str, *, after: bytes | None, stream: bool = True) -> float:
@@ -32,7 +32,7 @@ async def leave(gateway: Gateway, model: str, *, after: bytes | None, stream: bo
 
 def served_up(gateway: Gateway) -> list[dict[str, Any]]:
     """The records of calls to the provider; the probes after each case go elsewhere."""
-    return [row for row in gateway.records() if row["provider"] == "up"]
+    return [row for row in gateway.list_records() if row["provider"] == "up"]
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ async def test_a_caller_who_leaves_closes_the_provider_and_is_recorded(
     gateway: Gateway, sim: Sim, model: str, after: bytes | None, stream: bool
 ) -> None:
     earlier = {row["id"] for row in served_up(gateway)}
-    before = len(sim.served())
+    before = len(sim.list_served())
     left = await leave(gateway, model, after=after, stream=stream)
-    await eventually(lambda: sim.served()[before:] and sim.served()[before]["ended"], allow(0.5))
-    served = sim.served()[before]
+    await wait_until(lambda: sim.list_served()[before:] and sim.list_served()[before]["ended"], allow(0.5))
+    served = sim.list_served()[before]
     assert served["ended"] == "left"
     assert served["time"] / 1e6 + served["closed_after"] - left <= allow(0.5)
-    await eventually(lambda: {row["id"] for row in served_up(gateway)} - earlier)
+    await wait_until(lambda: {row["id"] for row in served_up(gateway)} - earlier)
     (row,) = [row for row in served_up(gateway) if row["id"] not in earlier]
     assert (row["outcome"], row["status"], row["estimated"]) == ("cancelled", 499, 1)
     assert row["input"] > 0
@@ -65,8 +65,8 @@ async def test_a_caller_who_leaves_closes_the_provider_and_is_recorded(
 async def test_a_hundred_callers_who_leave_are_a_hundred_records(gateway: Gateway, sim: Sim) -> None:
     earlier = len(served_up(gateway))
     await asyncio.gather(*(leave(gateway, "up/echo:tps=10", after=b'"content":') for _ in range(100)))
-    await eventually(lambda: sim.busy() <= 1, allow(1))
-    await eventually(lambda: len(served_up(gateway)) >= earlier + 100)
+    await wait_until(lambda: sim.count_open() <= 1, allow(1))
+    await wait_until(lambda: len(served_up(gateway)) >= earlier + 100)
     rows = served_up(gateway)
     assert len(rows) == earlier + 100
     assert sum(row["outcome"] == "cancelled" for row in rows) >= 100
@@ -96,15 +96,15 @@ async def test_slow_readers_hold_the_provider_back_and_cost_little(gateway: Gate
     slow = [opened(gateway, "up/lorem:tokens=100000") for _ in range(readers)]
 
     def still() -> bool:
-        written = sum(entry["bytes"] for entry in sim.served())
+        written = sum(entry["bytes"] for entry in sim.list_served())
         time.sleep(0.3)
-        return len(sim.served()) == readers and sum(entry["bytes"] for entry in sim.served()) == written
+        return len(sim.list_served()) == readers and sum(entry["bytes"] for entry in sim.list_served()) == written
 
-    await eventually(still)
+    await wait_until(still)
     try:
-        assert {entry["ended"] for entry in sim.served()} == {""}
+        assert {entry["ended"] for entry in sim.list_served()} == {""}
         assert (process.memory_info().rss - before) / readers <= 256 * 1024
     finally:
         for each in slow:
             each.close()
-    await eventually(lambda: {entry["ended"] for entry in sim.served()} == {"left"})
+    await wait_until(lambda: {entry["ended"] for entry in sim.list_served()} == {"left"})

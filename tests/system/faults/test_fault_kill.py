@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from living import PATIENCE, Gateway, Sim, allow, cli, eventually, post
+from processes import PATIENCE, Gateway, Sim, allow, post, run_cli, wait_until
 
 KILLS = 200 if os.environ.get("ANTIPHON_CAMPAIGN") else int(os.environ.get("ANTIPHON_KILLS", "6"))
 STREAMS = 50
@@ -52,14 +52,14 @@ async def test_no_answered_call_is_lost_or_doubled(sim: Sim, tmp_path: Path, dur
         callers = [asyncio.create_task(caller(gateway, answered, models, stop)) for _ in range(STREAMS)]
         before = answered.total()
         await asyncio.sleep(random.uniform(0.2, 1.2))
-        await eventually(lambda: answered.total() > before + 20)  # noqa: B023 - awaited at once
+        await wait_until(lambda: answered.total() > before + 20)  # noqa: B023 - awaited at once
         stop.set()
         await asyncio.to_thread(gateway.kill)
         await asyncio.gather(*callers)
-    verified = cli("usage", "verify", "--data", str(tmp_path / "data"))
+    verified = run_cli("usage", "verify", "--data", str(tmp_path / "data"))
     assert verified.returncode == 0, verified.stdout
-    await asyncio.to_thread(cli, "usage", "--data", str(tmp_path / "data"))  # files what the last kill left
-    rows = Counter(row["id"] for row in gateway.records())
+    await asyncio.to_thread(run_cli, "usage", "--data", str(tmp_path / "data"))  # files what the last kill left
+    rows = Counter(row["id"] for row in gateway.list_records())
     lost = [call for call in answered if rows[call] == 0]
     print(f"{durability}: {kills} kills, {len(answered)} answered, {len(rows)} recorded")
     print(f"slowest start: {slowest:.0%} of what is allowed")
@@ -78,7 +78,7 @@ async def test_a_stopped_gateway_leaves_everything_in_the_ledger(sim: Sim, tmp_p
     )
     assert gateway.stop() == 0
     assert time.monotonic() - started < PATIENCE
-    recorded = {row["id"] for row in gateway.records()}
+    recorded = {row["id"] for row in gateway.list_records()}
     assert recorded == {answer.headers["x-antiphon-call-id"] for answer in answers}
 
 

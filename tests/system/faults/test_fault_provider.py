@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI
 
-from living import Answered, Gateway, Sim, allow, chat, eventually
+from processes import Answer, Gateway, Sim, allow, chat, wait_until
 
 DONE = b"data: [DONE]\n\n"
 
 
-def error_of(answer: Answered) -> dict[str, Any]:
+def error_of(answer: Answer) -> dict[str, Any]:
     """The error a stream ended with: the last frame, and nothing after it."""
     frames = [frame for frame in answer.body.split(b"\n\n") if frame and not frame.startswith(b":")]
     error: dict[str, Any] = json.loads(frames[-1].removeprefix(b"data: "))["error"]
@@ -46,7 +46,7 @@ async def test_faults_before_any_output_are_errors_with_a_status(gateway: Gatewa
     assert answer.json["error"]["code"] == code
     assert answer.headers["content-type"].startswith("application/json")
     assert answer.seconds <= allow(seconds)
-    record = await gateway.record(answer)
+    record = await gateway.wait_for_record(answer)
     assert (record["outcome"], record["status"]) == ("error", status)
 
 
@@ -55,7 +55,7 @@ async def test_broken_whole_answers_are_never_shown(gateway: Gateway, fault: str
     answer = await chat(gateway, f"up/{fault}")
     assert answer.status in (502, 504)
     assert answer.json["error"]["code"].startswith("upstream_")
-    assert (await gateway.record(answer))["outcome"] == "error"
+    assert (await gateway.wait_for_record(answer))["outcome"] == "error"
 
 
 ADMITTED = {  # fault after output: error code
@@ -78,18 +78,18 @@ async def test_faults_after_output_are_admitted_and_recorded(gateway: Gateway, s
     assert b'"content":"Lore"' in answer.body
     assert error_of(answer)["code"] == ADMITTED[fault]
     assert answer.seconds <= allow(2.0)
-    record = await gateway.record(answer)
+    record = await gateway.wait_for_record(answer)
     assert record["outcome"] == "partial"
     assert record["output"] > 0
     assert record["estimated"]
-    await eventually(lambda: sim.busy() <= 1, allow(0.5))
+    await wait_until(lambda: sim.count_open() <= 1, allow(0.5))
 
 
 async def test_a_stall_is_noticed_in_time_and_the_provider_let_go(gateway: Gateway, sim: Sim) -> None:
     answer = await chat(gateway, "up/fault-stall", stream=True)
     assert 1.0 <= answer.seconds <= allow(1.5)
     assert b": keep-alive\n\n" in answer.body  # the caller was not left in silence
-    served = sim.served()[-1]
+    served = sim.list_served()[-1]
     assert served["ended"] == "left"
     assert served["closed_after"] <= allow(1.0 + 0.5 + 0.1)
 
@@ -109,7 +109,7 @@ async def test_a_finish_reason_without_the_end_marker_is_complete(gateway: Gatew
     answer = await chat(gateway, f"up/{fault}", stream=True)
     assert answer.whole
     assert answer.body.endswith(DONE)
-    record = await gateway.record(answer)
+    record = await gateway.wait_for_record(answer)
     assert (record["outcome"], record["estimated"]) == ("success", 0)
 
 
@@ -122,7 +122,7 @@ async def test_missing_or_impossible_usage_is_counted_by_us(gateway: Gateway, fa
     if answer.status == 502:  # NaN is no JSON, so the answer that holds it is none
         assert "nan" in fault
         return
-    record = await gateway.record(answer)
+    record = await gateway.wait_for_record(answer)
     assert record["estimated"]
     assert 0 < record["output"] < 1000
     assert record["cost"] is None or record["cost"] >= 0
@@ -141,9 +141,9 @@ async def test_retry_after_is_passed_on_when_it_means_something(gateway: Gateway
 
 
 async def test_a_redirect_is_not_followed_and_takes_no_credential_along(gateway: Gateway, sim: Sim) -> None:
-    before = len(sim.served())
+    before = len(sim.list_served())
     await chat(gateway, "up/fault-redirect")
-    assert len(sim.served()) == before + 1
+    assert len(sim.list_served()) == before + 1
 
 
 @pytest.mark.parametrize("style", ["", ":split=1", ":split=7", ":eol=crlf", ":eol=cr", ":comments=1:bom=1"])
@@ -163,7 +163,7 @@ async def test_an_answer_cut_at_every_byte_is_complete_or_an_explicit_error(gate
     model = "fault-cut-at:tokens=3"
     whole = await chat(gateway, f"up/{model}:bytes=1000000", stream=True)
     assert whole.body.endswith(DONE)
-    length = sim.served()[-1]["bytes"]
+    length = sim.list_served()[-1]["bytes"]
     assert length > 500
 
     async def cut(at: int) -> bytes:
@@ -186,9 +186,9 @@ async def test_an_answer_cut_at_every_byte_is_complete_or_an_explicit_error(gate
 
 
 async def test_silence_is_tried_once_and_not_again(gateway: Gateway, sim: Sim) -> None:
-    before = len(sim.served())
+    before = len(sim.list_served())
     started = time.monotonic()
     answer = await chat(gateway, "up/fault-silence", stream=True)
     assert 1.5 <= time.monotonic() - started <= allow(2.5)
     assert answer.headers["x-antiphon-call-id"]
-    assert len(sim.served()) == before + 1
+    assert len(sim.list_served()) == before + 1

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from living import Gateway, Sim, allow, chat, cli, eventually
+from processes import Gateway, Sim, allow, chat, run_cli, wait_until
 
 KILLS = 4
 
@@ -24,7 +24,7 @@ def config(sim: Sim, **more: Any) -> dict[str, Any]:
 async def wait_for_shipper(gateway: Gateway) -> psutil.Process:
     """Return the gateway's shipper process; end the gateway if there is none in time."""
     try:
-        await eventually(lambda: gateway.find_shipper(), allow(5))
+        await wait_until(lambda: gateway.find_shipper(), allow(5))
     except AssertionError:
         gateway.kill()
         raise
@@ -63,7 +63,7 @@ class Load:
 
 
 def count_records(gateway: Gateway) -> Counter[str]:
-    return Counter(row["id"] for row in gateway.records())
+    return Counter(row["id"] for row in gateway.list_records())
 
 
 async def test_a_killed_shipper_loses_and_doubles_nothing_and_is_replaced(sim: Sim, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ async def test_a_killed_shipper_loses_and_doubles_nothing_and_is_replaced(sim: S
             shipper.wait(5)
         seen.add((await wait_for_shipper(gateway)).pid)
         await load.stop()
-        await eventually(lambda: load.answered <= count_records(gateway).keys(), allow(5))
+        await wait_until(lambda: load.answered <= count_records(gateway).keys(), allow(5))
     finally:
         assert gateway.stop() == 0
     assert load.refused == []
@@ -89,7 +89,7 @@ async def test_a_killed_shipper_loses_and_doubles_nothing_and_is_replaced(sim: S
     assert max(rows.values()) == 1
     assert gateway.output.count("the shipper process ended") == KILLS
     assert "Traceback" not in gateway.output
-    assert cli("usage", "verify", "--data", str(gateway.data)).returncode == 0
+    assert run_cli("usage", "verify", "--data", str(gateway.data)).returncode == 0
 
 
 async def test_the_shipper_ends_with_a_killed_gateway_and_the_next_one_adopts(sim: Sim, tmp_path: Path) -> None:
@@ -100,11 +100,11 @@ async def test_the_shipper_ends_with_a_killed_gateway_and_the_next_one_adopts(si
     await load.stop()
     (writer,) = (gateway.data / "journal").iterdir()
     await asyncio.to_thread(gateway.kill)
-    await eventually(lambda: has_ended(shipper), allow(1))
+    await wait_until(lambda: has_ended(shipper), allow(1))
     again = Gateway(tmp_path)
     try:
-        await eventually(lambda: load.answered <= count_records(again).keys(), allow(5))
-        await eventually(lambda: not writer.exists(), allow(5))
+        await wait_until(lambda: load.answered <= count_records(again).keys(), allow(5))
+        await wait_until(lambda: not writer.exists(), allow(5))
     finally:
         assert again.stop() == 0
     assert max(count_records(again).values()) == 1
@@ -121,7 +121,7 @@ async def test_calls_go_on_while_the_database_is_locked(sim: Sim, tmp_path: Path
             await load.stop()
             assert not load.answered & count_records(gateway).keys()
             other.execute("COMMIT")
-        await eventually(lambda: load.answered <= count_records(gateway).keys(), allow(10))
+        await wait_until(lambda: load.answered <= count_records(gateway).keys(), allow(10))
     finally:
         assert gateway.stop() == 0
     assert load.refused == []
@@ -144,23 +144,23 @@ async def test_a_stopped_shipper_leads_to_the_declared_policy_at_the_cap(sim: Si
     gateway = Gateway(tmp_path, config(sim, journal_cap="1 MiB", on_journal_full=policy))
     shipper = await wait_for_shipper(gateway)
     try:
-        await gateway.record(await chat(gateway, "up/echo"))
+        await gateway.wait_for_record(await chat(gateway, "up/echo"))
         await asyncio.sleep(0.5)
         earlier = count_records(gateway)
         shipper.send_signal(signal.SIGSTOP)
         load = Load(gateway)
         if policy == "refuse":
-            await eventually(lambda: load.refused)
+            await wait_until(lambda: load.refused)
         else:
-            await eventually(lambda: len(load.answered) > 400)
+            await wait_until(lambda: len(load.answered) > 400)
         await load.stop()
         assert count_records(gateway) == earlier
         shipper.send_signal(signal.SIGCONT)
-        await eventually(lambda: count_records(gateway) != earlier, allow(5))
+        await wait_until(lambda: count_records(gateway) != earlier, allow(5))
         await asyncio.sleep(0.5)
         answer = await chat(gateway, "up/echo")
         assert answer.status == 200
-        await gateway.record(answer)
+        await gateway.wait_for_record(answer)
     finally:
         shipper.send_signal(signal.SIGCONT)
         assert gateway.stop() == 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from living import Gateway, Sim
+from processes import Gateway, Sim
 from system.matrix.natives import NativeProvider
 from system.matrix.openai_callers import Chat, Responses
 from system.matrix.other_callers import Converse, Generate, Messages
@@ -77,7 +77,7 @@ class Matrix:
 
     def take_requests(self) -> list[dict[str, Any]]:
         """Return the requests that the provider has received since the last call."""
-        entries = self.sim.served()
+        entries = self.sim.list_served()
         self.sim.clear()
         for entry in entries:
             entry["body"] = base64.b64decode(entry["body"])

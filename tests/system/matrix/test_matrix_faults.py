@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from living import allow, post
+from processes import allow, post
 from system.matrix.capabilities import BUCKETS
 from system.matrix.questions import WIRES, Question, make_turns
 
@@ -56,7 +56,7 @@ async def test_silence_and_heartbeats_alone_time_out(matrix: Any, fault: str) ->
 async def test_the_ledger_has_every_bucket_of_the_wire(matrix: Any, target_wire: str) -> None:
     gateway = matrix.gateway
     body = {"model": f"{target_wire}/echo", "messages": [{"role": "user", "content": "costs"}]}
-    row = await gateway.record(await post(gateway.port, "/v1/chat/completions", body, gateway.key))
+    row = await gateway.wait_for_record(await post(gateway.port, "/v1/chat/completions", body, gateway.key))
     whole = {"cache_read": 60, "cache_write": 10, "reasoning": 20}
     counts = {name: count if name in BUCKETS[target_wire] else 0 for name, count in whole.items()}
     assert {name: row[name] for name in counts} == counts

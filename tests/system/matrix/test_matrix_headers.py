@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from living import Gateway
+from processes import Gateway
 from system.matrix.canned import Canned, CannedProvider
 
 COMMON = (("set-cookie", "a=b"), ("retry-after", "7"))

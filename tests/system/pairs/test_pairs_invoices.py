@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from antiphon.wires.table import CODECS
-from living import Gateway, post
+from processes import Gateway, post
 from server.operations.provider import Exchange, Provider
 from system.pairs.caller_requests import REQUESTS
 from system.pairs.provider_answers import EVENTS, FRAME_WRITERS, REPLIES
@@ -275,5 +275,5 @@ async def test_an_invoice(gateway: Gateway, provider: Provider, target: str, num
             assert stream or answer.headers["x-antiphon-cost"] == dollars
             answered.append((caller, stream, answer))
     for caller, stream, answer in answered:  # records reach the database together
-        record = await gateway.record(answer)
+        record = await gateway.wait_for_record(answer)
         assert (record["cost"], record["estimated"]) == (round(float(dollars) * 10**12), 0), (caller, stream)

@@ -23,18 +23,18 @@ PATIENCE = 60.0
 URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment without anything that would configure Antiphon by accident."""
-    kept = {
+def clean_environ(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment without the variables that would configure Antiphon by accident."""
+    others = {
         name: value
         for name, value in os.environ.items()
         if not name.endswith(("_API_KEY", "_BASE_URL", "_HOST", "_TOKEN")) and not name.startswith("ANTIPHON_")
     }
-    return {**kept, "PYTHONUNBUFFERED": "1", **(extra or {})}
+    return {**others, "PYTHONUNBUFFERED": "1", **(extra or {})}
 
 
-class Running:
-    """``antiphon <args>`` as a process that printed its URL; its output is kept."""
+class AntiphonProcess:
+    """A running ``antiphon <args>`` that has printed its URL. ``lines`` is its output so far."""
 
     def __init__(self, *args: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
         self.started = time.monotonic()
@@ -43,7 +43,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=environment(env),
+            env=clean_environ(env),
             cwd=cwd,
         )
         self.lines: list[str] = []
@@ -73,12 +73,12 @@ class Running:
                 self._found.set()
 
     def kill(self) -> None:
-        """End the process the hard way, as a crash would."""
+        """Kill the process, as a crash would."""
         self.process.send_signal(signal.SIGKILL)
         self._wait()
 
     def stop(self) -> int:
-        """End the process the polite way and return its exit code."""
+        """Ask the process to end and return its exit code."""
         if self.process.poll() is None:
             self.process.terminate()
         return self._wait()
@@ -94,13 +94,13 @@ class Running:
             self.process.stdout.close()
         return code
 
-    def callers(self) -> int:
-        """How many connections to the process's own port it has; listening does not count."""
+    def count_connections(self) -> int:
+        """Return how many connections to its own port the process has; the listening socket does not count."""
         found = psutil.Process(self.process.pid).net_connections("tcp")
         return sum(item.laddr.port == self.port and item.status != psutil.CONN_LISTEN for item in found)
 
 
-class Gateway(Running):
+class Gateway(AntiphonProcess):
     """A gateway with its own data directory and an admin key."""
 
     def __init__(self, folder: Path, config: Mapping[str, Any] | None = None, *args: str, **options: Any) -> None:
@@ -118,18 +118,18 @@ class Gateway(Running):
         return (self.data / "admin.key").read_text().strip()
 
     def find_shipper(self) -> psutil.Process | None:
-        """The child process that moves records to the database; the gateway starts it a moment after it is ready."""
-        return next((child for child in self._children() if _is_shipper(child)), None)
+        """Return the child process that moves records to the database; it starts shortly after the gateway is ready."""
+        return next((child for child in self._list_children() if _is_shipper(child)), None)
 
-    def workers(self) -> list[psutil.Process]:
-        """The child processes beside the shipper."""
-        return [child for child in self._children() if not _is_shipper(child)]
+    def list_workers(self) -> list[psutil.Process]:
+        """Return the child processes, without the shipper."""
+        return [child for child in self._list_children() if not _is_shipper(child)]
 
-    def _children(self) -> list[psutil.Process]:
+    def _list_children(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children()
 
-    def records(self) -> list[dict[str, Any]]:
-        """Every call that has reached the database, oldest first."""
+    def list_records(self) -> list[dict[str, Any]]:
+        """Return the records that have reached the database, oldest first."""
         database = sqlite3.connect(f"file:{self.data / 'antiphon.db'}?mode=ro", uri=True)
         database.row_factory = sqlite3.Row
         try:
@@ -137,11 +137,11 @@ class Gateway(Running):
         finally:
             database.close()
 
-    async def record(self, answer: "Answered") -> dict[str, Any]:
-        """The one record of an answer, as soon as it has reached the database."""
+    async def wait_for_record(self, answer: "Answer") -> dict[str, Any]:
+        """Return the record of an answered call as soon as it has reached the database; fail if there are two."""
         call = answer.headers["x-antiphon-call-id"]
-        await eventually(lambda: [row for row in self.records() if row["id"] == call])
-        (row,) = [row for row in self.records() if row["id"] == call]
+        await wait_until(lambda: [row for row in self.list_records() if row["id"] == call])
+        (row,) = [row for row in self.list_records() if row["id"] == call]
         return row
 
 
@@ -152,33 +152,33 @@ def _is_shipper(process: psutil.Process) -> bool:
         return False
 
 
-class Sim(Running):
-    """The simulator as a provider of its own, which says what it served."""
+class Sim(AntiphonProcess):
+    """The simulator as a separate provider that lists the requests it served."""
 
     def __init__(self, *args: str) -> None:
         super().__init__("sim", "--port", "0", *args)
 
-    def served(self) -> list[dict[str, Any]]:
-        """Every request so far, oldest first."""
+    def list_served(self) -> list[dict[str, Any]]:
+        """Return every request so far, oldest first."""
         found: list[dict[str, Any]] = self._get("/sim/served")
         return found
 
     def clear(self) -> None:
-        """Forget what was served."""
-        asked = urllib.request.Request(self.url + "/sim/served", method="DELETE")
-        urllib.request.urlopen(asked, timeout=PATIENCE).close()
+        """Empty the list of served requests."""
+        request = urllib.request.Request(self.url + "/sim/served", method="DELETE")
+        urllib.request.urlopen(request, timeout=PATIENCE).close()
 
-    def busy(self) -> int:
-        """How many requests are being answered now."""
-        return sum(not entry["ended"] for entry in self.served())
+    def count_open(self) -> int:
+        """Return how many requests are being answered now."""
+        return sum(not entry["ended"] for entry in self.list_served())
 
     def _get(self, path: str) -> Any:
         with urllib.request.urlopen(self.url + path, timeout=PATIENCE) as answer:
             return json.load(answer)
 
 
-async def chat(gateway: Gateway, model: str, *, stream: bool = False, **fields: Any) -> "Answered":
-    """Ask a gateway one short question."""
+async def chat(gateway: Gateway, model: str, *, stream: bool = False, **fields: Any) -> "Answer":
+    """Make one short chat call."""
     body = {"model": model, "messages": [{"role": "user", "content": "Say it"}], "stream": stream, **fields}
     return await post(gateway.port, "/v1/chat/completions", body, gateway.key)
 
@@ -194,21 +194,21 @@ def allow(seconds: float) -> float:
     return 2 * seconds * max(1.0, (time.perf_counter() - wall) / used)
 
 
-async def eventually(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait until something holds; fail with its last value otherwise."""
+async def wait_until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Wait until ``holds()`` is true; fail with its last value if that takes longer than ``seconds``."""
     until = time.monotonic() + seconds
     while not (value := holds()):
         assert time.monotonic() < until, f"still {value!r} after {seconds} s"
         await asyncio.sleep(0.05)
 
 
-def cli(*args: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run one command of the command line to its end."""
+def run_cli(*args: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command of the command line and return what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "antiphon", *args],
         capture_output=True,
         text=True,
-        env=environment(),
+        env=clean_environ(),
         input=stdin,
         timeout=PATIENCE,
         check=False,
@@ -217,8 +217,8 @@ def cli(*args: str, check: bool = True, stdin: str | None = None) -> subprocess.
     return done
 
 
-class Answered(NamedTuple):
-    """What a client saw: ``whole`` says that the HTTP message ended as its framing said it would."""
+class Answer(NamedTuple):
+    """What a client received; ``whole`` says that the HTTP message ended where its framing said it would."""
 
     status: int
     headers: dict[str, str]
@@ -231,8 +231,8 @@ class Answered(NamedTuple):
         return json.loads(self.body)
 
 
-async def post(port: int, path: str, body: Any, key: str = "any", headers: Mapping[str, str] | None = None) -> Answered:
-    """Send one request on a connection of its own and read whatever comes until the connection closes."""
+async def post(port: int, path: str, body: Any, key: str = "any", headers: Mapping[str, str] | None = None) -> Answer:
+    """Send one request on a new connection and read until the connection closes."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = {"host": f"127.0.0.1:{port}", "authorization": f"Bearer {key}", "content-type": "application/json"}
     lines |= {"content-length": str(len(content)), "connection": "close", **(headers or {})}
@@ -248,32 +248,28 @@ async def post(port: int, path: str, body: Any, key: str = "any", headers: Mappi
         except ConnectionError:
             pass
     finally:
-        writer.transport.abort()  # closing would wait for a body to be taken that was refused before its end
-    return _parsed(bytes(raw), time.monotonic() - started)
+        writer.transport.abort()  # closing would wait until a refused body has been sent
+    return _parse_answer(bytes(raw), time.monotonic() - started)
 
 
-def _parsed(raw: bytes, seconds: float) -> Answered:
+def _parse_answer(raw: bytes, seconds: float) -> Answer:
     head, _, rest = raw.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
     if not head:
-        return Answered(0, {}, b"", False, seconds)
+        return Answer(0, {}, b"", False, seconds)
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
     status = int(lines[0].split()[1])
     if headers.get("transfer-encoding") != "chunked":
-        return Answered(status, headers, rest, len(rest) == int(headers.get("content-length", -1)), seconds)
-    body, whole = bytearray(), False
-    while rest:
-        size, _, rest = rest.partition(b"\r\n")
-        length = int(size or b"0", 16)
-        if length == 0:
-            whole = size == b"0"
-            break
-        body += rest[:length]
-        rest = rest[length + 2 :]
-    return Answered(status, headers, bytes(body), whole, seconds)
+        return Answer(status, headers, rest, len(rest) == int(headers.get("content-length", -1)), seconds)
+    body, position = bytearray(), 0
+    while (end := rest.find(b"\r\n", position)) >= 0 and (length := int(rest[position:end] or b"0", 16)):
+        body += rest[end + 2 : end + 2 + length]
+        position = end + 2 + length + 2
+    whole = rest[position : position + 3] == b"0\r\n"
+    return Answer(status, headers, bytes(body), whole, seconds)
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
