@@ -27,34 +27,34 @@ A caller's wire is a row, a provider's is a column.
 | word | meaning |
 |---|---|
 | yes | arrives in the target's own form, and comes back in the caller's |
-| as text | the caller's wire has no place for it: a text of its own tells it, a Markdown link with the data in it |
+| as text | the caller's wire has no place for it; it arrives as a separate text, a Markdown link with the data in it |
 | dropped, reported | only tunes, has no place on the target's wire, and is left out; `x-antiphon-dropped` names it |
 | refused | would change what the answer means if it were left out: a 400 that names it, and no call to the provider |
 | · | one of the two wires, or the caller's client, has no words for it |
 
-Where both wires are the same, nothing is translated: request and answer stay the same bytes but for the model's name.
-Structured output is shown for models that can; of others the schema is asked for in words and `format` is reported.
-A user's name that the target's provider would refuse (longer than 64 characters at OpenAI, an address at Anthropic)
-arrives as its SHA-256, which is the same name for the same person.
+If both wires are the same, nothing is translated: request and answer keep their bytes, except for the model's name.
+The tables show structured output for models that support it. Other models get the schema as an instruction in words,
+and `format` is reported. A user name that the target's provider would refuse (longer than 64 characters at OpenAI, an
+address at Anthropic) arrives as its SHA-256, which is the same name for the same person.
 
 Declared rules, on every pair:
 
-- `x-antiphon-dropped` and errors name a field as the caller's wire spells it: `generationConfig.seed`,
-  `stop_sequences`.
-- A value that asks for nothing (an empty text, list or object) is not told; `0` and `false` are values.
-- What a model made is never left out of an answer: see *as text*. What a sound says stands before it. Such a text that
-  comes back in a caller's history is read as what it was. A sound that comes in samples without a head, as streams
-  have it, is a WAV file where it comes whole.
-- Where a target's assistant only speaks (all but Gemini's), images of earlier answers stand in the user's next turn,
-  and a sound whose words are known is its words. Images and files in tools' results stand in the user's next turn for
-  Chat Completions, and for Gemini's models before 3.
-- Thinking that another wire's model made is not shown to a target; it survives in the caller's history and returns to
-  the wire it came from.
-- A citation names a page or a document with its title, and the text behind which it stands. Where a wire has only
-  places in documents (Messages), a document without one is a search result.
-- Message threads (`thread`) are forwarded, with their beta, to a provider of the Messages wire; on any other target
-  `create` is a 400 and `continue` a 404, as the API answers where it holds no thread. `anthropic-version` is the
-  caller's on the same wire, and 2023-06-01 in a translated call, because it takes `temperature`, `top_p` and `top_k`.
+- `x-antiphon-dropped` and errors use the field names of the caller's wire: `generationConfig.seed`, `stop_sequences`.
+- An empty text, list or object asks for nothing and is not reported; `0` and `false` are values.
+- Media that a model made is never left out of an answer: see *as text*. The transcript of a sound is placed before the
+  sound. Such a text in a caller's history is read back as the media that it was. Streams carry sound as samples without
+  a file header; a whole answer carries it as a WAV file.
+- Gemini's assistant turns can hold media. For all other targets, images of earlier answers move to the user's next
+  turn, and a sound with a transcript becomes its transcript. For Chat Completions, and for Gemini's models before 3,
+  images and files in tool results also move to the user's next turn.
+- Thinking of another wire's model is not sent to a target; it stays in the caller's history and returns to the wire it
+  came from.
+- A citation names a page or a document with its title, and the text that cites it. The Messages wire can only cite
+  places in documents; there, a document without a place becomes a search result.
+- Message threads (`thread`) are forwarded, with their beta, to a provider of the Messages wire. On any other target
+  `create` is a 400 and `continue` is a 404, as the API answers if it has no such thread. On the same wire,
+  `anthropic-version` is the caller's; in a translated call it is 2023-06-01, which accepts `temperature`, `top_p` and
+  `top_k`.
 """
 TAIL = """
 ## Embeddings
@@ -75,32 +75,32 @@ More inputs than that are asked for in several requests.
 ## Counts of tokens
 
 `tests/system/exchanges` proves this: Messages, Responses, Gemini and Converse each use the counter of every other wire,
-and Antiphon's own estimate where a target has no counter (`x-antiphon-estimated`).
+and Antiphon's own estimate if a target has no counter (`x-antiphon-estimated`).
 """
 
 
-def table(title: str, rows: dict[str, dict[str, str]]) -> str:
+def write_table(title: str, rows: dict[str, dict[str, str]]) -> str:
     lines = [f"\n## {title[:1].upper()}{title[1:]}\n", "| | " + " | ".join(WIRES.values()) + " |"]
     lines.append("|---|" + "---|" * len(WIRES))
-    for near, shown in WIRES.items():
-        cells = " | ".join(MARKS[rows[near][far]] for far in WIRES)
-        lines.append(f"| {shown} | {cells} |")
+    for caller, name in WIRES.items():
+        cells = " | ".join(MARKS[rows[caller][provider]] for provider in WIRES)
+        lines.append(f"| {name} | {cells} |")
     return "\n".join(lines) + "\n"
 
 
-def page() -> str:
+def write_page() -> str:
     proven = json.loads(PROVEN.read_text(encoding="utf-8"))
-    same = [title for title, rows in proven.items() if _cells(rows) == {"yes"}]
+    same = [title for title, rows in proven.items() if _list_outcomes(rows) == {"yes"}]
     all_pairs = "\n## On every pair\n\n" + "".join(f"- {title}\n" for title in same)
-    return HEAD + all_pairs + "".join(table(title, rows) for title, rows in proven.items() if title not in same) + TAIL
+    return HEAD + all_pairs + "".join(write_table(title, rows) for title, rows in proven.items() if title not in same) + TAIL
 
 
-def _cells(rows: dict[str, dict[str, str]]) -> set[str]:
+def _list_outcomes(rows: dict[str, dict[str, str]]) -> set[str]:
     return {outcome for row in rows.values() for outcome in row.values()}
 
 
 def main() -> int:
-    text = page()
+    text = write_page()
     if "--check" not in sys.argv:
         PAGE.write_text(text, encoding="utf-8")
         return 0
