@@ -92,7 +92,12 @@ def write_page() -> str:
     proven = json.loads(PROVEN.read_text(encoding="utf-8"))
     same = [title for title, rows in proven.items() if _list_outcomes(rows) == {"yes"}]
     all_pairs = "\n## On every pair\n\n" + "".join(f"- {title}\n" for title in same)
-    return HEAD + all_pairs + "".join(write_table(title, rows) for title, rows in proven.items() if title not in same) + TAIL
+    return (
+        HEAD
+        + all_pairs
+        + "".join(write_table(title, rows) for title, rows in proven.items() if title not in same)
+        + TAIL
+    )
 
 
 def _list_outcomes(rows: dict[str, dict[str, str]]) -> set[str]:
