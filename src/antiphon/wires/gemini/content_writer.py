@@ -45,7 +45,7 @@ class ContentWriter:
                 _append(contents, "model", self._write_model_parts(message.parts))
             else:
                 results = [self._write_result(part) for part in message.parts if isinstance(part, ToolResult)]
-                if results and contents and _holds_only_results(contents[-1]):
+                if results and contents and _has_only_results(contents[-1]):
                     contents[-1]["parts"] += results
                 else:
                     _append(contents, "user", results)
@@ -163,5 +163,5 @@ def _append(contents: list[dict[str, Any]], role: str, parts: list[dict[str, Any
         contents.append({"role": role, "parts": parts})
 
 
-def _holds_only_results(content: dict[str, Any]) -> bool:
+def _has_only_results(content: dict[str, Any]) -> bool:
     return content["role"] == "user" and all("functionResponse" in part for part in content["parts"])

@@ -68,7 +68,7 @@ _decode_many = msgspec.json.Decoder(_Many).decode
 
 
 class EmbedCodec:
-    """One content, one vector; see :class:`translation.codec.CallerCodec` and ``FarCodec``."""
+    """One content, one vector; see :class:`translation.codec.CallerCodec` and ``ProviderCodec``."""
 
     def read_request(self, document: dict[str, Any], model: str) -> EmbedRequest:
         return _read(Embed().read_requests(document), [document], model)

@@ -68,7 +68,7 @@ class _SchemaWriter:
     def _follow(self, reference: Any, at: str) -> None:
         if self._find_target(reference) is None:
             raise BadRequest(f"`{at}.$ref` points to {reference!r}, which is not in this schema.", param=f"{at}.$ref")
-        if self._requires(reference, reference, set()):
+        if self._must_contain(reference, reference, set()):
             raise BadRequest(
                 f"`{at}.$ref` points to {reference!r}, which needs itself: a cycle may only go through properties "
                 "that are not required, for this model.",
@@ -84,13 +84,13 @@ class _SchemaWriter:
             found = found.get(name) if type(found) is dict else None
         return found if type(found) is dict else None
 
-    def _requires(self, reference: str, goal: str, seen: set[str]) -> bool:
+    def _must_contain(self, reference: str, goal: str, seen: set[str]) -> bool:
         """Whether a value for ``reference`` must hold a value for ``goal``."""
         if reference in seen:
             return False
         seen.add(reference)
         return any(
-            step == goal or self._requires(step, goal, seen)
+            step == goal or self._must_contain(step, goal, seen)
             for step in self._list_required(self._find_target(reference), 0)
         )
 
