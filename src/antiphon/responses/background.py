@@ -61,6 +61,8 @@ class BackgroundResponse:
         self._keeper = keeper
         self._beat = call.services.settings.heartbeat
         self._shown = len(self.draft.frames)
+        self.response = self.draft.response
+        """The object as it may be shown: its end is shown once it is kept."""
         self._waiting: set[asyncio.Future[None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._is_cancelled = False
@@ -162,6 +164,7 @@ class BackgroundResponse:
 
     def _show(self) -> None:
         self._shown = len(self.draft.frames)
+        self.response = self.draft.response
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)

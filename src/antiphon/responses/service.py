@@ -58,7 +58,7 @@ class StoredResponse:
     def response(self) -> dict[str, Any]:
         """The current response object. An unfinished response that no process makes any more has failed."""
         if self.job is not None:
-            return self.job.draft.response
+            return self.job.response
         assert self.turn is not None
         response = self.turn.response
         return mark_abandoned(response) if is_unfinished(response) and not self.is_owned else response
