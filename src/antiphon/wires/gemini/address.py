@@ -1,4 +1,4 @@
-"""Where a call of this wire says what it wants: ``models/{model}:{method}`` and the query.
+"""The address of a call on this wire, which names model and method: ``models/{model}:{method}`` and the query.
 
 A key in the query, as this wire's own servers allow it, is refused: addresses end up in logs and histories.
 """
@@ -16,13 +16,13 @@ METHODS = {
     "embedContent": ("gemini_embed", False),
     "batchEmbedContents": ("gemini_embed_batch", False),
 }
-"""Method of an address to operation, and whether the answer is a stream."""
+"""Method in an address to the operation, and whether its answer is a stream."""
 
 _CREDENTIALS = ("key", "access_token", "$key", "$access_token", "oauth_token")
 
 
 class Address(msgspec.Struct, frozen=True):
-    """What the path of a call says."""
+    """The operation, model and kind of answer that a path names."""
 
     operation: str
     model: str

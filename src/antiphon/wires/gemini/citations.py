@@ -1,4 +1,4 @@
-"""Citations: ``groundingMetadata`` and ``citationMetadata``, and objects that say type, url, title and span.
+"""Citations: ``groundingMetadata`` and ``citationMetadata``, and objects with type, url, title and span.
 
 Spans count UTF-8 bytes on this wire and characters elsewhere (API reference, "Segment": start and end index).
 """
@@ -12,7 +12,7 @@ _SOURCES = ("web", "retrievedContext", "maps", "image")
 
 
 def read_citations(grounding: Any, cited: Any, text: str) -> list[dict[str, Any]]:
-    """Return the citations into an answer's ``text``; what is malformed is no citation."""
+    """Return the citations in an answer's ``text``; malformed ones are ignored."""
     found: list[dict[str, Any]] = []
     if type(grounding) is dict:
         chunks = _list_objects(grounding.get("groundingChunks"))

@@ -1,4 +1,4 @@
-"""``contents`` read into neutral messages: parts, turns, and the ids that tie results to calls.
+"""Reads ``contents`` into neutral messages: parts, turns, and the ids that match results to calls.
 
 Calls may come without ids; a result then belongs to the oldest call of its name that has none yet. What a streaming
 client keeps as several contents of one turn becomes one message again.
@@ -26,7 +26,7 @@ _DATA = ("inline_data", "file_data", "function_call", "function_response", *_OWN
 
 
 class ContentReader:
-    """Reads the contents of one request; ``extras`` collects what no other wire has."""
+    """Reads the contents of one request; ``extras`` collects the fields that no other wire has."""
 
     def __init__(self) -> None:
         self.extras: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class ContentReader:
 
 
 def _read_response(response: dict[str, Any] | None) -> tuple[str | None, bool]:
-    """A function's answer as text, and whether it is an error (API reference, "FunctionResponse": output, error)."""
+    """Return a function's response as text, and whether it is an error (API reference, "FunctionResponse")."""
     if not response:
         return None, False
     if response.keys() == {"output"} or response.keys() == {"error"}:
@@ -137,7 +137,7 @@ def _read_text(part: Part, role: str) -> list[NeutralPart]:
 
 
 def _read_signature(part: Part) -> list[NeutralPart]:
-    """A signature on a part that is no thought is kept as a thought without words behind it."""
+    """Return the signature of a part that is not a thought, as an empty thought after the part."""
     return [unseal(part.thought_signature, "")] if part.thought_signature else []
 
 
@@ -148,7 +148,7 @@ def _is_continuation(before: Message, role: str, parts: list[NeutralPart]) -> bo
 
 
 def _join_texts(parts: list[NeutralPart]) -> list[NeutralPart]:
-    """Join what a stream cut: neighbouring texts, and thoughts up to the one that has the signature."""
+    """Join the pieces of a stream: neighbouring texts, and thoughts up to the one that has the signature."""
     joined: list[NeutralPart] = []
     for part in parts:
         last = joined[-1] if joined else None

@@ -1,4 +1,4 @@
-"""Neutral messages written as ``contents``: turns, parts, results behind their calls, signatures with their parts."""
+"""Writes neutral messages as ``contents``: turns, parts, results after their calls, signatures with their parts."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ _ROLES = {"user": "user", "assistant": "model"}
 
 
 class ContentWriter:
-    """Writes the messages of one request; ``system`` and ``dropped`` collect what goes elsewhere, or nowhere."""
+    """Writes the messages of one request; collects the ``system`` texts and the names of ``dropped`` fields."""
 
     def __init__(self, *, results_hold_media: bool) -> None:
         self._results_hold_media = results_hold_media
@@ -76,7 +76,7 @@ class ContentWriter:
 
     def _write_model_parts(self, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
         written: list[dict[str, Any]] = []
-        signature = ""  # of a thought without words, which belongs to the call behind it or the part before it
+        signature = ""  # of an empty thought; it belongs to the call after it or the part before it
         called = False
         for part in parts:
             if isinstance(part, ToolCall):
@@ -130,12 +130,12 @@ class ContentWriter:
         return {"functionResponse": function}
 
     def _flush_media(self, contents: list[dict[str, Any]]) -> None:
-        """Show what stands beside tools' results, once all of them are there: they must come in one turn."""
+        """Add the media of tool results once all results are written, because results must come in one turn."""
         _append(contents, "user", list(self._beside))
         self._beside.clear()
 
     def _list_result_media(self, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
-        """Return what of tools' results has no place in them for an earlier model."""
+        """Return the media of tool results, if the model's results cannot hold media."""
         if self._results_hold_media:
             return []
         return [made for part in parts if isinstance(part, ToolResult) for made in _write_result_media(part)]
@@ -150,7 +150,7 @@ def _write_signature(signature: str) -> dict[str, str]:
 
 
 def _attach(written: list[dict[str, Any]], signature: str) -> None:
-    """Give a signature back to the part it came behind, or send it as it comes in streams: on an empty text."""
+    """Return a signature to the part before it, or put it on an empty text, as streams do."""
     last: dict[str, Any] = written[-1] if written else {"thought": True}
     if not last.keys() & {"thought", "functionCall", "thoughtSignature"}:
         last["thoughtSignature"] = signature

@@ -19,7 +19,7 @@ from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_text_b
 
 
 class EmbedContentRequest(msgspec.Struct, rename="camel", frozen=True):
-    """What is asked for one content."""
+    """The request to embed one content."""
 
     content: request_types.Content
     task_type: str = ""
@@ -110,7 +110,7 @@ class EmbedBatch(Embed):
 
 
 def list_requests(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the requests of a batch as they came; one alone may stand without its list."""
+    """Return the requests of a batch unchanged; a single request may be sent without its list."""
     requests = document["requests"]
     return requests if type(requests) is list else [requests]
 
@@ -124,7 +124,7 @@ def _split_requests(body: bytes) -> list[bytes]:
 
 
 def flatten_config(request: Any) -> Any:
-    """Return a request whose newer ``embedContentConfig`` stands where the older fields do."""
+    """Return a request with the fields of ``embedContentConfig`` at the top level, as older clients send them."""
     if type(request) is not dict or type(request.get("embedContentConfig")) is not dict:
         return request
     return {**request, **request["embedContentConfig"]}

@@ -1,4 +1,4 @@
-"""embedContent and batchEmbedContents, to and from the family's own form (API reference, "models.batchEmbedContents").
+"""embedContent and batchEmbedContents, to and from the neutral form (API reference, "models.batchEmbedContents").
 
 Models after the first generation take no ``taskType``: the text itself says what it is for, in a form that the guide
 ("Embeddings", task types) gives.
@@ -48,7 +48,7 @@ _INSTRUCTIONS = {
     "fact": "task: fact checking | query: {}",
     "code": "task: code retrieval | query: {}",
 }
-"""What later models read in front of a text."""
+"""Prefixes of a text, for models that take no ``taskType``."""
 
 
 class _Values(msgspec.Struct):
@@ -122,7 +122,7 @@ def _read(requests: list[EmbedContentRequest], given: list[dict[str, Any]], mode
 
 
 def _get_common_value(values: list[Any], field: str) -> Any:
-    """Return the one value of all requests; a wire that is asked once for all of them has no other."""
+    """Return the value that all requests share, because other wires send one value for the whole batch."""
     if len(set(values)) > 1:
         raise BadRequest(f"`{field}` must be the same in every request for this model.", param=f"requests[].{field}")
     return values[0]

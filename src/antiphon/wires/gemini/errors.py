@@ -29,7 +29,7 @@ STATUS = {
     504: "DEADLINE_EXCEEDED",
     529: "UNAVAILABLE",
 }
-"""HTTP status to the name that clients look at; of any other, the name of its hundred."""
+"""HTTP status to the name that clients look at; for other statuses, :func:`write_error_body` has a name per class."""
 
 _TYPE = "type.googleapis.com/google.rpc."
 _decode = msgspec.json.Decoder().decode
@@ -56,7 +56,7 @@ def _write_details(error: CallError) -> list[dict[str, Any]]:
 
 
 def read_error_message(body: bytes) -> str:
-    """Return the message of a provider's error body, which may stand in a list of one, or an excerpt of the body."""
+    """Return the message of a provider's error body, which may be in a list of one, or an excerpt of the body."""
     try:
         document = _decode(body)
     except DECODE_ERRORS:
@@ -68,16 +68,16 @@ def read_error_message(body: bytes) -> str:
 
 
 def make_reported_error(error: Any) -> BadAnswer:
-    """Return what an error object in the place of an answer, or in a stream, amounts to."""
+    """Return the error for an error object in place of an answer, or in a stream."""
     return BadAnswer(f"The provider reported an error: {read_message(error)}", status=read_status(error) or None)
 
 
 def read_message(error: Any) -> str:
-    """Return what an error object says."""
+    """Return the message of an error object."""
     return str(error.get("message")) if type(error) is dict else str(error)
 
 
 def read_status(error: Any) -> int:
-    """Return the HTTP status an error object stands for, or 0 where it does not say."""
+    """Return the HTTP status of an error object, or 0 if it has none."""
     code = error.get("code") if type(error) is dict else 0
     return code if type(code) is int and 400 <= code <= 599 else 0

@@ -8,14 +8,14 @@ _READ: dict[str, FinishReason] = {
     "MAX_TOKENS": "length",
     "CONTINUATION": "pause",
 }
-"""Every reason that is neither here nor a failure is a filter of the provider, or one that is not known yet: the answer
-is cut short on purpose, and must not pass as a whole one."""
+"""Any other reason that is not a failure is a filter of the provider, or unknown: the answer was cut short on purpose,
+and must not count as a whole one."""
 
 FAILURES = frozenset(
     ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE",
      "MALFORMED_RESPONSE")
 )  # fmt: skip
-"""The model failed; no other wire has a reason for an answer like this, so there it is an error."""
+"""The model failed; no other wire has such a finish reason, so it becomes an error there."""
 
 _WRITE: dict[FinishReason, str] = {
     "stop": "STOP",
@@ -28,7 +28,7 @@ _WRITE: dict[FinishReason, str] = {
 
 
 def read_finish(reason: str, message: str | None, *, called: bool) -> FinishReason:
-    """Return the neutral reason; ``called`` says that functions were called, which this wire shows by their parts only.
+    """Return the neutral reason; ``called`` says that the answer has function calls, for which this wire has no reason.
 
     Raises :class:`~antiphon.errors.BadAnswer` where the model failed.
     """

@@ -36,7 +36,7 @@ def write_schema(schema: Any, at: str, *, of_object: bool = False) -> dict[str, 
 
 
 class _SchemaWriter:
-    """One schema with its references: all are looked at once, so that the error can name the path."""
+    """Writes one schema and checks its references, so that an error can name the path."""
 
     def __init__(self, root: dict[str, Any]) -> None:
         self._root = root
@@ -62,7 +62,7 @@ class _SchemaWriter:
         return self._write_inner(value, path, depth) if key in _SINGLE else value
 
     def _write_inner(self, schema: Any, at: str, depth: int) -> Any:
-        """True and false are schemas, too."""
+        """Write an inner schema, which may also be true or false."""
         return self.write(schema, at, depth + 1) if type(schema) is dict else schema
 
     def _follow(self, reference: Any, at: str) -> None:
@@ -85,7 +85,7 @@ class _SchemaWriter:
         return found if type(found) is dict else None
 
     def _must_contain(self, reference: str, goal: str, seen: set[str]) -> bool:
-        """Whether a value for ``reference`` must hold a value for ``goal``."""
+        """Return whether every value of ``reference`` contains a value of ``goal``."""
         if reference in seen:
             return False
         seen.add(reference)
@@ -95,7 +95,7 @@ class _SchemaWriter:
         )
 
     def _list_required(self, schema: Any, depth: int) -> set[str]:
-        """Return the references that every value of ``schema`` must hold."""
+        """Return the references that every value of ``schema`` contains."""
         if type(schema) is not dict or depth > _DEPTH:
             return set()
         if type(schema.get("$ref")) is str:

@@ -40,7 +40,7 @@ def read_inline(media_type: str, data: str, name: str = "", resolution: Any = No
 
 
 def read_uri(media_type: str, uri: str, name: str = "", resolution: Any = None) -> Image | Audio | File:
-    """Return the neutral part for an address; one of the provider's own is its id for the file."""
+    """Return the neutral part for a URI; the URI of a file at the provider becomes its ``file_id``."""
     own = uri.startswith("gs://") or any(path in uri for path in _OWN_FILES)
     url, file_id = ("", uri) if own else (uri, "")
     kind = media_type.partition("/")[0]

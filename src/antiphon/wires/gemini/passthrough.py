@@ -1,4 +1,4 @@
-"""Pass-through of generateContent and streamGenerateContent: the bytes stay the caller's and the provider's."""
+"""generateContent and streamGenerateContent between a caller and a provider that both speak this wire."""
 
 from typing import Any
 
@@ -29,11 +29,11 @@ _UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED")
 
 
 class Operation(BaseWire):
-    """What this wire's operations share; the model stands in the path, so the route hands it to :meth:`peek`."""
+    """Base of this wire's operations; the model is in the path, so the route passes it to :meth:`peek`."""
 
     streams = False
     heartbeat = b"\n"
-    """What fills silence: the official client reads a comment as a broken answer, and an empty line as nothing."""
+    """An empty line: the official client ignores it, but reads a comment as a broken answer."""
     shows = (b"x-gemini-",)
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
@@ -44,7 +44,7 @@ class Operation(BaseWire):
         return Envelope(model, bool(stream) and self.streams, True, choices, document)
 
     def check(self, body: bytes, document: dict[str, Any]) -> int:
-        """Raise :class:`BadRequest` for what no provider can take; return how many answers were asked for."""
+        """Return the number of candidates; raises :class:`BadRequest` if no provider could take the request."""
         raise NotImplementedError
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
@@ -95,7 +95,7 @@ class Generate(Operation):
 
 
 class GenerateStream(PassthroughStream):
-    """Watches chunks; see ``StreamTranslator``. This wire has no end marker: ``ended`` stays false."""
+    """Observes chunks; see ``StreamTranslator``. This wire has no end marker, so ``ended`` stays false."""
 
     __slots__ = ("_choices", "_finished", "_searches", "_usage")
 
@@ -112,7 +112,7 @@ class GenerateStream(PassthroughStream):
 
     @property
     def usage(self) -> Usage | None:
-        """What the last chunk that counted said; the first ones may not count the words that came with them."""
+        """The usage in the last chunk that had one; the first ones may not count their own text."""
         usage = None if self._usage is None else usages.read_usage(self._usage, self._searches)
         if usage is None or usage.total_output or not self.output_bytes:
             return usage
@@ -144,19 +144,19 @@ class GenerateStream(PassthroughStream):
 
 
 def read_answer_usage(answer: Answer) -> Usage | None:
-    """Return the buckets of an answer, or ``None`` where it does not say, or says something impossible."""
+    """Return the usage of an answer, or ``None`` if it has none or an impossible one."""
     if answer.usage_metadata is UNSET:
         return None
     return usages.read_usage(bytes(answer.usage_metadata), count_searches(answer))
 
 
 def count_searches(answer: Answer) -> int:
-    """Return how often an answer, or a chunk, says that the web was searched."""
+    """Return the number of web searches that an answer or a chunk names."""
     return usages.count_searches(candidate.grounding_metadata for candidate in answer.candidates or ())
 
 
 def rename_model(body: bytes, document: dict[str, Any], target: Target) -> bytes:
-    """Return a body whose top-level ``model``, if it has one, names the target's."""
+    """Return a body in which the top-level ``model``, if any, is the target's model."""
     named = document.get("model")
     if type(named) is not str or named.removeprefix("models/") == target.model:
         return body
@@ -164,7 +164,7 @@ def rename_model(body: bytes, document: dict[str, Any], target: Target) -> bytes
 
 
 def count_request_bytes(document: dict[str, Any]) -> int:
-    """Return how much text a request holds; media is not counted."""
+    """Return the size of a request's text in bytes, without media."""
     total = _count_contents_bytes(document.get("contents"))
     total += _count_contents_bytes(document.get("systemInstruction") or document.get("system_instruction"))
     tools = document.get("tools")

@@ -1,4 +1,4 @@
-"""Embeddings by Vertex AI's ``predict``, which its models before ``gemini-embedding-2`` are asked by (Vertex AI
+"""Embeddings through Vertex AI's ``predict``, the method of its models before ``gemini-embedding-2`` (Vertex AI
 reference, "Text embeddings API")."""
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from antiphon.wires.translation.embedding import EmbedRequest, Vector, check_vec
 from antiphon.wires.wire import WholeAnswer
 
 MOST_TOGETHER = 8
-"""Texts in one request: so many of the longest, 2,048 tokens each, stay within the 20,000 that a request may have."""
+"""Texts in one request: at the maximum of 2,048 tokens each, they stay within the 20,000 that a request may have."""
 
 
 class _Statistics(msgspec.Struct):
@@ -44,7 +44,7 @@ _LIMIT = 1_000_000_000
 
 
 class Predict(Embed):
-    """What a target that is asked so answers; errors are those of this wire."""
+    """Reads the answers of a target; errors have the shape of this wire."""
 
     operation = "vertex_predict"
 

@@ -1,7 +1,7 @@
-"""Whole answers of this wire, read into neutral replies and written from them.
+"""Reads whole answers of this wire into neutral replies, and writes them.
 
-Declared rules: code that the provider ran becomes fenced text for other wires; a call whose arguments are no JSON
-object, which this wire cannot hold, is told as ``MALFORMED_FUNCTION_CALL`` with the call in ``finishMessage``.
+Code that the provider ran becomes fenced text for other wires. This wire cannot hold a call whose arguments are not a
+JSON object; it becomes ``MALFORMED_FUNCTION_CALL``, with the call in ``finishMessage``.
 """
 
 from collections.abc import Iterable
@@ -95,7 +95,7 @@ def _read_part(part: Part) -> list[NeutralPart]:
 
 
 def write_code_text(part: Part) -> str:
-    """Return code that the provider ran, or what came of it, as fenced text; ``""`` for another part."""
+    """Return code that the provider ran, or its result, as fenced text; ``""`` for any other part."""
     if (code := part.executable_code) is not None:
         return f"\n```{(code.language or '').lower()}\n{code.code or ''}\n```\n"
     if (result := part.code_execution_result) is not None:
@@ -113,7 +113,7 @@ def _join_texts(parts: list[NeutralPart]) -> list[NeutralPart]:
 
 
 def _add_citations(parts: list[NeutralPart], candidate: Candidate) -> list[NeutralPart]:
-    """Give the last text the citations, which this wire keeps beside the parts."""
+    """Attach the citations, which this wire keeps beside the parts, to the last text."""
     if candidate.grounding_metadata is None and candidate.citation_metadata is None:
         return parts
     at = max((index for index, part in enumerate(parts) if isinstance(part, Text)), default=None)
@@ -138,7 +138,7 @@ def _write_choice(choice: Choice) -> dict[str, Any]:
     malformed = [part for part in choice.parts if isinstance(part, ToolCall) and not is_object(part.arguments)]
     parts = [made for part in choice.parts if part not in malformed for made in _write_part(part)]
     candidate: dict[str, Any] = {
-        # Never without a part: clients that keep the history drop such a turn.
+        # A turn always has a part, because clients that keep the history drop a turn without any.
         "content": {"parts": parts or [{"text": ""}], "role": "model"},
         "finishReason": write_finish(choice.finish.reason),
         "index": choice.finish.choice,
@@ -158,13 +158,13 @@ PAUSED = "The model paused; send its answer back to let it go on."
 
 
 def write_malformed_calls(calls: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return how this wire says that calls are malformed."""
+    """Return the finish reason and message for malformed calls."""
     shown = "; ".join(f"{name}({arguments})" for name, arguments in calls)
     return {"finishReason": "MALFORMED_FUNCTION_CALL", "finishMessage": f"Malformed function call: {shown}"}
 
 
 def is_object(arguments: str) -> bool:
-    """Whether a call's arguments are a JSON object."""
+    """Return whether a call's arguments are a JSON object."""
     try:
         return type(msgspec.json.decode(arguments or "{}")) is dict
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -192,9 +192,9 @@ def _write_part(part: NeutralPart) -> list[dict[str, Any]]:
 
 
 def write_answer_media(part: Image | File | Audio) -> list[dict[str, Any]]:
-    """Return an image, a sound or a document of an answer; as text, where it is a file that this wire cannot name.
+    """Return an image, a sound or a document of an answer; a file that this wire cannot name becomes text.
 
-    What a sound says is text before it.
+    The transcript of a sound is placed before the sound.
     """
     words = [{"text": part.transcript}] if isinstance(part, Audio) and part.transcript else []
     if words and isinstance(part, Audio) and not part.data:
@@ -206,7 +206,7 @@ def write_answer_media(part: Image | File | Audio) -> list[dict[str, Any]]:
 
 
 def write_thinking(part: Thinking) -> dict[str, Any]:
-    """Return a thought part; a signature of this wire without words goes back as it came, on an empty text."""
+    """Return a thought part; a signature of this wire without any thought goes on an empty text, as it came."""
     signature = seal(part)
     if part.wire == WIRE and not part.text and signature:
         return {"text": "", "thoughtSignature": signature}

@@ -1,4 +1,4 @@
-"""The answers of this wire as typed values (API reference, "GenerateContentResponse"): only what somebody reads."""
+"""The answers of this wire as typed values (API reference, "GenerateContentResponse"); only fields that are read."""
 
 from typing import Any
 
@@ -125,7 +125,7 @@ def read_arguments(call: FunctionCall) -> str:
 
 
 def find_block_reason(answer: Answer) -> str | None:
-    """Return why the prompt was refused before any candidate was made, or ``None``."""
+    """Return why the prompt was refused before there was any candidate, or ``None``."""
     feedback = answer.prompt_feedback
     if feedback is None or answer.candidates or feedback.block_reason in (None, "BLOCKED_REASON_UNSPECIFIED"):
         return None

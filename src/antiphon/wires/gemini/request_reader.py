@@ -1,7 +1,7 @@
-"""A caller's request of this wire, read into the neutral form.
+"""Reads a caller's request of this wire into the neutral form.
 
-What no other wire has is named in ``extras`` where it only tunes, and refused where leaving it out would change the
-answer: cached content, code that the provider ran.
+A field that no other wire has goes to ``extras`` if it only tunes the answer. It is refused if leaving it out would
+change the answer: cached content, code that the provider ran.
 """
 
 from typing import Any
@@ -118,7 +118,7 @@ def _read_tools(asked: request_types.GenerateRequest) -> tuple[tuple[Tool, ...],
         for tool in _read_tool_entry(entry, f"tools[{index}]", strict=mode == "VALIDATED")
     ]
     choice = _MODES[mode]
-    if names and choice == "auto":  # what may not be called need not be shown
+    if names and choice == "auto":  # the model need not see tools that it may not call
         tools = [tool for tool in tools if tool.builtin is not None or tool.name in names]
     if choice == "required":
         one = len(names) == 1
@@ -128,7 +128,7 @@ def _read_tools(asked: request_types.GenerateRequest) -> tuple[tuple[Tool, ...],
 
 
 def _read_tool_entry(entry: dict[str, Any], at: str, *, strict: bool) -> list[Tool]:
-    """One object of ``tools``: declared functions, and built-in tools by their names."""
+    """Return the tools of one entry of ``tools``: declared functions, and built-in tools by name."""
     tools = []
     for key, value in entry.items():
         if key != "functionDeclarations":
@@ -183,7 +183,7 @@ def _read_reasoning(config: request_types.ThinkingConfig | None) -> Reasoning | 
 
 
 def _read_extras(document: dict[str, Any]) -> dict[str, Any]:
-    """Fields that only tune, by the names their caller knows."""
+    """Return the fields that only tune the answer, under the caller's names."""
     extras = {name: value for name, value in document.items() if name not in _KNOWN}
     config = document.get("generationConfig") or {}
     extras.update({f"generationConfig.{name}": config[name] for name in config if name not in _KNOWN_CONFIG})

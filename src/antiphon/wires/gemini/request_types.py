@@ -1,8 +1,8 @@
-"""A caller's request as this wire allows it to be written, and as typed values.
+"""A caller's request: the spellings that this wire accepts, and the typed values.
 
 Protobuf's JSON mapping takes every field in lowerCamelCase and in its original snake_case, numbers as strings, and this
-wire's servers take one value where a list stands (``"parts": {"text": …}`` is in their own examples). Here all of that
-becomes the one standard form; data of callers (arguments, responses, schemas' property names) stays as it is.
+wire's servers accept one value in place of a list (``"parts": {"text": …}`` is in their own examples). All of that
+becomes one standard form here. Callers' own data (arguments, responses, property names of schemas) is left alone.
 """
 
 import math
@@ -153,17 +153,17 @@ class GenerateRequest(_Field, kw_only=True):
 
 
 def read_generate_request(body: bytes, document: dict[str, Any]) -> GenerateRequest:
-    """Return the typed values of a body that is a JSON object; raises :class:`~antiphon.errors.BadRequest`."""
+    """Return a checked body as typed values; raises :class:`~antiphon.errors.BadRequest`."""
     if b"_" not in body or _SNAKE_KEY.search(body) is None:
         try:
             return msgspec.convert(document, GenerateRequest, strict=False)
         except msgspec.ValidationError:
-            pass  # a list of one may stand without its brackets, which the standard form has
+            pass  # the caller may have sent one value in place of a list; the standard form has the list
     return convert_field(to_standard_form(document), GenerateRequest)
 
 
 def convert_field(document: Any, shape: type[Shape], at: str = "") -> Shape:
-    """Return a canonical value as ``shape``; raises :class:`~antiphon.errors.BadRequest` naming the field."""
+    """Return a standard value as ``shape``; raises :class:`~antiphon.errors.BadRequest` naming the field."""
     return read_fields(document, shape, at, strict=False)
 
 

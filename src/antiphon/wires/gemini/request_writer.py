@@ -1,4 +1,4 @@
-"""A neutral request, written for a target of this wire.
+"""Writes a neutral request for a target of this wire.
 
 Declared rules: system messages anywhere join ``systemInstruction``; a request of system messages only is asked as the
 user's turn; a tool's answer is ``{"output": text}`` or ``{"error": text}``, and images and files in it are parts of it
@@ -53,7 +53,7 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
 
 
 def _refuse_field(request: Request) -> dict[str, None]:
-    """What this wire has no field for, and only tunes."""
+    """Name the fields that this wire does not have and that only tune the answer."""
     given = {
         "user": request.user,
         "metadata": request.metadata,
@@ -163,7 +163,7 @@ def _write_thinking(reasoning: Reasoning | None, profile: Profile, dropped: dict
 
 
 def _write_extras(request: Request, body: dict[str, Any], dropped: dict[str, None]) -> None:
-    """Put back what is this wire's own; name the rest."""
+    """Put this wire's own extras back into the body, and name the others as dropped."""
     for name, value in request.extras.items():
         if name.startswith(_CONFIG):
             body.setdefault("generationConfig", {})[name.removeprefix(_CONFIG)] = value

@@ -1,7 +1,7 @@
 """Thought signatures: bytes that prove reasoning to the model that made it, and must return with their part.
 
-A signature of another wire travels through this wire's clients as theirs does: sealed, with the wire's name, into the
-bytes of a ``thoughtSignature``, so that it comes back with the history and reaches whom it belongs to.
+A signature of another wire travels through this wire's clients sealed, with the wire's name, in the bytes of a
+``thoughtSignature``. It comes back with the history and returns to the wire it belongs to.
 """
 
 import base64
@@ -14,13 +14,13 @@ from antiphon.wires.translation.neutral import Thinking
 
 WIRE = "gemini"
 UNSIGNED = "skip_thought_signature_validator"
-"""What the documentation ("Thought signatures", frequently asked questions) gives for a function call that another
-model made: models that want a signature then do without."""
+"""The documented value ("Thought signatures", frequently asked questions) for a function call that another model made:
+a model that requires a signature accepts it."""
 
 _MARK = b"antiphon1"  # nine bytes, so that its base64 is the same whatever follows
 _SEALED = base64.b64encode(_MARK).decode()
 SEALED = _SEALED.encode()
-"""What every sealed signature starts with."""
+"""The beginning of every sealed signature."""
 _NAMES = ("thoughtSignature", "thought_signature")
 _CALLS = ("functionCall", "function_call")
 _decode = msgspec.json.Decoder(tuple[str, str, str, str]).decode
@@ -28,7 +28,7 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 
 def seal(thinking: Thinking) -> str:
-    """Return what stands for a block's signature on this wire, ``""`` for none."""
+    """Return a block's signature for this wire, or ``""``."""
     if thinking.wire == WIRE or not (thinking.signature or thinking.redacted or thinking.id or thinking.wire):
         return thinking.signature
     content = msgspec.json.encode((thinking.wire, thinking.signature, thinking.redacted, thinking.id))
@@ -36,13 +36,13 @@ def seal(thinking: Thinking) -> str:
 
 
 def unseal(signature: str, text: str) -> Thinking:
-    """Return the block that a signature belongs to, of whichever wire."""
+    """Return the block of any wire that a signature belongs to."""
     if signature.startswith(_SEALED):
         padded = signature.translate(_URL_SAFE) + "=" * (-len(signature) % 4)
         try:
             wire, own, redacted, name = _decode(base64.b64decode(padded)[len(_MARK) :])
         except (msgspec.MsgspecError, binascii.Error, ValueError):
-            pass  # not ours after all
+            pass  # it only looks like a sealed signature
         else:
             return Thinking(text=text, signature=own, redacted=redacted, id=name, wire=wire)
     return Thinking(text=text, signature=signature, wire=WIRE)

@@ -1,4 +1,4 @@
-"""Chunks of a streamed answer read into events (API reference, "models.streamGenerateContent").
+"""Reads the chunks of a streamed answer into events (API reference, "models.streamGenerateContent").
 
 Every chunk is a small answer. Nothing on this wire says that a stream is over: its end follows the last finish reason.
 Each chunk may count the tokens so far, so that a stream that breaks is billed for what it gave.
@@ -101,7 +101,7 @@ class GeminiReader:
         return events
 
     def _read_new_usage(self, chunk: Answer) -> Usage | None:
-        """Return the usage where it is new."""
+        """Return the usage of a chunk if it has changed."""
         raw = b"" if chunk.usage_metadata is UNSET else bytes(chunk.usage_metadata)
         if not raw or raw == self._usage:
             return None
@@ -109,7 +109,7 @@ class GeminiReader:
         return usages.read_usage(raw)
 
     def _refuse(self, events: list[Event]) -> None:
-        """The prompt was blocked: nothing more comes, of any candidate."""
+        """End every candidate, because the prompt was blocked."""
         self._over = True
         self._get_choice(0)
         for choice in self._choices.values():
@@ -127,7 +127,7 @@ class GeminiReader:
 
 
 class _Choice:
-    """What is known of one candidate."""
+    """The state of one candidate."""
 
     __slots__ = ("_block", "_called", "_citations", "_index", "_open", "_text", "finished")
 
@@ -141,7 +141,7 @@ class _Choice:
         self.finished = False
 
     def read(self, candidate: Candidate, events: list[Event]) -> None:
-        """Add the events of one chunk's candidate; raises :class:`BadAnswer` where the model failed."""
+        """Add the events of one chunk's candidate; raises :class:`BadAnswer` if the model failed."""
         if self.finished:
             if candidate.content is not None and any(part != _EMPTY for part in candidate.content.parts or ()):
                 raise BadAnswer("The provider went on with an answer behind its finish reason.")
@@ -162,7 +162,7 @@ class _Choice:
             self.finish(reason, events)
 
     def finish(self, reason: FinishReason, events: list[Event]) -> None:
-        """Close what is open and say why this choice ended, once."""
+        """Close the open block and add the finish reason, once."""
         if not self.finished:
             self.finished = True
             self.close(events)
@@ -171,7 +171,7 @@ class _Choice:
     def _read_text(
         self, part: Part, tokens: tuple[dict[str, object], ...], events: list[Event]
     ) -> tuple[dict[str, object], ...]:
-        """Add text or a thought; return the log probabilities that are still to be told."""
+        """Add text or a thought; return the log probabilities that no event has yet."""
         text = part.text
         if not text:
             return tokens
@@ -197,7 +197,7 @@ class _Choice:
             self._read_text(Part(text=shown), (), events)
 
     def _add_media(self, part: Image | Audio | File, events: list[Event]) -> None:
-        """Show an image, or the next piece of a sound: pieces in a row are one."""
+        """Add an image, or the next piece of a sound; consecutive pieces are one sound."""
         sound = isinstance(part, Audio)
         if not sound or self._open != "audio":
             self._end(events)
@@ -217,7 +217,7 @@ class _Choice:
         events += [Delta(at, said, choice=index), BlockStop(at, index)]
 
     def _add_signature(self, part: Part, events: list[Event]) -> None:
-        """A signature ends the thought it belongs to; one on other words is a thought without words behind them."""
+        """Add a signature to its thought and end it; on another part, it becomes an empty thought after the part."""
         if self._open != "thinking" or not part.thought:
             self._begin("thinking", events)
         own = unseal(part.thought_signature or "", "")
@@ -237,7 +237,7 @@ class _Choice:
         self._open = ""
 
     def close(self, events: list[Event]) -> None:
-        """Tell the citations, which come with the last words, and close what is open."""
+        """Add the citations, which come with the last text, and close the open block."""
         if (cited := self._citations) is not None:
             self._citations = None
             found = read_citations(cited.grounding_metadata, cited.citation_metadata, "".join(self._text))

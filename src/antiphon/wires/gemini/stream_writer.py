@@ -1,4 +1,4 @@
-"""Events written as chunks of a streamed answer.
+"""Writes events as the chunks of a streamed answer.
 
 A chunk is a small answer with one part. Calls are written whole, as this wire has them; finish reasons, usage and
 citations are one last chunk, as the official clients expect it.
@@ -115,7 +115,7 @@ class GeminiWriter(PlainStreamWriter):
             return b""
         end = self._ends.get(event.choice) or self._make_chunk_end(event.choice)
         if block.kind == "thinking":
-            block.pieces.append("")  # it has words of its own
+            block.pieces.append("")  # notes that the thought has text
             return b"%b%b%b%b" % (_TEXT, _encode(text), b',"thought":true}', end)
         block.pieces.append(text)
         choice.written += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
@@ -182,7 +182,7 @@ class GeminiWriter(PlainStreamWriter):
     def _write_last_candidate(self, index: int, choice: _Choice) -> dict[str, Any]:
         reason = choice.finish.reason if choice.finish else "stop"
         candidate: dict[str, Any] = {
-            # Never without a part: clients that keep the history drop such a turn.
+            # A turn always has a part, because clients that keep the history drop a turn without any.
             "content": {"parts": [{"text": ""}], "role": "model"},
             "finishReason": write_finish(reason),
             "index": index,
@@ -205,7 +205,7 @@ class GeminiWriter(PlainStreamWriter):
         return _HEAD + encode_json(part) + (self._ends.get(index) or self._make_chunk_end(index))
 
     def _make_chunk_end(self, index: int) -> bytes:
-        """What every chunk of a choice ends with, made once."""
+        """Make the bytes that end every chunk of a choice, once."""
         rest = encode_json({"modelVersion": self._model, "responseId": self._name})[1:]
         end = self._ends[index] = b'%b,"index":%d}],%b\n\n' % (_MIDDLE, index, rest)
         return end

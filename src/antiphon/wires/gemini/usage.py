@@ -44,9 +44,9 @@ _decode = msgspec.json.Decoder(_Metadata, strict=False).decode
 
 
 def read_usage(raw: bytes, searches: int = 0) -> Usage | None:
-    """Return the buckets, or ``None`` where the object is missing, malformed, negative or impossibly large.
+    """Return the buckets, or ``None`` if the object is missing, malformed, negative or impossibly large.
 
-    ``searches`` are told beside the counts: :func:`count_searches`.
+    ``searches`` comes from :func:`count_searches`, because the counts do not include it.
     """
     try:
         said = _decode(raw)
@@ -59,7 +59,7 @@ def read_usage(raw: bytes, searches: int = 0) -> Usage | None:
 
 
 def count_searches(grounding: Iterable[Any]) -> int:
-    """Return how many questions to the web the grounding of candidates names; each is one search."""
+    """Return the number of web queries in the grounding of candidates; each is one search."""
     named = [told.get("webSearchQueries") for told in grounding if type(told) is dict]
     return sum(type(query) is str and bool(query) for queries in named if type(queries) is list for query in queries)
 
@@ -69,11 +69,11 @@ def _read_buckets(said: _Metadata, searched: int) -> Usage:
     thoughts, candidates = said.thoughts_token_count or 0, said.candidates_token_count or 0
     prompt = said.prompt_token_count or 0
     if thoughts and said.total_token_count == prompt + tools + candidates:
-        candidates -= thoughts  # the total tells that they were counted within
+        candidates -= thoughts  # the total shows that the candidates' count includes them
     audio = _count_uncached(said, "AUDIO")
     image = _count_uncached(said, "IMAGE")
     plain = prompt + tools - cached - audio - image
-    if plain < 0:  # the cached part is not split by modality: it must have held these
+    if plain < 0:  # the cached part is not split by modality, so it must include these
         short = min(-plain, image)
         image, plain = image - short, plain + short
         short = min(-plain, audio)
@@ -100,7 +100,7 @@ def _read_buckets(said: _Metadata, searched: int) -> Usage:
 
 
 def _count_uncached(said: _Metadata, modality: str) -> int:
-    """Tokens of a modality that were read anew: of the prompt and of tools' prompts, without the cached ones."""
+    """Return the uncached tokens of a modality in the prompt and in the prompts of tools."""
     read_anew = _count_modality(said.prompt_tokens_details, modality) - _count_modality(
         said.cache_tokens_details, modality
     )
@@ -112,7 +112,7 @@ def _count_modality(counts: _Counts, modality: str) -> int:
 
 
 def write_usage(usage: Usage) -> dict[str, Any]:
-    """Return ``usageMetadata`` for buckets; this wire has no word for what was written to a cache: it is prompt."""
+    """Return ``usageMetadata`` for buckets; this wire has no field for cache writes, which count as prompt."""
     cached, heard = usage.cache_read, usage.audio_cache_read
     text = usage.input + cached + usage.cache_write + usage.cache_write_long
     metadata: dict[str, Any] = {
