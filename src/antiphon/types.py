@@ -192,7 +192,7 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
             return price
         return price.long
 
-    def cost(self, usage: Usage) -> int | None:
+    def compute_cost(self, usage: Usage) -> int | None:
         """Return the exact cost in picodollars, or ``None`` if a used bucket or unit has no known price."""
         price = self.in_force(usage) if usage.service_tier or self.long is not None else self
         if price is None:

@@ -193,7 +193,7 @@ def test_units_and_tiers_have_a_price_if_the_list_has_one(
     facts = load_facts().find(kind, model)
     assert facts is not None
     assert facts.price is not None
-    assert facts.price.cost(usage) == cost
+    assert facts.price.compute_cost(usage) == cost
 
 
 def test_withdrawn_models_have_a_price_but_are_not_listed():
@@ -220,8 +220,8 @@ def test_long_contexts_have_their_own_price():
         assert price.input is not None
         assert price.long.input is not None
         below, above = Usage(input=price.long_from), Usage(input=price.long_from + 1)
-        assert price.cost(below) == price.long_from * price.input
-        assert price.cost(above) == (price.long_from + 1) * price.long.input
+        assert price.compute_cost(below) == price.long_from * price.input
+        assert price.compute_cost(above) == (price.long_from + 1) * price.long.input
 
 
 @pytest.mark.parametrize(
@@ -250,11 +250,11 @@ def test_buckets_fall_back_or_stay_unknown():
     price = make_price({"input": 10, "output": 20}, "v")
     fallbacks = {"cache_read": 10, "cache_write": 10, "audio_cache_read": 10, "image_input": 10, "reasoning": 20}
     assert price == Price("v", input=10, output=20, **fallbacks)
-    assert price.cost(Usage(input=1, cache_read=1, cache_write=1, image_input=1, output=1, reasoning=1)) == 80
+    assert price.compute_cost(Usage(input=1, cache_read=1, cache_write=1, image_input=1, output=1, reasoning=1)) == 80
     for name in ("cache_write_long", "audio_input", "audio_output", "image_output", *UNITS):
-        assert price.cost(Usage(input=1, **{name: 1})) is None, name
-    assert make_price({"output": 5}, "v").cost(Usage(input=1)) is None
-    assert make_price({"output": 5}, "v").cost(Usage(output=2)) == 10
+        assert price.compute_cost(Usage(input=1, **{name: 1})) is None, name
+    assert make_price({"output": 5}, "v").compute_cost(Usage(input=1)) is None
+    assert make_price({"output": 5}, "v").compute_cost(Usage(output=2)) == 10
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_local_servers_have_a_known_price_of_zero():
     catalog = load_config(environ={"OLLAMA_HOST": "127.0.0.1"}, probes={})
     price = catalog.resolve("ollama/anything").targets[0].price
     assert price is not None
-    assert price.cost(Usage(**dict.fromkeys(COUNTS, 5), service_tier="whatever")) == 0
+    assert price.compute_cost(Usage(**dict.fromkeys(COUNTS, 5), service_tier="whatever")) == 0
     facts = catalog.find_facts("ollama/anything")
     assert facts is not None
     assert facts.tier == "free"

@@ -219,8 +219,8 @@ def test_a_configured_price_is_exact_versioned_and_complete(files):
     assert other.version != own.price.version
     assert (other.cache_read, other.cache_write, other.image_input, other.reasoning) == (0, 200_000, 200_000, 3_000_000)
     assert (other.audio_input, other.audio_output) == (5_000_000, None)
-    assert other.cost(Usage(input=3, cache_read=9, output=2)) == 3 * 200_000 + 2 * 3_000_000
-    assert other.cost(Usage(audio_output=1)) is None
+    assert other.compute_cost(Usage(input=3, cache_read=9, output=2)) == 3 * 200_000 + 2 * 3_000_000
+    assert other.compute_cost(Usage(audio_output=1)) is None
 
 
 def test_provider_headers_reach_the_target(files):

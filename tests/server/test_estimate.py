@@ -100,7 +100,7 @@ async def test_a_long_call_has_the_long_context_price(gateway: Gateway) -> None:
     assert price.long_from is not None
     for tokens in (price.long_from, price.long_from + 1):
         answer = (await ask(gateway, model=name, input_tokens=tokens, output_tokens=1000)).json
-        cost = price.cost(Usage(input=tokens, output=1000))
+        cost = price.compute_cost(Usage(input=tokens, output=1000))
         assert cost is not None
         assert answer["cost"] == format_dollars(cost)
         assert answer["price_version"] == price.version

@@ -206,7 +206,7 @@ def test_the_cost_is_exact_to_the_picodollar():
     ).usage  # fmt: skip
     assert usage.total == 3761
     cost = 562 * 3_000_000 + 3059 * 300_000 + 70 * 3_750_000 + 30 * 6_000_000 + 40 * 15_000_000
-    assert price.cost(usage) == cost
+    assert price.compute_cost(usage) == cost
 
 
 @pytest.mark.parametrize(

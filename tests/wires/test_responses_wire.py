@@ -173,7 +173,7 @@ def test_golden_invoices(raw: dict[str, Any], buckets: Usage, cost: int) -> None
     assert WIRE.read_whole(answer).usage == buckets
     assert buckets.total == raw["total_tokens"]
     price = Price("v", input=5, cache_read=1, cache_write=6, cache_write_long=10, output=40, reasoning=40)
-    assert price.cost(buckets) == cost
+    assert price.compute_cost(buckets) == cost
     again = usages.write_usage(buckets)
     assert again is not None
     assert usages.read_usage(json.dumps(again).encode()) == buckets
@@ -233,8 +233,8 @@ def test_searches_and_the_service_tier_are_part_of_the_usage() -> None:
     stream.feed(f"event: response.completed\ndata: {event}\n\n".encode())
     assert stream.usage == expected
     flex = Price("v", input=2, output=20, searches=10**10)
-    assert Price("v", input=5, output=40, tiers={"flex": flex}).cost(expected) == 36 * 2 + 87 * 20 + 2 * 10**10
-    assert Price("v", input=5, output=40, searches=1, tiers={}).cost(expected) is None
+    assert Price("v", input=5, output=40, tiers={"flex": flex}).compute_cost(expected) == 36 * 2 + 87 * 20 + 2 * 10**10
+    assert Price("v", input=5, output=40, searches=1, tiers={}).compute_cost(expected) is None
 
 
 def test_a_whole_answer() -> None:

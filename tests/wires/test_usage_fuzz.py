@@ -88,6 +88,6 @@ def test_any_usage_is_possible_or_none(wire: str, data: st.DataObject) -> None:
     assert all(type(count) is int and 0 <= count <= 5 * 10**9 for count in used.counts), used
     assert used.total == used.total_input + used.total_output
     assert not used.service_tier or re.fullmatch(r"[a-z0-9_-]+(\+[a-z0-9_-]+)*", used.service_tier)
-    cost = PRICE.cost(used)
+    cost = PRICE.compute_cost(used)
     assert cost is None or cost >= 0
     assert cost == sum(used.counts) or used.service_tier

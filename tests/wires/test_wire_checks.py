@@ -5,7 +5,7 @@ import pytest
 
 from antiphon.errors import BadRequest
 from antiphon.wires.base import BaseWire
-from antiphon.wires.checks import bad_request_from, check_model_name, quote_body
+from antiphon.wires.checks import make_bad_request_from, check_model_name, quote_body
 from antiphon.wires.json_text import encode_json, encode_json_text
 from antiphon.wires.table import get_wire
 from antiphon.wires.wire import Envelope
@@ -42,7 +42,7 @@ def test_a_wrong_type_becomes_an_error_that_names_the_field(
 ) -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.json.decode(body, type=_Body)
-    error = bad_request_from(str(caught.value), path)
+    error = make_bad_request_from(str(caught.value), path)
     assert (error.message, error.param) == (message, param)
 
 

@@ -154,7 +154,7 @@ class CallRecorder:
         else:
             used = usage or _NO_USAGE
             # Without a price only an unused call costs nothing.
-            cost = price.cost(used) if price is not None else None if any(used.counts) else 0
+            cost = price.compute_cost(used) if price is not None else None if any(used.counts) else 0
         return Record(
             call.id,
             call.time_us,

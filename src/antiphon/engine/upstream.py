@@ -118,7 +118,7 @@ class UpstreamStream:
                 await self._handle_more_frames()
                 continue
             if self._timer is None:
-                self._timer = loop.call_at(self._next_due(), self._on_timer)
+                self._timer = loop.call_at(self._find_next_due(), self._on_timer)
             self._waiting = True
             try:
                 chunk = await self._response.read_chunk()
@@ -191,12 +191,12 @@ class UpstreamStream:
             raise Truncated(f"{self._name} ended its answer without a finish reason: it is cut short.")
         return False
 
-    def _next_due(self) -> float:
+    def _find_next_due(self) -> float:
         return min(self._progress + self._idle, self._wake_at, self.due)
 
     def _on_timer(self) -> None:
         """Look at the clock: a stream has one timer, which moves only when it fires."""
-        now, due = self._loop.time(), self._next_due()
+        now, due = self._loop.time(), self._find_next_due()
         if now >= due and self._waiting:
             self._response.nudge()
         self._timer = self._loop.call_at(max(due, now + 0.1), self._on_timer)

@@ -254,7 +254,7 @@ def _reprice(
     known = cache(prices)
     for group, target, *counts in connection.execute(query.where(*filter.list_conditions(), _SOMETHING)):
         price = known(target)
-        cost = None if price is None else price.cost(read_usage(counts))
+        cost = None if price is None else price.compute_cost(read_usage(counts))
         total.reprice(cost)
         shown = lines.get(_format_day(group, zone) if by == "day" else group)
         if shown is not None:

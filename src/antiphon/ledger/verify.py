@@ -168,7 +168,7 @@ def _check_rows(proof: Proof, connection: Connection, prices: Prices | None) -> 
         if price is None or price.version != version or counts[0] is None:
             continue
         proof.recomputed += 1
-        again = price.cost(read_usage(counts))
+        again = price.compute_cost(read_usage(counts))
         if again != cost:
             proof.add_fault(f"{call_id} has the cost {cost}, but at price version {version} it comes to {again}")
 

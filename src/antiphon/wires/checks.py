@@ -23,10 +23,10 @@ def read_fields(value: Any, kind: type[T], path: str = "", *, strict: bool = Tru
     try:
         return msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
-        raise bad_request_from(str(error), path) from None
+        raise make_bad_request_from(str(error), path) from None
 
 
-def bad_request_from(problem: str, path: str = "") -> BadRequest:
+def make_bad_request_from(problem: str, path: str = "") -> BadRequest:
     """Return the error for the text of a ``msgspec.ValidationError``; it names the field that is wrong.
 
     msgspec writes "Expected `str`, got `int` - at `$.messages[0].role`". ``path`` is the place of the decoded value
@@ -53,7 +53,7 @@ def check_model_name(name: str, limit: int = MODEL_LIMIT, *, place: str = "`mode
         raise BadRequest(f"{place} must be a name of 1 to {limit} printable characters.", param=param)
 
 
-def bad_answer_from(body: bytes) -> BadAnswer:
+def make_bad_answer_from(body: bytes) -> BadAnswer:
     """Return the error for an answer that could not be decoded."""
     return BadAnswer(f"The provider's answer is not valid JSON of this wire: {quote_body(body)}")
 

@@ -176,7 +176,7 @@ def encode_raw(value: Any) -> msgspec.Raw:
 def test_golden_invoices(usage_object: dict[str, Any], buckets: Usage, cost: int | None) -> None:
     counted = usage.read_usage(encode_raw(usage_object))
     assert counted == buckets
-    assert PRICE.cost(buckets) == cost
+    assert PRICE.compute_cost(buckets) == cost
 
 
 @pytest.mark.parametrize(

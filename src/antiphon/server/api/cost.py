@@ -35,7 +35,7 @@ async def estimate_cost(request: Request) -> None:
 
 
 def _price(price: Price | None, usage: Usage, given: list[str]) -> dict[str, Any]:
-    total = price.cost(usage) if price is not None else None if any(usage.counts) else 0
+    total = price.compute_cost(usage) if price is not None else None if any(usage.counts) else 0
     version = price.version if price is not None else UNKNOWN
     in_force = price.in_force(usage) if price is not None else None
     buckets, units = {}, {}

@@ -9,7 +9,7 @@ import msgspec
 from antiphon.errors import BadRequest
 from antiphon.wires.anthropic import types
 from antiphon.wires.anthropic.types import WIRE
-from antiphon.wires.checks import bad_request_from
+from antiphon.wires.checks import make_bad_request_from
 from antiphon.wires.translation.foreign_signatures import unpack_signature
 from antiphon.wires.translation.media import read_markdown
 from antiphon.wires.translation.neutral import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
@@ -31,7 +31,7 @@ def read_messages(raw: list[Any]) -> tuple[Message, ...]:
 def _make_error(problem: str) -> BadRequest:
     block = _UNKNOWN_BLOCK.fullmatch(problem)
     if block is None:
-        return bad_request_from(problem, "messages")
+        return make_bad_request_from(problem, "messages")
     path = f"messages{block['path']}"
     return BadRequest(
         f"`{path}` is a block of type {block['type']}, which only this wire carries, and the model is served by "

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.wires.checks import DECODE_ERRORS, bad_answer_from
+from antiphon.wires.checks import DECODE_ERRORS, make_bad_answer_from
 from antiphon.wires.sse import read_data
 
 _UNSET = msgspec.UNSET
@@ -102,7 +102,7 @@ def read_event(frame: bytes) -> Event:
     except msgspec.ValidationError:
         return _read_unknown_event(data)
     except DECODE_ERRORS:
-        raise bad_answer_from(data) from None
+        raise make_bad_answer_from(data) from None
 
 
 def read_message(body: bytes) -> Message:
@@ -110,7 +110,7 @@ def read_message(body: bytes) -> Message:
     try:
         return _decode_message(body)
     except DECODE_ERRORS:
-        raise bad_answer_from(body) from None
+        raise make_bad_answer_from(body) from None
 
 
 def _get_data(frame: bytes) -> bytes | None:
@@ -129,9 +129,9 @@ def _read_unknown_event(data: bytes) -> Event:
     try:
         kind = _decode_kind(data).type
     except msgspec.MsgspecError:
-        raise bad_answer_from(data) from None
+        raise make_bad_answer_from(data) from None
     if kind in KNOWN:
-        raise bad_answer_from(data) from None
+        raise make_bad_answer_from(data) from None
     return NOTHING
 
 

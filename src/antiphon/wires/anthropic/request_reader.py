@@ -8,7 +8,7 @@ from antiphon.errors import BadRequest, NotFound
 from antiphon.wires.anthropic import types
 from antiphon.wires.anthropic.content_reader import read_messages, read_text_block
 from antiphon.wires.anthropic.types import WIRE
-from antiphon.wires.checks import bad_request_from
+from antiphon.wires.checks import make_bad_request_from
 from antiphon.wires.translation.neutral import Format, Reasoning, Request, Text, Tool, ToolChoice
 
 _MODES = {"auto": "auto", "any": "required", "tool": "tool", "none": "none"}
@@ -33,7 +33,7 @@ def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
     try:
         raw = msgspec.convert(document, types.Request)
     except msgspec.ValidationError as error:
-        raise bad_request_from(str(error)) from None
+        raise make_bad_request_from(str(error)) from None
     _refuse_thread(raw.thread)
     if document.get("compaction"):
         raise BadRequest(
@@ -105,7 +105,7 @@ def _read_tool(tool: dict[str, Any], place: int) -> Tool:
     try:
         custom = msgspec.convert(tool, types.CustomTool)
     except msgspec.ValidationError as error:
-        raise bad_request_from(str(error), f"tools[{place}]") from None
+        raise make_bad_request_from(str(error), f"tools[{place}]") from None
     return Tool(custom.name, custom.description, custom.input_schema, custom.strict, custom.cache_control)
 
 

@@ -9,7 +9,7 @@ from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.bedrock.codec import BedrockCodec
 from antiphon.wires.bedrock.passthrough import Converse, check_model_id
-from antiphon.wires.checks import bad_request_from
+from antiphon.wires.checks import make_bad_request_from
 from antiphon.wires.translation.token_counts import TokenCountCodec, read_count
 from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_json_bytes
 
@@ -41,7 +41,7 @@ class CountTokens(Converse):
         try:
             wanted = _decode(body).input
         except msgspec.ValidationError as error:
-            raise bad_request_from(str(error)) from None
+            raise make_bad_request_from(str(error)) from None
         if (wanted.converse is _UNSET) == (wanted.invoke_model is _UNSET):
             raise BadRequest("`input` must hold one of `converse` and `invokeModel`.", param="input")
         if wanted.converse is not _UNSET:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from antiphon.errors import BadAnswer
-from antiphon.wires.checks import DECODE_ERRORS, bad_answer_from
+from antiphon.wires.checks import DECODE_ERRORS, make_bad_answer_from
 
 UNSET = msgspec.UNSET
 
@@ -103,7 +103,7 @@ def read_answer(data: bytes) -> Answer:
     try:
         return _decode(data)
     except DECODE_ERRORS:
-        raise bad_answer_from(data) from None
+        raise make_bad_answer_from(data) from None
 
 
 def read_arguments(call: FunctionCall) -> str:

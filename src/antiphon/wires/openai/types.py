@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from antiphon.wires.checks import DECODE_ERRORS, bad_answer_from
+from antiphon.wires.checks import DECODE_ERRORS, make_bad_answer_from
 
 
 class RequestMessage(msgspec.Struct):
@@ -108,7 +108,7 @@ def read_answer(body: bytes) -> Answer:
     try:
         return decode_answer(body)
     except DECODE_ERRORS:
-        raise bad_answer_from(body) from None
+        raise make_bad_answer_from(body) from None
 
 
 def read_counted_answer(body: bytes) -> CountedAnswer:
@@ -116,4 +116,4 @@ def read_counted_answer(body: bytes) -> CountedAnswer:
     try:
         return _decode_counted(body)
     except DECODE_ERRORS:
-        raise bad_answer_from(body) from None
+        raise make_bad_answer_from(body) from None

@@ -10,7 +10,7 @@ import msgspec
 
 from antiphon.errors import BadAnswer
 from antiphon.types import Usage
-from antiphon.wires.checks import DECODE_ERRORS, bad_answer_from
+from antiphon.wires.checks import DECODE_ERRORS, make_bad_answer_from
 from antiphon.wires.responses.usage import read_usage
 
 _NULL = msgspec.Raw(b"null")
@@ -130,7 +130,7 @@ def read_response(body: bytes) -> ResponseObject:
     try:
         return _decode(body)
     except DECODE_ERRORS:
-        raise bad_answer_from(body) from None
+        raise make_bad_answer_from(body) from None
 
 
 def make_reported_error(error: ErrorObject) -> BadAnswer:
