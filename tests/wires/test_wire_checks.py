@@ -5,7 +5,7 @@ import pytest
 
 from antiphon.errors import BadRequest
 from antiphon.wires.base import BaseWire
-from antiphon.wires.checks import make_bad_request_from, check_model_name, quote_body
+from antiphon.wires.checks import check_model_name, make_bad_request_from, quote_body
 from antiphon.wires.json_text import encode_json, encode_json_text
 from antiphon.wires.table import get_wire
 from antiphon.wires.wire import Envelope
