@@ -26,8 +26,20 @@ def journal(data: Path) -> Iterator[Journal]:
     journal.close()
 
 
+@pytest.fixture(autouse=True)
+def _earlier_children() -> Iterator[None]:
+    """Note the children from before a test: servers that other tests share for a session."""
+    EARLIER.update(child.pid for child in psutil.Process(os.getpid()).children())
+    yield
+    EARLIER.clear()
+
+
+EARLIER: set[int] = set()
+
+
 def list_children() -> list[psutil.Process]:
-    return psutil.Process(os.getpid()).children()
+    """Return the children that a test has started."""
+    return [child for child in psutil.Process(os.getpid()).children() if child.pid not in EARLIER]
 
 
 def wait_for_child() -> psutil.Process:
