@@ -95,7 +95,7 @@ def list_answer_headers(
     call, wire = attempt.call, translator.provider_wire
     if translator.verbatim:
         return list_verbatim_headers(headers, wire)
-    shown = [(b"content-type", content_type.encode()), (call.wire.request_id, call.id.encode())]
+    shown = [(b"content-type", content_type.encode()), (call.wire.request_id_header, call.id.encode())]
     shown += filter_forwardable(headers, wire, False)
     if encoded.dropped:
         shown.append((b"x-antiphon-dropped", join_header_values(encoded.dropped)))

@@ -135,7 +135,7 @@ def _make_request(attempt: AttemptContext, request: OperationRequest, translator
     query = "&".join(part for part in (query, request.query) if part)
     path = f"{path}{request.below}?{query}" if query else path + request.below
     own = get_generation_wire(target)
-    forwarded = tuple(pair for pair in request.headers if pair[0] in own.forwards)
+    forwarded = tuple(pair for pair in request.headers if pair[0] in own.forwarded_headers)
     head = write_head(request.method, path, target, own, forwarded, content_type=request.content_type)
     if request.upload is not None:
         patience = target.timeouts.first_output

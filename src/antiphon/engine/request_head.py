@@ -46,7 +46,7 @@ def write_head(
         ("accept-encoding", "identity"),
         *target.headers,
         *forwarded,
-        *(pair for pair in wire.requires if pair[0] not in given),
+        *(pair for pair in wire.required_headers if pair[0] not in given),
     ]
     if target.auth is not None and target.credential:
         name, prefix = target.auth

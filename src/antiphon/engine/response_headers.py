@@ -34,7 +34,7 @@ def make_response_headers(call: Call, recorder: CallRecorder, committed: Committ
 
 def list_verbatim_headers(headers: Headers, wire: Wire) -> Headers:
     """Return the provider's fields that a caller of the same wire gets, with the content type last."""
-    shown, content_type, may_pass = [], b"application/json", wire.shows
+    shown, content_type, may_pass = [], b"application/json", wire.response_header_prefixes
     for pair in headers:
         name = pair[0]
         if name == b"content-type":
@@ -50,7 +50,7 @@ def filter_forwardable(headers: Headers, wire: Wire, verbatim: bool) -> Headers:
 
     A caller of another wire sees how near the provider's limits are, under the provider's names, and nothing else.
     """
-    shown = [pair for pair in headers if pair[0].startswith(wire.shows) and pair[0] != _RETRY_AFTER]
+    shown = [pair for pair in headers if pair[0].startswith(wire.response_header_prefixes) and pair[0] != _RETRY_AFTER]
     return shown if verbatim else [pair for pair in shown if b"ratelimit" in pair[0]]
 
 

@@ -26,7 +26,7 @@ class UpstreamStream:
     __slots__ = (
         "_frames",
         "_idle",
-        "_idling",
+        "_keep_alive",
         "_loop",
         "_name",
         "_now",
@@ -60,7 +60,7 @@ class UpstreamStream:
         self._response = response
         self._splitter = splitter
         self._takes_rest = wire.stream_type == SSE
-        self._idling = wire.idling
+        self._keep_alive = wire.keep_alive_prefixes
         self._name = target.name
         self._idle = target.timeouts.idle
         self._total = target.timeouts.total
@@ -159,7 +159,7 @@ class UpstreamStream:
         self._handle_frames()
 
     def _handle_frames(self) -> None:
-        out, translator, idling, frames = self.out, self.translator, self._idling, self._frames
+        out, translator, keep_alive, frames = self.out, self.translator, self._keep_alive, self._frames
         if len(frames) > FRAMES_AT_ONCE:
             frames, self._frames = frames[:FRAMES_AT_ONCE], frames[FRAMES_AT_ONCE:]
         else:
@@ -167,7 +167,7 @@ class UpstreamStream:
         for frame in frames:
             if translated := translator.feed(frame):  # an empty frame would look like the end
                 out.append(translated)
-            if not frame.startswith(idling):
+            if not frame.startswith(keep_alive):
                 self._progress = self._now
             if translator.ended or translator.error is not None:
                 return

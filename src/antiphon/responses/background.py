@@ -227,7 +227,7 @@ class BackgroundJobs:
             self._renewing = asyncio.get_running_loop().create_task(self._renew_leases())
         streams = call.envelope.stream
         kind = call.wire.stream_type if streams else "application/json"
-        headers: Headers = [(b"content-type", kind.encode()), (call.wire.request_id, call.id.encode())]
+        headers: Headers = [(b"content-type", kind.encode()), (call.wire.request_id_header, call.id.encode())]
         headers.append((b"x-antiphon-call-id", call.id.encode()))
         if dropped:
             headers.append((b"x-antiphon-dropped", join_header_values(dropped)))

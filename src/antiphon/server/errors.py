@@ -42,8 +42,8 @@ def make_error_answer(error: CallError, wire: Wire) -> tuple[int, Headers, bytes
             headers.append((b"x-antiphon-attempts", b"%d" % error.attempts))
     else:
         error.call_id = make_id("req")  # the request did not become a call
-    if not any(name == wire.request_id for name, _ in headers):
-        headers.append((wire.request_id, error.call_id.encode()))
+    if not any(name == wire.request_id_header for name, _ in headers):
+        headers.append((wire.request_id_header, error.call_id.encode()))
     return error.status, headers, body or wire.write_error_body(error)
 
 

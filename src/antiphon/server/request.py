@@ -65,14 +65,14 @@ class Request:
 
     def list_forwarded(self, operation: str) -> tuple[tuple[bytes, bytes], ...]:
         """Return the caller's header fields that are forwarded to a provider of the same wire."""
-        names = get_wire(operation).forwards
+        names = get_wire(operation).forwarded_headers
         return tuple(pair for pair in self.scope["headers"] if pair[0] in names) if names else ()
 
     async def ask(
-        self, operation: str, body: bytes, *, model: str = "", stream: bool | None = None, forwards: bool = True
+        self, operation: str, body: bytes, *, model: str = "", stream: bool | None = None, forward_headers: bool = True
     ) -> None:
         """Make a call and send its answer; ``model`` and ``stream`` are given if the path states them."""
-        headers = self.list_forwarded(operation) if forwards else ()
+        headers = self.list_forwarded(operation) if forward_headers else ()
         runtime = self.gateway.runtime
         await self.send_answer(await runtime.ask(operation, body, self.caller, headers, model=model, stream=stream))
 

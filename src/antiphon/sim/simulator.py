@@ -76,7 +76,7 @@ class Simulator:
         """
         route = _COMMON_ROUTES.get(path) or find_route(path)
         wire_format = get_wire_format(route.operation) if route is not None else OPENAI
-        headers: Headers = [(wire_format.request_id, b"req_%032x" % self._ids.getrandbits(128))]
+        headers: Headers = [(wire_format.request_id_header, b"req_%032x" % self._ids.getrandbits(128))]
         if route is None:
             return self._plan_other_path(method, path, headers)
         if method != b"POST":

@@ -29,7 +29,7 @@ class WireFormat(msgspec.Struct, frozen=True, eq=False):
 
     write_error: Callable[[int, str, str, str | None, str | None], bytes]
     list_error_headers: Callable[[int], Headers]
-    request_id: bytes
+    request_id_header: bytes
     stream_type: bytes
     keepalive: bytes
     malformed_event: bytes
@@ -107,7 +107,7 @@ def get_wire_format(operation: str) -> WireFormat:
     return WireFormat(
         write_error=write_error,
         list_error_headers=lambda status: wire.list_error_headers(CallError("", status=status)),
-        request_id=wire.request_id,
+        request_id_header=wire.request_id_header,
         stream_type=_SSE if text else wire.stream_type.encode(),
         keepalive=_KEEPALIVES.get(operation, _COMMENT),
         malformed_event=_MALFORMED_EVENTS[operation],

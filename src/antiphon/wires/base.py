@@ -6,7 +6,7 @@ from antiphon.wires.wire import Envelope, Splitter, StreamTranslator, Wire
 
 
 class BaseWire(Wire):
-    """A wire of server-sent events that forwards no header of a caller, shows none of a provider's and never streams.
+    """A wire of server-sent events that passes no headers on in either direction and never streams.
 
     A subclass names its ``operation``, reads and writes bodies, and overrides the defaults that do not hold for it.
     """
@@ -14,11 +14,11 @@ class BaseWire(Wire):
     end_frame = b""
     stream_type = "text/event-stream"
     heartbeat = write_comment(b"keep-alive")
-    idling: tuple[bytes, ...] = (b":",)
-    forwards: frozenset[bytes] = frozenset()
-    requires: tuple[tuple[bytes, bytes], ...] = ()
-    shows: tuple[bytes, ...] = ()
-    request_id = b"x-request-id"
+    keep_alive_prefixes: tuple[bytes, ...] = (b":",)
+    forwarded_headers: frozenset[bytes] = frozenset()
+    required_headers: tuple[tuple[bytes, bytes], ...] = ()
+    response_header_prefixes: tuple[bytes, ...] = ()
+    request_id_header = b"x-request-id"
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> StreamTranslator:
         raise NotImplementedError(f"{self.operation} does not stream")

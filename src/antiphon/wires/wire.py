@@ -154,16 +154,16 @@ class Wire(Protocol):
     """The content type of its streams, without parameters."""
     heartbeat: bytes
     """A frame that every client ignores, sent while the provider is silent; ``b""`` if the wire has none."""
-    idling: tuple[bytes, ...]
-    """Beginnings of the frames that only keep the connection alive; they are no progress of the answer."""
-    forwards: frozenset[bytes]
-    """Request headers of a caller that go unchanged to a provider of this same wire."""
-    requires: tuple[tuple[bytes, bytes], ...]
-    """Request headers that a provider of this wire must get, if the caller sent none of that name."""
-    shows: tuple[bytes, ...]
-    """Names, or beginnings of names, of a provider's headers that a caller of this wire may see."""
-    request_id: bytes
-    """The header that names a call on this wire."""
+    keep_alive_prefixes: tuple[bytes, ...]
+    """Beginnings of frames that only keep the connection alive; such a frame does not count as progress."""
+    forwarded_headers: frozenset[bytes]
+    """Names of the caller's headers that are forwarded unchanged to a provider of this same wire."""
+    required_headers: tuple[tuple[bytes, bytes], ...]
+    """Headers that every request to a provider of this wire needs; they are added if the caller sent none."""
+    response_header_prefixes: tuple[bytes, ...]
+    """Names, or beginnings of names, of the provider's headers that a caller of this wire may see."""
+    request_id_header: bytes
+    """The response header that carries the id of a call on this wire."""
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """Read and check a caller's body; raises :class:`~antiphon.errors.BadRequest`.

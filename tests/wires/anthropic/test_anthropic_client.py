@@ -153,7 +153,7 @@ def test_headers_that_the_client_sends_by_itself(model: Model, ask: Any) -> None
     ask(extra_headers={"anthropic-beta": "context-1m-2025-08-07"})
     sent = model.headers[0]
     assert sent["authorization"] == "Bearer ap-key"
-    assert {name.encode() for name in sent} >= MESSAGES.forwards
+    assert {name.encode() for name in sent} >= MESSAGES.forwarded_headers
 
 
 def test_a_streamed_tool_conversation_with_thinking(model: Model, client: anthropic.Anthropic) -> None:

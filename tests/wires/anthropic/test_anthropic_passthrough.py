@@ -152,9 +152,9 @@ def test_a_carried_signature_inside_a_text_stays(target: Any) -> None:
 
 
 def test_forwarded_and_required_headers() -> None:
-    assert {b"anthropic-version", b"anthropic-beta"} == MESSAGES.forwards
-    assert MESSAGES.requires == ((b"anthropic-version", b"2023-06-01"),)
-    assert MESSAGES.request_id == b"request-id"
+    assert {b"anthropic-version", b"anthropic-beta"} == MESSAGES.forwarded_headers
+    assert MESSAGES.required_headers == ((b"anthropic-version", b"2023-06-01"),)
+    assert MESSAGES.request_id_header == b"request-id"
 
 
 def test_a_heartbeat_is_a_ping() -> None:

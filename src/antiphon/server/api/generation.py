@@ -28,7 +28,7 @@ async def handle_gemini(request: Request) -> None:
     query = request.scope["query_string"].decode("latin-1")
     address = read_address(request.argument.decode("latin-1"), query)
     body = await request.read_body()
-    await request.ask(address.operation, body, model=address.model, stream=address.stream, forwards=False)
+    await request.ask(address.operation, body, model=address.model, stream=address.stream, forward_headers=False)
 
 
 async def handle_gemini_model(request: Request) -> None:
@@ -46,4 +46,4 @@ async def handle_bedrock(request: Request) -> None:
     operation, stream = _BEDROCK[method]
     model = unquote_to_bytes(name).decode("utf-8", "replace")
     body = await request.read_body()
-    await request.ask(operation, body, model=model, stream=stream, forwards=False)
+    await request.ask(operation, body, model=model, stream=stream, forward_headers=False)

@@ -66,11 +66,11 @@ class Anthropic(BaseWire):
     request: type[Any]
     end_frame = MESSAGE_STOP
     heartbeat = PING
-    idling: tuple[bytes, ...] = (b":", b"event: ping")
-    forwards = frozenset((b"anthropic-version", b"anthropic-beta"))
-    requires: tuple[tuple[bytes, bytes], ...] = ((b"anthropic-version", b"2023-06-01"),)
-    shows: tuple[bytes, ...] = (b"request-id", b"anthropic-ratelimit-", b"retry-after")
-    request_id = b"request-id"
+    keep_alive_prefixes: tuple[bytes, ...] = (b":", b"event: ping")
+    forwarded_headers = frozenset((b"anthropic-version", b"anthropic-beta"))
+    required_headers: tuple[tuple[bytes, bytes], ...] = ((b"anthropic-version", b"2023-06-01"),)
+    response_header_prefixes: tuple[bytes, ...] = (b"request-id", b"anthropic-ratelimit-", b"retry-after")
+    request_id_header = b"request-id"
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`; some hosts have ``model`` and ``stream`` in the path."""

@@ -62,9 +62,9 @@ class Converse(BaseWire):
     stream_type = "application/vnd.amazon.eventstream"
     heartbeat = b""
     """Clients of this wire read every frame as an event, so nothing is sent in silence."""
-    idling: tuple[bytes, ...] = ()
-    shows: tuple[bytes, ...] = (b"x-amzn-requestid", b"x-amzn-errortype", b"retry-after")
-    request_id = b"x-amzn-requestid"
+    keep_alive_prefixes: tuple[bytes, ...] = ()
+    response_header_prefixes: tuple[bytes, ...] = (b"x-amzn-requestid", b"x-amzn-errortype", b"retry-after")
+    request_id_header = b"x-amzn-requestid"
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`."""

@@ -34,7 +34,7 @@ class Operation(BaseWire):
     streams = False
     heartbeat = b"\n"
     """An empty line: the official client ignores it, but reads a comment as a broken answer."""
-    shows = (b"x-gemini-",)
+    response_header_prefixes = (b"x-gemini-",)
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`; ``model`` and ``stream`` are what the path says."""

@@ -33,7 +33,7 @@ class OpenAI(BaseWire):
     request: type[Any]
     """The type that a request's body must have."""
     end_frame = b"data: [DONE]\n\n"
-    shows = SHOWN_HEADERS
+    response_header_prefixes = SHOWN_HEADERS
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`."""

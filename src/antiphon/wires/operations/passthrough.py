@@ -37,7 +37,7 @@ _decode_answer = msgspec.json.Decoder(_Answer).decode
 class OperationWire(BaseWire):
     """An operation whose body is JSON or a form; errors have OpenAI's shape."""
 
-    shows = (*SHOWN_HEADERS, b"content-disposition", b"request-id", b"anthropic-")
+    response_header_prefixes = (*SHOWN_HEADERS, b"content-disposition", b"request-id", b"anthropic-")
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation.name

@@ -28,7 +28,7 @@ class Responses(BaseWire):
     """POST /v1/responses; see :class:`antiphon.wires.wire.Wire`. Its streams end with the terminal event."""
 
     operation = "responses"
-    shows = SHOWN_HEADERS
+    response_header_prefixes = SHOWN_HEADERS
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`."""
