@@ -106,5 +106,9 @@ def load(folder: Path, config: dict[str, Any]) -> Any:
 
 async def ask(runtime: Runtime, model: str = "m", **fields: Any) -> Answer:
     """Ask for a chat completion."""
-    body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], **fields}
-    return await runtime.ask("chat", json.dumps(body).encode(), CALLER)
+    return await runtime.ask("chat", write_request(model, **fields), CALLER)
+
+
+def write_request(model: str, **fields: Any) -> bytes:
+    """Return the body of a short chat request."""
+    return json.dumps({"model": model, "messages": [{"role": "user", "content": "Hi"}], **fields}).encode()

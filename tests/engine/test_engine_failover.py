@@ -5,12 +5,17 @@ from typing import Any
 
 import pytest
 
+from antiphon.clock import make_id, monotonic, read_time_us
 from antiphon.engine.attempt import Attempt
+from antiphon.engine.call import Call
+from antiphon.engine.generation import Generation
 from antiphon.engine.outcome import Committed, Failed
 from antiphon.errors import UpstreamTimeout
 from antiphon.routing import make_plan
 from antiphon.types import Outcome
-from engine.conftest import Provider, ask
+from antiphon.wires import get_wire
+from engine.conftest import CALLER, Provider, ask, write_request
+from processes import PATIENCE
 
 
 async def hang(writer: asyncio.StreamWriter) -> None:
@@ -54,36 +59,30 @@ async def test_the_call_ends_with_its_own_total(start_runtime: Any, providers: A
 
 async def test_attempts_of_one_call_can_run_side_by_side(start_runtime: Any, providers: Any) -> None:
     """An attempt returns a value and writes nowhere, so two of one call cannot disturb each other."""
-    from antiphon.engine import pipeline
-    from antiphon.engine.call import Call
-
     first, second = providers
+    refused = asyncio.Event()
+
+    async def refuse(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n")
+        refused.set()
+
+    async def reply_after_the_refusal(writer: asyncio.StreamWriter) -> None:
+        await refused.wait()
+        await first.send_reply(writer)
+
+    first.answer, second.answer = reply_after_the_refusal, refuse
     runtime = await start_runtime(configure(first, second))
-    seen: list[Call] = []
-
-    async def keep(call: Call) -> Any:
-        seen.append(call)
-        return await run(call)
-
-    run = pipeline.run
-    pipeline.run = keep  # the call as the runtime makes it
-    try:
-        await ask(runtime)
-    finally:
-        pipeline.run = run
-    (call,) = seen
-    second.answer = refuse
-    plan = make_plan(runtime.catalog.resolve("m"))
-    due = asyncio.get_running_loop().time() + 5
-
-    async def run_attempt(target: Any) -> Committed | Failed:
-        return await Attempt(call, target, due).run()
-
-    outcomes = await asyncio.gather(*(run_attempt(candidate.target) for candidate in plan.candidates))
-    assert isinstance(outcomes[0], Committed)
-    assert isinstance(outcomes[1], Failed)
-    assert (outcomes[1].status, outcomes[1].sent) == (503, True)
-
-
-async def refuse(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n")
+    wire, body = get_wire("chat"), write_request("m")
+    call = Call(
+        make_id("call"), read_time_us(), monotonic(), "chat", wire, wire.peek(body), body, CALLER, runtime.services,
+        Generation(),
+    )  # fmt: skip
+    due = asyncio.get_running_loop().time() + PATIENCE
+    attempts = [
+        Attempt(call, candidate.target, due) for candidate in make_plan(runtime.catalog.resolve("m")).candidates
+    ]
+    committed, failed = await asyncio.gather(*(attempt.run() for attempt in attempts))
+    assert isinstance(committed, Committed)
+    assert (committed.target.name, committed.status) == ("first/a", 200)
+    assert isinstance(failed, Failed)
+    assert (failed.target.name, failed.status, failed.sent) == ("second/b", 503, True)

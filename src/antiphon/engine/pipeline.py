@@ -78,6 +78,11 @@ async def _deliver(call: Call, recorder: CallRecorder, committed: Committed) -> 
 
 
 def _bill_abandoned(call: Call, recorder: CallRecorder) -> None:
-    """Bill the input that a provider read for a caller who left before any output."""
+    """Record the input that a provider was sent for a caller who left before any output.
+
+    The provider may bill it, so the record holds what follows from the request alone, marked as estimated: the tokens
+    of a prompt, or the characters of a text to be spoken. The same counts if the caller leaves one byte later. Output
+    is not guessed: an image that nobody received has an unknown cost (``None``), which is never zero.
+    """
     target = recorder.last_target
     recorder.settle_abandoned(target, call.procedure.estimate_usage(call, 0) if target else None)

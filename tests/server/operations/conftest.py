@@ -32,6 +32,8 @@ def house(far: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
             "ears": "far/whisper-1",
             "painter": {"targets": ["far/painter"], "price": {"images": 0.04}},
             "ranker": {"targets": ["ranks/ranker"], "price": {"searches": 0.0025}},
+            "speaker": {"targets": ["far/speaker"], "price": {"characters": 0.00001}},
+            "writer": {"targets": ["far/writer"], "price": {"input": 2, "output": 8}},
             "twice": {"targets": ["far/first", "far/second"]},
         },
     }

@@ -128,3 +128,4 @@ async def test_a_caller_that_leaves_while_bytes_arrive(hasty: Gateway, provider:
     await wait_until(lambda: len(hasty.list_records()) > before)
     row = hasty.list_records()[-1]
     assert (row["operation"], row["outcome"], row["cost"]) == ("speech", "cancelled", None)
+    assert (row["characters"], row["estimated"]) == (1, 1)
