@@ -25,7 +25,7 @@ WIRES = {
     "titan_embed": "antiphon.wires.bedrock.embeddings:InvokeTitan",
     "nova_embed": "antiphon.wires.bedrock.embeddings:InvokeNova",
     "cohere_embed": "antiphon.wires.bedrock.embeddings:InvokeCohere",
-    "bedrock_count_tokens": "antiphon.wires.bedrock.counting:CountTokens",
+    "bedrock_count_tokens": "antiphon.wires.bedrock.token_count:CountTokens",
 }
 """Operation to the wire it is called on."""
 
@@ -53,7 +53,7 @@ COUNTERS = {
     "input_tokens": "antiphon.wires.responses.token_count:InputTokensCodec",
     "count_tokens": "antiphon.wires.anthropic.token_count:CountTokensCodec",
     "gemini_count_tokens": "antiphon.wires.gemini.token_count_codec:CountTokensCodec",
-    "bedrock_count_tokens": "antiphon.wires.bedrock.counting:CountTokensCodec",
+    "bedrock_count_tokens": "antiphon.wires.bedrock.token_count:CountTokensCodec",
 }
 """Operations that ask how many tokens a request for generation has, likewise."""
 

@@ -1,11 +1,11 @@
 """POST /v1/messages/count_tokens as a codec (API reference, "Count tokens in a Message")."""
 
 from antiphon.wires.anthropic.codec import AnthropicCodec
-from antiphon.wires.translation.token_counts import TokenCountCodec
+from antiphon.wires.translation.token_count import TokenCountCodec
 
 
 class CountTokensCodec(TokenCountCodec):
-    """See :class:`translation.token_counts.TokenCountCodec`."""
+    """See :class:`translation.token_count.TokenCountCodec`."""
 
     codec = AnthropicCodec
     request_fields = frozenset(

@@ -19,7 +19,8 @@ from antiphon.wires.translation.foreign_signatures import MARK, unpack_signature
 from antiphon.wires.wire import EncodedBody, Envelope, PassthroughStream, WholeAnswer, Wire, count_text_bytes
 
 _MODEL_LIMIT = 2048
-_SIGNATURE_MARK = b'"' + MARK.encode()
+SIGNATURE_MARK = b'"' + MARK.encode()
+"""Bytes that every body with a signature of another wire has."""
 
 
 class _Message(msgspec.Struct):
@@ -61,7 +62,7 @@ class Converse(BaseWire):
     operation = "converse"
     stream_type = "application/vnd.amazon.eventstream"
     heartbeat = b""
-    """Clients of this wire read every frame as an event, so nothing is sent in silence."""
+    """Clients of this wire read every frame as an event, so no heartbeat is possible."""
     keep_alive_prefixes: tuple[bytes, ...] = ()
     response_header_prefixes: tuple[bytes, ...] = (b"x-amzn-requestid", b"x-amzn-errortype", b"retry-after")
     request_id_header = b"x-amzn-requestid"
@@ -69,15 +70,19 @@ class Converse(BaseWire):
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """See :meth:`antiphon.wires.wire.Wire.peek`."""
         document = bodies.check(body)
-        request = read_fields(document, _Request)
         check_model_id(model)
+        self.check_request(document)
+        return Envelope(model, bool(stream), True, 1, document)
+
+    def check_request(self, document: dict[str, Any]) -> None:
+        """Raise :class:`BadRequest` for a request that no model could answer."""
+        request = read_fields(document, _Request)
         if not request.messages and request.prompt_variables is None:  # a stored prompt has its own messages
             raise BadRequest("`messages` must hold at least one message.", param="messages")
-        return Envelope(model, bool(stream), True, 1, document)
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """Return the same bytes without the signatures of other wires (see ``translation.foreign_signatures``)."""
-        if _SIGNATURE_MARK not in body:
+        if SIGNATURE_MARK not in body:
             return EncodedBody(body)
         messages = envelope.document.get("messages") or []
         cleaned = [_remove_foreign_blocks(message) for message in messages]

@@ -61,7 +61,9 @@ class Embed(Operation):
     def read_requests(self, document: dict[str, Any]) -> list[EmbedContentRequest]:
         """Return the typed requests of a body; raises :class:`~antiphon.errors.BadRequest`."""
         return [
-            request_types.convert_field(flatten_config(request_types.to_standard_form(document)), EmbedContentRequest)
+            request_types.read_lenient_fields(
+                flatten_config(request_types.to_standard_form(document)), EmbedContentRequest
+            )
         ]
 
     def read_whole(self, body: bytes) -> WholeAnswer:
@@ -90,7 +92,7 @@ class EmbedBatch(Embed):
         known = request_types.to_standard_form(document)
         if type(known.get("requests")) is list:
             known["requests"] = [flatten_config(request) for request in known["requests"]]
-        return request_types.convert_field(known, _BatchRequest).requests
+        return request_types.read_lenient_fields(known, _BatchRequest).requests
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`: every request's model is the target's."""

@@ -47,7 +47,7 @@ _MODES = {
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
     """See :meth:`translation.codec.Codec.read_request`."""
     document = request_types.to_standard_form(document)
-    asked = request_types.convert_field(document, request_types.GenerateRequest)
+    asked = request_types.read_lenient_fields(document, request_types.GenerateRequest)
     if asked.cached_content:
         raise _refuse_field("cachedContent", "content that is cached at the provider")
     if "responseFormat" in (document.get("generationConfig") or {}):
@@ -136,7 +136,7 @@ def _read_tool_entry(entry: dict[str, Any], at: str, *, strict: bool) -> list[To
             continue
         for index, declared in enumerate(value if type(value) is list else [value]):
             where = f"{at}.functionDeclarations[{index}]"
-            function = request_types.convert_field(declared, request_types.FunctionDeclaration, where)
+            function = request_types.read_lenient_fields(declared, request_types.FunctionDeclaration, where)
             schema = _read_parameters(function, where)
             tools.append(Tool(function.name, function.description, schema, strict=True if strict else None))
     return tools

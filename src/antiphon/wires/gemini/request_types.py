@@ -26,7 +26,7 @@ _LISTS = frozenset(
     ("contents", "parts", "tools", "functionDeclarations", "stopSequences", "safetySettings", "allowedFunctionNames",
      "responseModalities", "requests")
 )  # fmt: skip
-Shape = TypeVar("Shape")
+T = TypeVar("T")
 
 _SNAKE = re.compile(r"_([a-z0-9])")
 _SNAKE_KEY = re.compile(rb'"[a-z0-9$]+_[a-z0-9_]+"\s*:')
@@ -159,12 +159,12 @@ def read_generate_request(body: bytes, document: dict[str, Any]) -> GenerateRequ
             return msgspec.convert(document, GenerateRequest, strict=False)
         except msgspec.ValidationError:
             pass  # the caller may have sent one value in place of a list; the standard form has the list
-    return convert_field(to_standard_form(document), GenerateRequest)
+    return read_lenient_fields(to_standard_form(document), GenerateRequest)
 
 
-def convert_field(document: Any, shape: type[Shape], at: str = "") -> Shape:
-    """Return a standard value as ``shape``; raises :class:`~antiphon.errors.BadRequest` naming the field."""
-    return read_fields(document, shape, at, strict=False)
+def read_lenient_fields(value: Any, kind: type[T], path: str = "") -> T:
+    """See :func:`antiphon.wires.checks.read_fields`; on this wire, numbers and booleans may be written as strings."""
+    return read_fields(value, kind, path, strict=False)
 
 
 def to_standard_form(value: Any) -> Any:

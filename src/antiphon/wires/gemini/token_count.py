@@ -37,11 +37,11 @@ class CountTokens(Operation):
     def check(self, body: bytes, document: dict[str, Any]) -> int:
         wrapped = request_types.to_standard_form(document)
         if "generateContentRequest" not in wrapped:
-            request_types.convert_field(wrapped, request_types.GenerateRequest)
+            request_types.read_lenient_fields(wrapped, request_types.GenerateRequest)
             return 1
         if type(wrapped["generateContentRequest"]) is not dict:
             raise BadRequest("`generateContentRequest` must be an object.", param="generateContentRequest")
-        request_types.convert_field(
+        request_types.read_lenient_fields(
             wrapped["generateContentRequest"], request_types.GenerateRequest, "generateContentRequest"
         )
         return 1

@@ -9,13 +9,13 @@ from typing import Any
 from antiphon.types import Target
 from antiphon.wires.gemini.codec import Gemini
 from antiphon.wires.gemini.token_count import find_request
-from antiphon.wires.translation.token_counts import TokenCountCodec
+from antiphon.wires.translation.token_count import TokenCountCodec
 
 _BARE = frozenset(("contents", "systemInstruction", "tools", "generationConfig"))
 
 
 class CountTokensCodec(TokenCountCodec):
-    """See :class:`translation.token_counts.TokenCountCodec`."""
+    """See :class:`translation.token_count.TokenCountCodec`."""
 
     codec = Gemini
     request_fields = _BARE | {"toolConfig", "cachedContent"}

@@ -6,7 +6,7 @@ from antiphon.errors import BadRequest
 from antiphon.types import Usage
 from antiphon.wires.responses.codec import ResponsesCodec
 from antiphon.wires.responses.passthrough import Responses
-from antiphon.wires.translation.token_counts import TokenCountCodec, read_count
+from antiphon.wires.translation.token_count import TokenCountCodec, read_count
 from antiphon.wires.wire import Envelope, WholeAnswer
 
 _FIELD = "input_tokens"
@@ -31,7 +31,7 @@ class InputTokens(Responses):
 
 
 class InputTokensCodec(TokenCountCodec):
-    """See :class:`translation.token_counts.TokenCountCodec`."""
+    """See :class:`translation.token_count.TokenCountCodec`."""
 
     codec = ResponsesCodec
     request_fields = frozenset(

@@ -8,9 +8,9 @@ from antiphon.errors import BadRequest
 from antiphon.types import Target, Usage
 from antiphon.wires import body as bodies
 from antiphon.wires.bedrock.codec import BedrockCodec
-from antiphon.wires.bedrock.passthrough import Converse, check_model_id
-from antiphon.wires.checks import make_bad_request_from
-from antiphon.wires.translation.token_counts import TokenCountCodec, read_count
+from antiphon.wires.bedrock.passthrough import SIGNATURE_MARK, Converse, check_model_id
+from antiphon.wires.checks import read_fields
+from antiphon.wires.translation.token_count import TokenCountCodec, read_count
 from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_json_bytes
 
 COUNT_FIELD = "inputTokens"
@@ -18,15 +18,23 @@ _UNSET: Any = msgspec.UNSET
 
 
 class _Input(msgspec.Struct):
-    converse: msgspec.Raw = _UNSET
-    invoke_model: msgspec.Raw = msgspec.field(name="invokeModel", default=_UNSET)
+    converse: Any = _UNSET
+    invoke_model: Any = msgspec.field(name="invokeModel", default=_UNSET)
 
 
 class _Body(msgspec.Struct):
     input: _Input
 
 
-_decode = msgspec.json.Decoder(_Body).decode
+class _RawInput(msgspec.Struct):
+    converse: msgspec.Raw
+
+
+class _RawBody(msgspec.Struct):
+    input: _RawInput
+
+
+_decode_raw = msgspec.json.Decoder(_RawBody).decode
 
 
 class CountTokens(Converse):
@@ -38,21 +46,21 @@ class CountTokens(Converse):
         """See :meth:`antiphon.wires.wire.Wire.peek`."""
         document = bodies.check(body)
         check_model_id(model)
-        try:
-            wanted = _decode(body).input
-        except msgspec.ValidationError as error:
-            raise make_bad_request_from(str(error)) from None
-        if (wanted.converse is _UNSET) == (wanted.invoke_model is _UNSET):
+        counted = read_fields(document, _Body).input
+        if (counted.converse is _UNSET) == (counted.invoke_model is _UNSET):
             raise BadRequest("`input` must hold one of `converse` and `invokeModel`.", param="input")
-        if wanted.converse is not _UNSET:
-            super().peek(bytes(wanted.converse), model)
+        if counted.converse is not _UNSET:
+            if type(counted.converse) is not dict:
+                raise BadRequest("`input.converse` must be an object.", code="invalid_json")
+            self.check_request(counted.converse)
         return Envelope(model, False, True, 1, document)
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`Converse.encode`, which is applied to the request inside."""
-        if (inner := _find_converse(envelope.document)) is None:
+        inner = _find_converse(envelope.document)
+        if inner is None or SIGNATURE_MARK not in body:
             return EncodedBody(body)
-        original = bytes(_decode(body).input.converse)
+        original = bytes(_decode_raw(body).input.converse)
         encoded = super().encode(original, Envelope(envelope.model, False, True, 1, inner), target).body
         return EncodedBody(body if encoded == original else b'{"input":{"converse":%b}}' % encoded)
 
@@ -70,7 +78,7 @@ class CountTokens(Converse):
 
 
 class CountTokensCodec(TokenCountCodec):
-    """See :class:`translation.token_counts.TokenCountCodec`."""
+    """See :class:`translation.token_count.TokenCountCodec`."""
 
     codec = BedrockCodec
     request_fields = frozenset(("messages", "system", "toolConfig", "additionalModelRequestFields"))

@@ -1,4 +1,4 @@
-"""What the codecs for counting tokens share: the request to count is a request for generation, with fewer fields."""
+"""The base of the codecs for token counts: the request is one for generation, with fewer fields."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 class TokenCountCodec:
-    """Reads and writes with the wire's generation codec.
+    """Uses the wire's generation codec to read and write requests.
 
     See :class:`translation.codec.CallerCodec` and :class:`translation.codec.ProviderCodec`.
     """
