@@ -1,4 +1,4 @@
-"""The gateway over HTTP: a strict HTTP/1.1 server, an ASGI application over the runtime, and the server process.
+"""The gateway over HTTP: a strict HTTP/1.1 server, an application over the runtime, and the server process.
 
 What belongs here: sockets and framing (``http``), the route table and its access rules (``app``, ``routes``,
 ``policy``, ``auth``), the handlers (``api``), error bodies (``errors``) and the life of the process (``process``,

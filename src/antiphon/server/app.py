@@ -1,4 +1,4 @@
-"""The ASGI application: finds the route, authorizes the caller, runs the handler, and turns exceptions into answers.
+"""The application of the HTTP server: finds the route, authorizes the caller, runs the handler, makes errors answers.
 
 Paths are compared as the bytes that arrived. Nothing is decoded or normalised, so the route that was authorized is the
 route that runs.
@@ -11,7 +11,7 @@ from antiphon.errors import CallError, Forbidden, Unauthorized, Unavailable
 from antiphon.runtime import Runtime
 from antiphon.server import auth
 from antiphon.server.errors import make_error_answer
-from antiphon.server.http.exchange import Receive, Scope, Send
+from antiphon.server.http.exchange import Exchange
 from antiphon.server.phase import Phase
 from antiphon.server.policy import Needs, find_needs
 from antiphon.server.prefixes import Prefixes
@@ -34,40 +34,38 @@ class Gateway:
         self._prefixes = Prefixes(prefixes)
         self._find = self._prefixes.find if prefixes else find_route
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, exchange: Exchange) -> None:
         """Answer one request; raises only cancellation and failures after the answer has started."""
-        request = Request(self, scope, receive, send)
         try:
-            route, request.argument = self._find(scope["method"], scope["raw_path"])
-            request.caller = self._authorize(route, scope)
-            await route.handler(request)
+            route, argument = self._find(exchange.method, exchange.head.path)
+            await route.handler(Request(self, exchange, self._authorize(route, exchange), argument))
         except CallError as error:
-            if request.started:
+            if exchange.started:
                 raise
             if not error.call_id and self.phase is not Phase.STARTING:
                 self.runtime.services.telemetry.refuse(error.code)
-            await request.answer(*make_error_answer(error, self._detect_wire(scope)))
+            await exchange.answer(*make_error_answer(error, self._detect_wire(exchange)))
         except Exception:
-            if request.started:
+            if exchange.started:
                 raise
             failure = CallError("The gateway failed. The cause is in its log.")
-            answer = make_error_answer(failure, self._detect_wire(scope))
-            logger.exception("The gateway failed on %s %s (%s)", scope["method"], scope["raw_path"], failure.call_id)
-            await request.answer(*answer)
+            answer = make_error_answer(failure, self._detect_wire(exchange))
+            logger.exception("The gateway failed on %s %s (%s)", exchange.method, exchange.head.path, failure.call_id)
+            await exchange.answer(*answer)
 
-    def _detect_wire(self, scope: Scope) -> Wire:
-        return detect_wire(self._prefixes.strip_prefix(scope["raw_path"]), scope["headers"])
+    def _detect_wire(self, exchange: Exchange) -> Wire:
+        return detect_wire(self._prefixes.strip_prefix(exchange.head.path), exchange.fields)
 
-    def _authorize(self, route: Route, scope: Scope) -> Caller:
+    def _authorize(self, route: Route, exchange: Exchange) -> Caller:
         """Return the caller; raises :class:`~antiphon.errors.CallError` if it does not have what the route needs."""
-        fields, needs = scope["headers"], route.needs
+        fields, needs = exchange.fields, route.needs
         if route.opened_by:
             needs = find_needs(needs, route.opened_by, self.runtime.services.settings)
         if self._open:
-            auth.check_local(fields, scope["server"][1])
+            auth.check_local(fields, exchange.connection.local_port)
         if needs is Needs.NOTHING:
             return auth.OPEN
-        token = auth.read_credential(fields, scope["query_string"])
+        token = auth.read_credential(fields, exchange.head.query)
         if self.phase is Phase.STARTING:
             raise Unavailable("The gateway is starting.", retry_after=1.0)
         if self._open:

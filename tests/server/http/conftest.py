@@ -1,4 +1,4 @@
-"""A real listener with a small ASGI application behind it, and raw sockets in front."""
+"""A real listener with a small application behind it, and raw sockets in front."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +11,7 @@ import uvloop
 from antiphon.errors import CallError
 from antiphon.server.errors import make_error_answer
 from antiphon.server.http.connection import HttpServer
+from antiphon.server.http.exchange import Exchange
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.listener import Listener, listen
 from antiphon.wires import get_wire
@@ -22,27 +23,24 @@ Handler = Callable[["Seen"], Awaitable[None]]
 class Seen:
     """One request as the application saw it."""
 
-    def __init__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.scope, self.receive, self.send = scope, receive, send
-        self.target = scope["raw_path"].decode()
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.target = exchange.head.path.decode()
         self.body = b""
         self.cancelled = False
         self.done = asyncio.Event()
 
     async def read(self) -> bytes:
-        more = True
-        while more:
-            message = await self.receive()
-            self.body += message["body"]
-            more = message["more_body"]
+        while part := await self.exchange.read_part():
+            self.body += part
         return self.body
 
     async def answer(self, body: bytes, status: int = 200, headers: Any = ()) -> None:
-        await self.send({"type": "http.response.start", "status": status, "headers": list(headers)})
-        await self.send({"type": "http.response.body", "body": body})
+        await self.exchange.answer(status, list(headers), body)
 
-    async def part(self, body: bytes, more: bool = True) -> None:
-        await self.send({"type": "http.response.body", "body": body, "more_body": more})
+    async def part(self, body: bytes) -> None:
+        if self.exchange.write(body):
+            await self.exchange.drain()
 
 
 class Application:
@@ -52,8 +50,8 @@ class Application:
         self.seen: list[Seen] = []
         self.handlers: dict[str, Handler] = {}
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        seen = Seen(scope, receive, send)
+    async def __call__(self, exchange: Exchange) -> None:
+        seen = Seen(exchange)
         self.seen.append(seen)
         try:
             handler = self.handlers.get(seen.target)
@@ -61,7 +59,7 @@ class Application:
                 await handler(seen)
             else:
                 body = await seen.read()
-                await seen.answer(b"%b %b %b" % (scope["method"].encode(), scope["raw_path"], body))
+                await seen.answer(b"%b %b %b" % (exchange.method.encode(), exchange.head.path, body))
         except CallError as error:
             status, headers, body = make_error_answer(error, get_wire("chat"))
             await seen.answer(body, status, headers)

@@ -124,7 +124,7 @@ async def test_slow_readers_use_little_memory_and_stop_the_producer(serve):
 
         async def endless(seen):
             nonlocal produced
-            await seen.send({"type": "http.response.start", "status": 200, "headers": []})
+            seen.exchange.start(200, [])
             while True:
                 await seen.part(b"x" * 4096)
                 produced += 4096
@@ -151,10 +151,10 @@ async def test_a_reader_that_resumes_gets_everything(serve):
         parts = [b"%06d" % index * 500 for index in range(300)]
 
         async def long(seen):
-            await seen.send({"type": "http.response.start", "status": 200, "headers": []})
+            seen.exchange.start(200, [])
             for part in parts:
                 await seen.part(part)
-            await seen.part(b"", more=False)
+            seen.exchange.finish()
 
         server.app.handlers["/long"] = long
         client = await server.connect(limit=1024)

@@ -17,10 +17,10 @@ def _get(path: bytes, version: bytes = b"1.1") -> bytes:
 
 
 async def _streamed(seen):
-    await seen.send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    seen.exchange.start(200, [(b"content-type", b"text/plain")])
     for part in (b"one", b"", b"two"):
         await seen.part(part)
-    await seen.part(b"", more=False)
+    seen.exchange.finish()
 
 
 async def test_stream_is_chunked_and_the_connection_goes_on(serve):
@@ -226,7 +226,7 @@ async def test_trailers_do_not_become_fields(serve):
         client = await server.connect()
         await client.send(CHUNKED + b"3\r\nabc\r\n0\r\nAuthorization: Bearer x\r\n\r\n")
         assert (await client.answer()).status == 200
-        assert b"authorization" not in dict(server.app.seen[0].scope["headers"])
+        assert b"authorization" not in dict(server.app.seen[0].exchange.fields)
 
 
 async def test_absolute_target_replaces_the_host(serve):
@@ -234,9 +234,9 @@ async def test_absolute_target_replaces_the_host(serve):
         client = await server.connect()
         await client.send(b"GET http://real/p?q HTTP/1.1\r\nHost: other\r\n\r\n")
         await client.answer()
-        scope = server.app.seen[0].scope
-        assert dict(scope["headers"])[b"host"] == b"real"
-        assert (scope["raw_path"], scope["query_string"]) == (b"/p", b"q")
+        exchange = server.app.seen[0].exchange
+        assert dict(exchange.fields)[b"host"] == b"real"
+        assert (exchange.head.path, exchange.head.query) == (b"/p", b"q")
 
 
 async def test_paths_arrive_as_they_were_sent(serve):
@@ -246,7 +246,7 @@ async def test_paths_arrive_as_they_were_sent(serve):
         for path in paths:
             await client.send(_get(path))
             await client.answer()
-        assert [seen.scope["raw_path"] for seen in server.app.seen] == paths
+        assert [seen.exchange.head.path for seen in server.app.seen] == paths
 
 
 async def test_every_answer_has_a_date(serve):
@@ -284,7 +284,7 @@ async def test_client_that_leaves_mid_stream_cancels_its_request(serve, caplog):
     async with serve() as server:
 
         async def forever(seen):
-            await seen.send({"type": "http.response.start", "status": 200, "headers": []})
+            seen.exchange.start(200, [])
             await seen.part(b"first")
             await asyncio.Event().wait()
 
@@ -360,7 +360,7 @@ async def test_failure_within_an_answer_breaks_the_connection(serve, caplog):
     async with serve() as server:
 
         async def fails(seen):
-            await seen.send({"type": "http.response.start", "status": 200, "headers": []})
+            seen.exchange.start(200, [])
             await seen.part(b"half")
             raise ValueError("private detail")
 
@@ -393,10 +393,11 @@ async def test_stop_closes_idle_connections_and_lets_answers_end(serve):
         release = asyncio.Event()
 
         async def held(seen):
-            await seen.send({"type": "http.response.start", "status": 200, "headers": []})
+            seen.exchange.start(200, [])
             await seen.part(b"one")
             await release.wait()
-            await seen.part(b"two", more=False)
+            await seen.part(b"two")
+            seen.exchange.finish()
 
         server.app.handlers["/h"] = held
         idle, busy = await server.connect(), await server.connect()

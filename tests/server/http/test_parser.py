@@ -28,7 +28,7 @@ class Request:
         self.body += data
         return len(self.body)
 
-    def end(self) -> None:
+    def end_content(self) -> None:
         assert not self.complete
         self.complete = True
 

@@ -131,7 +131,7 @@ async def test_client_that_takes_nothing_is_cut_off(serve):
     async with serve(QUICK) as server:
 
         async def endless(seen):
-            await seen.send({"type": "http.response.start", "status": 200, "headers": []})
+            seen.exchange.start(200, [])
             while True:
                 await seen.part(b"x" * 16384)
 

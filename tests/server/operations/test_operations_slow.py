@@ -3,12 +3,11 @@
 import asyncio
 import json
 from contextlib import suppress
-from typing import Any
 
 from antiphon.errors import CallError
 from antiphon.server.errors import make_error_answer
 from antiphon.server.http.connection import HttpServer
-from antiphon.server.http.exchange import STREAMED
+from antiphon.server.http.exchange import Exchange
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.listener import Listener, listen
 from antiphon.wires import get_wire
@@ -17,20 +16,17 @@ from processes import PATIENCE
 SECONDS = 0.4
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
+async def application(exchange: Exchange) -> None:
     """Read the body; under /streamed, piece by piece."""
-    if scope["raw_path"] == b"/streamed":
-        scope[STREAMED] = True
-    body, more = b"", True
+    exchange.streamed = exchange.head.path == b"/streamed"
+    body = b""
     try:
-        while more:
-            message = await receive()
-            body, more = body + message["body"], message["more_body"]
+        while part := await exchange.read_part():
+            body += part
         status, headers = 200, []
     except CallError as error:
         status, headers, body = make_error_answer(error, get_wire("chat"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await exchange.answer(status, headers, body)
 
 
 async def upload(path: str, pieces: int, then: float = 0.0) -> tuple[int, bytes]:

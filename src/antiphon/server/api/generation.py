@@ -25,7 +25,7 @@ def make_handler(operation: str) -> Handler:
 
 async def handle_gemini(request: Request) -> None:
     """POST /v1beta/{address}; the path names the model and the method."""
-    query = request.scope["query_string"].decode("latin-1")
+    query = request.exchange.head.query.decode("latin-1")
     address = read_address(request.argument.decode("latin-1"), query)
     body = await request.read_body()
     await request.ask(address.operation, body, model=address.model, stream=address.stream, forward_headers=False)

@@ -23,12 +23,12 @@ _PAGE_LIMIT = 1000
 
 async def list_models(request: Request) -> None:
     """GET /v1/models: the models that this key may use, optionally of one ``provider``, in the client's format."""
-    await _list(request, detect_client(request.scope["headers"]))
+    await _list(request, detect_client(request.exchange.fields))
 
 
 async def show_model(request: Request) -> None:
     """GET /v1/models/{model}."""
-    await _show(request, detect_client(request.scope["headers"]))
+    await _show(request, detect_client(request.exchange.fields))
 
 
 async def list_gemini_models(request: Request) -> None:
@@ -87,7 +87,7 @@ async def list_providers(request: Request) -> None:
 
 def parse_query(request: Request) -> Query:
     """Return the query's fields."""
-    return parse_qs(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return parse_qs(request.exchange.head.query.decode("latin-1"), keep_blank_values=True)
 
 
 def read_single(query: Query, name: str) -> str | None:

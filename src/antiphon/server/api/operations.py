@@ -56,11 +56,11 @@ _MODELED = {"json": _make_json_handler, "form": _make_form_handler}
 
 def _make_account_handler(row: Operation) -> Handler:
     async def handle(request: Request) -> None:
-        method = request.scope["method"]
+        method = request.exchange.method
         below = _read_below(request.argument)
         query, provider = _read_query(request)
         kind = _find_header(request, b"content-type")
-        client = detect_client(request.scope["headers"])
+        client = detect_client(request.exchange.fields)
         body, upload = b"", None
         if method == "POST" and kind.lower().startswith(b"multipart/"):
             upload = _make_upload(request)
@@ -88,7 +88,7 @@ async def _ask(request: Request, operation: OperationRequest) -> None:
     try:
         await request.send_answer(answer)
     except CallError as error:
-        if not request.started:
+        if not request.exchange.started:
             raise
         # The error is recorded. The bytes that were sent cannot say that the answer is incomplete, so the connection
         # must break.
@@ -111,7 +111,7 @@ def _read_below(argument: bytes) -> str:
 
 def _read_query(request: Request) -> tuple[str, str]:
     """Return the query without ``provider``, and the provider that the caller names, if any."""
-    parts = [part for part in request.scope["query_string"].decode("latin-1").split("&") if part]
+    parts = [part for part in request.exchange.head.query.decode("latin-1").split("&") if part]
     kept = [part for part in parts if part.partition("=")[0] != _PROVIDER]
     named = {unquote_plus(part.partition("=")[2]) for part in parts if part not in kept}
     if header := _read_own_header(request, b"x-antiphon-provider"):
@@ -123,11 +123,11 @@ def _read_query(request: Request) -> tuple[str, str]:
 
 def _read_own_header(request: Request, name: bytes) -> str:
     """Return the value of one of Antiphon's header fields; raises :class:`BadRequest` if it occurs twice."""
-    values = [value.strip().decode("latin-1") for field, value in request.scope["headers"] if field == name]
+    values = [value.strip().decode("latin-1") for field, value in request.exchange.fields if field == name]
     if len(values) > 1:
         raise BadRequest(f"The request has {len(values)} header fields {name.decode()}; send one.")
     return values[0] if values else ""
 
 
 def _find_header(request: Request, name: bytes) -> bytes:
-    return next((value for field, value in request.scope["headers"] if field == name), b"")
+    return next((value for field, value in request.exchange.fields if field == name), b"")

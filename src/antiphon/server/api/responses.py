@@ -85,9 +85,9 @@ async def delete(request: Request) -> None:
 
 
 async def _find(request: Request, name: str, part: str) -> "StoredResponse | Answer":
-    runtime, scope = request.gateway.runtime, request.scope
-    method = "GET" if scope["method"] == "HEAD" else scope["method"]
-    query = scope["query_string"].decode("latin-1")
+    runtime, exchange = request.gateway.runtime, request.exchange
+    method = "GET" if exchange.method == "HEAD" else exchange.method
+    query = exchange.head.query.decode("latin-1")
     below = f"/{part}" if part else ""
     return await runtime.responses.find(runtime.services, request.caller, name, method, below, query)
 

@@ -12,8 +12,7 @@ from collections import deque
 from http import HTTPStatus
 from math import inf
 from time import gmtime, time
-from typing import Any, cast
-from urllib.parse import unquote
+from typing import cast
 
 from antiphon.errors import CallError, SlowRequest
 from antiphon.server.errors import write_error_body
@@ -22,7 +21,6 @@ from antiphon.server.http.exchange import App, Exchange
 from antiphon.server.http.limits import Limits
 from antiphon.server.http.parser import BODY, DONE, HEAD, IDLE, STEP, RequestParser
 
-_ASGI = {"version": "3.0", "spec_version": "2.3"}
 _DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 _FLUSH_ALONE = 16 * 1024
@@ -89,8 +87,7 @@ class HttpConnection(asyncio.Protocol):
         self.lost = False
         self.write_paused = False
         self._transport: asyncio.Transport
-        self._client: Any = None
-        self._server: Any = None
+        self.local_port = 0
         # The order of requests
         self._parser = RequestParser(self)
         self._current: Exchange | None = None
@@ -113,7 +110,8 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=self.limits.write_buffer)
-        self._client, self._server = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        address = transport.get_extra_info("sockname")
+        self.local_port = address[1] if isinstance(address, tuple) else 0
         self.server.connections.add(self)
         self._read_by = self.loop.time() + self.limits.head_time
         self._arm()
@@ -178,22 +176,7 @@ class HttpConnection(asyncio.Protocol):
 
     def on_request(self, method: bytes, version: str, head: heads.Head, fields: heads.Fields, keep: bool) -> Exchange:
         """Take a request, and start it if no other one is running."""
-        path = head.path.decode("ascii")
-        scope = {
-            "type": "http",
-            "asgi": _ASGI,
-            "http_version": version,
-            "method": method.decode("ascii"),
-            "scheme": "http",
-            "path": unquote(path) if "%" in path else path,
-            "raw_path": head.path,
-            "query_string": head.query,
-            "root_path": "",
-            "headers": fields,
-            "client": self._client,
-            "server": self._server,
-        }
-        exchange = Exchange(self, scope, head, keep)
+        exchange = Exchange(self, method.decode("ascii"), version, head, fields, keep)
         self._read_by, self._watched = inf, IDLE
         if self._current is None:
             self._start(exchange)
@@ -242,7 +225,13 @@ class HttpConnection(asyncio.Protocol):
             return
         if not keep or self.server.draining:
             self._close_gracefully()
-            return
+        elif self._queue or self._held or self._refusal is not None or not self._reading or self._parser.phase:
+            self._continue()
+        else:
+            self._wait_for_request()
+
+    def _continue(self) -> None:
+        """Go on with input that has waited for the answer."""
         if self._queue:
             self._start(self._queue.popleft())
         if self._held and not self._queue:
@@ -253,10 +242,14 @@ class HttpConnection(asyncio.Protocol):
                 self._refuse_now()
                 return
             if self._parser.phase == IDLE:
-                self._read_by = self.loop.time() + self.limits.idle_time
-                self._arm()
+                self._wait_for_request()
         if self._parser.phase or not self._reading:
             self.update_reading()
+
+    def _wait_for_request(self) -> None:
+        self._read_by = read_by = self.loop.time() + self.limits.idle_time
+        if self._timer is None or read_by < self._timer_at:
+            self._arm()
 
     def update_reading(self) -> None:
         """Read from the socket only while the input can be used, and apply the client's deadline meanwhile."""

@@ -6,6 +6,7 @@ rest.
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from antiphon.errors import BadRequest, TooLarge
@@ -23,12 +24,13 @@ _OWS = b" \t"
 
 
 class Head(NamedTuple):
-    """An accepted head. ``length`` is the content's length, or :data:`CHUNKED`."""
+    """An accepted head. ``length`` is the content's length, or :data:`CHUNKED`; ``coding`` is its encoding."""
 
     path: bytes
     query: bytes
     length: int
     expects: bool
+    coding: bytes
 
 
 def examine(method: bytes, target: bytes, version: str, fields: Fields, limits: Limits) -> Head:
@@ -45,8 +47,12 @@ def examine(method: bytes, target: bytes, version: str, fields: Fields, limits: 
     if len(values) != len(fields):
         _refuse_duplicates(fields)
     path, query = _read_target(method, target, fields)
-    _check_host(values.get(b"host"), version)
-    return Head(path, query, _read_length(values, version, limits), _read_expectation(values, version))
+    host = values.get(b"host")
+    if host is None or not _is_host(host):
+        _refuse_host(host, version)
+    length = _read_length(values, version, limits)
+    expects = b"expect" in values and _read_expectation(values, version)
+    return Head(path, query, length, expects, values.get(b"content-encoding", b""))
 
 
 def measure(target: bytes, fields: Fields) -> int:
@@ -91,18 +97,23 @@ def _read_target(method: bytes, target: bytes, fields: Fields) -> tuple[bytes, b
         raise BadRequest("The request target is neither a path nor an http URL.", code="malformed_request")
     for index, (name, value) in enumerate(fields):
         if name == b"host":
-            _check_host(value, "1.1")
+            if not _is_host(value):
+                _refuse_host(value, "1.1")
             fields[index] = (b"host", absolute[1])
     return absolute[2] or b"/", absolute[3] or b""
 
 
-def _check_host(host: bytes | None, version: str) -> None:
-    if host is None:
-        if version == "1.0":
-            return
-        raise BadRequest("The header field host is missing (RFC 9112, 3.2).", code="malformed_request")
-    if not _HOST.fullmatch(host) and not _HOST.fullmatch(host.strip(_OWS)):
+@lru_cache(maxsize=64)
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value.strip(_OWS)) is not None
+
+
+def _refuse_host(host: bytes | None, version: str) -> None:
+    """Raise for a ``host`` that is no host, and for a missing one except in HTTP/1.0."""
+    if host is not None:
         raise BadRequest("The header field host is not a host and an optional port.", code="malformed_request")
+    if version != "1.0":
+        raise BadRequest("The header field host is missing (RFC 9112, 3.2).", code="malformed_request")
 
 
 def _read_length(values: dict[bytes, bytes], version: str, limits: Limits) -> int:
@@ -125,10 +136,9 @@ def refuse_large_body(limits: Limits) -> TooLarge:
 
 
 def _read_expectation(values: dict[bytes, bytes], version: str) -> bool:
-    expectation = values.get(b"expect")
-    if expectation is None or version == "1.0":
+    if version == "1.0":
         return False
-    if expectation.strip(_OWS).lower() != b"100-continue":
+    if values[b"expect"].strip(_OWS).lower() != b"100-continue":
         message = "The only supported expectation is 100-continue."
         raise BadRequest(message, status=417, code="expectation_failed")
     return True

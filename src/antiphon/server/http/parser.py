@@ -148,7 +148,7 @@ class RequestParser:
         exchange = self.exchange
         if self._upgrade is None and exchange is not None:
             self.phase = IDLE if exchange.keep else DONE
-            exchange.end()
+            exchange.end_content()
 
     # Beyond what llhttp does
 
