@@ -184,14 +184,16 @@ async def chat(gateway: Gateway, model: str, *, stream: bool = False, **fields: 
 
 
 def allow(seconds: float) -> float:
-    """Return the seconds that a promise of ``seconds`` may take here and now: twice as many, more on a busy machine.
+    """Return the seconds that a promise of ``seconds`` may take here and now: the same on an idle machine.
 
-    How busy it is shows in how long some work takes, compared with the CPU time it needs.
+    On a busy one they are multiplied, by the time that a little work takes now, compared with its CPU time, or by the
+    processes per CPU that wanted to run in the last minute, if those are more.
     """
     wall, cpu = time.perf_counter(), time.thread_time()
     while (used := time.thread_time() - cpu) < 0.02:
         pass
-    return 2 * seconds * max(1.0, (time.perf_counter() - wall) / used)
+    waited = (time.perf_counter() - wall) / used
+    return seconds * max(1.0, waited, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 async def wait_until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:

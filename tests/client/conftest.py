@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let no signal handler guard the time of these tests: in a program that has one, calls go to another thread."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.timeout(300, method="thread"))
+            item.add_marker(pytest.mark.timeout(120, method="thread"))
 
 
 @pytest.fixture(autouse=True)

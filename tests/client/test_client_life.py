@@ -364,4 +364,4 @@ def test_the_interpreter_leaves_at_once_and_without_output(name: str) -> None:
     )  # fmt: skip
     noise = [] if "daemon" in name else run.stderr.splitlines()
     assert (run.returncode, run.stdout, noise) == (0, "done\n", [])
-    assert time.monotonic() - begun < allow(15)
+    assert time.monotonic() - begun < allow(5)  # the call that some of them leave would wait for a minute

@@ -21,9 +21,9 @@ from antiphon.longtail.worker_slot import RestartPolicy
 from antiphon.runtime import TRANSPORTS
 from longtail.conftest import RuntimeClient, make_runtime, read_events
 from longtail.provider import RecordingProvider, Reply, make_reply, make_stream
-from processes import Gateway, post, run_cli, wait_until
+from processes import Gateway, allow, post, run_cli, wait_until
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]  # the first one installs LiteLLM
 
 PATIENCE = 60
 """Seconds to wait for a fact. It is generous because other processes may use every core."""
@@ -40,6 +40,7 @@ ANSWER = {
 SHORT_PAUSES = RestartPolicy(first_pause=0.1)
 """Restarts soon; a healthy worker on a busy machine has the usual time to answer for its health."""
 QUICK_HEALTH_CHECKS = RestartPolicy(first_pause=0.1, health_timeout=10.0, health_interval=0.3)
+"""Asks soon; a worker that loads modules during its first call may need seconds to answer on a busy machine."""
 
 
 def make_held_reply(hold: asyncio.Event) -> Reply:
@@ -182,9 +183,8 @@ async def test_a_hang_ends_in_time_and_other_calls_continue(
         with pytest.raises(UpstreamTimeout) as caught:
             await hanging
         assert caught.value.phase == "first_output"
-        # The call's own deadline ended it, not the end of the process.
-        assert 0.4 < time.monotonic() - started < QUICK_HEALTH_CHECKS.health_timeout
-        assert not is_gone(pid)
+        assert 0.4 < time.monotonic() - started < allow(1.0)  # the deadline, and the promised half second
+        assert not is_gone(pid)  # the call's own deadline ended it, not the end of the process
         # While a call with more time waits, the process is asked for its health; it is killed because it stays silent.
         client.runtime.replace_catalog(make_runtime(tmp_path, {"providers": providers}).catalog)
         with pytest.raises(Disconnected):

@@ -11,7 +11,7 @@ from antiphon.types import Origin
 from longtail.conftest import RuntimeClient
 from longtail.provider import RecordingProvider, Reply, make_reply
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]  # the first one installs LiteLLM
 
 
 async def test_embeddings(client: RuntimeClient, provider: RecordingProvider):

@@ -17,7 +17,7 @@ from longtail.conftest import RuntimeClient
 from longtail.provider import ReceivedRequest, RecordingProvider, Reply, make_reply, make_stream
 from processes import wait_until
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]  # the first one installs LiteLLM
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
 OPENAI = {

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ON, OFF = "antiphon, all on", "antiphon, all off"
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(600)  # measures several servers one after the other
 
 
 @pytest.mark.skipif(not shutil.which("nginx") or not shutil.which("wrk"), reason="nginx and wrk are not installed")

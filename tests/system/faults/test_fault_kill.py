@@ -34,7 +34,7 @@ async def caller(gateway: Gateway, answered: Counter[str], models: list[str], st
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(1800)  # the campaign kills two hundred times
 @pytest.mark.parametrize("durability", ["process", "disk"])
 async def test_no_answered_call_is_lost_or_doubled(sim: Sim, tmp_path: Path, durability: str) -> None:
     config = {

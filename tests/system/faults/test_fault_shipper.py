@@ -24,7 +24,7 @@ def config(sim: Sim, **more: Any) -> dict[str, Any]:
 async def wait_for_shipper(gateway: Gateway) -> psutil.Process:
     """Return the gateway's shipper process; end the gateway if there is none in time."""
     try:
-        await wait_until(lambda: gateway.find_shipper(), allow(5))
+        await wait_until(lambda: gateway.find_shipper(), allow(5))  # after the last of four kills it rests for 4 s
     except AssertionError:
         gateway.kill()
         raise
