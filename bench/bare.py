@@ -1,7 +1,7 @@
 """The least a Python gateway can do: uvicorn in front, an httptools client behind, bytes passed on unread.
 
-Run as ``python -m bench.bare --port PORT --whole PORT --paced PORT``. No keys, no limits, no errors handled, no record:
-it is the floor under every figure, not a product.
+Run as ``python -m bench.bare --port PORT --whole PORT --paced PORT``. It has no keys, limits, error handling or
+records: it is a lower bound for every figure, not a product.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import uvicorn
 
 
 class Upstream(asyncio.Protocol):
-    """One kept-alive connection: send a request, await body parts, ``b""`` at the end."""
+    """One kept-alive connection: send a request, then read parts of the body until ``b""``."""
 
     transport: asyncio.Transport
 
@@ -26,7 +26,7 @@ class Upstream(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self.parts: list[bytes] = []
         self.content_type = b""
-        self.headed = self.ended = False
+        self.has_head = self.ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
@@ -41,7 +41,7 @@ class Upstream(asyncio.Protocol):
             self.content_type = value
 
     def on_headers_complete(self) -> None:
-        self.headed = True
+        self.has_head = True
 
     def on_body(self, body: bytes) -> None:
         self.parts.append(body)
@@ -52,11 +52,12 @@ class Upstream(asyncio.Protocol):
     async def send(self, data: bytes) -> int:
         self._reset()
         self.transport.write(data)
-        while not self.headed:
+        while not self.has_head:
             await self._wait()
         return int(self._parser.get_status_code())
 
-    async def part(self) -> bytes:
+    async def read_part(self) -> bytes:
+        """Return the bytes of the body that have arrived; ``b""`` at its end."""
         while not self.parts and not self.ended:
             await self._wait()
         data, self.parts = b"".join(self.parts), []
@@ -82,7 +83,7 @@ class App:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"ok"})
             return
-        await self._forward(name, path, await _body(receive), send)
+        await self._forward(name, path, await _read_body(receive), send)
 
     async def _forward(self, name: str, path: str, body: bytes, send: Any) -> None:
         upstream = self._idle[name].pop() if self._idle[name] else await self._connect(name)
@@ -91,7 +92,7 @@ class App:
         headers = [(b"content-type", upstream.content_type)]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         while not upstream.ended or upstream.parts:
-            data = await upstream.part()
+            data = await upstream.read_part()
             await send({"type": "http.response.body", "body": data, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
         self._idle[name].append(upstream)
@@ -101,7 +102,7 @@ class App:
         return upstream
 
 
-async def _body(receive: Any) -> bytes:
+async def _read_body(receive: Any) -> bytes:
     parts = []
     while True:
         message = await receive()

@@ -1,10 +1,13 @@
 """What a provider behind LiteLLM costs the gateway while nobody calls it: ``python -m bench.idle``.
 
-The same gateway is started with such a provider in its configuration and without, in turns, each start with a data
-directory of its own, and is left alone for a second. Ready is the time until ``/health/ready`` answers 200, which other
-work on the machine stretches; CPU is the work done until the end of that second, which tells the same more steadily.
-Memory is that of the process and of all its children at rest, so a LiteLLM that was started would be counted. The two
-configurations have the same number of providers and differ in the last one only. LiteLLM need not be installed.
+The gateway is started alternately with and without such a provider in its configuration, each time with a new data
+directory, and is left alone for a second.
+
+- *Ready* is the time until ``/health/ready`` answers 200; other work on the machine makes it longer.
+- *CPU* is the CPU time used by the end of that second; it compares the same work and varies less.
+- *Memory* includes all child processes, so a LiteLLM process would be counted.
+
+The two configurations have the same number of providers and differ in the last one only. LiteLLM need not be installed.
 
 Prints Markdown: the median, and the range of the middle half of the starts.
 """
@@ -18,8 +21,8 @@ from statistics import median, quantiles
 
 import psutil
 
-from bench.machine import cores, cpu_seconds, free_port, memory
-from bench.process import Process, python, wait_ready
+from bench.machine import choose_cores, find_free_port, read_cpu_seconds, read_memory
+from bench.process import Process, build_command, wait_ready
 
 LAST: dict[str, dict[str, str]] = {
     "without": {"kind": "openai-compatible", "base_url": "http://127.0.0.1:9/v1"},
@@ -33,16 +36,16 @@ FIGURES = {
     "PSS": ("MB", 1e6, 2),
     "processes": ("", 1.0, 0),
 }
-"""What is measured: its unit, what one of them is, and the decimals that mean something."""
+"""Figure to its unit, the factor of the unit, and the number of decimals that are significant."""
 REST = 1.0
-"""Seconds between ready and looking at the memory."""
+"""Seconds between readiness and reading the memory."""
 
 Starts = dict[str, list[dict[str, float]]]
 
 
-def start(folder: Path, name: str) -> dict[str, float]:
+def measure_start(folder: Path, name: str) -> dict[str, float]:
     """Return the figures of one start."""
-    port = free_port()
+    port = find_free_port()
     providers = {
         "openai": {"kind": "openai", "base_url": "http://127.0.0.1:9/v1", "api_key": "bench"},
         "last": LAST[name],
@@ -50,53 +53,53 @@ def start(folder: Path, name: str) -> dict[str, float]:
     config = {"version": 1, "server": {"port": port}, "data": str(folder / "data"), "providers": providers}
     path = folder / "antiphon.yaml"
     path.write_text(json.dumps(config), encoding="utf-8")
-    process = Process(python("antiphon", "serve", "--config", path), cores()[1], folder / "log")
+    process = Process(build_command("antiphon", "serve", "--config", path), choose_cores()[1], folder / "log")
     try:
         ready = wait_ready(process, port)
         time.sleep(REST)
-        rss, pss = memory(process.pid)
+        rss, pss = read_memory(process.pid)
         children = psutil.Process(process.pid).children(recursive=True)
-        figures = (ready, cpu_seconds(process.pid), float(rss), float(pss), 1.0 + len(children))
+        figures = (ready, read_cpu_seconds(process.pid), float(rss), float(pss), 1.0 + len(children))
         return dict(zip(FIGURES, figures, strict=True))
     finally:
         process.stop()
 
 
-def run(starts: int) -> Starts:
-    """Return the figures of ``starts`` starts each, in turns; one more of each comes first and is not counted."""
-    found: Starts = {name: [] for name in LAST}
+def measure_starts(starts: int) -> Starts:
+    """Return the figures of ``starts`` alternating starts of each; a first pair is not counted."""
+    results: Starts = {name: [] for name in LAST}
     for number in range(starts + 1):
-        # Whoever is first in a pair finds the machine as the pair before left it: take turns at that too.
+        # The first start of a pair finds the machine as the previous pair left it, so the order alternates.
         for name in sorted(LAST, reverse=number % 2 == 1):
             with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
-                figures = start(Path(folder), name)
+                figures = measure_start(Path(folder), name)
             if number:
-                found[name].append(figures)
-    return found
+                results[name].append(figures)
+    return results
 
 
-def table(found: Starts) -> str:
-    """Return the Markdown table of medians, with the middle half of the starts in brackets."""
-    first, second = found
+def render_table(results: Starts) -> str:
+    """Return the Markdown table of medians, with the range of the middle half of the starts in brackets."""
+    first, second = results
     lines = [f"| idle gateway | {first} | {second} | difference |", "|---|--:|--:|--:|"]
-    for figure, (unit, one, decimals) in FIGURES.items():
-        columns = {name: [each[figure] / one for each in starts] for name, starts in found.items()}
-        shown = [_shown(column, unit, decimals) for column in columns.values()]
+    for figure, (unit, factor, decimals) in FIGURES.items():
+        columns = {name: [start[figure] / factor for start in starts] for name, starts in results.items()}
+        cells = [_format_column(column, unit, decimals) for column in columns.values()]
         change = median(columns[second]) - median(columns[first])
-        lines.append(f"| {figure} | {' | '.join(shown)} | {f'{change:+.{decimals}f} {unit}'.strip()} |")
+        lines.append(f"| {figure} | {' | '.join(cells)} | {f'{change:+.{decimals}f} {unit}'.strip()} |")
     return "\n".join(lines)
 
 
-def _shown(column: list[float], unit: str, decimals: int) -> str:
+def _format_column(column: list[float], unit: str, decimals: int) -> str:
     middle = f"{median(column):.{decimals}f} {unit}".strip()
-    low, high = (f"{each:.{decimals}f}" for each in quantiles(column, n=4, method="inclusive")[::2])
+    low, high = (f"{value:.{decimals}f}" for value in quantiles(column, n=4, method="inclusive")[::2])
     return middle if low == high else f"{middle} ({low}–{high})"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--starts", type=int, default=15, help="of each, at least 2 [%(default)s]")
-    print(table(run(parser.parse_args().starts)))
+    parser.add_argument("--starts", type=int, default=15, help="starts of each configuration, at least 2 [%(default)s]")
+    print(render_table(measure_starts(parser.parse_args().starts)))
 
 
 if __name__ == "__main__":

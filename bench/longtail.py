@@ -1,15 +1,15 @@
-"""What LiteLLM next door costs, and what it costs others: ``python -m bench.longtail``.
+"""What calls through LiteLLM's process cost, and how they slow down other calls: ``python -m bench.longtail``.
 
-Needs ``antiphon longtail install``. Two questions, in alternating rounds against one mock provider:
+It needs ``antiphon longtail install``, and answers two questions in alternating rounds against one mock provider:
 
-- How much longer does a call through the gateway and LiteLLM's process take than the same call through LiteLLM's own
-  SDK, one after the other? CPU time of all processes, which other work on the machine changes little, and medians of
-  wall-clock time.
-- How does the p99 of pass-through calls (eight connections, a pause after each answer) change while 64 calls go
-  through LiteLLM at once, at a provider that takes a second, and at one that answers at once, which keeps LiteLLM at
-  its limit? The 64 come from a process of their own, so that it is not the load that makes itself wait. Two controls
-  say what of it is the gateway's: the same 64 calls without LiteLLM, and LiteLLM's SDK making them by itself, which
-  never touches the gateway and only uses the same machine.
+- How much longer does a call through the gateway and LiteLLM's process take than a call through LiteLLM's SDK? The
+  calls are made one after the other. The figures are the CPU time of all processes, which other work on the machine
+  changes little, and the median wall-clock time.
+- How does the p99 of pass-through calls (eight connections, a pause after each answer) change while 64 concurrent calls
+  go through LiteLLM? The provider of the 64 either takes a second or answers immediately, which keeps LiteLLM at its
+  limit. The 64 come from a separate process, so that making them does not delay the measured calls. Two controls show
+  how much of the change the gateway causes: the same 64 calls without LiteLLM, and 64 calls by LiteLLM's SDK, which use
+  the same machine but not the gateway.
 
 Prints Markdown.
 """
@@ -28,7 +28,7 @@ from pathlib import Path
 from statistics import median
 
 from antiphon.longtail.environment import get_installed
-from bench.machine import cpu_seconds, free_port
+from bench.machine import find_free_port, read_cpu_seconds
 from bench.nginx import REPLY
 from bench.process import ROOT
 
@@ -65,9 +65,9 @@ async def main():
         print(json.dumps(times), flush=True)
 asyncio.run(main())
 """
-"""LiteLLM as a program would use it: reads a number of calls per line, makes them, and writes how long each took."""
+"""LiteLLM as a program would use it: it reads a number of calls per line, makes them, and prints their times."""
 
-SDK_BESIDE = """
+SDK_LOAD = """
 import asyncio, gc, json, os, sys, time
 os.nice(10)
 os.environ |= {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION"}
@@ -77,7 +77,7 @@ gc.collect()
 gc.freeze()
 gc.set_threshold(50_000, 20, 100)
 body, url, calls = json.loads(sys.argv[1]), sys.argv[2], 0
-async def repeated(number, seconds):
+async def repeat_calls(number, seconds):
     global calls
     await asyncio.sleep(number / 64)
     until = time.perf_counter() + seconds - number / 64
@@ -87,18 +87,19 @@ async def repeated(number, seconds):
         calls += 1
 async def main():
     global calls
-    await repeated(0, 0.01)
+    await repeat_calls(0, 0.01)
     for line in sys.stdin:
         calls = 0
-        await asyncio.gather(*[repeated(number, float(line)) for number in range(64)])
+        await asyncio.gather(*[repeat_calls(number, float(line)) for number in range(64)])
         print(calls, flush=True)
 asyncio.run(main())
 """
-"""LiteLLM with the priority and collections of our worker, keeping 64 calls going for as many seconds as it reads."""
+"""LiteLLM with the priority and garbage collection of our worker: per line it keeps 64 calls going for that many
+seconds, and prints their number."""
 
 
 class Mock(asyncio.Protocol):
-    """Answers each request with one completion; after a second where the path begins with ``/slow``."""
+    """Answers each request with one completion, after a second if the path begins with ``/slow``."""
 
     transport: asyncio.Transport
 
@@ -125,13 +126,13 @@ class Mock(asyncio.Protocol):
         asyncio.get_running_loop().call_later(delay, self.transport.write, answer)
 
 
-async def mock(port: int) -> None:
+async def serve_mock(port: int) -> None:
     server = await asyncio.get_running_loop().create_server(Mock, "127.0.0.1", port, backlog=4096)
     await server.serve_forever()
 
 
 class Caller:
-    """One kept connection to the gateway."""
+    """One persistent connection to the gateway."""
 
     def __init__(self, port: int, key: str, model: str) -> None:
         self.port, self.key = port, key
@@ -160,7 +161,7 @@ class Caller:
             self._streams[1].close()
 
 
-async def repeated(caller: Caller, until: float, pause: float, times: list[float]) -> None:
+async def repeat_calls(caller: Caller, until: float, pause: float, times: list[float]) -> None:
     while time.perf_counter() < until:
         times.append(await caller.call())
         await asyncio.sleep(pause)
@@ -168,16 +169,16 @@ async def repeated(caller: Caller, until: float, pause: float, times: list[float
 
 
 Load = Callable[[float], AbstractAsyncContextManager[list[int]]]
-"""Keeps calls going for some seconds beside what is measured; in the end the list says how many."""
+"""Makes other calls for some seconds during a measurement; the list then holds their number."""
 
 
 @contextlib.asynccontextmanager
-async def nobody(seconds: float) -> AsyncIterator[list[int]]:
+async def add_no_load(seconds: float) -> AsyncIterator[list[int]]:
     yield [0]
 
 
-def through(caller: Caller, model: str) -> Load:
-    """64 calls at once to ``model`` through the gateway."""
+def make_gateway_load(caller: Caller, model: str) -> Load:
+    """Return the load of 64 concurrent calls to ``model`` through the gateway."""
 
     @contextlib.asynccontextmanager
     async def load(seconds: float) -> AsyncIterator[list[int]]:
@@ -192,53 +193,53 @@ def through(caller: Caller, model: str) -> Load:
     return load
 
 
-def by_itself(child: "subprocess.Popen[str]") -> Load:
-    """64 calls at once by LiteLLM's SDK, which knows nothing of the gateway."""
+def make_litellm_load(child: "subprocess.Popen[str]") -> Load:
+    """Return the load of 64 concurrent calls by LiteLLM's SDK, which does not use the gateway."""
 
     @contextlib.asynccontextmanager
     async def load(seconds: float) -> AsyncIterator[list[int]]:
-        told, heard = child.stdin, child.stdout
-        assert told is not None
-        assert heard is not None
-        told.write(f"{seconds}\n")
-        told.flush()
+        child_input, child_output = child.stdin, child.stdout
+        assert child_input is not None
+        assert child_output is not None
+        child_input.write(f"{seconds}\n")
+        child_input.flush()
         count: list[int] = []
         yield count
-        count.append(int(await asyncio.to_thread(heard.readline)))
+        count.append(int(await asyncio.to_thread(child_output.readline)))
 
     return load
 
 
-async def passing(caller: Callable[[], Caller], seconds: float, load: Load) -> tuple[list[float], int]:
-    """Return the times of pass-through calls, and how many calls were made beside them."""
+async def measure_passthrough(caller: Callable[[], Caller], seconds: float, load: Load) -> tuple[list[float], int]:
+    """Return the times of pass-through calls, and the number of calls that the load made meanwhile."""
     times: list[float] = []
-    async with load(seconds + 1.5) as beside:
+    async with load(seconds + 1.5) as count:
         await asyncio.sleep(1.0)
         until = time.perf_counter() + seconds
-        await asyncio.gather(*[repeated(caller(), until, PAUSE, times) for _ in range(8)])
-    return times, beside[0]
+        await asyncio.gather(*[repeat_calls(caller(), until, PAUSE, times) for _ in range(8)])
+    return times, count[0]
 
 
-async def together(port: int, key: str, model: str, seconds: float) -> None:
-    """Keep 64 calls going, begun one after the other within a second, and print how many there were."""
+async def run_load(port: int, key: str, model: str, seconds: float) -> None:
+    """Keep 64 calls going, which begin one after the other within a second, and print how many were made."""
     until = time.perf_counter() + seconds
     times: list[float] = []
 
-    async def one(number: int) -> None:
+    async def start_caller(number: int) -> None:
         await asyncio.sleep(number / 64)
-        await repeated(Caller(port, key, model), until, 0, times)
+        await repeat_calls(Caller(port, key, model), until, 0, times)
 
-    await asyncio.gather(*[one(number) for number in range(64)])
+    await asyncio.gather(*[start_caller(number) for number in range(64)])
     print(len(times))
 
 
-def p99(times: list[float]) -> float:
+def compute_p99(times: list[float]) -> float:
     return sorted(times)[int(len(times) * 0.99)]
 
 
 @contextlib.asynccontextmanager
-async def gateway(folder: Path, port: int) -> AsyncIterator[tuple[int, Callable[[str], Caller]]]:
-    """A gateway with a direct provider and the same one behind LiteLLM: its pid, and what makes callers of it."""
+async def run_gateway(folder: Path, port: int) -> AsyncIterator[tuple[int, Callable[[str], Caller]]]:
+    """Run a gateway with a direct provider and the same one behind LiteLLM; yield its pid and a maker of callers."""
     url = f"http://127.0.0.1:{port}"
     config = {
         "version": 1,
@@ -252,22 +253,22 @@ async def gateway(folder: Path, port: int) -> AsyncIterator[tuple[int, Callable[
     }
     path = folder / "antiphon.yaml"
     path.write_text(json.dumps(config), "utf-8")
-    own = free_port()
-    command = [sys.executable, "-m", "antiphon", "serve", "--config", str(path), "--port", str(own)]
+    gateway_port = find_free_port()
+    command = [sys.executable, "-m", "antiphon", "serve", "--config", str(path), "--port", str(gateway_port)]
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.DEVNULL)
     try:
         key = folder / "data" / "admin.key"
         while not key.exists():
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.5)
-        yield process.pid, lambda model: Caller(own, key.read_text("utf-8").strip(), model)
+        yield process.pid, lambda model: Caller(gateway_port, key.read_text("utf-8").strip(), model)
     finally:
         process.terminate()
         await process.wait()
 
 
-async def added(pid: int, make: Callable[[str], Caller], url: str, rounds: int, calls: int) -> None:
-    """Compare one call after the other: LiteLLM's SDK, and the gateway with LiteLLM behind it."""
+async def compare_latency(pid: int, make: Callable[[str], Caller], url: str, rounds: int, calls: int) -> None:
+    """Compare calls made one after the other through LiteLLM's SDK, the gateway with LiteLLM, and the gateway alone."""
     python = str(get_installed("data").python)
     child = subprocess.Popen(
         [python, "-I", "-c", SDK, BODY, f"{url}/v1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -278,78 +279,82 @@ async def added(pid: int, make: Callable[[str], Caller], url: str, rounds: int, 
     for _ in range(100):
         await tail.call()
         await direct.call()
-    out, into = child.stdout, child.stdin
+    child_input, child_output = child.stdin, child.stdout
 
-    async def sdk() -> list[float]:
-        into.write(f"{calls}\n")
-        into.flush()
-        times: list[float] = json.loads(await asyncio.to_thread(out.readline))
+    async def call_sdk() -> list[float]:
+        child_input.write(f"{calls}\n")
+        child_input.flush()
+        times: list[float] = json.loads(await asyncio.to_thread(child_output.readline))
         return times
 
-    async def gate(caller: Caller) -> list[float]:
+    async def call_gateway(caller: Caller) -> list[float]:
         return [await caller.call() for _ in range(calls)]
 
-    ways = {
-        "LiteLLM's SDK, in process": (child.pid, sdk),
-        "the gateway, and LiteLLM next door": (pid, lambda: gate(tail)),
-        "the gateway alone, pass-through": (pid, lambda: gate(direct)),
+    cases = {
+        "LiteLLM's SDK, in process": (child.pid, call_sdk),
+        "the gateway, with LiteLLM in a separate process": (pid, lambda: call_gateway(tail)),
+        "the gateway alone, pass-through": (pid, lambda: call_gateway(direct)),
     }
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    cpu: dict[str, list[float]] = {name: [] for name in ways}
+    times: dict[str, list[float]] = {name: [] for name in cases}
+    cpu: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(rounds):
-        for name, (measured, way) in ways.items():
-            before = cpu_seconds(measured)
-            times[name] += await way()
-            cpu[name].append((cpu_seconds(measured) - before) / calls)
-    into.close()
+        for name, (measured_pid, make_calls) in cases.items():
+            before = read_cpu_seconds(measured_pid)
+            times[name] += await make_calls()
+            cpu[name].append((read_cpu_seconds(measured_pid) - before) / calls)
+    child_input.close()
     child.wait()
-    figures = {name: (median(cpu[name]) * 1000, median(times[name]) * 1000) for name in ways}
+    figures = {name: (median(cpu[name]) * 1000, median(times[name]) * 1000) for name in cases}
     print("\n| one call after the other | CPU | median time |\n|---|--:|--:|")
-    for name, (work, took) in figures.items():
-        print(f"| {name} | {work:.2f} ms | {took:.2f} ms |")
-    (alone, quick), (both, slow), _ = figures.values()
-    print(f"| **added by not being in process** | **{both - alone:.2f} ms** | **{slow - quick:.2f} ms** |")
+    for name, (work, duration) in figures.items():
+        print(f"| {name} | {work:.2f} ms | {duration:.2f} ms |")
+    (sdk_cpu, sdk_time), (gateway_cpu, gateway_time), _ = figures.values()
+    added_cpu, added_time = gateway_cpu - sdk_cpu, gateway_time - sdk_time
+    print(f"| **added by the gateway and the separate process** | **{added_cpu:.2f} ms** | **{added_time:.2f} ms** |")
 
 
-async def beside(make: Callable[[str], Caller], url: str, rounds: int, seconds: float) -> None:
-    """Compare pass-through calls alone and beside 64 calls through LiteLLM."""
+async def compare_p99(make: Callable[[str], Caller], url: str, rounds: int, seconds: float) -> None:
+    """Compare the p99 of pass-through calls alone and during 64 concurrent calls through LiteLLM."""
     python = str(get_installed("data").python)
     child = subprocess.Popen(
-        [python, "-I", "-c", SDK_BESIDE, BODY, f"{url}/slow"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [python, "-I", "-c", SDK_LOAD, BODY, f"{url}/slow"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     cases = {
-        "alone": nobody,
-        "beside 64 to a provider of 1 s, without LiteLLM": through(make("slow-direct/m"), "slow-direct/m"),
-        "beside 64 by LiteLLM's SDK, without the gateway": by_itself(child),
-        "beside 64 through LiteLLM to a provider of 1 s": through(make("slow/m"), "slow/m"),
-        "beside 64 through LiteLLM to one of 0 s": through(make("tail/m"), "tail/m"),
+        "alone": add_no_load,
+        "with 64 calls to a provider that takes 1 s, without LiteLLM": make_gateway_load(
+            make("slow-direct/m"), "slow-direct/m"
+        ),
+        "with 64 calls by LiteLLM's SDK, without the gateway": make_litellm_load(child),
+        "with 64 calls through LiteLLM to a provider that takes 1 s": make_gateway_load(make("slow/m"), "slow/m"),
+        "with 64 calls through LiteLLM to a provider that takes 0 s": make_gateway_load(make("tail/m"), "tail/m"),
     }
-    found: dict[str, list[list[float]]] = {name: [] for name in cases}
+    samples: dict[str, list[list[float]]] = {name: [] for name in cases}
     rates: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(rounds):
         for name, load in cases.items():
-            times, others = await passing(lambda: make("direct/m"), seconds, load)
-            found[name].append(times)
+            times, others = await measure_passthrough(lambda: make("direct/m"), seconds, load)
+            samples[name].append(times)
             rates[name].append(others / (seconds + 1.5))
     child.communicate()
-    alone = median(map(p99, found["alone"]))
+    alone = median(map(compute_p99, samples["alone"]))
     print("\n| pass-through calls | median | p99 (median of rounds) | | calls/s of the 64 |\n|---|--:|--:|--:|--:|")
-    for name, runs in found.items():
-        middle, high = median([each for run in runs for each in run]) * 1000, median(map(p99, runs))
+    for name, rounds_times in samples.items():
+        middle = median([seconds for times in rounds_times for seconds in times]) * 1000
+        high = median(map(compute_p99, rounds_times))
         change = f"{(high / alone - 1) * 100:+.0f} %" if name != "alone" else ""
         print(f"| {name} | {middle:.2f} ms | {high * 1000:.2f} ms | {change} | {median(rates[name]):.0f} |")
 
 
-async def run(rounds: int, calls: int, seconds: float) -> None:
-    port = free_port()
+async def compare_all(rounds: int, calls: int, seconds: float) -> None:
+    port = find_free_port()
     provider = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.longtail", "--mock", str(port), cwd=ROOT
     )
     try:
         with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
-            async with gateway(Path(folder), port) as (pid, make):
-                await added(pid, make, f"http://127.0.0.1:{port}", rounds, calls)
-                await beside(make, f"http://127.0.0.1:{port}", rounds, seconds)
+            async with run_gateway(Path(folder), port) as (pid, make):
+                await compare_latency(pid, make, f"http://127.0.0.1:{port}", rounds, calls)
+                await compare_p99(make, f"http://127.0.0.1:{port}", rounds, seconds)
     finally:
         provider.terminate()
         await provider.wait()
@@ -368,9 +373,13 @@ def main() -> None:
     with contextlib.suppress(KeyboardInterrupt):
         if options.load:
             port, key, model, seconds = options.load
-            uvloop.run(together(int(port), key, model, float(seconds)))
+            uvloop.run(run_load(int(port), key, model, float(seconds)))
         else:
-            uvloop.run(mock(options.mock) if options.mock else run(options.rounds, options.calls, options.seconds))
+            uvloop.run(
+                serve_mock(options.mock)
+                if options.mock
+                else compare_all(options.rounds, options.calls, options.seconds)
+            )
 
 
 if __name__ == "__main__":

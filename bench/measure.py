@@ -1,4 +1,7 @@
-"""The rows of the bench: each puts one kind of load on every subject in turn and reads the system's counters."""
+"""The rows of the bench: each puts one kind of load on every subject in turn and reads the system's counters.
+
+A subject is a program that is measured (:mod:`bench.subjects`).
+"""
 
 import json
 import os
@@ -12,9 +15,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.machine import cpu_seconds, memory
-from bench.process import ROOT, Process, python
-from bench.subjects import CONFIG, ON, PATH, STARTERS, SWITCHES, Stage, Subject, direct, start_antiphon
+from bench.machine import read_cpu_seconds, read_memory
+from bench.process import ROOT, Process, build_command
+from bench.subjects import CONFIG, ON, PATH, STARTERS, SWITCHES, Stage, Subject, make_provider_subject, start_antiphon
 
 Figures = dict[str, dict[str, float]]
 """Subject to figure to value, in seconds, bytes and counts."""
@@ -22,21 +25,21 @@ Figures = dict[str, dict[str, float]]
 
 @dataclass(frozen=True)
 class Effort:
-    """How long and how often: the full form decides, the smoke form only shows that everything runs."""
+    """How long and how often to measure: the full form gives figures, the smoke form shows that everything runs."""
 
     seconds: float
     warm: float
     rounds: int
     connections: int
-    held: int
+    idle_streams: int
     starts: int
     imports: int
     sdk_calls: int
     walks: int
     quiet: float
-    """Seconds without work after which a program has nothing left to do; longer than any interval it works at."""
+    """Seconds without work after which a program counts as idle; longer than the interval of any periodic work."""
     rest: float
-    """Seconds after which a program is at rest and its memory is read."""
+    """Seconds to wait before the memory is read."""
 
 
 FULL = Effort(
@@ -44,7 +47,7 @@ FULL = Effort(
     warm=2,
     rounds=3,
     connections=64,
-    held=2000,
+    idle_streams=2000,
     starts=5,
     imports=10,
     sdk_calls=500,
@@ -57,7 +60,7 @@ SMOKE = Effort(
     warm=0,
     rounds=1,
     connections=16,
-    held=20,
+    idle_streams=20,
     starts=1,
     imports=1,
     sdk_calls=20,
@@ -69,91 +72,92 @@ SMOKE = Effort(
 
 @dataclass(frozen=True)
 class Bench:
-    """One run: the stage, the effort, the names of the subjects, and those under load now."""
+    """One run: the stage, the effort, the names of the subjects, and the provider of whole answers."""
 
     stage: Stage
     effort: Effort
     names: tuple[str, ...]
     mock: Process
 
-    def turns(self, subjects: Iterable[Subject]) -> Iterable[Subject]:
-        """Yield the subjects in alternating rounds, so that a change of the machine's mood hits all of them."""
-        listed = list(subjects)
+    def iterate_rounds(self, subjects: Iterable[Subject]) -> Iterable[Subject]:
+        """Yield the subjects in alternating rounds, so that a change of the machine's speed affects all of them."""
+        subjects = list(subjects)
         for _ in range(self.effort.rounds):
-            yield from listed
+            yield from subjects
 
 
-def requests(bench: Bench, subjects: list[Subject]) -> Figures:
-    """CPU time per whole answer and its latency at the run's number of connections.
+def measure_requests(bench: Bench, subjects: list[Subject]) -> Figures:
+    """Measure CPU time per whole answer, and the latency at the run's number of connections.
 
-    The work that a program does after the load is waited for and counted.
+    The CPU time includes work that the program does after the load.
     """
     samples: dict[str, list[dict[str, float]]] = {}
     for subject in subjects if bench.effort.warm else ():
-        _wrk(bench, subject, bench.effort.connections, bench.effort.warm)
-        settle(bench, subject.process.pid)
-    for subject in bench.turns(subjects):
-        before = cpu_seconds(subject.process.pid)
-        seen = _wrk(bench, subject, bench.effort.connections, bench.effort.seconds)
-        settle(bench, subject.process.pid)
-        spent = cpu_seconds(subject.process.pid) - before
+        _run_wrk(bench, subject, bench.effort.connections, bench.effort.warm)
+        wait_until_idle(bench, subject.process.pid)
+    for subject in bench.iterate_rounds(subjects):
+        before = read_cpu_seconds(subject.process.pid)
+        result = _run_wrk(bench, subject, bench.effort.connections, bench.effort.seconds)
+        wait_until_idle(bench, subject.process.pid)
+        cpu = read_cpu_seconds(subject.process.pid) - before
         figures = {
-            "cpu": spent / seen["requests"],
-            "rate": seen["requests"] / seen["seconds"],
-            "p99": seen["p99"] / 1e6,
+            "cpu": cpu / result["requests"],
+            "rate": result["requests"] / result["seconds"],
+            "p99": result["p99"] / 1e6,
         }
         samples.setdefault(subject.name, []).append(figures)
     return take_medians(samples)
 
 
-def streams(bench: Bench, subjects: list[Subject]) -> Figures:
-    """CPU time per stream chunk, 10 ms apart on every connection."""
+def measure_streams(bench: Bench, subjects: list[Subject]) -> Figures:
+    """Measure CPU time per stream chunk; chunks are 10 ms apart on every connection."""
     samples: dict[str, list[dict[str, float]]] = {}
-    for subject in bench.turns(subjects):
-        seen = _streams(bench, subject)
-        figures = {"cpu": seen["cpu"] / seen["chunks"], "rate": seen["chunks"] / seen["seconds"]}
+    for subject in bench.iterate_rounds(subjects):
+        result = _run_streams(bench, subject)
+        figures = {"cpu": result["cpu"] / result["chunks"], "rate": result["chunks"] / result["seconds"]}
         samples.setdefault(subject.name, []).append(figures)
     return take_medians(samples)
 
 
 def take_medians(samples: dict[str, list[dict[str, float]]]) -> Figures:
     return {
-        name: {figure: median(sample[figure] for sample in taken) for figure in taken[0]}
-        for name, taken in samples.items()
+        name: {figure: median(sample[figure] for sample in subject_samples) for figure in subject_samples[0]}
+        for name, subject_samples in samples.items()
     }
 
 
-def translation(bench: Bench, subjects: list[Subject]) -> Figures:
-    """CPU time of calls that come as chat completions and go to a provider of Anthropic's wire, everything on."""
+def measure_translation(bench: Bench, subjects: list[Subject]) -> Figures:
+    """Measure CPU time of chat completions translated for a provider of the Messages wire, with everything on."""
     figures: Figures = {}
     for subject in (subject for subject in subjects if subject.name == ON):
-        over = replace(subject, whole_model="bench-messages", paced_model="bench-messages-paced")
-        whole, chunks = requests(bench, [over])[subject.name], streams(bench, [over])[subject.name]
+        translated = replace(subject, whole_model="bench-messages", paced_model="bench-messages-paced")
+        whole = measure_requests(bench, [translated])[subject.name]
+        chunks = measure_streams(bench, [translated])[subject.name]
         figures[subject.name] = {"cpu": whole["cpu"], "chunk": chunks["cpu"]}
     return figures
 
 
-def latency(bench: Bench, subjects: list[Subject]) -> Figures:
-    """Seconds added to the provider's own answer, one call at a time."""
+def measure_latency(bench: Bench, subjects: list[Subject]) -> Figures:
+    """Measure the seconds that a subject adds to a direct call to the provider, one call at a time."""
     samples: dict[str, list[dict[str, float]]] = {}
-    for subject in bench.turns([direct(bench.stage, bench.mock), *subjects]):
-        seen = _wrk(bench, subject, 1, bench.effort.seconds / 2)
-        samples.setdefault(subject.name, []).append({point: seen[point] / 1e6 for point in ("p50", "p99")})
-    middle = take_medians(samples)
-    base = middle.pop("direct")
-    return {name: {point: seen[point] - base[point] for point in seen} for name, seen in middle.items()}
+    for subject in bench.iterate_rounds([make_provider_subject(bench.stage, bench.mock), *subjects]):
+        result = _run_wrk(bench, subject, 1, bench.effort.seconds / 2)
+        samples.setdefault(subject.name, []).append({point: result[point] / 1e6 for point in ("p50", "p99")})
+    medians = take_medians(samples)
+    direct = medians.pop("direct")
+    return {name: {point: figures[point] - direct[point] for point in figures} for name, figures in medians.items()}
 
 
-def held(bench: Bench, subjects: list[Subject]) -> Figures:
-    """Bytes of a freshly started process at rest, and more of them per stream that is open and silent."""
+def measure_memory(bench: Bench, subjects: list[Subject]) -> Figures:
+    """Measure the bytes of a freshly started process, and those that each open, silent stream adds."""
     figures = {}
     for name in bench.names:
         subject = STARTERS[name](bench.stage)
-        count = min(bench.effort.held, subject.can_hold)
+        count = min(bench.effort.idle_streams, subject.can_hold)
         try:
             time.sleep(bench.effort.rest)
-            rss, pss = memory(subject.process.pid)
-            rss_held, pss_held = _hold(bench, subject, count)
+            rss, pss = read_memory(subject.process.pid)
+            rss_held, pss_held = _hold_streams(bench, subject, count)
         finally:
             subject.process.stop()
         figures[subject.name] = {
@@ -165,15 +169,15 @@ def held(bench: Bench, subjects: list[Subject]) -> Figures:
     return figures
 
 
-def ready(bench: Bench, subjects: list[Subject]) -> Figures:
-    """Seconds from starting the process until it says it is ready."""
+def measure_startup(bench: Bench, subjects: list[Subject]) -> Figures:
+    """Measure the seconds from starting the process until it reports that it is ready."""
     figures = {}
     for name in (name for name in bench.names if name != "nginx"):
         starts = bench.effort.starts if name in ("on", "bare") else 1
-        fresh = [_start_once(STARTERS[name], bench.stage) for _ in range(starts)]
-        figures[fresh[0].name] = {"fresh": median(subject.ready[0] for subject in fresh)}
+        stopped = [_start_once(STARTERS[name], bench.stage) for _ in range(starts)]
+        figures[stopped[0].name] = {"first": median(subject.ready[0] for subject in stopped)}
     if "on" in bench.names:
-        figures[ON]["again"] = _start_again(bench)
+        figures[ON]["later"] = _start_again(bench)
     return figures
 
 
@@ -185,30 +189,30 @@ def _start_once(starter: Callable[[Stage], Subject], stage: Stage) -> Subject:
 
 def _start_again(bench: Bench) -> float:
     folder = bench.stage.folder / "again"
-    seen = []
+    times = []
     for _ in range(bench.effort.starts + 1):
         subject = start_antiphon(bench.stage, ON, "on", folder)
         subject.process.stop()
-        seen += subject.ready
-    return median(seen[1:])
+        times += subject.ready
+    return median(times[1:])
 
 
-def imports(bench: Bench, subjects: list[Subject]) -> Figures:
-    """Seconds that ``import antiphon`` adds to starting Python, with and without naming a client."""
+def measure_imports(bench: Bench, subjects: list[Subject]) -> Figures:
+    """Measure the seconds that ``import antiphon`` adds to starting Python, with and without importing a client."""
     programs = {"python": "pass", "module": "import antiphon", "client": "from antiphon import Antiphon, AsyncAntiphon"}
     samples: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(bench.effort.imports + 1):
         for name, program in programs.items():
-            began = time.perf_counter()
-            _run(bench, [sys.executable, "-c", program])
-            samples[name].append(time.perf_counter() - began)
+            started = time.perf_counter()
+            _run_command(bench, [sys.executable, "-c", program])
+            samples[name].append(time.perf_counter() - started)
     # The first round fills the page cache and writes the compiled files.
-    middle = {name: median(taken[1:]) for name, taken in samples.items()}
-    return {"antiphon": {name: middle[name] - middle["python"] for name in ("module", "client")}}
+    medians = {name: median(times[1:]) for name, times in samples.items()}
+    return {"antiphon": {name: medians[name] - medians["python"] for name in ("module", "client")}}
 
 
-def sdk(bench: Bench, subjects: list[Subject]) -> Figures:
-    """CPU time of one call through an SDK in process, against the same provider."""
+def measure_sdk(bench: Bench, subjects: list[Subject]) -> Figures:
+    """Measure CPU time of one call through each SDK in its own process, against the same provider."""
     stage = bench.stage
     config = stage.folder / "sdk.yaml"
     switches = SWITCHES["on"].format(port=0)
@@ -226,89 +230,93 @@ def sdk(bench: Bench, subjects: list[Subject]) -> Figures:
             for kind, suffix in kinds.items():
                 arguments = ["--base-url", f"http://127.0.0.1:{stage.whole}/v1", "--config", str(config)]
                 counts = ["--count", str(bench.effort.sdk_calls)]
-                seen = _run(bench, [interpreter, "-m", "bench.sdk", name + suffix, *arguments, *counts])
-                samples.setdefault((name, kind), []).append(json.loads(seen.splitlines()[-1])["cpu"])
+                output = _run_command(bench, [interpreter, "-m", "bench.sdk", name + suffix, *arguments, *counts])
+                samples.setdefault((name, kind), []).append(json.loads(output.splitlines()[-1])["cpu"])
     return {name: {kind: median(samples[name, kind]) for kind in kinds} for name in names}
 
 
-def walk(bench: Bench, subjects: list[Subject]) -> Figures:
-    """Python calls, files and moves between files of one call or chunk (:mod:`bench.walk`)."""
-    output = _run(bench, [sys.executable, "-m", "bench.walk", "--json", "--times", str(bench.effort.walks)])
+def measure_walk(bench: Bench, subjects: list[Subject]) -> Figures:
+    """Count Python calls, files and moves between files of one call or chunk (:mod:`bench.walk`)."""
+    output = _run_command(bench, [sys.executable, "-m", "bench.walk", "--json", "--times", str(bench.effort.walks)])
     figures: Figures = json.loads(output)
     return figures
 
 
 ROWS: dict[str, Callable[[Bench, list[Subject]], Figures]] = {
-    "requests": requests,
-    "streams": streams,
-    "translation": translation,
-    "latency": latency,
-    "held": held,
-    "ready": ready,
-    "imports": imports,
-    "sdk": sdk,
-    "walk": walk,
+    "requests": measure_requests,
+    "streams": measure_streams,
+    "translation": measure_translation,
+    "latency": measure_latency,
+    "memory": measure_memory,
+    "ready": measure_startup,
+    "imports": measure_imports,
+    "sdk": measure_sdk,
+    "walk": measure_walk,
 }
-NEXT_TO_NOTHING = 0.03
-SETTLE_LIMIT = 20.0
+IDLE_CPU_SHARE = 0.03
+"""The share of a core up to which a program counts as idle."""
+IDLE_WAIT_LIMIT = 20.0
+"""Seconds to wait at most for a program to become idle."""
 LOADED = ("requests", "streams", "translation", "latency")
 """Rows that need the subjects to be running."""
 
 
-def settle(bench: Bench, pid: int) -> None:
-    """Wait until a process uses next to nothing, so that work put off until after the load is not missed."""
-    ends, before = time.monotonic() + SETTLE_LIMIT, cpu_seconds(pid)
-    while time.monotonic() < ends:
+def wait_until_idle(bench: Bench, pid: int) -> None:
+    """Wait until a process is idle, so that work deferred until after the load is counted."""
+    limit, before = time.monotonic() + IDLE_WAIT_LIMIT, read_cpu_seconds(pid)
+    while time.monotonic() < limit:
         time.sleep(bench.effort.quiet)
-        now = cpu_seconds(pid)
-        if now - before < NEXT_TO_NOTHING * bench.effort.quiet:
+        now = read_cpu_seconds(pid)
+        if now - before < IDLE_CPU_SHARE * bench.effort.quiet:
             return
         before = now
 
 
-def _wrk(bench: Bench, subject: Subject, connections: int, seconds: float) -> dict[str, float]:
+def _run_wrk(bench: Bench, subject: Subject, connections: int, seconds: float) -> dict[str, float]:
     whole_seconds = max(1, round(seconds))
     command = ["wrk", "-t1", f"-c{connections}", f"-d{whole_seconds}s", "--timeout", "10s"]
-    script = ["-s", str(ROOT / "bench" / "calls.lua"), subject.url(subject.whole_path)]
-    output = _run(bench, [*command, *script, "--", subject.whole_model, subject.key], core=bench.stage.load_core)
-    seen: dict[str, float] = json.loads(output.splitlines()[-1])
-    if seen["errors"] or not seen["requests"]:
-        raise RuntimeError(f"{subject.name}: {seen}\n{output}\n{subject.process.last_words()}")
-    return seen
+    script = ["-s", str(ROOT / "bench" / "calls.lua"), subject.build_url(subject.whole_path)]
+    output = _run_command(
+        bench, [*command, *script, "--", subject.whole_model, subject.key], core=bench.stage.load_core
+    )
+    result: dict[str, float] = json.loads(output.splitlines()[-1])
+    if result["errors"] or not result["requests"]:
+        raise RuntimeError(f"{subject.name}: {result}\n{output}\n{subject.process.read_log_end()}")
+    return result
 
 
-def _streams(bench: Bench, subject: Subject) -> dict[str, Any]:
+def _run_streams(bench: Bench, subject: Subject) -> dict[str, Any]:
     effort = bench.effort
-    command = python("bench.streams", subject.url(subject.paced_path), "--model", subject.paced_model)
+    command = build_command("bench.streams", subject.build_url(subject.paced_path), "--model", subject.paced_model)
     options = ["--key", subject.key, "--watch", subject.process.pid, "--connections", effort.connections]
     window = ["--warm", effort.warm, "--seconds", effort.seconds]
-    output = _run(bench, [*command, *map(str, options + window)], core=bench.stage.load_core)
-    seen: dict[str, Any] = json.loads(output)
-    return seen
+    output = _run_command(bench, [*command, *map(str, options + window)], core=bench.stage.load_core)
+    result: dict[str, Any] = json.loads(output)
+    return result
 
 
-def _hold(bench: Bench, subject: Subject, count: int) -> tuple[int, int]:
-    command = python("bench.streams", subject.url(subject.paced_path), "--model", subject.hold_model)
+def _hold_streams(bench: Bench, subject: Subject, count: int) -> tuple[int, int]:
+    command = build_command("bench.streams", subject.build_url(subject.paced_path), "--model", subject.hold_model)
     options = ["--key", subject.key, "--hold", str(count)]
     with subprocess.Popen(
         [*command, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as client:
         assert client.stdin is not None
         assert client.stdout is not None
-        opened = client.stdout.readline()
+        first_line = client.stdout.readline()
         try:
-            if not opened:
-                raise RuntimeError(f"{subject.name}: the streams were not opened\n{subject.process.last_words()}")
+            if not first_line:
+                raise RuntimeError(f"{subject.name}: the streams were not opened\n{subject.process.read_log_end()}")
             time.sleep(bench.effort.rest)
-            return memory(subject.process.pid)
+            return read_memory(subject.process.pid)
         finally:
             client.stdin.close()
 
 
-def _run(bench: Bench, command: list[str], core: int | None = None) -> str:
-    chosen = bench.stage.core if core is None else core
+def _run_command(bench: Bench, command: list[str], core: int | None = None) -> str:
+    cores = {bench.stage.core if core is None else core}
     with tempfile.TemporaryFile("w+") as errors:
-        done = subprocess.run(
+        result = subprocess.run(
             command,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -316,12 +324,12 @@ def _run(bench: Bench, command: list[str], core: int | None = None) -> str:
             check=False,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-            preexec_fn=lambda: os.sched_setaffinity(0, {chosen}),
+            preexec_fn=lambda: os.sched_setaffinity(0, cores),
         )
-        if done.returncode:
+        if result.returncode:
             errors.seek(0)
             raise RuntimeError(f"{' '.join(command[:4])} failed:\n{errors.read()[-3000:]}")
-    return done.stdout
+    return result.stdout
 
 
 __all__ = ["FULL", "LOADED", "PATH", "ROWS", "SMOKE", "Bench", "Effort", "Figures", "Path"]

@@ -1,7 +1,7 @@
-"""A provider that streams: each chunk is a write of its own, paced, on any number of connections.
+"""A provider that streams: it writes each chunk separately, at intervals, on any number of connections.
 
-Run as ``python -m bench.mock --port PORT``. A path of Messages gets that wire's events; a request whose body names
-``bench-hold`` gets one chunk and then silence.
+Run as ``python -m bench.mock --port PORT``. The path of Messages answers with that wire's events. A request whose body
+names ``bench-hold`` gets one chunk and then silence.
 """
 
 import argparse
@@ -15,43 +15,47 @@ import uvloop
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def _frame(choices: list[dict[str, Any]], **more: Any) -> bytes:
+def _write_chat_chunk(choices: list[dict[str, Any]], **more: Any) -> bytes:
     event = {"id": "chatcmpl-bench", "object": "chat.completion.chunk", "created": 1700000000, "model": "bench"}
     data = b"data: " + json.dumps({**event, "choices": choices, **more}, separators=(",", ":")).encode() + b"\n\n"
-    return _chunk(data)
+    return _write_http_chunk(data)
 
 
-def _chunk(data: bytes) -> bytes:
+def _write_http_chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-WORD = _frame([{"index": 0, "delta": {"content": " word"}, "logprobs": None, "finish_reason": None}])
-STOP = _frame([{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}])
-USAGE = _frame([], usage={"prompt_tokens": 19, "completion_tokens": 200, "total_tokens": 219})
-END = _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+WORD = _write_chat_chunk([{"index": 0, "delta": {"content": " word"}, "logprobs": None, "finish_reason": None}])
+STOP = _write_chat_chunk([{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}])
+USAGE = _write_chat_chunk([], usage={"prompt_tokens": 19, "completion_tokens": 200, "total_tokens": 219})
+END = _write_http_chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
 
-def _event(data: dict[str, Any]) -> bytes:
+def _write_message_event(data: dict[str, Any]) -> bytes:
     name = data["type"].encode()
-    return _chunk(b"event: %b\ndata: %b\n\n" % (name, json.dumps(data, separators=(",", ":")).encode()))
+    return _write_http_chunk(b"event: %b\ndata: %b\n\n" % (name, json.dumps(data, separators=(",", ":")).encode()))
 
 
 MESSAGE = {"id": "msg_bench", "type": "message", "role": "assistant", "model": "bench", "content": []}
-BEGIN = _event(
+BEGIN = _write_message_event(
     {"type": "message_start", "message": {**MESSAGE, "usage": {"input_tokens": 19, "output_tokens": 1}}}
-) + _event({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
-DELTA = _event({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": " word"}})
+) + _write_message_event({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
+DELTA = _write_message_event(
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": " word"}}
+)
 FINISH = (
-    _event({"type": "content_block_stop", "index": 0})
-    + _event({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 200}})
-    + _event({"type": "message_stop"})
+    _write_message_event({"type": "content_block_stop", "index": 0})
+    + _write_message_event(
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 200}}
+    )
+    + _write_message_event({"type": "message_stop"})
     + b"0\r\n\r\n"
 )
 HEALTH = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 class Streamer(asyncio.Protocol):
-    """One connection: reads whole requests, answers each with a paced stream."""
+    """One connection: reads whole requests and answers each with a paced stream."""
 
     transport: asyncio.Transport
 

@@ -1,4 +1,4 @@
-"""nginx twice: as the provider that answers at once, and as the reverse proxy that everything is compared with."""
+"""nginx in two roles: the provider of whole answers, and the reverse proxy that everything is compared with."""
 
 import json
 import shutil
@@ -39,7 +39,7 @@ MESSAGES_REPLY = json.dumps(
     separators=(",", ":"),
 )
 
-# One process without a master, so that one pid holds all of its CPU time.
+# One process without a master, so that one pid has all of the CPU time.
 CONFIG = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log stderr crit; worker_rlimit_nofile 20000;
 events {{ worker_connections 10000; multi_accept on; }}
@@ -69,17 +69,17 @@ server {{
 """
 
 
-def available() -> bool:
+def is_available() -> bool:
     return shutil.which("nginx") is not None and shutil.which("wrk") is not None
 
 
 def start_mock(folder: Path, core: int, port: int) -> Process:
-    """Start the provider: every request is answered with one chat completion, or with one message."""
+    """Start the provider, which answers every request with a chat completion, or with a message of the Messages API."""
     return _start(folder, core, port, MOCK.format(port=port, reply=REPLY, messages=MESSAGES_REPLY))
 
 
 def start_proxy(folder: Path, core: int, port: int, whole: int, paced: int) -> Process:
-    """Start the reverse proxy: ``/whole/`` to the nginx mock, ``/paced/`` unbuffered to the streaming mock."""
+    """Start the reverse proxy: ``/whole/`` leads to the nginx mock, ``/paced/`` unbuffered to the streaming mock."""
     return _start(folder, core, port, PROXY.format(port=port, whole=whole, paced=paced))
 
 

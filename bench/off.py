@@ -1,7 +1,8 @@
 """The gateway with everything off: no keys, no journal, no database. ``python -m bench.off CONFIG``.
 
-The same server, engine and transport as ``antiphon serve``, over a runtime without a data directory. The product has no
-such switch, because it would have to be distrusted afterwards; the bench uses it to tell what the promises cost.
+It is the same server, engine and transport as ``antiphon serve``, over a runtime without a data directory. The bench
+uses it to find what keys and records cost. The product has no such switch, because records that can be switched off
+cannot be trusted.
 """
 
 import asyncio

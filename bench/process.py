@@ -1,4 +1,4 @@
-"""Processes of the bench: started on one core, waited for, always stopped."""
+"""Processes of the bench: each is started on one core, waited for, and always stopped."""
 
 import os
 import resource
@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class Process:
-    """One started program, its output kept in a file."""
+    """One started program, whose output goes to a file."""
 
     def __init__(self, command: Sequence[str], core: int, log: Path, environ: Mapping[str, str] | None = None) -> None:
         self.command, self.log = list(command), log
 
-        def settle() -> None:
+        def prepare() -> None:
             os.sched_setaffinity(0, {core})
             hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -32,16 +32,16 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 cwd=log.parent,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})},
-                preexec_fn=settle,
+                preexec_fn=prepare,
             )
         self.pid = self._popen.pid
 
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         return self._popen.poll() is None
 
     def stop(self, patience: float = 10.0) -> None:
-        """Ask to end, wait, and end what does not."""
-        if self.running():
+        """Ask the program to end; kill it if it has not ended after ``patience`` seconds."""
+        if self.is_running():
             self._popen.send_signal(signal.SIGTERM)
         try:
             self._popen.wait(patience)
@@ -49,23 +49,24 @@ class Process:
             self._popen.kill()
             self._popen.wait()
 
-    def last_words(self) -> str:
+    def read_log_end(self) -> str:
+        """Return the last 15 lines of the output."""
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
 
 
 def wait_ready(process: Process, port: int, path: str = "/health/ready", limit: float = 60.0) -> float:
-    """Return the seconds until ``path`` answered 200; raises ``RuntimeError`` with the program's last words."""
+    """Return the seconds until ``path`` answered 200; raises ``RuntimeError`` with the end of the program's log."""
     began = time.perf_counter()
     while time.perf_counter() - began < limit:
-        if not process.running():
+        if not process.is_running():
             break
-        if answers(port, path):
+        if is_ready(port, path):
             return time.perf_counter() - began
         time.sleep(0.002)
-    raise RuntimeError(f"{process.command[:4]} was not ready on port {port}:\n{process.last_words()}")
+    raise RuntimeError(f"{process.command[:4]} was not ready on port {port}:\n{process.read_log_end()}")
 
 
-def answers(port: int, path: str) -> bool:
+def is_ready(port: int, path: str) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
@@ -74,6 +75,6 @@ def answers(port: int, path: str) -> bool:
         return False
 
 
-def python(module: str, *arguments: object) -> list[str]:
-    """Return the command that runs a module of the bench with this interpreter."""
+def build_command(module: str, *arguments: object) -> list[str]:
+    """Return the command that runs a module with this interpreter."""
     return [sys.executable, "-m", module, *map(str, arguments)]

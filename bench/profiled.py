@@ -1,4 +1,4 @@
-"""The gateway under cProfile: ``python -m bench.profiled OUTPUT serve …``; the profile is written at its end."""
+"""The gateway under cProfile: ``python -m bench.profiled OUTPUT serve …``. The profile is written when it ends."""
 
 import cProfile
 import sys

@@ -1,6 +1,6 @@
 """CPU time of one call through an SDK in its own process: ``python -m bench.sdk openai|antiphon|litellm …``.
 
-Every SDK asks the same provider, over a connection of its own, one call after the other. Prints one line of JSON.
+Every SDK calls the same provider over its own connection, one call after the other. Prints one line of JSON.
 """
 
 import argparse
@@ -17,47 +17,47 @@ MESSAGES = [
 ]
 
 
-def openai_sync(options: argparse.Namespace) -> Callable[[], object]:
+def make_openai_sync(options: argparse.Namespace) -> Callable[[], object]:
     from openai import OpenAI
 
     client = OpenAI(base_url=options.base_url, api_key="bench", max_retries=0)
     return lambda: client.chat.completions.create(model="bench", messages=MESSAGES)  # type: ignore[arg-type]
 
 
-def openai_async(options: argparse.Namespace) -> Callable[[], Awaitable[object]]:
+def make_openai_async(options: argparse.Namespace) -> Callable[[], Awaitable[object]]:
     from openai import AsyncOpenAI
 
     client = AsyncOpenAI(base_url=options.base_url, api_key="bench", max_retries=0)
     return lambda: client.chat.completions.create(model="bench", messages=MESSAGES)  # type: ignore[arg-type]
 
 
-def antiphon_sync(options: argparse.Namespace) -> Callable[[], object]:
+def make_antiphon_sync(options: argparse.Namespace) -> Callable[[], object]:
     from antiphon import Antiphon
 
     client = Antiphon(config=options.config)
     return lambda: client.chat("bench", MESSAGES)
 
 
-def antiphon_async(options: argparse.Namespace) -> Callable[[], Awaitable[object]]:
+def make_antiphon_async(options: argparse.Namespace) -> Callable[[], Awaitable[object]]:
     from antiphon import AsyncAntiphon
 
     client = AsyncAntiphon(config=options.config)
     return lambda: client.chat("bench", MESSAGES)
 
 
-def _litellm(name: str, options: argparse.Namespace) -> Callable[[], Any]:
+def _make_litellm(name: str, options: argparse.Namespace) -> Callable[[], Any]:
     function = getattr(import_module("litellm"), name)
-    more = {"api_base": options.base_url, "api_key": "bench", "num_retries": 0}
-    return lambda: function(model="openai/bench", messages=MESSAGES, **more)
+    settings = {"api_base": options.base_url, "api_key": "bench", "num_retries": 0}
+    return lambda: function(model="openai/bench", messages=MESSAGES, **settings)
 
 
 MAKERS: dict[str, tuple[Callable[[argparse.Namespace], Callable[[], Any]], bool]] = {
-    "openai": (openai_sync, False),
-    "openai-async": (openai_async, True),
-    "antiphon": (antiphon_sync, False),
-    "antiphon-async": (antiphon_async, True),
-    "litellm": (lambda options: _litellm("completion", options), False),
-    "litellm-async": (lambda options: _litellm("acompletion", options), True),
+    "openai": (make_openai_sync, False),
+    "openai-async": (make_openai_async, True),
+    "antiphon": (make_antiphon_sync, False),
+    "antiphon-async": (make_antiphon_async, True),
+    "litellm": (lambda options: _make_litellm("completion", options), False),
+    "litellm-async": (lambda options: _make_litellm("acompletion", options), True),
 }
 
 

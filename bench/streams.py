@@ -1,7 +1,7 @@
-"""Streams as a client reads them: many at once, chunks counted; or opened and left silent.
+"""A client that reads many streams at once and counts their chunks, or opens silent streams and holds them open.
 
-Run as ``python -m bench.streams URL --model M --key K --watch PID``. Prints one line of JSON. With ``--hold N`` it
-opens N streams, waits for the first chunk of each, prints its line and keeps them open until its input ends.
+Run as ``python -m bench.streams URL --model M --key K --watch PID``; it prints one line of JSON. With ``--hold N`` it
+opens N streams, waits for the first chunk of each, prints its line and keeps them open until its standard input ends.
 """
 
 import argparse
@@ -13,19 +13,19 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from bench.machine import cpu_seconds
+from bench.machine import read_cpu_seconds
 
 MARK = b"data: "
 DONE = b"data: [DONE]"
 
 
 class Stream(asyncio.Protocol):
-    """One connection that asks again as soon as its stream has ended."""
+    """One connection; with ``repeat`` it makes the next call as soon as its stream has ended."""
 
     transport: asyncio.Transport
 
-    def __init__(self, request: bytes, again: bool) -> None:
-        self._request, self._again = request, again
+    def __init__(self, request: bytes, repeat: bool) -> None:
+        self._request, self._repeat = request, repeat
         self._tail = b""
         self.chunks = 0
         self.calls = 0
@@ -37,21 +37,21 @@ class Stream(asyncio.Protocol):
         self.transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        # Marks may be split between reads: the last bytes of the read before are looked at again.
-        seen = self._tail + data
-        self.chunks += seen.count(MARK)
-        self._tail = seen[-(len(MARK) - 1) :]
+        # A mark may be split between two reads, so the last bytes of the previous read are searched again.
+        text = self._tail + data
+        self.chunks += text.count(MARK)
+        self._tail = text[-(len(MARK) - 1) :]
         if not self.first.done():
-            self._check_head(seen)
-        if seen.endswith(b"0\r\n\r\n"):
+            self._check_head(text)
+        if text.endswith(b"0\r\n\r\n"):
             self._tail = b""
             self.calls += 1
-            if self._again:
+            if self._repeat:
                 self.transport.write(self._request)
 
-    def _check_head(self, seen: bytes) -> None:
-        if seen[:5] == b"HTTP/" and seen.split(b" ", 2)[1] != b"200":
-            self._fail(seen[:500].decode(errors="replace"))
+    def _check_head(self, text: bytes) -> None:
+        if text[:5] == b"HTTP/" and text.split(b" ", 2)[1] != b"200":
+            self._fail(text[:500].decode(errors="replace"))
         elif self.chunks:
             self.first.set_result(None)
 
@@ -64,7 +64,7 @@ class Stream(asyncio.Protocol):
             self.first.set_result(None)
 
 
-def request(url: str, model: str, key: str) -> bytes:
+def build_request(url: str, model: str, key: str) -> bytes:
     parts = urlsplit(url)
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Tell me a story."}], "stream": True})
     return (
@@ -73,43 +73,43 @@ def request(url: str, model: str, key: str) -> bytes:
     ).encode()
 
 
-async def open_streams(options: argparse.Namespace, count: int, again: bool) -> list[Stream]:
+async def open_streams(options: argparse.Namespace, count: int, repeat: bool) -> list[Stream]:
     loop = asyncio.get_running_loop()
     parts = urlsplit(options.url)
-    text = request(options.url, options.model, options.key)
+    request = build_request(options.url, options.model, options.key)
     streams = []
     for _ in range(count):
-        _, stream = await loop.create_connection(lambda: Stream(text, again), parts.hostname, parts.port)
+        _, stream = await loop.create_connection(lambda: Stream(request, repeat), parts.hostname, parts.port)
         streams.append(stream)
     await asyncio.wait_for(asyncio.gather(*(stream.first for stream in streams)), 60)
-    _refuse_problems(streams)
+    _check_problems(streams)
     return streams
 
 
-def _refuse_problems(streams: list[Stream]) -> None:
+def _check_problems(streams: list[Stream]) -> None:
     problems = [stream.problem for stream in streams if stream.problem]
     if problems:
         raise SystemExit(f"{len(problems)} of {len(streams)} streams failed; the first: {problems[0]}")
 
 
-async def load(options: argparse.Namespace) -> None:
-    streams = await open_streams(options, options.connections, again=True)
+async def run_load(options: argparse.Namespace) -> None:
+    streams = await open_streams(options, options.connections, repeat=True)
     await asyncio.sleep(options.warm)
     chunks, calls = (sum(s.chunks for s in streams), sum(s.calls for s in streams))
-    began, before = time.perf_counter(), cpu_seconds(options.watch)
+    started, cpu_before = time.perf_counter(), read_cpu_seconds(options.watch)
     await asyncio.sleep(options.seconds)
-    # The counters are read at one moment; what is under way on either side of it evens out over thousands of chunks.
+    # Chunks that are under way when the counters are read do not matter among thousands.
     chunks, calls = (sum(s.chunks for s in streams) - chunks, sum(s.calls for s in streams) - calls)
-    cpu, seconds = cpu_seconds(options.watch) - before, time.perf_counter() - began
-    _refuse_problems(streams)
+    cpu, seconds = read_cpu_seconds(options.watch) - cpu_before, time.perf_counter() - started
+    _check_problems(streams)
     print(json.dumps({"chunks": chunks, "calls": calls, "seconds": seconds, "cpu": cpu}), flush=True)
 
 
-async def hold(options: argparse.Namespace) -> None:
-    streams = await open_streams(options, options.hold, again=False)
+async def hold_streams(options: argparse.Namespace) -> None:
+    streams = await open_streams(options, options.hold, repeat=False)
     print(json.dumps({"open": len(streams)}), flush=True)
     await asyncio.to_thread(sys.stdin.read)
-    _refuse_problems(streams)
+    _check_problems(streams)
 
 
 def main() -> None:
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--hold", type=int, default=0)
     options = parser.parse_args()
-    uvloop.run(hold(options) if options.hold else load(options))
+    uvloop.run(hold_streams(options) if options.hold else run_load(options))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is measured: how each program is started in front of the same two providers, and how it is called."""
+"""The programs that are measured: how each is started in front of the same two providers, and how it is called."""
 
 import json
 import sys
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import nginx
-from bench.machine import free_port
-from bench.process import ROOT, Process, python, wait_ready
+from bench.machine import find_free_port
+from bench.process import ROOT, Process, build_command, wait_ready
 
 PATH = "/v1/chat/completions"
 ON, OFF, BARE = "antiphon, all on", "antiphon, all off", "bare Python"
@@ -32,7 +32,7 @@ class Stage:
 
 @dataclass
 class Subject:
-    """A program under load: where its whole answers and its streams are asked for, and with which key."""
+    """A program under load: the paths, models and key of its calls."""
 
     name: str
     process: Process
@@ -44,37 +44,38 @@ class Subject:
     hold_model: str = "bench-hold"
     key: str = "bench"
     can_hold: int = 1_000_000
-    """Idle streams it can open within a minute."""
+    """How many idle streams it can open within a minute."""
     ready: list[float] = field(default_factory=list)
+    """Seconds from each start until it was ready."""
 
-    def url(self, path: str) -> str:
+    def build_url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
 
-def direct(stage: Stage, process: Process) -> Subject:
-    """The provider itself, for latencies to be compared with."""
+def make_provider_subject(stage: Stage, process: Process) -> Subject:
+    """Return the provider as a subject, whose latency the others are compared with."""
     return Subject("direct", process, stage.whole)
 
 
-def reverse_proxy(stage: Stage) -> Subject:
-    port = free_port()
+def start_nginx(stage: Stage) -> Subject:
+    port = find_free_port()
     process = nginx.start_proxy(stage.folder / f"nginx-{port}", stage.core, port, stage.whole, stage.paced)
     return Subject("nginx", process, port, whole_path=f"/whole{PATH}", paced_path=f"/paced{PATH}")
 
 
-def bare(stage: Stage) -> Subject:
-    port = free_port()
-    command = python("bench.bare", "--port", port, "--whole", stage.whole, "--paced", stage.paced)
+def start_bare(stage: Stage) -> Subject:
+    port = find_free_port()
+    command = build_command("bench.bare", "--port", port, "--whole", stage.whole, "--paced", stage.paced)
     process = Process(command, stage.core, stage.folder / "bare.log")
     ready = wait_ready(process, port)
     return Subject(BARE, process, port, f"/whole{PATH}", f"/paced{PATH}", ready=[ready])
 
 
-def antiphon_off(stage: Stage) -> Subject:
+def start_antiphon_off(stage: Stage) -> Subject:
     return start_antiphon(stage, OFF, "off")
 
 
-def antiphon_on(stage: Stage) -> Subject:
+def start_antiphon_on(stage: Stage) -> Subject:
     return start_antiphon(stage, ON, "on")
 
 
@@ -102,37 +103,37 @@ models:
 
 
 def start_antiphon(stage: Stage, name: str, mode: str, folder: Path | None = None) -> Subject:
-    """Start the gateway; ``folder`` with the data of an earlier start makes it a second start."""
+    """Start the gateway; ``folder`` may hold the data of an earlier start."""
     folder = folder or stage.folder / f"antiphon-{mode}-{time.monotonic_ns()}"
     folder.mkdir(exist_ok=True)
-    port = free_port()
+    port = find_free_port()
     config = folder / "antiphon.yaml"
     switches = SWITCHES[mode].format(port=port)
     text = CONFIG.format(switches=switches, data=folder / "data", whole=stage.whole, paced=stage.paced)
     config.write_text(text, encoding="utf-8")
-    process = Process(gateway_command(stage, mode, config), stage.core, folder / "log")
+    process = Process(build_gateway_command(stage, mode, config), stage.core, folder / "log")
     ready = wait_ready(process, port)
-    return Subject(name, process, port, key=admin_key(folder / "data") or "bench", ready=[ready])
+    return Subject(name, process, port, key=read_admin_key(folder / "data") or "bench", ready=[ready])
 
 
-def gateway_command(stage: Stage, mode: str, config: Path) -> list[str]:
-    """Return the installed command, the profiler around it, or the launcher that leaves everything off."""
+def build_gateway_command(stage: Stage, mode: str, config: Path) -> list[str]:
+    """Return the command of the gateway: as installed, under the profiler, or with everything off."""
     if mode == "off":
-        return python("bench.off", config)
+        return build_command("bench.off", config)
     if stage.profile is not None:
-        return python("bench.profiled", stage.profile, "serve", "--config", config)
+        return build_command("bench.profiled", stage.profile, "serve", "--config", config)
     return [str(Path(sys.executable).with_name("antiphon")), "serve", "--config", str(config)]
 
 
-def admin_key(data: Path) -> str:
+def read_admin_key(data: Path) -> str:
     file = data / "admin.key"
     return file.read_text(encoding="utf-8").strip() if file.exists() else ""
 
 
-def litellm(stage: Stage) -> Subject:
-    """LiteLLM's proxy from an environment of its own."""
+def start_litellm(stage: Stage) -> Subject:
+    """Start LiteLLM's proxy from the environment that ``--litellm`` names."""
     assert stage.litellm is not None
-    port = free_port()
+    port = find_free_port()
     folder = stage.folder / f"litellm-{port}"
     folder.mkdir()
     models = {
@@ -162,18 +163,29 @@ def litellm(stage: Stage) -> Subject:
         "--port",
         str(port),
     ]
-    quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
-    process = Process(command, stage.core, folder / "log", quiet)
+    environ = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+    process = Process(command, stage.core, folder / "log", environ)
     ready = wait_ready(process, port, "/health/liveliness")
     return Subject("LiteLLM proxy", process, port, key="sk-bench", can_hold=200, ready=[ready])
 
 
 STARTERS: dict[str, Callable[[Stage], Subject]] = {
-    "nginx": reverse_proxy,
-    "bare": bare,
-    "off": antiphon_off,
-    "on": antiphon_on,
-    "litellm": litellm,
+    "nginx": start_nginx,
+    "bare": start_bare,
+    "off": start_antiphon_off,
+    "on": start_antiphon_on,
+    "litellm": start_litellm,
 }
 
-__all__ = ["BARE", "OFF", "ON", "PATH", "ROOT", "STARTERS", "Stage", "Subject", "direct", "start_antiphon"]
+__all__ = [
+    "BARE",
+    "OFF",
+    "ON",
+    "PATH",
+    "ROOT",
+    "STARTERS",
+    "Stage",
+    "Subject",
+    "make_provider_subject",
+    "start_antiphon",
+]

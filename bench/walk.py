@@ -1,20 +1,21 @@
-"""What a reader of a call walks through: Python calls, files and moves between files. ``python -m bench.walk``.
+"""The Python calls, files and moves between files of one call: ``python -m bench.walk``.
 
-A gateway runs in this process as ``antiphon serve`` would, with its keys, journal and database. A driver in another
-thread is both its caller and its provider, over real sockets. :func:`sys.setprofile` watches the event loop's thread.
+The figures say how far somebody who reads the code of a call has to walk. A gateway runs in this process as
+``antiphon serve`` would, with keys, journal and database. A driver in another thread is both its caller and its
+provider, over real sockets. :func:`sys.setprofile` watches the thread of the event loop.
 
-- *Calls* are the Python functions of ``src/antiphon`` that were entered: functions, methods and lambdas, and coroutines
-  and generators once each, however often they were resumed. Comprehensions do not count, nor do other packages, nor the
-  background threads that sync the journal and write the database.
+- *Calls* are the Python functions of ``src/antiphon`` that were entered: functions, methods and lambdas. A coroutine or
+  a generator counts once, however often it was resumed. Comprehensions, other packages, and the background threads that
+  sync the journal and write the database do not count.
 - *Files* are the distinct files that these functions are defined in.
-- *Moves* are the transitions, in the order of the calls, from a function to a function of another file.
+- *Moves* are the transitions, in the order of the calls, from a function to one in another file.
 
-What is counted in each row:
+Each row counts:
 
-- Whole: everything on the loop's thread from the request's first byte until the loop is idle after the answer's last.
-- One stream chunk: everything from its arrival until the loop is idle again, for a chunk in the middle of a stream. The
-  driver sends each chunk only after its caller has received the one before.
-- SDK: everything from the call to its return, on the calling thread and on the loop's.
+- Whole: everything on the loop's thread, from the first byte of the request until the loop is idle after the answer.
+- One stream chunk: everything from the arrival of a chunk in the middle of a stream until the loop is idle again. The
+  driver sends a chunk only after its caller has received the previous one.
+- SDK: everything from the call to its return, on the calling thread and on the loop's thread.
 
 Each row is the most frequent result of several measurements, because a timer may fire during one. Prints Markdown.
 """
@@ -40,10 +41,10 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from bench.machine import free_port
+from bench.machine import find_free_port
 from bench.mock import HEAD, STOP, WORD
 from bench.nginx import REPLY
-from bench.process import ROOT, answers
+from bench.process import ROOT, is_ready
 from bench.report import render_walk
 
 SOURCE = str(ROOT / "src" / "antiphon") + os.sep
@@ -52,12 +53,12 @@ LOOP_THREAD = "antiphon"
 """The name of the SDK's thread that runs the event loop."""
 MESSAGES = [{"role": "user", "content": "Tell me about the quick brown fox."}]
 SETTLE = 0.02
-"""Seconds after an answer in which whatever follows it happens."""
+"""Seconds within which the work that follows an answer is done."""
 
 
 @dataclass(frozen=True)
 class Walk:
-    """What one call or chunk took."""
+    """The counts of one call or chunk."""
 
     calls: int
     files: int
@@ -65,7 +66,7 @@ class Walk:
 
 
 class Watch:
-    """Notes every function of ours that is entered while it is on."""
+    """Records every function of Antiphon that is entered between ``start`` and ``stop``."""
 
     def __init__(self) -> None:
         self._on = False
@@ -77,7 +78,7 @@ class Watch:
         sys.setprofile(self._notice)
 
     def install_for_loop_threads(self) -> None:
-        """Watch this thread, and of those that start later the SDK's event loop."""
+        """Watch this thread, and the SDK's event loop thread, which starts later."""
         self.install()
         threading.setprofile(self._choose_thread)
 
@@ -86,7 +87,7 @@ class Watch:
         self._on = True
 
     def stop(self) -> Walk:
-        """Count what was entered since the start."""
+        """Return the counts since ``start``."""
         self._on = False
         files = [code.co_filename for code in self._entered]
         return Walk(len(files), len(set(files)), sum(before != after for before, after in pairwise(files)))
@@ -98,14 +99,14 @@ class Watch:
         code = frame.f_code
         if not self._on or event != "call" or not code.co_filename.startswith(SOURCE):
             return
-        # A coroutine has the same frame at every resumption; holding it keeps another from getting its identity.
+        # A coroutine has one frame for all resumptions. Holding the frame keeps its address from being used again.
         if frame not in self._seen and code.co_name not in COMPREHENSIONS:
             self._seen.add(frame)
             self._entered.append(code)
 
 
 class Driver:
-    """The caller and the provider of a gateway: both ends of every exchange, so that each step waits for the last."""
+    """Both the caller and the provider of a gateway, so that each step can wait for the previous one."""
 
     def __init__(self, watch: Watch, port: int, provider: socket.socket, key: str) -> None:
         self._watch = watch
@@ -113,7 +114,7 @@ class Driver:
         self._upstream: socket.socket | None = None
 
     def walk_whole(self, path: str, model: str, reply: bytes) -> Walk:
-        """Make one call and have it answered whole."""
+        """Make one call, answer it as a whole, and return its counts."""
         with self._connect(path, model, stream=False) as (caller, ask):
             ask()  # opens the provider's connection
             self._answer_whole(reply)
@@ -127,7 +128,7 @@ class Driver:
             return self._watch.stop()
 
     def walk_chunk(self, path: str, model: str, chunk: bytes, end: bytes, wanted: bytes) -> Walk:
-        """Make one streamed call and count one chunk in its middle, which the caller receives as ``wanted``."""
+        """Make one streamed call, and return the counts of a chunk in its middle; the caller gets it as ``wanted``."""
         with self._connect(path, model, stream=True) as (caller, ask):
             ask()
             provider = self._read_request()
@@ -139,10 +140,10 @@ class Driver:
                 provider.sendall(chunk)
                 read_until(caller, wanted)
             time.sleep(SETTLE)
-            found = self._watch.stop()
+            counts = self._watch.stop()
             provider.sendall(end)
             read_until(caller, b"\r\n0\r\n\r\n")
-            return found
+            return counts
 
     @contextmanager
     def _connect(self, path: str, model: str, stream: bool) -> Iterator[tuple[socket.socket, Callable[[], None]]]:
@@ -156,7 +157,7 @@ class Driver:
         self._read_request().sendall(reply)
 
     def _read_request(self) -> socket.socket:
-        """Read the gateway's request and return its connection, which the gateway keeps and uses again."""
+        """Read the gateway's request and return its connection, which the gateway reuses."""
         if self._upstream is None or not read_message(self._upstream):
             self._upstream, _ = self._provider.accept()
             self._upstream.settimeout(30)
@@ -179,7 +180,7 @@ def read_until(connection: socket.socket, mark: bytes) -> None:
 
 
 def read_message(connection: socket.socket) -> bytes:
-    """Return one message that has a content-length, or nothing where the connection ended."""
+    """Return the head of one message with a content-length, or ``b""`` if the connection ended."""
     data = b""
     while b"\r\n\r\n" not in data:
         part = connection.recv(65536)
@@ -218,15 +219,15 @@ SDK_ROW = "synchronous SDK call"
 
 
 def walk_gateway(folder: Path, times: int) -> dict[str, Walk]:
-    """Return the rows of the gateway: it runs here, on the main thread, until the driver has seen enough."""
+    """Return the rows of the gateway, which runs on this thread, the main one, until the driver has finished."""
     from antiphon.cli import run
 
-    watch, port = Watch(), free_port()
+    watch, port = Watch(), find_free_port()
     with socket.create_server(("127.0.0.1", 0)) as provider, ThreadPoolExecutor(1) as pool:
         config = write_config(folder, port, provider)
-        rows = pool.submit(drive, watch, port, provider, folder / "data" / "admin.key", times)
+        rows = pool.submit(measure_rows, watch, port, provider, folder / "data" / "admin.key", times)
         rows.add_done_callback(lambda rows: os.kill(os.getpid(), signal.SIGTERM))
-        # Installed by a signal once the gateway is ready, because watching its start would take seconds.
+        # The driver sends this signal once the gateway is ready, because watching its start would take seconds.
         signal.signal(signal.SIGUSR1, lambda number, frame: watch.install())
         try:
             with redirect_stdout(io.StringIO()):  # the banner
@@ -236,7 +237,7 @@ def walk_gateway(folder: Path, times: int) -> dict[str, Walk]:
         return rows.result()
 
 
-def drive(watch: Watch, port: int, provider: socket.socket, key_file: Path, times: int) -> dict[str, Walk]:
+def measure_rows(watch: Watch, port: int, provider: socket.socket, key_file: Path, times: int) -> dict[str, Walk]:
     """Measure every row of the gateway."""
     wait_until_ready(port)
     os.kill(os.getpid(), signal.SIGUSR1)
@@ -248,7 +249,7 @@ def drive(watch: Watch, port: int, provider: socket.socket, key_file: Path, time
 
 
 def walk_sdk(folder: Path, times: int) -> Walk:
-    """Return the row of the SDK, which calls from this thread; the provider is a thread beside."""
+    """Return the row of the SDK, which calls from this thread; the provider runs on another one."""
     from antiphon import Antiphon
 
     watch = Watch()
@@ -273,7 +274,7 @@ def walk_sdk(folder: Path, times: int) -> Walk:
 
 
 def serve_whole(provider: socket.socket, reply: bytes) -> None:
-    """Answer every request of the first connection with ``reply``, until it ends."""
+    """Answer every request on the first connection with ``reply`` until the connection ends."""
     connection, _ = provider.accept()
     with connection:
         while read_message(connection):
@@ -295,9 +296,9 @@ def write_config(folder: Path, port: int, provider: socket.socket) -> Path:
 
 
 def wait_until_ready(port: int) -> None:
-    until = time.monotonic() + 60
-    while not answers(port, "/health/ready"):
-        if time.monotonic() > until:
+    limit = time.monotonic() + 60
+    while not is_ready(port, "/health/ready"):
+        if time.monotonic() > limit:
             raise RuntimeError("the gateway was not ready within a minute")
         time.sleep(0.05)
 
@@ -306,23 +307,23 @@ def find_most_frequent(measure: Callable[[], Walk], times: int) -> Walk:
     return Counter(measure() for _ in range(times)).most_common(1)[0][0]
 
 
-def walk(times: int) -> dict[str, Walk]:
-    """Return every row, the most frequent of ``times`` measurements each."""
-    found: dict[str, Walk] = {}
+def measure_all(times: int) -> dict[str, Walk]:
+    """Return every row: the most frequent of ``times`` measurements each."""
     with tempfile.TemporaryDirectory(prefix="antiphon-walk-") as name:
-        for part in ("gateway", "sdk"):
-            (Path(name) / part).mkdir()
-        found |= walk_gateway(Path(name) / "gateway", times)
-        found[SDK_ROW] = walk_sdk(Path(name) / "sdk", times)
-    return found
+        gateway_folder, sdk_folder = Path(name) / "gateway", Path(name) / "sdk"
+        gateway_folder.mkdir()
+        sdk_folder.mkdir()
+        return {**walk_gateway(gateway_folder, times), SDK_ROW: walk_sdk(sdk_folder, times)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.walk", description="Count what a call walks through.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.walk", description="Count the Python calls, files and moves between files of one call."
+    )
     parser.add_argument("--times", type=int, default=15, help="measurements of each row")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     options = parser.parse_args()
-    rows = {name: asdict(found) for name, found in walk(options.times).items()}
+    rows = {name: asdict(counts) for name, counts in measure_all(options.times).items()}
     print(json.dumps(rows, indent=2) if options.json else render_walk({"walk": rows}))
 
 

@@ -19,18 +19,18 @@ def test_the_bench_produces_every_row():
     command = [sys.executable, "-m", "bench", "--smoke", "--json", "--subjects", "nginx,off,on"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    rows = told["rows"]
+    report = json.loads(done.stdout)
+    rows = report["rows"]
     for row in ("requests", "streams"):
         assert set(rows[row]) == {"nginx", OFF, ON}
         assert all(0 < figures["cpu"] < 1 and figures["rate"] > 0 for figures in rows[row].values()), rows[row]
     assert set(rows["latency"]) == {"nginx", OFF, ON}
-    assert all(10e6 < figures["rss"] < 10e9 for name, figures in rows["held"].items() if name != "nginx"), rows["held"]
-    assert rows["ready"][ON]["fresh"] > 0
-    assert rows["ready"][ON]["again"] > 0
+    assert all(10e6 < figures["rss"] < 10e9 for name, figures in rows["memory"].items() if name != "nginx"), rows["memory"]
+    assert rows["ready"][ON]["first"] > 0
+    assert rows["ready"][ON]["later"] > 0
     assert rows["sdk"]["antiphon"]["sync"] > 0
-    assert len(told["figures"]) == 15
-    assert told["machine"]["processor"]
+    assert len(report["figures"]) == 15
+    assert report["machine"]["processor"]
 
 
 def test_the_walk_counts_every_call():
@@ -43,7 +43,7 @@ def test_the_walk_counts_every_call():
         *("chat to chat, whole", "chat to chat, one stream chunk"),
         *("messages to chat, whole", "messages to chat, one stream chunk", "synchronous SDK call"),
     }
-    for found in rows.values():
-        assert 1 < found["files"] <= found["moves"] + 1 <= found["calls"], rows
+    for counts in rows.values():
+        assert 1 < counts["files"] <= counts["moves"] + 1 <= counts["calls"], rows
     assert whole["calls"] < translated["calls"]
     assert rows["chat to chat, one stream chunk"]["calls"] < whole["calls"]
