@@ -25,7 +25,9 @@ def test_the_bench_produces_every_row():
         assert set(rows[row]) == {"nginx", OFF, ON}
         assert all(0 < figures["cpu"] < 1 and figures["rate"] > 0 for figures in rows[row].values()), rows[row]
     assert set(rows["latency"]) == {"nginx", OFF, ON}
-    assert all(10e6 < figures["rss"] < 10e9 for name, figures in rows["memory"].items() if name != "nginx"), rows["memory"]
+    assert all(10e6 < figures["rss"] < 10e9 for name, figures in rows["memory"].items() if name != "nginx"), rows[
+        "memory"
+    ]
     assert rows["ready"][ON]["first"] > 0
     assert rows["ready"][ON]["later"] > 0
     assert rows["sdk"]["antiphon"]["sync"] > 0
