@@ -1,9 +1,12 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from antiphon.database.database import Database
+from antiphon.ledger.journal import Journal
+from ledger.running import RunningShipper, StartShipper
 
 
 @pytest.fixture
@@ -19,3 +22,25 @@ def database(data: Path) -> Iterator[Database]:
     database.prepare()
     yield database
     database.close()
+
+
+@pytest.fixture
+def journal(data: Path) -> Iterator[Journal]:
+    """Its journal, in small segments."""
+    journal = Journal(data / "journal", segment_bytes=20_000)
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def start_shipper(database: Database, journal: Journal) -> Iterator[StartShipper]:
+    """Start shippers of the journal; those that a failed test leaves running end with it."""
+    with ExitStack() as running:
+
+        def start(*tasks: Callable[[], object], separate: bool = False) -> RunningShipper:
+            shipper = RunningShipper(database, journal, *tasks, separate=separate)
+            running.callback(shipper.stop, 0)
+            return shipper
+
+        yield start
+        journal.close()

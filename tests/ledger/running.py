@@ -7,6 +7,7 @@ from antiphon.database.database import Database
 from antiphon.ledger.journal import Journal
 from antiphon.ledger.periodic import PeriodicTasks
 from antiphon.ledger.supervisor import ShipperSupervisor
+from processes import PATIENCE
 
 
 class RunningShipper:
@@ -18,14 +19,22 @@ class RunningShipper:
         self.supervisor = ShipperSupervisor(journal, database, separate=separate)
         self.tasks = PeriodicTasks([*tasks, self.supervisor.run])
         self.tasks.start()
+        self._stopped = False
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Stop both; the journal must be closed."""
-        self.tasks.stop()
-        self.supervisor.stop(timeout)
+        """Stop both; the journal must be closed. Idempotent."""
+        if not self._stopped:
+            self._stopped = True
+            self.tasks.stop()
+            self.supervisor.stop(timeout)
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
+StartShipper = Callable[..., RunningShipper]
+"""The type of the fixture ``start_shipper``."""
+
+
+def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Wait until a condition holds; fail if it does not within ``seconds``."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

@@ -4,7 +4,6 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -21,15 +20,8 @@ from antiphon.ledger.rows import make_attempt_rows, make_call_row
 from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.writer import DAMAGED, get_segment_path, list_segments
 from antiphon.types import Record
-from ledger.running import RunningShipper, count_calls, wait_until
+from ledger.running import StartShipper, count_calls, wait_until
 from ledger.samples import record, varied
-
-
-@pytest.fixture
-def journal(data: Path) -> Iterator[Journal]:
-    journal = Journal(data / "journal", segment_bytes=20_000)
-    yield journal
-    journal.close()
 
 
 @pytest.fixture
@@ -183,13 +175,13 @@ def test_a_segment_of_a_newer_release_is_left_alone(data: Path, shipper: Shipper
 
 @pytest.mark.usefixtures("quick")
 def test_a_locked_database_delays_and_is_said_once(
-    data: Path, database: Database, journal: Journal, caplog: pytest.LogCaptureFixture
+    data: Path, database: Database, journal: Journal, start_shipper: StartShipper, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.WARNING)
     ticks: list[float] = []
     with closing(sqlite3.connect(data / "antiphon.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        shipper = RunningShipper(database, journal, lambda: ticks.append(time.monotonic()))
+        shipper = start_shipper(lambda: ticks.append(time.monotonic()))
         records = append(journal, varied(50))
         wait_until(lambda: "fails" in caplog.text)
         before = len(ticks)
@@ -208,7 +200,7 @@ def test_a_locked_database_delays_and_is_said_once(
 
 @pytest.mark.usefixtures("quick")
 def test_a_failing_tick_is_said_once_and_stops_nothing(
-    data: Path, database: Database, journal: Journal, caplog: pytest.LogCaptureFixture
+    data: Path, database: Database, journal: Journal, start_shipper: StartShipper, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.WARNING)
     calls: list[int] = []
@@ -218,7 +210,7 @@ def test_a_failing_tick_is_said_once_and_stops_nothing(
         if 3 <= len(calls) < 8:
             raise ZeroDivisionError
 
-    shipper = RunningShipper(database, journal, tick)
+    shipper = start_shipper(tick)
     wait_until(lambda: len(calls) > 10)
     append(journal, varied(10))
     wait_until(lambda: count_calls(database) == 10)
@@ -228,8 +220,10 @@ def test_a_failing_tick_is_said_once_and_stops_nothing(
     assert caplog.text.count("works again") == 1
 
 
-def test_stopping_after_closing_leaves_nothing_behind(data: Path, database: Database, journal: Journal):
-    shipper = RunningShipper(database, journal)
+def test_stopping_after_closing_leaves_nothing_behind(
+    data: Path, database: Database, journal: Journal, start_shipper: StartShipper
+):
+    shipper = start_shipper()
     records = append(journal, varied(300))
     journal.close()
     shipper.stop()
@@ -237,8 +231,10 @@ def test_stopping_after_closing_leaves_nothing_behind(data: Path, database: Data
     assert list((data / "journal").iterdir()) == []
 
 
-def test_stopping_keeps_its_time_limit_while_the_database_is_locked(data: Path, database: Database, journal: Journal):
-    shipper = RunningShipper(database, journal)
+def test_stopping_keeps_its_time_limit_while_the_database_is_locked(
+    data: Path, database: Database, journal: Journal, start_shipper: StartShipper
+):
+    shipper = start_shipper()
     records = append(journal, varied(10))
     with closing(sqlite3.connect(data / "antiphon.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -278,9 +274,9 @@ def test_a_record_larger_than_a_reading_is_filed(database: Database, journal: Jo
     assert_filed(database, records)
 
 
-def test_an_idle_shipper_rests(database: Database, journal: Journal):
+def test_an_idle_shipper_rests(database: Database, journal: Journal, start_shipper: StartShipper):
     """Two wakes a second or so, each a few system calls; a loop that spins would use all of a core."""
-    shipper = RunningShipper(database, journal)
+    shipper = start_shipper()
     append(journal, varied(5))
     wait_until(lambda: count_calls(database) == 5)
     thread = shipper.tasks._thread

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -15,15 +16,8 @@ from antiphon import Antiphon
 from antiphon.database.database import Database
 from antiphon.ledger.journal import Journal
 from antiphon.ledger.shipper import Shipper
-from ledger.running import RunningShipper, count_calls, wait_until
+from ledger.running import StartShipper, count_calls, wait_until
 from ledger.samples import record
-
-
-@pytest.fixture
-def journal(data: Path) -> Iterator[Journal]:
-    journal = Journal(data / "journal", segment_bytes=20_000)
-    yield journal
-    journal.close()
 
 
 @pytest.fixture(autouse=True)
@@ -54,8 +48,10 @@ def append(journal: Journal, count: int) -> None:
         journal.append(record())
 
 
-def test_a_child_process_files_and_reports_how_far_it_is(data: Path, database: Database, journal: Journal):
-    running = RunningShipper(database, journal, separate=True)
+def test_a_child_process_files_and_reports_how_far_it_is(
+    data: Path, database: Database, journal: Journal, start_shipper: StartShipper
+):
+    running = start_shipper(separate=True)
     append(journal, 200)
     assert journal.unshipped > 0
     wait_until(lambda: count_calls(database) == 200)
@@ -70,8 +66,10 @@ def test_a_child_process_files_and_reports_how_far_it_is(data: Path, database: D
     assert list_children() == []
 
 
-def test_a_child_that_dies_is_replaced_and_knows_how_much_was_filed(database: Database, journal: Journal):
-    running = RunningShipper(database, journal, separate=True)
+def test_a_child_that_dies_is_replaced_and_knows_how_much_was_filed(
+    database: Database, journal: Journal, start_shipper: StartShipper
+):
+    running = start_shipper(separate=True)
     append(journal, 200)
     wait_until(lambda: journal.unshipped == 0)
     [first] = list_children()
@@ -85,8 +83,10 @@ def test_a_child_that_dies_is_replaced_and_knows_how_much_was_filed(database: Da
     running.stop()
 
 
-def test_nobody_adopts_a_directory_whose_child_still_files(data: Path, database: Database, journal: Journal):
-    running = RunningShipper(database, journal, separate=True)
+def test_nobody_adopts_a_directory_whose_child_still_files(
+    data: Path, database: Database, journal: Journal, start_shipper: StartShipper
+):
+    running = start_shipper(separate=True)
     child = wait_for_child()
     child.send_signal(signal.SIGSTOP)
     append(journal, 10)
@@ -101,13 +101,14 @@ def test_nobody_adopts_a_directory_whose_child_still_files(data: Path, database:
 def test_without_a_child_this_process_files(
     database: Database,
     journal: Journal,
+    start_shipper: StartShipper,
     interpreter: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ):
     caplog.set_level(logging.WARNING)
     monkeypatch.setattr(sys, "executable", interpreter)
-    running = RunningShipper(database, journal, separate=True)
+    running = start_shipper(separate=True)
     append(journal, 100)
     wait_until(lambda: count_calls(database) == 100)
     wait_until(lambda: journal.unshipped == 0)
@@ -121,9 +122,9 @@ def test_without_a_child_this_process_files(
 
 
 def test_a_child_that_does_not_end_in_time_is_killed_and_this_process_files_the_rest(
-    data: Path, database: Database, journal: Journal
+    data: Path, database: Database, journal: Journal, start_shipper: StartShipper
 ):
-    running = RunningShipper(database, journal, separate=True)
+    running = start_shipper(separate=True)
     child = wait_for_child()
     child.send_signal(signal.SIGSTOP)
     append(journal, 10)
@@ -139,4 +140,5 @@ def test_a_program_with_the_sdk_starts_no_process(data: Path):
         client.chat("sim/echo", "hello")
         time.sleep(1)
         assert list_children() == []
-        assert count_calls(Database(f"sqlite:///{data / 'antiphon.db'}")) == 1
+        with closing(Database(f"sqlite:///{data / 'antiphon.db'}")) as database:
+            assert count_calls(database) == 1

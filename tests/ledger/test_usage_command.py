@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from antiphon.database.database import Database
 from antiphon.ledger.journal import Journal
 from antiphon.ledger.writer import get_segment_path
 from antiphon.types import Outcome, Usage
-from ledger.running import RunningShipper, count_calls, wait_until
+from ledger.running import StartShipper, count_calls, wait_until
 from ledger.samples import NOON, record
 
 CONFIG = """
@@ -164,20 +163,10 @@ def test_verify_says_sound_and_names_faults(stopped: Path):
     assert json.loads(shown)["sound"] is False
 
 
-@pytest.fixture
-def running(data: Path) -> Iterator[tuple[Path, Journal, Database]]:
-    database = Database(f"sqlite:///{data / 'antiphon.db'}")
-    database.prepare()
-    journal = Journal(data / "journal")
-    shipper = RunningShipper(database, journal, separate=True)
-    yield data, journal, database
-    journal.close()
-    shipper.stop()
-    database.close()
-
-
-def test_beside_a_running_gateway_both_commands_harm_nothing(running: tuple[Path, Journal, Database]):
-    data, journal, database = running
+def test_beside_a_running_gateway_both_commands_harm_nothing(
+    data: Path, database: Database, journal: Journal, start_shipper: StartShipper
+):
+    start_shipper(separate=True)
     for _ in range(200):
         journal.append(record())
     assert "sound" in antiphon("usage", "verify", "--data", data)[0]
