@@ -29,10 +29,12 @@ class SSESplitter:
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the frames that are whole now, delimiters included; raises :class:`BadAnswer` over the limit."""
         if not self.rest and len(chunk) <= self._limit:
-            if _is_one_frame(chunk):
+            if _CR not in chunk:
+                if chunk[-2:] == b"\n\n":
+                    is_one = chunk.count(b"\n\n") == 1
+                    return [chunk] if is_one else [frame + b"\n\n" for frame in chunk[:-2].split(b"\n\n")]
+            elif _is_crlf_frame(chunk):
                 return [chunk]
-            if _CR not in chunk and chunk.endswith(b"\n\n"):
-                return [frame + b"\n\n" for frame in chunk[:-2].split(b"\n\n")]
         self.rest += chunk
         return self._cut()
 
@@ -49,11 +51,9 @@ class SSESplitter:
         return frames
 
 
-def _is_one_frame(chunk: bytes) -> bool:
-    """Say whether a chunk is exactly one frame of the usual form: one line, or two, that end in LF or CRLF."""
+def _is_crlf_frame(chunk: bytes) -> bool:
+    """Say whether a chunk is exactly one frame of one line that ends in CRLF."""
     line, _, rest = chunk.partition(b"\n")
-    if _CR not in chunk:
-        return rest == b"\n" or rest.partition(b"\n")[2] == b"\n"
     return rest == b"\r\n" and line.endswith(b"\r") and chunk.count(b"\r") == 2
 
 

@@ -153,9 +153,14 @@ class TranslatedStream:
     def _write(self, events: list[Event]) -> bytes:
         out = []
         for event in events:
-            self._observe(event)
-            if type(event) is StreamEnd and self.error is None:
-                out += self._write_missing()
+            if type(event) is Delta:  # nearly every event
+                text = event.text
+                self.output_bytes += len(text) if text.isascii() else count_text_bytes(text)
+                self.committed = self.committed or bool(text)
+            else:
+                self._observe(event)
+                if type(event) is StreamEnd and self.error is None:
+                    out += self._write_missing()
             if self.error is None:
                 out.append(self._writer.write(event))
         return out[0] if len(out) == 1 else b"".join(out)
@@ -172,10 +177,7 @@ class TranslatedStream:
 
     def _observe(self, event: Event) -> None:
         kind = type(event)
-        if kind is Delta:
-            self.output_bytes += count_text_bytes(event.text)  # type: ignore[union-attr]
-            self.committed = self.committed or bool(event.text)  # type: ignore[union-attr]
-        elif kind is UsageUpdate:
+        if kind is UsageUpdate:
             self._usage = event.usage  # type: ignore[union-attr]
         elif kind is Start:
             self._start_usage = event.usage  # type: ignore[union-attr]
