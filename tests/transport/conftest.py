@@ -25,7 +25,7 @@ def pytest_asyncio_loop_factories(
 
 
 class Client:
-    """A transport, and the shortest way to send something with it."""
+    """A transport with short ways to send a request."""
 
     def __init__(self, **options: Any) -> None:
         self.transport = HttpTransport(**{"environ": {}, **options})
@@ -44,7 +44,7 @@ class Client:
 
 @pytest.fixture(autouse=True)
 def nothing_goes_unhandled(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """A test fails where the loop logs what a callback or a task raised and nobody handled."""
+    """Fail a test if the loop logs an unhandled exception of a callback or a task."""
     yield
     logged = [record.getMessage() for record in caplog.get_records("call") if record.name == "asyncio"]
     assert not [message for message in logged if not message.startswith("Using selector")]
@@ -71,23 +71,23 @@ async def make_client() -> AsyncIterator[Callable[..., Client]]:
 
 
 class Authority:
-    """A certificate authority of our own, and server contexts by what is wrong with their certificate."""
+    """A private certificate authority, a good server context, and bad ones by the fault of their certificate."""
 
     def __init__(self, directory: Path) -> None:
         self._ca = trustme.CA()
         self.file = str(directory / "ca.pem")
         self._ca.cert_pem.write_to_path(self.file)
         old = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-        self.good = self._context(self._ca.issue_cert("127.0.0.1", "localhost", "provider.test"))
+        self.good = self._make_context(self._ca.issue_cert("127.0.0.1", "localhost", "provider.test"))
         self.bad = {
-            "expired": self._context(
+            "expired": self._make_context(
                 self._ca.issue_cert("127.0.0.1", not_before=old, not_after=old.replace(year=2021))
             ),
-            "wrong host": self._context(self._ca.issue_cert("other.test")),
-            "self-signed": self._context(trustme.CA().issue_cert("127.0.0.1")),
+            "wrong host": self._make_context(self._ca.issue_cert("other.test")),
+            "self-signed": self._make_context(trustme.CA().issue_cert("127.0.0.1")),
         }
 
-    def _context(self, certificate: trustme.LeafCert) -> ssl.SSLContext:
+    def _make_context(self, certificate: trustme.LeafCert) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(context)
         return context

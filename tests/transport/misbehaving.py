@@ -1,7 +1,7 @@
-"""A server that sends exactly the bytes a test wants, when it wants, and breaks off as it wants, over real sockets.
+"""A server on real sockets whose bytes, timing and end are decided by a test.
 
-It runs in the test's own loop: after ``send`` and ``turn`` the client has seen exactly what was sent, so that splits
-are what the test says and nothing depends on time.
+It runs in the test's own loop: after ``send`` and ``turn`` the client has seen exactly what was sent, so the test
+decides where bytes are split, and nothing depends on time.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ async def turn(times: int = 3) -> None:
         await asyncio.sleep(0)
 
 
-async def until(condition: Callable[[], object]) -> None:
+async def wait_until(condition: Callable[[], object]) -> None:
     """Wait for something that another process's load may delay; the test's own time limit bounds it."""
     while not condition():
         await asyncio.sleep(0.001)
@@ -36,10 +36,10 @@ class Peer:
         self.seen = bytearray()
         self.gone = asyncio.Event()
 
-    async def request(self) -> bytes:
-        """Return one whole request, or b"" where the client left before it was whole."""
+    async def read_request(self) -> bytes:
+        """Return one whole request, or b"" if the client left before its end."""
         data = b""
-        while not _whole(data):
+        while not _is_whole(data):
             piece = await self.receive()
             if not piece:
                 return b""
@@ -47,7 +47,7 @@ class Peer:
         return data
 
     async def receive(self) -> bytes:
-        """Return what comes next; b"" when the client has closed or reset."""
+        """Return the next bytes; b"" once the client has closed or reset the connection."""
         try:
             piece = await self.loop.sock_recv(self.sock, 65536)
         except OSError:
@@ -60,13 +60,13 @@ class Peer:
     async def send(self, data: bytes) -> None:
         await self.loop.sock_sendall(self.sock, data)
 
-    async def pieces(self, pieces: Iterable[bytes]) -> None:
+    async def send_pieces(self, pieces: Iterable[bytes]) -> None:
         """Send each piece so that the client reads it alone."""
         for piece in pieces:
             await self.send(piece)
             await turn()
 
-    def half_close(self) -> None:
+    def shut_down_sending(self) -> None:
         self.sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
@@ -132,37 +132,37 @@ class Server:
             pass  # the client left while the script was sending
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - told by __aexit__
+        except BaseException as error:  # noqa: BLE001 - __aexit__ raises it
             self.faults.append(error)
         finally:
             with contextlib.suppress(OSError):
                 peer.close()
 
 
-def answering(*answers: bytes | Iterable[bytes], then: Callable[[Peer], None] | None = None) -> Script:
-    """A script that answers the requests of every connection in turn, the last answer for ever.
+def answer_with(*answers: bytes | Iterable[bytes], then: Callable[[Peer], None] | None = None) -> Script:
+    """Return a script that answers the requests of each connection in turn; the last answer is repeated.
 
     An answer is bytes, or pieces that the client reads one by one. ``then`` (``Peer.close``, ``Peer.reset``,
-    ``Peer.half_close``) follows the last answer instead.
+    ``Peer.shut_down_sending``) ends the connection after the last answer instead.
     """
 
-    async def script(peer: Peer) -> None:
+    async def serve(peer: Peer) -> None:
         for number in range(10**9):
-            request = await peer.request()
+            request = await peer.read_request()
             if not request:
                 return
             answer = answers[min(number, len(answers) - 1)]
-            await peer.pieces([answer] if isinstance(answer, bytes) else answer)
+            await peer.send_pieces([answer] if isinstance(answer, bytes) else answer)
             if then is not None and number >= len(answers) - 1:
                 then(peer)
-                if then is Peer.half_close:
+                if then is Peer.shut_down_sending:
                     await peer.receive()
                 return
 
-    return script
+    return serve
 
 
-def _whole(data: bytes) -> bool:
+def _is_whole(data: bytes) -> bool:
     head, blank, body = data.partition(b"\r\n\r\n")
     if not blank:
         return False
@@ -174,19 +174,19 @@ def _whole(data: bytes) -> bool:
     return len(body) >= length
 
 
-def length_answer(body: bytes, *fields: bytes, status: bytes = b"200 OK") -> bytes:
+def write_length_answer(body: bytes, *fields: bytes, status: bytes = b"200 OK") -> bytes:
     lines = [b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *fields]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
-def chunked(*chunks: bytes) -> bytes:
+def write_chunks(*chunks: bytes) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
 
 
-def chunked_answer(*chunks: bytes, fields: tuple[bytes, ...] = ()) -> bytes:
+def write_chunked_answer(*chunks: bytes, fields: tuple[bytes, ...] = ()) -> bytes:
     lines = [b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked", *fields]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + chunked(*chunks)
+    return b"\r\n".join(lines) + b"\r\n\r\n" + write_chunks(*chunks)
 
 
-def close_answer(body: bytes) -> bytes:
+def write_close_answer(body: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" + body

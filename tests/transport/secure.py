@@ -1,4 +1,4 @@
-"""A TLS server with blocking sockets in a thread, where a test decides about ``close_notify``; and a CONNECT proxy."""
+"""A TLS server in a thread, whose ``close_notify`` is decided by a test, and a CONNECT proxy."""
 
 import asyncio
 import contextlib
@@ -23,19 +23,19 @@ def read_request(sock: ssl.SSLSocket | socket.socket) -> bytes:
 
 
 def end_in_order(sock: ssl.SSLSocket) -> None:
-    """Say ``close_notify``, then close."""
+    """Send ``close_notify``, then close."""
     with contextlib.suppress(OSError, ValueError):
         sock.unwrap().close()
 
 
 def cut(sock: ssl.SSLSocket) -> None:
-    """Close the TCP connection without a word to TLS."""
+    """Close the TCP connection without ``close_notify``."""
     sock.shutdown(socket.SHUT_WR)
     sock.close()
 
 
 class TlsServer:
-    """Serves each connection with ``serve``; ``plain`` is every decrypted byte that it was sent."""
+    """Serves each connection with ``serve``; ``plain`` is every decrypted byte that it received."""
 
     def __init__(self, context: ssl.SSLContext, serve: Serve, host: str = "127.0.0.1") -> None:
         self.context, self.serve = context, serve
@@ -80,21 +80,21 @@ class TlsServer:
             raw.close()
             return
         self._open.append(sock)
-        received = sock.recv
+        receive = sock.recv
 
-        def recv(size: int = 65536, flags: int = 0) -> bytes:
-            data = received(size, flags)
+        def receive_and_note(size: int = 65536, flags: int = 0) -> bytes:
+            data = receive(size, flags)
             self.plain += data
             return data
 
-        sock.recv = recv  # type: ignore[method-assign]
+        sock.recv = receive_and_note  # type: ignore[method-assign]
         with contextlib.suppress(OSError, ValueError):
             self.serve(sock)
         sock.close()
 
 
 class Proxy:
-    """A CONNECT proxy. ``answer`` is sent instead of a tunnel where it is given; ``heads`` are the requests it saw."""
+    """A CONNECT proxy that received ``heads``. If ``answer`` is given, it is sent instead of a tunnel."""
 
     def __init__(self, answer: bytes | None = None, context: ssl.SSLContext | None = None, close: bool = False) -> None:
         self.answer, self.context, self.close_after = answer, context, close
@@ -105,7 +105,7 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "Proxy":
-        self.server = await asyncio.start_server(self._accepted, "127.0.0.1", 0, ssl=self.context)
+        self.server = await asyncio.start_server(self._on_connection, "127.0.0.1", 0, ssl=self.context)
         self.port = self.server.sockets[0].getsockname()[1]
         return self
 
@@ -115,7 +115,7 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -141,23 +141,23 @@ class Proxy:
                 self.left.set()
             return
         port = int(head.split()[1].rpartition(b":")[2])
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        back = asyncio.ensure_future(_pipe(far_reader, writer))
+        back = asyncio.ensure_future(_copy(server_reader, writer))
         try:
             while data := await reader.read(65536):
                 self.passed += data
-                far_writer.write(data)
-                await far_writer.drain()
+                server_writer.write(data)
+                await server_writer.drain()
         finally:
-            far_writer.transport.abort()
+            server_writer.transport.abort()
             back.cancel()
             await asyncio.gather(back, return_exceptions=True)
             with contextlib.suppress(OSError, asyncio.CancelledError):
-                await far_writer.wait_closed()
+                await server_writer.wait_closed()
 
 
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while data := await reader.read(65536):
         writer.write(data)
         await writer.drain()

@@ -11,13 +11,22 @@ import pytest
 
 from antiphon.errors import BadAnswer, Disconnected, Truncated
 from transport.conftest import Client
-from transport.misbehaving import Peer, Server, answering, chunked_answer, close_answer, length_answer, turn, until
+from transport.misbehaving import (
+    Peer,
+    Server,
+    answer_with,
+    turn,
+    wait_until,
+    write_chunked_answer,
+    write_close_answer,
+    write_length_answer,
+)
 
 TEXT = b"".join(b'data: {"n": %d}\n\n' % number for number in range(500))
 MIB = 1024 * 1024
 
 
-def raw_deflate(data: bytes) -> bytes:
+def compress_raw(data: bytes) -> bytes:
     packer = zlib.compressobj(wbits=-15)
     return packer.compress(data) + packer.flush()
 
@@ -27,19 +36,19 @@ CODED = {
     "x-gzip": (b"X-GZip", gzip.compress(TEXT, mtime=0)),
     "two members": (b"gzip", gzip.compress(TEXT[:1000]) + gzip.compress(TEXT[1000:])),
     "deflate": (b"deflate", zlib.compress(TEXT)),
-    "bare deflate": (b"deflate", raw_deflate(TEXT)),
+    "bare deflate": (b"deflate", compress_raw(TEXT)),
     "identity": (b"identity", TEXT),
 }
 
 
 @pytest.mark.parametrize("step", [1, 7, 1 << 20])
 @pytest.mark.parametrize("case", CODED)
-async def test_codings_are_undone_whatever_the_split(client: Client, case: str, step: int) -> None:
+async def test_content_codings_are_decoded_for_any_split(client: Client, case: str, step: int) -> None:
     coding, coded = CODED[case]
     coded = coded if step > 1 or case != "identity" else coded[:300]
-    answer = length_answer(coded, b"Content-Encoding: " + coding, b"X-Kept: yes")
+    answer = write_length_answer(coded, b"Content-Encoding: " + coding, b"X-Kept: yes")
     pieces = [answer[at : at + step] for at in range(0, len(answer), step)]
-    async with Server(answering(pieces)) as server:
+    async with Server(answer_with(pieces)) as server:
         response = await client.send(server.origin)
         assert await response.read(MIB) == (TEXT if case != "identity" else coded)
         names = [name for name, _ in response.headers]
@@ -51,7 +60,7 @@ async def test_codings_are_undone_whatever_the_split(client: Client, case: str, 
 
 @pytest.mark.parametrize("coding", [b"br", b"zstd", b"gzip, gzip", b"gzip\r\nContent-Encoding: gzip", b"compress"])
 async def test_any_other_coding_is_refused(client: Client, coding: bytes) -> None:
-    async with Server(answering(length_answer(b"x", b"Content-Encoding: " + coding))) as server:
+    async with Server(answer_with(write_length_answer(b"x", b"Content-Encoding: " + coding))) as server:
         with pytest.raises(BadAnswer, match="content encoding"):
             await client.ask(server.origin)
 
@@ -69,15 +78,15 @@ async def test_any_other_coding_is_refused(client: Client, coding: bytes) -> Non
         (b"deflate", zlib.compress(TEXT) + b"x", BadAnswer),
     ],
 )
-async def test_a_broken_coding_is_told(client: Client, coding: bytes, coded: bytes, error: type[Exception]) -> None:
-    async with Server(answering(length_answer(coded, b"Content-Encoding: " + coding))) as server:
+async def test_a_broken_coding_is_reported(client: Client, coding: bytes, coded: bytes, error: type[Exception]) -> None:
+    async with Server(answer_with(write_length_answer(coded, b"Content-Encoding: " + coding))) as server:
         with pytest.raises(error):
             await client.ask(server.origin)
         await server.peers[0].gone.wait()
 
 
 async def test_an_empty_coded_body_is_empty(client: Client) -> None:
-    async with Server(answering(length_answer(b"", b"Content-Encoding: gzip"))) as server:
+    async with Server(answer_with(write_length_answer(b"", b"Content-Encoding: gzip"))) as server:
         assert await client.ask(server.origin) == b""
 
 
@@ -94,7 +103,7 @@ async def test_a_bomb_is_capped_in_size_and_memory(make_client: Callable[..., Cl
     cap = 4 * MIB
     bomb = gzip.compress(bytes(200 * MIB), compresslevel=1)
     client = make_client(decoded_cap=cap)
-    async with Server(answering(length_answer(bomb, b"Content-Encoding: gzip"))) as server:
+    async with Server(answer_with(write_length_answer(bomb, b"Content-Encoding: gzip"))) as server:
         tracemalloc.reset_peak()
         before = tracemalloc.get_traced_memory()[0]
         response = await client.send(server.origin)
@@ -109,20 +118,20 @@ async def test_a_bomb_is_capped_in_size_and_memory(make_client: Callable[..., Cl
         await server.peers[0].gone.wait()
 
 
-async def test_a_bomb_leaves_the_loop_its_turns(client: Client) -> None:
+async def test_a_bomb_does_not_block_the_loop(client: Client) -> None:
     bomb = gzip.compress(bytes(32 * MIB), compresslevel=9)
     turns = 0
 
-    async def other() -> None:
+    async def count_turns() -> None:
         nonlocal turns
         while True:
             turns += 1
             await asyncio.sleep(0)
 
-    async with Server(answering(length_answer(bomb, b"Content-Encoding: gzip"))) as server:
+    async with Server(answer_with(write_length_answer(bomb, b"Content-Encoding: gzip"))) as server:
         response = await client.send(server.origin)
-        await until(lambda: response.ended)
-        task = asyncio.ensure_future(other())
+        await wait_until(lambda: response.ended)
+        task = asyncio.ensure_future(count_turns())
         before = turns
         assert len(await response.read(1 << 30)) == 32 * MIB
         assert turns - before >= 25
@@ -130,8 +139,10 @@ async def test_a_bomb_leaves_the_loop_its_turns(client: Client) -> None:
 
 
 async def test_read_is_capped(client: Client) -> None:
-    endless = [chunked_answer(*[b"z" * 100] * 10)[:-5]]
-    async with Server(answering(length_answer(b"x" * 1000), chunked_answer(*[b"y" * 100] * 10), endless)) as server:
+    endless = [write_chunked_answer(*[b"z" * 100] * 10)[:-5]]
+    async with Server(
+        answer_with(write_length_answer(b"x" * 1000), write_chunked_answer(*[b"y" * 100] * 10), endless)
+    ) as server:
         assert await client.ask(server.origin, cap=1000) == b"x" * 1000
         assert await client.ask(server.origin, cap=1000) == b"y" * 1000
         for _ in range(2):  # the endless one, on whose connection nothing follows; the first, on a new one
@@ -144,15 +155,15 @@ async def test_read_is_capped(client: Client) -> None:
 async def test_a_million_tiny_chunks(client: Client) -> None:
     block = b"2\r\nab\r\n" * 10_000
 
-    async def script(peer: Peer) -> None:
-        await peer.request()
+    async def serve(peer: Peer) -> None:
+        await peer.read_request()
         await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         for _ in range(100):
             await peer.send(block)
         await peer.send(b"0\r\n\r\n")
         await peer.receive()
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         response = await client.send(server.origin)
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
@@ -168,9 +179,9 @@ async def test_a_million_tiny_chunks(client: Client) -> None:
 async def test_a_slow_reader_stops_the_sender(client: Client, chunks: bytes) -> None:
     sent = 0
 
-    async def script(peer: Peer) -> None:
+    async def serve(peer: Peer) -> None:
         nonlocal sent
-        await peer.request()
+        await peer.read_request()
         kind = b"Transfer-Encoding: chunked" if chunks else b"Content-Length: 67108864"
         await peer.send(b"HTTP/1.1 200 OK\r\n" + kind + b"\r\n\r\n")
         block = chunks * (65536 // len(chunks) + 1) if chunks else b"z" * 65536
@@ -180,7 +191,7 @@ async def test_a_slow_reader_stops_the_sender(client: Client, chunks: bytes) -> 
         await peer.send(b"0\r\n\r\n" if chunks else b"")
         await peer.receive()
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         server.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         response = await client.send(server.origin)
         before = tracemalloc.get_traced_memory()[0]
@@ -211,7 +222,7 @@ async def test_a_long_body_is_written_as_it_is_read(client: Client) -> None:
     gate = asyncio.Event()
     received = 0
 
-    async def script(peer: Peer) -> None:
+    async def serve(peer: Peer) -> None:
         nonlocal received
         while received < len(body):
             piece = await peer.receive()
@@ -219,14 +230,14 @@ async def test_a_long_body_is_written_as_it_is_read(client: Client) -> None:
             peer.seen.clear()
             if received > MIB:
                 await gate.wait()
-        await peer.send(length_answer(b"done"))
+        await peer.send(write_length_answer(b"done"))
         await peer.receive()
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
         task = asyncio.ensure_future(client.ask(server.origin, body))
-        await until(lambda: received > MIB)
+        await wait_until(lambda: received > MIB)
         await asyncio.sleep(0.1)  # what would be read ahead is read now
         assert received < 16 * MIB
         assert tracemalloc.get_traced_memory()[1] - before < 2 * MIB
@@ -236,15 +247,15 @@ async def test_a_long_body_is_written_as_it_is_read(client: Client) -> None:
 
 @pytest.mark.parametrize("status", [b"413 Too Large", b"200 OK"])
 async def test_an_answer_before_the_whole_body_was_written(client: Client, status: bytes) -> None:
-    async def script(peer: Peer) -> None:
+    async def serve(peer: Peer) -> None:
         if peer.number:
-            await peer.request()
+            await peer.read_request()
         else:
             await peer.receive()
-        await peer.send(length_answer(b"early", status=status))
+        await peer.send(write_length_answer(b"early", status=status))
         await peer.gone.wait() if peer.number == 0 else await peer.receive()
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         response = await client.send(server.origin, b"b" * (16 * MIB))
         assert response.status == int(status[:3])
         assert await response.read(100) == b"early"
@@ -257,7 +268,7 @@ async def test_an_early_head_does_not_stop_the_body(client: Client) -> None:
     body = b"b" * (16 * MIB)
     received = 0
 
-    async def script(peer: Peer) -> None:
+    async def serve(peer: Peer) -> None:
         nonlocal received
         received += len(await peer.receive())
         await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
@@ -268,34 +279,34 @@ async def test_an_early_head_does_not_stop_the_body(client: Client) -> None:
         await peer.send(b"1\r\ny\r\n0\r\n\r\n")
         await peer.receive()
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         assert await client.ask(server.origin, body) == b"xy"
 
 
-async def test_a_server_that_leaves_in_the_middle_of_the_body_is_told(client: Client) -> None:
-    async def script(peer: Peer) -> None:
+async def test_a_server_that_leaves_in_the_middle_of_the_body_is_reported(client: Client) -> None:
+    async def serve(peer: Peer) -> None:
         await peer.receive()
         peer.reset()
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         with pytest.raises(Disconnected):
             await client.ask(server.origin, b"b" * (16 * MIB))
         assert len(server.peers) == 1
 
 
-async def test_chunk_gives_all_that_is_there_and_waits_for_nothing_else(client: Client) -> None:
+async def test_read_chunk_returns_everything_received_so_far(client: Client) -> None:
     gate = asyncio.Event()
 
-    async def script(peer: Peer) -> None:
-        await peer.request()
-        await peer.pieces([chunked_answer()[:-5] + b"1\r\na\r\n", b"1\r\nb\r\n", b"1\r\n"])
+    async def serve(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.send_pieces([write_chunked_answer()[:-5] + b"1\r\na\r\n", b"1\r\nb\r\n", b"1\r\n"])
         await gate.wait()
-        await peer.pieces([b"c\r\n", b"0\r\n\r\n"])
+        await peer.send_pieces([b"c\r\n", b"0\r\n\r\n"])
         await peer.receive()
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         response = await client.send(server.origin)
-        await until(lambda: response.size == 2)
+        await wait_until(lambda: response.size == 2)
         assert await response.read_chunk() == b"ab"
         waiting = asyncio.ensure_future(response.read_chunk())
         await turn()
@@ -311,17 +322,17 @@ async def test_chunk_gives_all_that_is_there_and_waits_for_nothing_else(client: 
         response.close()
 
 
-async def test_read_does_not_mind_a_nudge(client: Client) -> None:
+async def test_a_nudge_does_not_interrupt_read(client: Client) -> None:
     gate = asyncio.Event()
 
-    async def script(peer: Peer) -> None:
-        await peer.request()
-        await peer.send(length_answer(b"ab")[:-1])
+    async def serve(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.send(write_length_answer(b"ab")[:-1])
         await gate.wait()
         await peer.send(b"b")
         await peer.receive()
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         response = await client.send(server.origin)
         reading = asyncio.ensure_future(response.read(10))
         await turn(10)
@@ -331,10 +342,10 @@ async def test_read_does_not_mind_a_nudge(client: Client) -> None:
         assert await reading == b"ab"
 
 
-async def test_what_came_before_a_break_is_given_first(client: Client) -> None:
-    async with Server(answering(length_answer(b"abc")[:-1], then=Peer.close)) as server:
+async def test_bytes_received_before_a_break_are_returned_first(client: Client) -> None:
+    async with Server(answer_with(write_length_answer(b"abc")[:-1], then=Peer.close)) as server:
         response = await client.send(server.origin)
-        await until(lambda: response.error is not None)
+        await wait_until(lambda: response.error is not None)
         assert await response.read_chunk() == b"ab"
         for _ in range(2):
             with pytest.raises(Truncated):
@@ -342,7 +353,7 @@ async def test_what_came_before_a_break_is_given_first(client: Client) -> None:
 
 
 async def test_a_closed_answer_never_looks_complete(client: Client) -> None:
-    async with Server(answering([close_answer(b"a")])) as server:
+    async with Server(answer_with([write_close_answer(b"a")])) as server:
         response = await client.send(server.origin)
         response.close()
         with pytest.raises(Truncated):

@@ -1,4 +1,4 @@
-"""Ways to an origin: addresses that refuse or hang, Unix sockets, proxies, and what is told when there is no way."""
+"""Ways to an origin: addresses that refuse or hang, Unix sockets, proxies, and the error if there is no way."""
 
 import asyncio
 import socket
@@ -13,21 +13,21 @@ from antiphon.transport import happy_eyeballs as eyeballs
 from antiphon.transport.proxy import ProxySettings
 from antiphon.types import Origin
 from transport.conftest import Authority, Client
-from transport.misbehaving import Server, answering, length_answer
+from transport.misbehaving import Server, answer_with, write_length_answer
 from transport.secure import Proxy, TlsServer, read_request
 
 MakeClient = Callable[..., Client]
-OK = length_answer(b"ok")
+OK = write_length_answer(b"ok")
 
 
-def refusing_port() -> int:
+def find_refusing_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return int(sock.getsockname()[1])
 
 
 @asynccontextmanager
-async def hanging_port() -> AsyncIterator[int]:
-    """A port whose backlog is full, so that a further connect is never answered."""
+async def open_hanging_port() -> AsyncIterator[int]:
+    """Open a port whose backlog is full, so that another connection is never answered."""
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0), backlog=0) as sock:
         port = sock.getsockname()[1]
@@ -42,12 +42,12 @@ async def hanging_port() -> AsyncIterator[int]:
             filler.close()
 
 
-def addresses(*ports: int) -> list[eyeballs.Address]:
+def make_addresses(*ports: int) -> list[eyeballs.Address]:
     return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
 
 
-async def test_a_refused_connection_is_told(client: Client) -> None:
-    origin = Origin("http", "127.0.0.1", refusing_port())
+async def test_a_refused_connection_is_reported(client: Client) -> None:
+    origin = Origin("http", "127.0.0.1", find_refusing_port())
     with pytest.raises(ConnectFailed, match=f"{origin}.*refused"):
         await client.ask(origin)
     with pytest.raises(ConnectFailed):
@@ -55,13 +55,13 @@ async def test_a_refused_connection_is_told(client: Client) -> None:
 
 
 @pytest.mark.parametrize("host", ["a" * 64 + ".test", "a..b", "no host", "127.0.0.1.nowhere.invalid"])
-async def test_a_host_that_does_not_exist_is_told(client: Client, host: str) -> None:
+async def test_a_host_that_does_not_exist_is_reported(client: Client, host: str) -> None:
     with pytest.raises(ConnectFailed, match="was not found"):
         await client.transport.warm(Origin("http", host, 80), 1)
 
 
 async def test_a_connect_that_hangs_ends_at_its_deadline(client: Client) -> None:
-    async with hanging_port() as port:
+    async with open_hanging_port() as port:
         with pytest.raises(UpstreamTimeout) as caught:
             await client.send(Origin("http", "127.0.0.1", port), timeout=0.15)
         assert caught.value.phase == "connect"
@@ -69,7 +69,7 @@ async def test_a_connect_that_hangs_ends_at_its_deadline(client: Client) -> None
 
 
 async def test_closing_ends_a_connect_under_way(client: Client) -> None:
-    async with hanging_port() as port:
+    async with open_hanging_port() as port:
         task = asyncio.ensure_future(client.send(Origin("http", "127.0.0.1", port)))
         await asyncio.sleep(0.05)
         await client.transport.close()
@@ -78,7 +78,7 @@ async def test_closing_ends_a_connect_under_way(client: Client) -> None:
 
 
 async def test_cancelling_ends_a_connect_under_way(client: Client) -> None:
-    async with hanging_port() as port:
+    async with open_hanging_port() as port:
         task = asyncio.ensure_future(client.send(Origin("http", "127.0.0.1", port)))
         await asyncio.sleep(0.05)
         task.cancel()
@@ -89,34 +89,34 @@ async def test_cancelling_ends_a_connect_under_way(client: Client) -> None:
 async def test_one_address_refuses_and_the_next_is_used_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(eyeballs, "_HEAD_START_SECONDS", 3600.0)  # is not waited for after a refusal
     loop = asyncio.get_running_loop()
-    async with Server(answering(OK)) as server:
-        sock = await eyeballs.race(loop, addresses(refusing_port(), refusing_port(), server.origin.port))
+    async with Server(answer_with(OK)) as server:
+        sock = await eyeballs.race(loop, make_addresses(find_refusing_port(), find_refusing_port(), server.origin.port))
         assert sock.getpeername()[1] == server.origin.port
         sock.close()
 
 
-async def test_one_address_hangs_and_the_next_gets_its_turn() -> None:
+async def test_one_address_hangs_and_the_next_is_used() -> None:
     loop = asyncio.get_running_loop()
-    async with hanging_port() as port, Server(answering(OK)) as server:
+    async with open_hanging_port() as port, Server(answer_with(OK)) as server:
         before = asyncio.all_tasks()
-        sock = await eyeballs.race(loop, addresses(port, server.origin.port, port))
+        sock = await eyeballs.race(loop, make_addresses(port, server.origin.port, port))
         assert sock.getpeername()[1] == server.origin.port
         assert {task.get_coro().__name__ for task in asyncio.all_tasks() - before} <= {"_run"}  # the server's own
         sock.close()
 
 
-async def test_the_first_reason_is_told_when_every_address_fails() -> None:
+async def test_the_first_reason_is_reported_if_every_address_fails() -> None:
     loop = asyncio.get_running_loop()
     unreachable: eyeballs.Address = (socket.AF_UNIX, socket.SOCK_STREAM, 0, "", ("no such", 1))
     with pytest.raises(ConnectionRefusedError):
-        await eyeballs.race(loop, addresses(refusing_port(), refusing_port()))
+        await eyeballs.race(loop, make_addresses(find_refusing_port(), find_refusing_port()))
     with pytest.raises(OSError, match=r"."):
-        await eyeballs.race(loop, [*addresses(refusing_port()), unreachable][::-1][1:])
+        await eyeballs.race(loop, [*make_addresses(find_refusing_port()), unreachable][::-1][1:])
 
 
-async def test_a_name_with_a_dead_address_is_reached(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Server(answering(OK)) as server:
-        found = addresses(refusing_port(), server.origin.port)
+async def test_a_host_with_one_dead_address_is_reached(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Server(answer_with(OK)) as server:
+        found = make_addresses(find_refusing_port(), server.origin.port)
 
         async def resolve(*_: object) -> list[eyeballs.Address]:
             return found
@@ -127,20 +127,20 @@ async def test_a_name_with_a_dead_address_is_reached(client: Client, monkeypatch
 
 def test_address_families_alternate() -> None:
     six: list[eyeballs.Address] = [(socket.AF_INET6, 1, 6, "", (name, 1, 0, 0)) for name in ("::1", "::2", "::3")]
-    four = addresses(1)
+    four = make_addresses(1)
     assert eyeballs.interleave([*six, *four]) == [six[0], four[0], six[1], six[2]]
     assert eyeballs.interleave([*four, *six]) == [four[0], *six]
 
 
-async def test_sockets_do_not_wait_for_more_to_send() -> None:
-    async with Server(answering(OK)) as server:
+async def test_sockets_send_at_once_and_keep_alive() -> None:
+    async with Server(answer_with(OK)) as server:
         with await eyeballs.open_socket("127.0.0.1", server.origin.port) as sock:
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 async def test_a_unix_socket_is_an_origin(client: Client, tmp_path: Path) -> None:
-    async with Server(answering(OK), path=str(tmp_path / "s")) as server:
+    async with Server(answer_with(OK), path=str(tmp_path / "s")) as server:
         for _ in range(2):
             assert await client.ask(server.origin) == b"ok"
         assert len(server.peers) == 1
@@ -154,7 +154,7 @@ def serve_ok(sock: socket.socket) -> None:
         sock.sendall(OK)
 
 
-async def test_https_goes_through_the_proxy_and_tells_it_nothing(make_client: MakeClient, authority: Authority) -> None:
+async def test_https_goes_through_the_proxy_which_reads_nothing(make_client: MakeClient, authority: Authority) -> None:
     with TlsServer(authority.good, serve_ok, host="provider.test") as server:
         async with Proxy() as proxy:
             environ = {"HTTPS_PROXY": f"http://us%65r:p%40ss@127.0.0.1:{proxy.port}"}
@@ -171,7 +171,7 @@ async def test_https_goes_through_the_proxy_and_tells_it_nothing(make_client: Ma
             await client.transport.close()
 
 
-async def test_a_proxy_may_be_spoken_to_with_tls(make_client: MakeClient, authority: Authority) -> None:
+async def test_a_proxy_may_be_reached_over_tls(make_client: MakeClient, authority: Authority) -> None:
     with TlsServer(authority.good, serve_ok) as server:
         async with Proxy(context=authority.good) as proxy:
             client = make_client(ca_file=authority.file, environ={"https_proxy": f"https://127.0.0.1:{proxy.port}"})
@@ -204,7 +204,7 @@ async def test_a_bad_certificate_is_refused_behind_a_proxy_too(
         (b"HTTP/1.1 2", "closed the connection"),
     ],
 )
-async def test_a_proxy_that_gives_no_tunnel_is_told(
+async def test_a_proxy_that_opens_no_tunnel_is_reported(
     make_client: MakeClient, authority: Authority, answer: bytes, reason: str
 ) -> None:
     with TlsServer(authority.good, serve_ok) as server:
@@ -236,10 +236,10 @@ async def test_a_silent_proxy_ends_at_the_connect_deadline(make_client: MakeClie
         ("http://user:secret-word@127.0.0.1:REFUSING", "No connection to the proxy"),
     ],
 )
-async def test_a_proxy_that_cannot_be_used_is_told_without_its_credential(
+async def test_an_unusable_proxy_is_reported_without_its_credential(
     make_client: MakeClient, url: str, reason: str
 ) -> None:
-    client = make_client(environ={"HTTPS_PROXY": url.replace("REFUSING", str(refusing_port()))})
+    client = make_client(environ={"HTTPS_PROXY": url.replace("REFUSING", str(find_refusing_port()))})
     with pytest.raises(ConnectFailed, match=reason) as caught:
         await client.ask(Origin("https", "provider.test", 443))
     assert "secret-word" not in caught.value.message
@@ -269,12 +269,12 @@ async def test_a_proxy_that_cannot_be_used_is_told_without_its_credential(
         ("api.provider.test", "api.provider.test.", True),
     ],
 )
-def test_no_proxy_names_what_goes_directly(listed: str, host: str, direct: bool) -> None:
+def test_no_proxy_lists_the_hosts_that_are_reached_directly(listed: str, host: str, direct: bool) -> None:
     proxies = ProxySettings({"HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": listed})
     assert (proxies.find_proxy(Origin("https", host, 443)) is None) is direct
 
 
-def test_only_https_is_tunnelled() -> None:
+def test_only_https_goes_through_the_proxy() -> None:
     proxies = ProxySettings({"HTTPS_PROXY": "http://proxy.test:3128"})
     assert proxies.find_proxy(Origin("http", "api.provider.test", 80)) is None
     assert proxies.find_proxy(Origin("https", "api.provider.test", 443, "/run/socket")) is None

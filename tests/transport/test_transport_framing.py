@@ -1,4 +1,4 @@
-"""Where an answer ends: every cut is told, every split gives the same bytes, every false length is refused."""
+"""The end of an answer: every cut is reported, every split gives the same bytes, every false length is refused."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,26 +13,26 @@ from transport.conftest import Client
 from transport.misbehaving import (
     Peer,
     Server,
-    answering,
-    chunked,
-    chunked_answer,
-    close_answer,
-    length_answer,
+    answer_with,
     turn,
+    write_chunked_answer,
+    write_chunks,
+    write_close_answer,
+    write_length_answer,
 )
 
 BODY = b'{"id": 1}\r\n\r\nHTTP/1.1 500 No\r\n'
 ANSWERS = {
-    "length": length_answer(BODY, b"X-Two: 2"),
-    "chunked": chunked_answer(BODY[:7], BODY[7:8], BODY[8:]),
-    "trailers": chunked_answer(BODY)[:-2] + b"X-Trailer: t\r\n\r\n",
-    "close": close_answer(BODY),
+    "length": write_length_answer(BODY, b"X-Two: 2"),
+    "chunked": write_chunked_answer(BODY[:7], BODY[7:8], BODY[8:]),
+    "trailers": write_chunked_answer(BODY)[:-2] + b"X-Trailer: t\r\n\r\n",
+    "close": write_close_answer(BODY),
 }
-ENDS = {"close": Peer.close, "half": Peer.half_close, "reset": Peer.reset}
+ENDS = {"close": Peer.close, "half": Peer.shut_down_sending, "reset": Peer.reset}
 
 
-def complete_from(kind: str) -> int:
-    """The least number of bytes of an answer that are the whole of it."""
+def count_needed_bytes(kind: str) -> int:
+    """Return how many bytes make an answer complete."""
     answer = ANSWERS[kind]
     return answer.index(b"\r\n\r\n") + 4 if kind == "close" else len(answer)
 
@@ -43,14 +43,14 @@ async def test_cut_at_every_offset_is_never_a_silent_short_body(client: Client, 
     answer = ANSWERS[kind]
     offset = 0
 
-    async def script(peer: Peer) -> None:
-        await peer.request()
-        await peer.pieces([answer[:offset]])
+    async def serve(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.send_pieces([answer[:offset]])
         ENDS[end](peer)
         if end == "half":
             await peer.receive()
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         for offset in range(len(answer)):
             try:
                 body = await client.ask(server.origin)
@@ -68,13 +68,13 @@ async def test_split_at_every_byte_gives_the_same_answer(client: Client, kind: s
     answer = ANSWERS[kind]
     pieces: list[bytes] = []
 
-    async def script(peer: Peer) -> None:
-        while await peer.request():
-            await peer.pieces(pieces)
+    async def serve(peer: Peer) -> None:
+        while await peer.read_request():
+            await peer.send_pieces(pieces)
             if kind == "close":
                 return
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         for offset in range(1, len(answer)):
             pieces = [answer[:offset], answer[offset:]]
             assert await client.ask(server.origin) == BODY
@@ -88,30 +88,30 @@ async def test_split_at_every_byte_gives_the_same_answer(client: Client, kind: s
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> tuple[bytes, bytes, list[int]]:
-    """A body, an answer that carries it in some framing, and where to split the answer."""
+def draw_answer(draw: st.DrawFn) -> tuple[bytes, bytes, list[int]]:
+    """Draw a body, an answer that has it in some framing, and places to split the answer."""
     body = draw(st.binary(max_size=400))
     kind = draw(st.sampled_from(("length", "chunked", "close")))
     if kind == "length":
-        raw = length_answer(body)
+        raw = write_length_answer(body)
     elif kind == "close":
-        raw = close_answer(body)
+        raw = write_close_answer(body)
     else:
         cuts = sorted(draw(st.sets(st.integers(1, max(1, len(body) - 1)), max_size=12))) if body else []
         chunks = [body[a:b] for a, b in pairwise([0, *cuts, len(body)]) if a != b]
-        raw = chunked_answer(*chunks, fields=(b"X-Pad: " + b"p" * draw(st.integers(0, 40)),))
+        raw = write_chunked_answer(*chunks, fields=(b"X-Pad: " + b"p" * draw(st.integers(0, 40)),))
     return body, raw, sorted(draw(st.sets(st.integers(1, len(raw) - 1), max_size=20)))
 
 
 @settings(deadline=None, max_examples=60)
-@given(case=answers(), coalesce=st.booleans())
+@given(case=draw_answer(), coalesce=st.booleans())
 async def test_any_framing_and_any_split_give_the_same_bytes(
     case: tuple[bytes, bytes, list[int]], coalesce: bool
 ) -> None:
     body, raw, cuts = case
     pieces = [raw[a:b] for a, b in pairwise([0, *cuts, len(raw)])]
     client = Client()
-    async with Server(answering(pieces, then=Peer.close)) as server:
+    async with Server(answer_with(pieces, then=Peer.close)) as server:
         response = await client.send(server.origin)
         if coalesce:
             assert await response.read(1000) == body
@@ -172,7 +172,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 async def test_false_framing_is_refused_and_the_connection_never_used_again(client: Client, case: str) -> None:
-    async with Server(answering(REFUSED[case])) as server:
+    async with Server(answer_with(REFUSED[case])) as server:
         for _ in range(2):
             with pytest.raises(BadAnswer) as caught:
                 await client.ask(server.origin)
@@ -182,14 +182,14 @@ async def test_false_framing_is_refused_and_the_connection_never_used_again(clie
 
 
 EXTRA = {
-    "a second answer": length_answer(b"x") * 2,
-    "a byte": length_answer(b"x") + b"y",
-    "a line end": length_answer(b"x") + b"\r\n",
-    "a line end after chunks": chunked_answer(b"x") + b"\r\n",
-    "a byte after chunks": chunked_answer(b"x") + b"y",
-    "an answer after chunks": chunked_answer(b"x") * 2,
-    "a body with 204": length_answer(b"x", status=b"204 No Content"),
-    "a body with 304": length_answer(b"x", status=b"304 Not Modified"),
+    "a second answer": write_length_answer(b"x") * 2,
+    "a byte": write_length_answer(b"x") + b"y",
+    "a line end": write_length_answer(b"x") + b"\r\n",
+    "a line end after chunks": write_chunked_answer(b"x") + b"\r\n",
+    "a byte after chunks": write_chunked_answer(b"x") + b"y",
+    "an answer after chunks": write_chunked_answer(b"x") * 2,
+    "a body with 204": write_length_answer(b"x", status=b"204 No Content"),
+    "a body with 304": write_length_answer(b"x", status=b"304 Not Modified"),
 }
 
 
@@ -197,12 +197,12 @@ EXTRA = {
 @pytest.mark.parametrize("case", EXTRA)
 async def test_bytes_after_the_end_are_never_read_as_an_answer(client: Client, case: str, when: str) -> None:
     raw = EXTRA[case]
-    whole = chunked_answer(b"x") if "chunks" in case else length_answer(b"x")
+    whole = write_chunked_answer(b"x") if "chunks" in case else write_length_answer(b"x")
     end = raw.index(b"\r\n\r\n") + 4 if "with" in case else len(whole)
     go_on = asyncio.Event()
 
-    async def script(peer: Peer) -> None:
-        await peer.request()
+    async def serve(peer: Peer) -> None:
+        await peer.read_request()
         if when == "at once":
             await peer.send(raw)
         else:
@@ -211,7 +211,7 @@ async def test_bytes_after_the_end_are_never_read_as_an_answer(client: Client, c
             await peer.send(raw[end:])
         await peer.receive()
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         for number in range(1, 3):
             go_on.clear()
             response = await client.send(server.origin)
@@ -228,35 +228,45 @@ async def test_bytes_after_the_end_are_never_read_as_an_answer(client: Client, c
 @pytest.mark.parametrize(
     ("answer", "kept"),
     [
-        (length_answer(b"x"), True),
-        (length_answer(b""), True),
-        (length_answer(b"", status=b"204 No Content")[:-2].replace(b"Content-Length: 0\r\n", b"") + b"\r\n", True),
+        (write_length_answer(b"x"), True),
+        (write_length_answer(b""), True),
+        (
+            write_length_answer(b"", status=b"204 No Content")[:-2].replace(b"Content-Length: 0\r\n", b"") + b"\r\n",
+            True,
+        ),
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n", True),
-        (chunked_answer(b"x"), True),
+        (write_chunked_answer(b"x"), True),
         (ANSWERS["trailers"], True),
-        (length_answer(b"x", b"Connection: close"), False),
-        (length_answer(b"x", b"Connection: Keep-Alive, Close"), False),
+        (write_length_answer(b"x", b"Connection: close"), False),
+        (write_length_answer(b"x", b"Connection: Keep-Alive, Close"), False),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", False),
         (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx", True),
-        (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(b"x"), False),
+        (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + write_chunks(b"x"), False),
     ],
 )
 async def test_a_connection_is_kept_as_the_answer_says(client: Client, answer: bytes, kept: bool) -> None:
-    async with Server(answering(answer)) as server:
+    async with Server(answer_with(answer)) as server:
         for _ in range(3):
             await client.ask(server.origin)
         assert len(server.peers) == (1 if kept else 3)
 
 
 async def test_an_old_server_ends_its_answer_by_closing(client: Client) -> None:
-    async with Server(answering(b"HTTP/1.0 200 OK\r\n\r\nold", then=Peer.close)) as server:
+    async with Server(answer_with(b"HTTP/1.0 200 OK\r\n\r\nold", then=Peer.close)) as server:
         assert await client.ask(server.origin) == b"old"
 
 
 async def test_interim_answers_are_skipped_and_bounded(client: Client) -> None:
     hint = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
-    interims = [b"HTTP/1.1 100 Continue\r\n\r\n" + hint, b"HTTP/1.1 102 Processing\r", b"\n\r\n", length_answer(b"x")]
-    async with Server(answering(interims, hint * 8 + length_answer(b"y"), hint * 9 + length_answer(b"z"))) as server:
+    interims = [
+        b"HTTP/1.1 100 Continue\r\n\r\n" + hint,
+        b"HTTP/1.1 102 Processing\r",
+        b"\n\r\n",
+        write_length_answer(b"x"),
+    ]
+    async with Server(
+        answer_with(interims, hint * 8 + write_length_answer(b"y"), hint * 9 + write_length_answer(b"z"))
+    ) as server:
         response = await client.send(server.origin)
         assert response.headers == [(b"content-length", b"1")]
         assert await response.read(10) == b"x"
@@ -267,7 +277,7 @@ async def test_interim_answers_are_skipped_and_bounded(client: Client) -> None:
 
 
 async def test_trailers_never_become_headers(client: Client) -> None:
-    async with Server(answering(ANSWERS["trailers"])) as server:
+    async with Server(answer_with(ANSWERS["trailers"])) as server:
         response = await client.send(server.origin)
         await response.read(1000)
         assert response.headers == [(b"transfer-encoding", b"chunked")]
@@ -286,8 +296,8 @@ CAPS = {
 
 
 @pytest.mark.parametrize("case", CAPS)
-async def test_nothing_is_unbounded(client: Client, case: str) -> None:
-    async with Server(answering(CAPS[case])) as server:
+async def test_every_part_of_an_answer_is_bounded(client: Client, case: str) -> None:
+    async with Server(answer_with(CAPS[case])) as server:
         with pytest.raises(BadAnswer):
             await client.ask(server.origin)
         await server.peers[0].gone.wait()
@@ -295,9 +305,9 @@ async def test_nothing_is_unbounded(client: Client, case: str) -> None:
 
 async def test_the_largest_allowed_head_is_read(make_client: Callable[..., Client]) -> None:
     client = make_client(head_limit=2000, field_limit=3)
-    fits = length_answer(b"x", b"A: b", b"C: d")
+    fits = write_length_answer(b"x", b"A: b", b"C: d")
     fits = fits.replace(b"C: d", b"C: " + b"d" * (2000 - len(fits) + 2))
-    async with Server(answering(fits, fits.replace(b"C: d", b"C: dd"))) as server:
+    async with Server(answer_with(fits, fits.replace(b"C: d", b"C: dd"))) as server:
         assert await client.ask(server.origin) == b"x"
         with pytest.raises(BadAnswer, match="more than 2000 bytes"):
             await client.ask(server.origin)

@@ -1,4 +1,4 @@
-"""Bodies that are streamed: framing, back-pressure, who ends the exchange and how, and nothing sent twice."""
+"""Streamed bodies: framing, back-pressure, each way to end the exchange, and nothing sent twice."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,13 +11,13 @@ from antiphon.transport.request_head import build_head
 from antiphon.transport.response import HttpResponse
 from antiphon.types import Origin
 from transport.conftest import Client
-from transport.misbehaving import Peer, Server, length_answer, turn, until
+from transport.misbehaving import Peer, Server, turn, wait_until, write_length_answer
 
 MIB = 1024 * 1024
 
 
 class Pieces:
-    """A source that says how far it was read."""
+    """A source that counts the bytes that were read from it."""
 
     def __init__(self, *pieces: bytes | BaseException) -> None:
         self.left = list(pieces)
@@ -55,12 +55,12 @@ async def read_until(peer: Peer, end: bytes) -> None:
         assert await peer.receive()
 
 
-async def test_chunked_where_the_length_is_not_known(client: Client) -> None:
-    async def script(peer: Peer) -> None:
+async def test_a_body_of_unknown_length_is_chunked(client: Client) -> None:
+    async def serve(peer: Peer) -> None:
         await read_until(peer, b"0\r\n\r\n")
-        await peer.send(length_answer(b"done"))
+        await peer.send(write_length_answer(b"done"))
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         response = await send(client, server.origin, Pieces(b"abc", b"", b"x" * 17))
         assert await response.read(100) == b"done"
         head, _, body = server.peers[0].seen.partition(b"\r\n\r\n")
@@ -70,53 +70,53 @@ async def test_chunked_where_the_length_is_not_known(client: Client) -> None:
 
 
 async def test_a_known_length_is_announced(client: Client) -> None:
-    async def script(peer: Peer) -> None:
+    async def serve(peer: Peer) -> None:
         await read_until(peer, b"abcdef")
-        await peer.send(length_answer(b"done"))
+        await peer.send(write_length_answer(b"done"))
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         response = await send(client, server.origin, Pieces(b"abc", b"def"), 6)
         assert await response.read(100) == b"done"
         assert server.peers[0].seen.endswith(b"content-length: 6\r\n\r\nabcdef")
 
 
 @pytest.mark.parametrize("length", [5, 7])
-async def test_another_length_than_announced_breaks_off(client: Client, length: int) -> None:
-    async def script(peer: Peer) -> None:
+async def test_a_body_of_another_length_than_announced_breaks_off(client: Client, length: int) -> None:
+    async def serve(peer: Peer) -> None:
         while await peer.receive():
             pass
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         with pytest.raises(TransportMisuse, match="announced"):
             await send(client, server.origin, Pieces(b"abc", b"def"), length)
         await server.peers[0].gone.wait()
         assert server.peers[0].seen.endswith(b"\r\n\r\nabc" if length == 5 else b"\r\n\r\nabcdef")
 
 
-async def test_what_the_source_raises_comes_out_and_closes(client: Client) -> None:
-    async def script(peer: Peer) -> None:
+async def test_an_error_of_the_source_is_raised_and_closes_the_connection(client: Client) -> None:
+    async def serve(peer: Peer) -> None:
         while await peer.receive():
             pass
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         with pytest.raises(BadRequest, match="too much"):
             await send(client, server.origin, Pieces(b"abc", BadRequest("too much")))
         await server.peers[0].gone.wait()
         assert b"0\r\n\r\n" not in server.peers[0].seen
 
 
-async def test_a_server_that_does_not_read_is_waited_for(client: Client) -> None:
+async def test_a_server_that_does_not_read_stops_the_source(client: Client) -> None:
     release = asyncio.Event()
 
-    async def script(peer: Peer) -> None:
+    async def serve(peer: Peer) -> None:
         await release.wait()
         await read_until(peer, b"0\r\n\r\n")
-        await peer.send(length_answer(b"done"))
+        await peer.send(write_length_answer(b"done"))
 
     source = Pieces(*[b"x" * 65536] * 640)
-    async with Server(script) as server:
+    async with Server(serve) as server:
         sending = asyncio.create_task(send(client, server.origin, source))
-        await until(lambda: source.taken > MIB)
+        await wait_until(lambda: source.taken > MIB)
         before = -1
         while before != source.taken:
             before = source.taken
@@ -129,13 +129,13 @@ async def test_a_server_that_does_not_read_is_waited_for(client: Client) -> None
 
 @pytest.mark.parametrize("status", [b"413 Too Large", b"307 Elsewhere", b"500 Oops"])
 async def test_an_early_refusal_ends_the_upload(client: Client, status: bytes) -> None:
-    async def script(peer: Peer) -> None:
+    async def serve(peer: Peer) -> None:
         await read_until(peer, b"abc\r\n")
-        await peer.send(length_answer(b"no").replace(b"200 OK", status))
+        await peer.send(write_length_answer(b"no").replace(b"200 OK", status))
         while await peer.receive():
             pass
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         response = await send(client, server.origin, Waiting(b"abc"))
         assert response.status == int(status[:3])
         assert await response.read(100) == b"no"
@@ -143,14 +143,14 @@ async def test_an_early_refusal_ends_the_upload(client: Client, status: bytes) -
         await server.peers[0].gone.wait()
 
 
-async def test_leaving_closes_the_connection(client: Client) -> None:
-    async def script(peer: Peer) -> None:
+async def test_cancelling_an_upload_closes_the_connection(client: Client) -> None:
+    async def serve(peer: Peer) -> None:
         while await peer.receive():
             pass
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         sending = asyncio.create_task(send(client, server.origin, Waiting(b"abc")))
-        await until(lambda: server.peers and server.peers[0].seen.endswith(b"abc\r\n"))
+        await wait_until(lambda: server.peers and server.peers[0].seen.endswith(b"abc\r\n"))
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
@@ -158,14 +158,14 @@ async def test_leaving_closes_the_connection(client: Client) -> None:
 
 
 async def test_a_broken_upload_is_not_sent_again(client: Client) -> None:
-    async def script(peer: Peer) -> None:
+    async def serve(peer: Peer) -> None:
         if peer.number == 0:
-            await peer.request()
-            await peer.send(length_answer(b"first"))
+            await peer.read_request()
+            await peer.send(write_length_answer(b"first"))
         await read_until(peer, b"abc\r\n")
         peer.reset()
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         assert await client.ask(server.origin) == b"first"
         await turn()
         with pytest.raises(Disconnected):
@@ -175,14 +175,14 @@ async def test_a_broken_upload_is_not_sent_again(client: Client) -> None:
 
 
 async def test_the_connection_is_kept_after_a_whole_upload(client: Client) -> None:
-    async def script(peer: Peer) -> None:
+    async def serve(peer: Peer) -> None:
         await read_until(peer, b"0\r\n\r\n")
-        await peer.send(length_answer(b"done"))
-        await peer.request()
-        await peer.send(length_answer(b"again"))
+        await peer.send(write_length_answer(b"done"))
+        await peer.read_request()
+        await peer.send(write_length_answer(b"again"))
         await peer.receive()
 
-    async with Server(script) as server:
+    async with Server(serve) as server:
         response = await send(client, server.origin, Pieces(b"abc"))
         await response.read(100)
         assert await client.ask(server.origin) == b"again"
