@@ -1,7 +1,7 @@
-"""Look through the files under version control for what must not be in them.
+"""Search the files under version control for text that must not be in them.
 
-Package-index addresses and index options (where packages come from is the machine's business, the hashes say what they
-are), and absolute paths of the machine a file was written on. Exit code 1 and one line per finding.
+That is the addresses and options of package indexes, because each machine chooses its own index and hashes identify the
+packages, and the absolute paths of one machine. Prints one line per finding; the exit code is 1 if there are any.
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Classes of one character keep these lines from finding themselves.
+# The character classes keep these patterns from matching their own lines.
 FORBIDDEN = {
     "the address of a package index": re.compile(r"https?://[^\s/\"']*(py[p]i|python[h]osted)", re.IGNORECASE),
     "an option that names a package index": re.compile(r"(^|\s)--(extra-[i]ndex-url|[i]ndex-url|[t]rusted-host)\b"),
@@ -20,24 +20,25 @@ FORBIDDEN = {
 BINARY = {".png", ".ico", ".woff2", ".gz", ".zst", ".db"}
 
 
-def tracked() -> list[Path]:
+def list_tracked_files() -> list[Path]:
     listing = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "-z"], check=True, capture_output=True, text=True
     ).stdout
     return [ROOT / name for name in listing.split("\0") if name and (ROOT / name).is_file()]
 
 
-def findings(path: Path) -> list[str]:
+def find_problems(path: Path) -> list[str]:
     if path.suffix in BINARY:
         return []
-    found = []
+    problems = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        found += [f"{path.relative_to(ROOT)}:{number}: {what}" for what, rule in FORBIDDEN.items() if rule.search(line)]
-    return found
+        place = f"{path.relative_to(ROOT)}:{number}"
+        problems += [f"{place}: {name}" for name, pattern in FORBIDDEN.items() if pattern.search(line)]
+    return problems
 
 
 def main() -> int:
-    problems = [line for path in tracked() for line in findings(path)]
+    problems = [problem for path in list_tracked_files() for problem in find_problems(path)]
     print("\n".join(problems))
     return 1 if problems else 0
 

@@ -1,4 +1,4 @@
-"""Write docs/wires.md from what the matrix of wires proved; with --check say whether it is in step."""
+"""Write docs/wires.md from the results of the matrix of wires; with --check, say whether the page matches them."""
 
 import json
 import sys
@@ -18,64 +18,64 @@ MARKS = {"yes": "yes", "text": "as text", "dropped": "dropped, reported", "refus
 HEAD = """\
 # Any wire in, any wire out
 
-`scripts/fix` writes this page from what `tests/system/matrix` proved. For each cell, whole and streamed, the
-official client of one wire called a running gateway whose provider speaks another wire. The test compared what the
+`scripts/fix` writes this page from the results of `tests/system/matrix`. For each cell, whole and streamed, the
+official client of one wire calls a running gateway whose provider speaks another wire. The test compares what the
 provider received and what the client saw. Change the tests, not this page.
 
-A caller's wire is a row, a provider's is a column.
+Rows are callers' wires, columns are providers' wires.
 
 | word | meaning |
 |---|---|
-| yes | arrives in the target's own form, and comes back in the caller's |
-| as text | the caller's wire has no place for it; it arrives as a separate text, a Markdown link with the data in it |
-| dropped, reported | only tunes, has no place on the target's wire, and is left out; `x-antiphon-dropped` names it |
-| refused | would change what the answer means if it were left out: a 400 that names it, and no call to the provider |
-| · | one of the two wires, or the caller's client, has no words for it |
+| yes | arrives in the form of the target's wire, and the answer comes back in the form of the caller's wire |
+| as text | the caller's wire has no field for it; it arrives as a separate text, a Markdown link with the data in it |
+| dropped, reported | only tunes the answer; the target's wire does not have it; left out and named in `x-antiphon-dropped` |
+| refused | leaving it out would change the meaning of the answer: a 400 names it, and the provider is not called |
+| · | one of the two wires, or the caller's client, cannot express it |
 
 If both wires are the same, nothing is translated: request and answer keep their bytes, except for the model's name.
 The tables show structured output for models that support it. Other models get the schema as an instruction in words,
 and `format` is reported. A user name that the target's provider would refuse (longer than 64 characters at OpenAI, an
-address at Anthropic) arrives as its SHA-256, which is the same name for the same person.
+e-mail address at Anthropic) is replaced by its SHA-256, so the same user always has the same name.
 
-Declared rules, on every pair:
+These rules apply to every pair:
 
 - `x-antiphon-dropped` and errors use the field names of the caller's wire: `generationConfig.seed`, `stop_sequences`.
-- An empty text, list or object asks for nothing and is not reported; `0` and `false` are values.
-- Media that a model made is never left out of an answer: see *as text*. The transcript of a sound is placed before the
-  sound. Such a text in a caller's history is read back as the media that it was. Streams carry sound as samples without
-  a file header; a whole answer carries it as a WAV file.
+- An empty text, list or object requests nothing and is not reported; `0` and `false` are values.
+- Media that a model made is never left out of an answer: see *as text*. The transcript is placed before the audio. When
+  a caller sends such a text back in its history, it becomes media again. Streams carry audio as samples without a file
+  header; a whole answer carries it as a WAV file.
 - Gemini's assistant turns can hold media. For all other targets, images of earlier answers move to the user's next
-  turn, and a sound with a transcript becomes its transcript. For Chat Completions, and for Gemini's models before 3,
-  images and files in tool results also move to the user's next turn.
-- Thinking of another wire's model is not sent to a target; it stays in the caller's history and returns to the wire it
-  came from.
+  turn, and audio with a transcript is replaced by the transcript. For Chat Completions, and for Gemini's models before
+  3, images and files in tool results also move to the user's next turn.
+- The thinking of another wire's model is not sent to a target. It stays in the caller's history and is sent when the
+  conversation returns to the wire it came from.
 - A citation names a page or a document with its title, and the text that cites it. The Messages wire can only cite
   places in documents; there, a document without a place becomes a search result.
 - Message threads (`thread`) are forwarded, with their beta, to a provider of the Messages wire. On any other target
-  `create` is a 400 and `continue` is a 404, as the API answers if it has no such thread. On the same wire,
+  `create` is a 400 and `continue` is a 404, as the API answers for an unknown thread. On the same wire,
   `anthropic-version` is the caller's; in a translated call it is 2023-06-01, which accepts `temperature`, `top_p` and
   `top_k`.
 """
 TAIL = """
 ## Embeddings
 
-Proved by `tests/system/exchanges`. Callers are OpenAI's `/v1/embeddings` and Gemini's `:embedContent` and
-`:batchEmbedContents`; vectors come back as floats or base64, as the caller asked, and in the order of the inputs.
+`tests/system/exchanges` proves this table. The callers use OpenAI's `/v1/embeddings` and Gemini's `:embedContent` and
+`:batchEmbedContents`. Vectors come back as floats or base64, as the caller requested, in the order of the inputs.
 
 | | OpenAI | Gemini | Vertex AI, `predict` | Titan | Nova | Cohere on Bedrock |
 |---|---|---|---|---|---|---|
 | texts | yes | yes | yes | yes | yes | yes |
 | token ids | yes | refused | refused | refused | refused | refused |
 | dimensions | yes | yes | yes | yes | yes | yes |
-| what the vectors are for | dropped, reported | yes | yes | dropped, reported | yes | yes |
+| purpose of the vectors | dropped, reported | yes | yes | dropped, reported | yes | yes |
 | inputs in one request | 2,048 | 100 | 8; 1 for `gemini-embedding-001` | 1 | 1 | 96 |
 
-More inputs than that are asked for in several requests.
+More inputs are split over several requests.
 
 ## Counts of tokens
 
-`tests/system/exchanges` proves this: Messages, Responses, Gemini and Converse each use the counter of every other wire,
-and Antiphon's own estimate if a target has no counter (`x-antiphon-estimated`).
+`tests/system/exchanges` proves that Messages, Responses, Gemini and Converse each use the counter of every other wire.
+If a target has no counter, Antiphon estimates the count and says so in `x-antiphon-estimated`.
 """
 
 
@@ -111,7 +111,7 @@ def main() -> int:
         return 0
     if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
         return 0
-    print("docs/wires.md is not what the matrix proved; run scripts/fix")
+    print("docs/wires.md does not match the results of the matrix; run scripts/fix")
     return 1
 
 
