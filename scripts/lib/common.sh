@@ -1,12 +1,11 @@
-# Shared by the scripts beside this folder: where the repository is, and how to say what is happening.
-# Sourced, never run; works from any directory.
+# Sourced by the scripts in the parent folder: the repository's root, messages, Python, system packages.
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 venv="$root/.venv"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
-# Packages of the operating system that tests use today. A later test that needs redis-server, postgresql or chromium
-# adds its word here, as "command:package"; where it cannot be installed, those tests are skipped and say so.
+# Packages of the operating system that tests use, as "command:package". If a test needs another one (redis-server,
+# postgresql, chromium), add it here. If a package cannot be installed, the tests that need it are skipped.
 system_packages=(nginx:nginx-light wrk:wrk)
 
 say() { printf '%s\n' "$*" >&2; }
@@ -35,14 +34,14 @@ missing_packages() {
   done
 }
 
-# apt_install PACKAGE...: quietly, in one go, starting no service. Fails where this is not Debian or not root.
-# A subshell, so that its traps are its own.
+# apt_install PACKAGE...: install packages without starting their services. Fails if this is not Debian or not root.
+# A subshell keeps its traps separate.
 apt_install() (
   [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null || exit 1
   policy=/usr/sbin/policy-rc.d
   log=$(mktemp)
   trap 'rm -f "$log"' EXIT
-  # 101 is "action forbidden by policy": packages install their servers without starting them.
+  # 101 means "action forbidden by policy": packages are then installed without starting their services.
   if [[ ! -e $policy ]]; then
     trap 'rm -f "$log" "$policy"' EXIT
     printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"

@@ -28,7 +28,7 @@ Rows are callers' wires, columns are providers' wires.
 |---|---|
 | yes | arrives in the form of the target's wire, and the answer comes back in the form of the caller's wire |
 | as text | the caller's wire has no field for it; it arrives as a separate text, a Markdown link with the data in it |
-| dropped, reported | only tunes the answer; the target's wire does not have it; left out and named in `x-antiphon-dropped` |
+| dropped, reported | only tunes the answer, and the target's wire lacks it: left out, named in `x-antiphon-dropped` |
 | refused | leaving it out would change the meaning of the answer: a 400 names it, and the provider is not called |
 | · | one of the two wires, or the caller's client, cannot express it |
 
