@@ -17,11 +17,11 @@ from antiphon.server.http.listener import Listener, listen
 from antiphon.wires import get_wire
 from processes import PATIENCE
 
-Handler = Callable[["Seen"], Awaitable[None]]
+Handler = Callable[["ReceivedRequest"], Awaitable[None]]
 
 
-class Seen:
-    """One request as the application saw it."""
+class ReceivedRequest:
+    """A request that the application received."""
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
@@ -38,7 +38,7 @@ class Seen:
     async def answer(self, body: bytes, status: int = 200, headers: Any = ()) -> None:
         await self.exchange.answer(status, list(headers), body)
 
-    async def part(self, body: bytes) -> None:
+    async def send_part(self, body: bytes) -> None:
         if self.exchange.write(body):
             await self.exchange.drain()
 
@@ -47,27 +47,27 @@ class Application:
     """Echoes method, path and body, unless a test has set a handler for the path."""
 
     def __init__(self) -> None:
-        self.seen: list[Seen] = []
+        self.requests: list[ReceivedRequest] = []
         self.handlers: dict[str, Handler] = {}
 
     async def __call__(self, exchange: Exchange) -> None:
-        seen = Seen(exchange)
-        self.seen.append(seen)
+        request = ReceivedRequest(exchange)
+        self.requests.append(request)
         try:
-            handler = self.handlers.get(seen.target)
+            handler = self.handlers.get(request.target)
             if handler is not None:
-                await handler(seen)
+                await handler(request)
             else:
-                body = await seen.read()
-                await seen.answer(b"%b %b %b" % (exchange.method.encode(), exchange.head.path, body))
+                body = await request.read()
+                await request.answer(b"%b %b %b" % (exchange.method.encode(), exchange.head.path, body))
         except CallError as error:
             status, headers, body = make_error_answer(error, get_wire("chat"))
-            await seen.answer(body, status, headers)
+            await request.answer(body, status, headers)
         except asyncio.CancelledError:
-            seen.cancelled = True
+            request.cancelled = True
             raise
         finally:
-            seen.done.set()
+            request.done.set()
 
 
 class Server:
@@ -118,19 +118,19 @@ class Client:
         except ConnectionError:
             return
 
-    async def answer(self, head_only: bool = False, timeout: float = PATIENCE) -> Answer | None:
+    async def read_answer(self, head_only: bool = False, timeout: float = PATIENCE) -> Answer | None:
         """Return the next final answer, or ``None`` if the connection was closed instead."""
         async with asyncio.timeout(timeout):
             while True:
-                found = await self._answer(head_only)
+                found = await self._read_any_answer(head_only)
                 if found is None or found.status >= 200:
                     return found
 
-    async def interim(self, timeout: float = PATIENCE) -> Answer | None:
+    async def read_interim_answer(self, timeout: float = PATIENCE) -> Answer | None:
         async with asyncio.timeout(timeout):
-            return await self._answer(True)
+            return await self._read_any_answer(True)
 
-    async def _answer(self, head_only: bool) -> Answer | None:
+    async def _read_any_answer(self, head_only: bool) -> Answer | None:
         try:
             head = await self.reader.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -140,9 +140,9 @@ class Client:
         status = int(line.split(" ")[1])
         if head_only or status < 200 or status in (204, 304):
             return Answer(status, headers, b"")
-        return Answer(status, headers, await self._content(headers))
+        return Answer(status, headers, await self._read_content(headers))
 
-    async def _content(self, headers: dict[str, str]) -> bytes:
+    async def _read_content(self, headers: dict[str, str]) -> bytes:
         if "content-length" in headers:
             return await self.reader.readexactly(int(headers["content-length"]))
         if headers.get("transfer-encoding") != "chunked":
@@ -154,7 +154,7 @@ class Client:
         assert await self.reader.readexactly(2) == b"\r\n"
         return body
 
-    async def closed(self, within: float = PATIENCE) -> bool:
+    async def is_closed(self, within: float = PATIENCE) -> bool:
         """Return whether the server closes within the time, without sending any more bytes."""
         try:
             async with asyncio.timeout(within):

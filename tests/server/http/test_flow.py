@@ -14,13 +14,13 @@ GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 SHORTEST = b"GET / HTTP/1.1\r\nHost:a\r\n\r\n"
 
 
-def _memory() -> int:
+def _measure_memory() -> int:
     gc.collect()
     return psutil.Process().memory_info().rss
 
 
-def _raw(port: int, receive_buffer: int = 4096) -> socket.socket:
-    """A client that reads only on request."""
+def _open_raw_client(port: int, receive_buffer: int = 4096) -> socket.socket:
+    """Open a client that reads only when asked to."""
     made = socket.socket()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     made.connect(("127.0.0.1", port))
@@ -29,7 +29,7 @@ def _raw(port: int, receive_buffer: int = 4096) -> socket.socket:
 
 
 async def _push(client: socket.socket, data: bytes, seconds: float) -> int:
-    """Send as much as the server takes within a time."""
+    """Return how many bytes the server took within a time."""
     loop, sent = asyncio.get_running_loop(), 0
     until = loop.time() + seconds
     while sent < len(data) and loop.time() < until:
@@ -57,34 +57,34 @@ def test_a_step_holds_fewer_than_a_hundred_requests():
 
 async def test_nine_megabytes_of_pipelined_requests_with_unread_answers_cost_no_memory(serve):
     async with serve() as server:
-        with _raw(server.port) as client:
-            before = _memory()
+        with _open_raw_client(server.port) as client:
+            before = _measure_memory()
             sent = await _push(client, GET * (9_000_000 // len(GET)), 2.0)
             await asyncio.sleep(0.2)
-            assert _memory() - before < 8 * 1024**2
-            # What was taken sits in kernel buffers and in one read of ours; it was not turned into requests.
-            answered = len(server.app.seen)
+            assert _measure_memory() - before < 8 * 1024**2
+            # These bytes are in kernel buffers and in one read of the server; they are not requests yet.
+            answered = len(server.app.requests)
             assert sent < 9_000_000
             assert answered * len(GET) < sent
             await asyncio.sleep(0.2)
-            assert len(server.app.seen) == answered
+            assert len(server.app.requests) == answered
 
 
-async def test_never_more_than_a_hundred_requests_wait(serve):
+async def test_at_most_a_hundred_requests_wait(serve):
     async with serve() as server:
         release = asyncio.Event()
 
-        async def held(seen):
+        async def hold_answer(request):
             await release.wait()
-            await seen.answer(b"held")
+            await request.answer(b"held")
 
-        server.app.handlers["/held"] = held
-        with _raw(server.port) as client:
+        server.app.handlers["/held"] = hold_answer
+        with _open_raw_client(server.port) as client:
             await _push(client, GET.replace(b"/a", b"/held") + SHORTEST * 5000 + GET.replace(b"/a", b"/last"), PATIENCE)
             await asyncio.sleep(0.1)
             connection = next(iter(server.server.connections))
             assert 0 < len(connection._queue) <= 100
-            assert len(server.app.seen) == 1
+            assert len(server.app.requests) == 1
             release.set()
             got = await _take_all(client, b"GET /last ")
             assert got.count(b"HTTP/1.1 200 OK\r\n") == 5002
@@ -93,15 +93,15 @@ async def test_never_more_than_a_hundred_requests_wait(serve):
 async def test_answers_keep_the_order_of_their_requests(serve):
     async with serve() as server:
 
-        async def late(seen):
+        async def answer_late(request):
             await asyncio.sleep(0.05)
-            await seen.answer(b"late")
+            await request.answer(b"late")
 
-        server.app.handlers["/late"] = late
+        server.app.handlers["/late"] = answer_late
         client = await server.connect()
         requests = [b"/late" if index % 7 == 0 else b"/%d" % index for index in range(30)]
         await client.send(b"".join([GET.replace(b"/a", path) for path in requests]))
-        answers = [(await client.answer()).body for _ in requests]
+        answers = [(await client.read_answer()).body for _ in requests]
         assert answers == [b"late" if path == b"/late" else b"GET " + path + b" " for path in requests]
 
 
@@ -114,7 +114,7 @@ async def test_pipelined_bodies_behind_a_running_request_arrive_whole(serve):
         ]
         sending = asyncio.create_task(client.send(b"".join(requests)))
         for index, body in enumerate(bodies):
-            assert (await client.answer()).body == b"POST /%d " % index + body
+            assert (await client.read_answer()).body == b"POST /%d " % index + body
         await sending
 
 
@@ -122,17 +122,17 @@ async def test_slow_readers_use_little_memory_and_stop_the_producer(serve):
     produced = 0
     async with serve() as server:
 
-        async def endless(seen):
+        async def send_endlessly(request):
             nonlocal produced
-            seen.exchange.start(200, [])
+            request.exchange.start(200, [])
             while True:
-                await seen.part(b"x" * 4096)
+                await request.send_part(b"x" * 4096)
                 produced += 4096
 
-        server.app.handlers["/endless"] = endless
-        clients = [_raw(server.port) for _ in range(50)]
+        server.app.handlers["/endless"] = send_endlessly
+        clients = [_open_raw_client(server.port) for _ in range(50)]
         try:
-            before = _memory()
+            before = _measure_memory()
             for client in clients:
                 await _push(client, GET.replace(b"/a", b"/endless"), PATIENCE)
             await asyncio.sleep(0.7)
@@ -140,7 +140,7 @@ async def test_slow_readers_use_little_memory_and_stop_the_producer(serve):
             await asyncio.sleep(0.3)
             assert produced == held, "production went on without a reader"
             assert held / len(clients) <= 256 * 1024
-            assert (_memory() - before) / len(clients) <= 256 * 1024
+            assert (_measure_memory() - before) / len(clients) <= 256 * 1024
         finally:
             for client in clients:
                 client.close()
@@ -150,37 +150,37 @@ async def test_a_reader_that_resumes_gets_everything(serve):
     async with serve() as server:
         parts = [b"%06d" % index * 500 for index in range(300)]
 
-        async def long(seen):
-            seen.exchange.start(200, [])
+        async def send_parts(request):
+            request.exchange.start(200, [])
             for part in parts:
-                await seen.part(part)
-            seen.exchange.finish()
+                await request.send_part(part)
+            request.exchange.finish()
 
-        server.app.handlers["/long"] = long
+        server.app.handlers["/long"] = send_parts
         client = await server.connect(limit=1024)
         await client.send(GET.replace(b"/a", b"/long"))
         await asyncio.sleep(0.3)
-        assert (await client.answer()).body == b"".join(parts)
+        assert (await client.read_answer()).body == b"".join(parts)
 
 
 async def test_unread_body_is_not_read_from_the_socket(serve):
     async with serve(Limits(body=64 * 1024**2)) as server:
         release = asyncio.Event()
 
-        async def busy(seen):
+        async def answer_later(request):
             await release.wait()
-            await seen.answer(b"%d" % len(await seen.read()))
+            await request.answer(b"%d" % len(await request.read()))
 
-        server.app.handlers["/busy"] = busy
-        with _raw(server.port) as client:
+        server.app.handlers["/busy"] = answer_later
+        with _open_raw_client(server.port) as client:
             size = 30_000_000
-            before = _memory()
+            before = _measure_memory()
             head = b"POST /busy HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size
             body = b"x" * size
             sent = await _push(client, head + body, 0.5)
             assert sent < size
-            assert _memory() - before < 2 * size + 8 * 1024**2  # Two copies of the test's own
-            assert next(iter(server.app.seen)).body == b""
+            assert _measure_memory() - before < 2 * size + 8 * 1024**2  # the test itself has two copies
+            assert next(iter(server.app.requests)).body == b""
             release.set()
             await _push(client, (head + body)[sent:], PATIENCE)
             assert b"\r\n\r\n30000000" in await _take_all(client, b"30000000")

@@ -16,89 +16,89 @@ def _get(path: bytes, version: bytes = b"1.1") -> bytes:
     return b"GET " + path + b" HTTP/" + version + b"\r\nHost: x\r\n\r\n"
 
 
-async def _streamed(seen):
-    seen.exchange.start(200, [(b"content-type", b"text/plain")])
+async def _send_stream(request):
+    request.exchange.start(200, [(b"content-type", b"text/plain")])
     for part in (b"one", b"", b"two"):
-        await seen.part(part)
-    seen.exchange.finish()
+        await request.send_part(part)
+    request.exchange.finish()
 
 
-async def test_stream_is_chunked_and_the_connection_goes_on(serve):
+async def test_stream_is_chunked_and_keeps_the_connection(serve):
     async with serve() as server:
-        server.app.handlers["/s"] = _streamed
+        server.app.handlers["/s"] = _send_stream
         client = await server.connect()
         for _ in range(2):
             await client.send(_get(b"/s"))
-            answer = await client.answer()
+            answer = await client.read_answer()
             assert (answer.body, answer.headers["transfer-encoding"]) == (b"onetwo", "chunked")
             assert "content-length" not in answer.headers
             assert "connection" not in answer.headers
 
 
-async def test_stream_to_http_1_0_ends_with_the_connection(serve):
+async def test_stream_to_http_1_0_is_ended_by_closing(serve):
     async with serve() as server:
-        server.app.handlers["/s"] = _streamed
+        server.app.handlers["/s"] = _send_stream
         client = await server.connect()
         await client.send(_get(b"/s", b"1.0"))
-        answer = await client.answer()
+        answer = await client.read_answer()
         assert answer.body == b"onetwo"
         assert "transfer-encoding" not in answer.headers
         assert answer.headers["connection"] == "close"
 
 
-async def test_head_has_the_fields_of_get_and_no_body(serve):
+async def test_head_is_answered_with_the_fields_of_get_and_no_body(serve):
     async with serve() as server:
-        server.app.handlers["/s"] = _streamed
+        server.app.handlers["/s"] = _send_stream
         client = await server.connect()
         await client.send(b"HEAD /a HTTP/1.1\r\nHost: x\r\n\r\nHEAD /s HTTP/1.1\r\nHost: x\r\n\r\n" + _get(b"/b"))
-        assert (await client.answer(head_only=True)).headers["content-length"] == "8"
-        assert (await client.answer(head_only=True)).headers["transfer-encoding"] == "chunked"
-        assert (await client.answer()).body == b"GET /b "
+        assert (await client.read_answer(head_only=True)).headers["content-length"] == "8"
+        assert (await client.read_answer(head_only=True)).headers["transfer-encoding"] == "chunked"
+        assert (await client.read_answer()).body == b"GET /b "
 
 
 async def test_no_content_has_no_framing(serve):
     async with serve() as server:
 
-        async def nothing(seen):
-            await seen.answer(b"", 204)
+        async def answer_nothing(request):
+            await request.answer(b"", 204)
 
-        server.app.handlers["/n"] = nothing
+        server.app.handlers["/n"] = answer_nothing
         client = await server.connect()
         await client.send(_get(b"/n") + _get(b"/b"))
-        assert "content-length" not in (await client.answer()).headers
-        assert (await client.answer()).body == b"GET /b "
+        assert "content-length" not in (await client.read_answer()).headers
+        assert (await client.read_answer()).body == b"GET /b "
 
 
 async def test_framing_of_the_application_is_ignored(serve):
     async with serve() as server:
 
-        async def lies(seen):
+        async def answer_with_framing(request):
             headers = [(b"content-length", b"1"), (b"transfer-encoding", b"chunked"), (b"connection", b"close")]
-            await seen.answer(b"four", 200, headers)
+            await request.answer(b"four", 200, headers)
 
-        server.app.handlers["/l"] = lies
+        server.app.handlers["/l"] = answer_with_framing
         client = await server.connect()
         await client.send(_get(b"/l") + _get(b"/b"))
-        answer = await client.answer()
+        answer = await client.read_answer()
         assert answer.body == b"four"
         assert "transfer-encoding" not in answer.headers
-        assert (await client.answer()).status == 200
+        assert (await client.read_answer()).status == 200
 
 
 @pytest.mark.parametrize("value", [b"a\r\nx-evil: 1", b"a\nx-evil: 1", b"a\rb", b"a\0b", b"a\r\n\r\nHTTP/1.1 200 OK"])
 async def test_a_line_break_in_a_value_never_reaches_the_wire(serve, value, caplog):
     async with serve() as server:
 
-        async def injected(seen):
-            await seen.answer(b"", 200, [(b"x-value", value)])
+        async def inject_lines(request):
+            await request.answer(b"", 200, [(b"x-value", value)])
 
-        server.app.handlers["/i"] = injected
+        server.app.handlers["/i"] = inject_lines
         client = await server.connect()
         await client.send(_get(b"/i"))
-        answer = await client.answer()
+        answer = await client.read_answer()
         assert answer.status == 500
         assert "x-evil" not in answer.headers
-        assert await client.closed()
+        assert await client.is_closed()
     assert "line break" in caplog.text
 
 
@@ -115,22 +115,22 @@ async def test_body_limit_is_exact(serve, size, chunk):
             await client.send(
                 CHUNKED + b"".join([b"%x\r\n%b\r\n" % (len(part), part) for part in parts]) + b"0\r\n\r\n"
             )
-        answer = await client.answer()
+        answer = await client.read_answer()
         if size <= 100_000:
             assert answer.body == b"POST /a " + body
         else:
             assert answer.status == 413
             assert json.loads(answer.body)["error"]["code"] == "request_too_large"
-            assert await client.closed()
+            assert await client.is_closed()
 
 
 async def test_declared_length_over_the_limit_is_refused_before_any_body(serve):
     async with serve() as server:
         client = await server.connect()
         await client.send(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 33554433\r\nExpect: 100-continue\r\n\r\n")
-        answer = await client.answer()
+        answer = await client.read_answer()
         assert (answer.status, answer.headers["connection"]) == (413, "close")
-        assert server.app.seen == []
+        assert server.app.requests == []
 
 
 async def test_refusal_can_be_read_while_the_client_still_sends(serve):
@@ -139,102 +139,102 @@ async def test_refusal_can_be_read_while_the_client_still_sends(serve):
         sending = asyncio.create_task(
             client.send(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n" + b"x" * 5_000_000)
         )
-        assert (await client.answer()).status == 413
-        assert await client.closed()
+        assert (await client.read_answer()).status == 413
+        assert await client.is_closed()
         await sending
 
 
 async def test_answer_without_reading_the_body_closes(serve):
     async with serve() as server:
 
-        async def early(seen):
-            await seen.answer(b"early", 401)
+        async def answer_early(request):
+            await request.answer(b"early", 401)
 
-        server.app.handlers["/e"] = early
+        server.app.handlers["/e"] = answer_early
         client = await server.connect()
         await client.send(b"POST /e HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
-        answer = await client.answer()
+        answer = await client.read_answer()
         assert (answer.status, answer.headers["connection"]) == (401, "close")
         await client.send(b"defghij" + _get(b"/b"))
-        assert await client.closed()
-        assert [seen.target for seen in server.app.seen] == ["/e"]
+        assert await client.is_closed()
+        assert [request.target for request in server.app.requests] == ["/e"]
 
 
-async def test_answer_with_the_unread_body_already_there_keeps_the_connection(serve):
+async def test_answer_after_an_unread_body_that_arrived_keeps_the_connection(serve):
     async with serve() as server:
 
-        async def early(seen):
-            await seen.answer(b"early", 401)
+        async def answer_early(request):
+            await request.answer(b"early", 401)
 
-        server.app.handlers["/e"] = early
+        server.app.handlers["/e"] = answer_early
         client = await server.connect()
         await client.send(b"POST /e HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" + _get(b"/b"))
-        assert "connection" not in (await client.answer()).headers
-        assert (await client.answer()).body == b"GET /b "
+        assert "connection" not in (await client.read_answer()).headers
+        assert (await client.read_answer()).body == b"GET /b "
 
 
 async def test_continue_is_sent_when_the_body_is_wanted(serve):
     async with serve() as server:
         client = await server.connect()
         await client.send(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
-        assert (await client.interim()).status == 100
+        assert (await client.read_interim_answer()).status == 100
         await client.send(b"abc")
-        assert (await client.interim()).status == 200
+        assert (await client.read_interim_answer()).status == 200
 
 
 async def test_no_continue_before_a_refusal_or_to_http_1_0(serve):
     async with serve() as server:
 
-        async def early(seen):
-            await seen.answer(b"early", 401)
+        async def answer_early(request):
+            await request.answer(b"early", 401)
 
-        server.app.handlers["/e"] = early
+        server.app.handlers["/e"] = answer_early
         client = await server.connect()
         await client.send(b"POST /e HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
-        assert (await client._answer(False)).status == 401
-        assert await client.closed()
+        assert (await client._read_any_answer(False)).status == 401
+        assert await client.is_closed()
         client = await server.connect()
         await client.send(b"POST /a HTTP/1.0\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
         await asyncio.sleep(0.05)
         await client.send(b"abc")
-        assert (await client.interim()).status == 200
+        assert (await client.read_interim_answer()).status == 200
 
 
-async def test_continue_waits_for_its_turn(serve):
+async def test_continue_waits_for_the_answer_before_it(serve):
     async with serve() as server:
         release = asyncio.Event()
 
-        async def held(seen):
+        async def hold_answer(request):
             await release.wait()
-            await seen.answer(b"held")
+            await request.answer(b"held")
 
-        server.app.handlers["/h"] = held
+        server.app.handlers["/h"] = hold_answer
         client = await server.connect()
         expecting = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
         await client.send(_get(b"/h") + expecting)
         await asyncio.sleep(0.05)
         release.set()
-        answer = await client._answer(False)
+        answer = await client._read_any_answer(False)
         assert answer.body == b"held"
-        assert (await client.interim()).status == 100
+        assert (await client.read_interim_answer()).status == 100
         await client.send(b"abc")
-        assert (await client.answer()).body == b"POST /a abc"
+        assert (await client.read_answer()).body == b"POST /a abc"
 
 
 async def test_trailers_do_not_become_fields(serve):
     async with serve() as server:
         client = await server.connect()
         await client.send(CHUNKED + b"3\r\nabc\r\n0\r\nAuthorization: Bearer x\r\n\r\n")
-        assert (await client.answer()).status == 200
-        assert b"authorization" not in dict(server.app.seen[0].exchange.fields)
+        assert (await client.read_answer()).status == 200
+        assert b"authorization" not in dict(server.app.requests[0].exchange.fields)
 
 
 async def test_absolute_target_replaces_the_host(serve):
     async with serve() as server:
         client = await server.connect()
         await client.send(b"GET http://real/p?q HTTP/1.1\r\nHost: other\r\n\r\n")
-        await client.answer()
-        exchange = server.app.seen[0].exchange
+        await client.read_answer()
+        exchange = server.app.requests[0].exchange
         assert dict(exchange.fields)[b"host"] == b"real"
         assert (exchange.head.path, exchange.head.query) == (b"/p", b"q")
 
@@ -245,8 +245,8 @@ async def test_paths_arrive_as_they_were_sent(serve):
         paths = [b"/v1/../admin", b"//v1/models", b"/v1/models%2f..", b"/v1/./x", b"/%76%31"]
         for path in paths:
             await client.send(_get(path))
-            await client.answer()
-        assert [seen.exchange.head.path for seen in server.app.seen] == paths
+            await client.read_answer()
+        assert [request.exchange.head.path for request in server.app.requests] == paths
 
 
 async def test_every_answer_has_a_date(serve):
@@ -254,48 +254,48 @@ async def test_every_answer_has_a_date(serve):
         client = await server.connect()
         await client.send(_get(b"/a") + b"bad")
         for _ in range(2):
-            date = (await client.answer()).headers["date"]
+            date = (await client.read_answer()).headers["date"]
             assert date.endswith(" GMT")
             assert len(date) == 29
 
 
-# Breaking off
+# Broken connections
 
 
-async def test_client_that_leaves_while_it_waits_cancels_its_request(serve, caplog):
+async def test_client_that_leaves_before_its_answer_cancels_its_request(serve, caplog):
     async with serve() as server:
 
-        async def forever(seen):
+        async def wait_forever(request):
             await asyncio.Event().wait()
 
-        server.app.handlers["/f"] = forever
+        server.app.handlers["/f"] = wait_forever
         client = await server.connect()
         await client.send(_get(b"/f"))
-        while not server.app.seen:
+        while not server.app.requests:
             await asyncio.sleep(0.01)
         await client.close()
         async with asyncio.timeout(PATIENCE):
-            await server.app.seen[0].done.wait()
-        assert server.app.seen[0].cancelled
+            await server.app.requests[0].done.wait()
+        assert server.app.requests[0].cancelled
     assert caplog.text == ""
 
 
 async def test_client_that_leaves_mid_stream_cancels_its_request(serve, caplog):
     async with serve() as server:
 
-        async def forever(seen):
-            seen.exchange.start(200, [])
-            await seen.part(b"first")
+        async def wait_forever(request):
+            request.exchange.start(200, [])
+            await request.send_part(b"first")
             await asyncio.Event().wait()
 
-        server.app.handlers["/f"] = forever
+        server.app.handlers["/f"] = wait_forever
         client = await server.connect()
         await client.send(_get(b"/f"))
         await client.reader.readuntil(b"first")
         await client.close()
         async with asyncio.timeout(PATIENCE):
-            await server.app.seen[0].done.wait()
-        assert server.app.seen[0].cancelled
+            await server.app.requests[0].done.wait()
+        assert server.app.requests[0].cancelled
     assert caplog.text == ""
 
 
@@ -306,15 +306,15 @@ async def test_client_that_leaves_mid_body_ends_quietly(serve, sent, reset, capl
     async with serve() as server:
         client = await server.connect()
         await client.send(sent)
-        while not server.app.seen:
+        while not server.app.requests:
             await asyncio.sleep(0.01)
         if reset:
             client.writer.transport.abort()
         else:
             await client.close()
         async with asyncio.timeout(PATIENCE):
-            await server.app.seen[0].done.wait()
-        assert server.app.seen[0].cancelled
+            await server.app.requests[0].done.wait()
+        assert server.app.requests[0].cancelled
     assert caplog.text == ""
 
 
@@ -322,7 +322,7 @@ async def test_cancelled_requests_are_waited_for_when_the_server_stops(serve):
     finished = False
     async with serve() as server:
 
-        async def careful(seen):
+        async def clean_up_slowly(request):
             nonlocal finished
             try:
                 await asyncio.Event().wait()
@@ -330,10 +330,10 @@ async def test_cancelled_requests_are_waited_for_when_the_server_stops(serve):
                 await asyncio.sleep(0.2)
                 finished = True
 
-        server.app.handlers["/c"] = careful
+        server.app.handlers["/c"] = clean_up_slowly
         client = await server.connect()
         await client.send(_get(b"/c"))
-        while not server.app.seen:
+        while not server.app.requests:
             await asyncio.sleep(0.01)
         await client.close()
     assert finished
@@ -342,46 +342,46 @@ async def test_cancelled_requests_are_waited_for_when_the_server_stops(serve):
 async def test_failure_before_the_answer_is_a_500_without_a_traceback(serve, caplog):
     async with serve() as server:
 
-        async def fails(seen):
+        async def fail(request):
             raise ValueError("private detail")
 
-        server.app.handlers["/f"] = fails
+        server.app.handlers["/f"] = fail
         client = await server.connect()
         await client.send(_get(b"/f"))
-        answer = await client.answer()
+        answer = await client.read_answer()
         assert answer.status == 500
         assert b"private" not in answer.body
         assert json.loads(answer.body)["error"]["code"] == "internal_error"
-        assert await client.closed()
+        assert await client.is_closed()
     assert "private detail" in caplog.text
 
 
 async def test_failure_within_an_answer_breaks_the_connection(serve, caplog):
     async with serve() as server:
 
-        async def fails(seen):
-            seen.exchange.start(200, [])
-            await seen.part(b"half")
+        async def fail(request):
+            request.exchange.start(200, [])
+            await request.send_part(b"half")
             raise ValueError("private detail")
 
-        server.app.handlers["/f"] = fails
+        server.app.handlers["/f"] = fail
         client = await server.connect()
         await client.send(_get(b"/f"))
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-            await client.answer()
+            await client.read_answer()
     assert "private detail" in caplog.text
 
 
 async def test_silence_of_the_application_is_a_500(serve, caplog):
     async with serve() as server:
 
-        async def silent(seen):
+        async def return_silently(request):
             return
 
-        server.app.handlers["/n"] = silent
+        server.app.handlers["/n"] = return_silently
         client = await server.connect()
         await client.send(_get(b"/n"))
-        assert (await client.answer()).status == 500
+        assert (await client.read_answer()).status == 500
     assert "unanswered" in caplog.text
 
 
@@ -392,48 +392,48 @@ async def test_stop_closes_idle_connections_and_lets_answers_end(serve):
     async with serve() as server:
         release = asyncio.Event()
 
-        async def held(seen):
-            seen.exchange.start(200, [])
-            await seen.part(b"one")
+        async def hold_answer(request):
+            request.exchange.start(200, [])
+            await request.send_part(b"one")
             await release.wait()
-            await seen.part(b"two")
-            seen.exchange.finish()
+            await request.send_part(b"two")
+            request.exchange.finish()
 
-        server.app.handlers["/h"] = held
+        server.app.handlers["/h"] = hold_answer
         idle, busy = await server.connect(), await server.connect()
         await idle.send(_get(b"/a"))
-        await idle.answer()
+        await idle.read_answer()
         await busy.send(_get(b"/h"))
-        while len(server.app.seen) < 2:
+        while len(server.app.requests) < 2:
             await asyncio.sleep(0.01)
         stopping = asyncio.create_task(server.listener.stop(3600.0))
-        assert await idle.closed()
+        assert await idle.is_closed()
         with pytest.raises(ConnectionError):
             await server.connect()
         assert not stopping.done()
         release.set()
-        assert (await busy.answer()).body == b"onetwo"
-        assert await busy.closed()
+        assert (await busy.read_answer()).body == b"onetwo"
+        assert await busy.is_closed()
         assert await stopping == 0
 
 
 async def test_stop_cancels_answers_after_the_drain_time(serve):
     async with serve() as server:
 
-        async def forever(seen):
+        async def wait_forever(request):
             await asyncio.Event().wait()
 
-        server.app.handlers["/f"] = forever
+        server.app.handlers["/f"] = wait_forever
         client = await server.connect()
         await client.send(_get(b"/f"))
-        while not server.app.seen:
+        while not server.app.requests:
             await asyncio.sleep(0.01)
         assert await server.listener.stop(0.1) == 1
-        assert server.app.seen[0].cancelled
-        assert await client.closed()
+        assert server.app.requests[0].cancelled
+        assert await client.is_closed()
 
 
-async def test_address_in_use_says_what_to_do(serve):
+async def test_address_in_use_suggests_another_port(serve):
     from antiphon.errors import AntiphonError
     from antiphon.server.http.listener import listen
 

@@ -59,7 +59,7 @@ class Owner:
         while view and self.intake.phase != DONE:
             view = view[self.intake.consume(view) :]
 
-    def seen(self) -> Any:
+    def describe(self) -> Any:
         requests = [(r.head, r.body, r.complete, r.fault and r.fault.status) for r in self.requests]
         return requests, [error.status for error in self.refusals], self.intake.phase
 
@@ -74,13 +74,13 @@ PLACES = st.lists(st.integers(0, 10_000), max_size=12)
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(SAMPLES), min_size=1, max_size=4), PLACES)
-def test_every_split_gives_the_same(samples, places):
+def test_every_split_gives_the_same_requests(samples, places):
     data = b"".join(samples)
     whole, split = Owner(), Owner()
     whole.take(data)
     for piece in _cut(data, places):
         split.take(piece)
-    assert split.seen() == whole.seen()
+    assert split.describe() == whole.describe()
 
 
 @settings(max_examples=100, deadline=None)
@@ -103,7 +103,7 @@ def test_valid_requests_all_arrive(samples):
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, 2), st.binary(max_size=3)), max_size=4),
     PLACES,
 )
-def test_no_input_gets_more_than_a_refusal(data, edits, places):
+def test_any_input_is_read_or_refused_once(data, edits, places):
     for place, removed, added in edits:
         place %= len(data) + 1
         data = data[:place] + added + data[place + removed :]

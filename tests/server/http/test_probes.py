@@ -12,21 +12,21 @@ LIMITS = Limits(body=100_000, linger_time=0.2)
 SMALL = [probe for probe in PROBES if len(probe.data) < 1000]
 
 
-def _names(probes: list[Probe]) -> list[str]:
+def _list_names(probes: list[Probe]) -> list[str]:
     return [probe.name for probe in probes]
 
 
 def test_there_are_enough_probes_and_no_duplicates():
     assert len(PROBES) >= 176
-    assert len(set(_names(PROBES))) == len(PROBES)
+    assert len(set(_list_names(PROBES))) == len(PROBES)
 
 
-@pytest.mark.parametrize("probe", PROBES, ids=_names(PROBES))
+@pytest.mark.parametrize("probe", PROBES, ids=_list_names(PROBES))
 async def test_whole(serve, probe):
     await _check(serve, probe, None)
 
 
-@pytest.mark.parametrize("probe", SMALL, ids=_names(SMALL))
+@pytest.mark.parametrize("probe", SMALL, ids=_list_names(SMALL))
 async def test_byte_by_byte(serve, probe):
     await _check(serve, probe, 1)
 
@@ -34,18 +34,18 @@ async def test_byte_by_byte(serve, probe):
 async def _check(serve, probe: Probe, step: int | None):
     async with serve(LIMITS) as server:
         client = await server.connect()
-        # After what must close, whatever follows must not be taken for a request.
+        # If the server must close, bytes that follow must not be read as a request.
         await client.send(probe.data + (SECOND if probe.closes else b""), step)
         for allowed in probe.statuses:
-            answer = await client.answer(probe.bodiless)
+            answer = await client.read_answer(probe.bodiless)
             assert answer is not None, "closed without an answer"
             assert answer.status in allowed, answer
             if answer.status >= 400 and not probe.bodiless:
                 assert set(json.loads(answer.body)["error"]) == {"message", "type", "param", "code"}
         if probe.closes:
             assert answer.headers["connection"] == "close"
-            assert await client.closed()
+            assert await client.is_closed()
         else:
             await client.send(GET)
-            assert (await client.answer()).status == 200
-        assert "/second" not in [seen.target for seen in server.app.seen]
+            assert (await client.read_answer()).status == 200
+        assert "/second" not in [request.target for request in server.app.requests]

@@ -13,13 +13,13 @@ QUICK = Limits(head_time=0.3, body_time=0.3, idle_time=0.3, stall_time=0.3, ling
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-async def _trickle(client, data: bytes, every: float = 0.05) -> None:
+async def _send_slowly(client, data: bytes, every: float = 0.05) -> None:
     for index in range(len(data)):
         await client.send(data[index : index + 1])
         await asyncio.sleep(every)
 
 
-def test_defaults_are_the_promise():
+def test_defaults_are_the_promised_limits():
     limits = Limits()
     assert (limits.head_time, limits.body_time, limits.idle_time) == (10.0, 30.0, 75.0)
     assert (limits.head, limits.fields, limits.request_line) == (32 * 1024, 100, 8 * 1024)
@@ -32,15 +32,15 @@ async def test_trickled_head_is_answered_408_and_closed(serve, before):
         client = await server.connect()
         if before:
             await client.send(before)
-            assert (await client.answer()).status == 200
+            assert (await client.read_answer()).status == 200
         started = time.monotonic()
-        trickle = asyncio.create_task(_trickle(client, GET[:-1] + b"x" * 100))
-        answer = await client.answer()
+        trickle = asyncio.create_task(_send_slowly(client, GET[:-1] + b"x" * 100))
+        answer = await client.read_answer()
         assert answer.status == 408
         assert 0.25 <= time.monotonic() - started < 5  # the head would take six seconds
-        assert await client.closed()
+        assert await client.is_closed()
         trickle.cancel()
-        assert len(server.app.seen) == (1 if before else 0)
+        assert len(server.app.requests) == (1 if before else 0)
 
 
 async def test_many_slow_heads_do_not_share_one_deadline(serve):
@@ -50,14 +50,14 @@ async def test_many_slow_heads_do_not_share_one_deadline(serve):
             await client.send(GET[:20])
             await asyncio.sleep(0.15)
             await client.send(GET[20:])
-            assert (await client.answer()).status == 200
+            assert (await client.read_answer()).status == 200
 
 
 async def test_silent_new_connection_is_closed(serve):
     async with serve(QUICK) as server:
         client = await server.connect()
-        assert not await client.closed(0.2)
-        assert await client.closed()
+        assert not await client.is_closed(0.2)
+        assert await client.is_closed()
 
 
 async def test_idle_kept_alive_connection_is_closed_without_an_answer(serve):
@@ -65,18 +65,18 @@ async def test_idle_kept_alive_connection_is_closed_without_an_answer(serve):
         client = await server.connect()
         for _ in range(3):
             await client.send(GET)
-            assert (await client.answer()).status == 200
-            assert not await client.closed(0.2)
-        assert await client.closed()
+            assert (await client.read_answer()).status == 200
+            assert not await client.is_closed(0.2)
+        assert await client.is_closed()
 
 
 async def test_empty_lines_do_not_keep_a_connection(serve):
     async with serve(QUICK) as server:
         client = await server.connect()
         await client.send(GET)
-        await client.answer()
-        trickle = asyncio.create_task(_trickle(client, b"\r\n" * 50))
-        assert await client.closed(4.0)  # sooner than the lines end
+        await client.read_answer()
+        trickle = asyncio.create_task(_send_slowly(client, b"\r\n" * 50))
+        assert await client.is_closed(4.0)  # sooner than the lines end
         trickle.cancel()
 
 
@@ -86,13 +86,13 @@ async def test_trickled_body_is_answered_408_and_closed(serve, framing):
         client = await server.connect()
         await client.send(b"POST /a HTTP/1.1\r\nHost: x\r\n" + framing + b"\r\n\r\n")
         body = b"1\r\nx\r\n" * 100 if b"chunked" in framing else b"x" * 1000
-        trickle = asyncio.create_task(_trickle(client, body, 0.02))
+        trickle = asyncio.create_task(_send_slowly(client, body, 0.02))
         started = time.monotonic()
-        answer = await client.answer()
+        answer = await client.read_answer()
         assert answer.status == 408
         assert json.loads(answer.body)["error"]["code"] == "request_timeout"
         assert 0.25 <= time.monotonic() - started < 10  # the body would take longer
-        assert await client.closed()
+        assert await client.is_closed()
         trickle.cancel()
 
 
@@ -100,52 +100,52 @@ async def test_late_head_after_a_running_request_is_refused_after_its_answer(ser
     async with serve(QUICK) as server:
         release = asyncio.Event()
 
-        async def held(seen):
+        async def hold_answer(request):
             await release.wait()
-            await seen.answer(b"first")
+            await request.answer(b"first")
 
-        server.app.handlers["/held"] = held
+        server.app.handlers["/held"] = hold_answer
         client = await server.connect()
         await client.send(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\nGET /b HT")
         await asyncio.sleep(0.5)
         release.set()
-        assert (await client.answer()).body == b"first"
-        assert (await client.answer()).status == 408
-        assert await client.closed()
+        assert (await client.read_answer()).body == b"first"
+        assert (await client.read_answer()).status == 408
+        assert await client.is_closed()
 
 
 async def test_a_running_request_has_no_deadline_here(serve):
     async with serve(QUICK) as server:
 
-        async def slow(seen):
+        async def answer_late(request):
             await asyncio.sleep(0.8)
-            await seen.answer(b"slow")
+            await request.answer(b"slow")
 
-        server.app.handlers["/slow"] = slow
+        server.app.handlers["/slow"] = answer_late
         client = await server.connect()
         await client.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert (await client.answer()).body == b"slow"
+        assert (await client.read_answer()).body == b"slow"
 
 
-async def test_client_that_takes_nothing_is_cut_off(serve):
+async def test_client_that_reads_nothing_is_disconnected(serve):
     async with serve(QUICK) as server:
 
-        async def endless(seen):
-            seen.exchange.start(200, [])
+        async def send_endlessly(request):
+            request.exchange.start(200, [])
             while True:
-                await seen.part(b"x" * 16384)
+                await request.send_part(b"x" * 16384)
 
-        server.app.handlers["/endless"] = endless
+        server.app.handlers["/endless"] = send_endlessly
         client = await server.connect(limit=1024)
         await client.send(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
         async with asyncio.timeout(PATIENCE):
-            while not server.app.seen:
+            while not server.app.requests:
                 await asyncio.sleep(0.01)
-            await server.app.seen[0].done.wait()
-        assert server.app.seen[0].cancelled
+            await server.app.requests[0].done.wait()
+        assert server.app.requests[0].cancelled
 
 
-async def test_one_timer_serves_a_connection(serve):
+async def test_a_connection_has_one_timer(serve):
     async with serve() as server:
         client = await server.connect()
         loop, made = asyncio.get_running_loop(), 0
@@ -163,5 +163,5 @@ async def test_one_timer_serves_a_connection(serve):
         connection.loop = Counting()
         for _ in range(50):
             await client.send(GET)
-            await client.answer()
+            await client.read_answer()
         assert made <= 1
