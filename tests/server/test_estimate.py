@@ -73,7 +73,7 @@ async def test_the_estimate_equals_the_charge(gateway: Gateway) -> None:
     assert answer["cost"] == called.headers["x-antiphon-cost"]
 
 
-async def test_unknown_is_not_zero(gateway: Gateway) -> None:
+async def test_an_unknown_cost_is_not_zero(gateway: Gateway) -> None:
     answer = (await ask(gateway, model="half", input_tokens=10, output_tokens=1)).json
     assert (answer["cost"], answer["buckets"]["input"]["cost"]) == ("unknown", "0.00001")
     assert answer["buckets"]["output"] == {"tokens": 1, "dollars_per_million": "unknown", "cost": "unknown"}

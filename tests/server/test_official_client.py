@@ -123,7 +123,7 @@ def test_embeddings(client, encoding):
     assert vectors[0] != vectors[1]
 
 
-def test_embeddings_as_the_client_asks_by_default(client):
+def test_embeddings_with_the_default_encoding(client):
     assert len(client.embeddings.create(model="sim/embed", input="a").data[0].embedding) > 0
 
 

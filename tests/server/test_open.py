@@ -30,7 +30,7 @@ def _ask(opened, path="/v1/models", **headers):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:PORT", "localhost:PORT", "LOCALHOST:PORT", "127.1.2.3:PORT", "[::1]:PORT"])
-def test_this_machine(opened, host):
+def test_hosts_of_this_machine_are_allowed(opened, host):
     assert _ask(opened, Host=host) == 200
 
 
@@ -50,12 +50,12 @@ def test_this_machine(opened, host):
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/models", "/metrics", "/", "/health/ready"])
-def test_another_host(opened, host, path):
+def test_other_hosts_are_refused(opened, host, path):
     assert _ask(opened, path, Host=host) == 403
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1", "https://[::1]:8443"])
-def test_pages_of_this_machine(opened, origin):
+def test_web_pages_of_this_machine_are_allowed(opened, origin):
     assert _ask(opened, Origin=origin) == 200
 
 
@@ -63,7 +63,7 @@ def test_pages_of_this_machine(opened, origin):
     "origin",
     ["http://evil.example", "null", "file://", "http://localhost.evil.example", "http://localhost@evil.example"],
 )
-def test_pages_of_others(opened, origin):
+def test_web_pages_of_others_are_refused(opened, origin):
     assert _ask(opened, Origin=origin) == 403
 
 

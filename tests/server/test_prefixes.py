@@ -62,7 +62,7 @@ def test_the_anthropic_client(gateway: Gateway, base: str) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method}{route.path.decode()}")
-def test_every_route_is_found_with_what_it_needs(route) -> None:
+def test_every_route_is_found_with_its_policy(route) -> None:
     paths = Prefixes(PREFIXES)
     path = route.path.replace(b"{}", b"some/name:x")
     forms = [path] + ([path.removeprefix(b"/v1")] if path.startswith(b"/v1/") else [])
@@ -75,7 +75,7 @@ def test_every_route_is_found_with_what_it_needs(route) -> None:
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-def test_routes_that_need_a_key_still_do(gateway: Gateway, prefix: str) -> None:
+def test_routes_under_a_prefix_need_the_same_key(gateway: Gateway, prefix: str) -> None:
     for path in ("/models", "/v1/models", "/metrics", "/v1/providers", "/v1beta/models"):
         assert ask(gateway, "GET", prefix + path, key=False)[0] == 401
         assert ask(gateway, "GET", prefix + path)[0] == 200
@@ -121,7 +121,7 @@ def test_errors_have_the_shape_of_the_route_that_runs(gateway: Gateway, path: st
         "/llm/admin",
     ],
 )
-def test_paths_that_only_look_like_a_prefix(gateway: Gateway, path: str) -> None:
+def test_paths_that_only_look_like_a_prefix_are_not_found(gateway: Gateway, path: str) -> None:
     for key in (True, False):
         assert ask(gateway, "GET", path, key=key)[0] == 404
 
@@ -162,14 +162,14 @@ BAD = {
 
 
 @pytest.mark.parametrize("prefixes", GOOD)
-def test_good_prefixes(tmp_path: Any, prefixes: list[str]) -> None:
+def test_valid_prefixes(tmp_path: Any, prefixes: list[str]) -> None:
     file = tmp_path / "antiphon.yaml"
     file.write_text(json.dumps({"version": 1, "server": {"prefixes": prefixes}}))
     assert load_config(str(file), environ={}).settings.prefixes == tuple(prefixes)
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_prefixes(tmp_path: Any, name: str) -> None:
+def test_invalid_prefixes_are_refused(tmp_path: Any, name: str) -> None:
     file = tmp_path / "antiphon.yaml"
     file.write_text(json.dumps({"version": 1, "server": {"prefixes": BAD[name]}}))
     with pytest.raises(ConfigError, match="prefixes"):

@@ -16,7 +16,7 @@ from processes import PATIENCE, Gateway, allow, clean_environ
 HELLO = [{"role": "user", "content": "Hello there"}]
 
 
-def _run_cli(*args: str, cwd: Path, timeout: float = 20) -> subprocess.CompletedProcess[str]:
+def _run_cli(*args: str, cwd: Path, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "antiphon", *args],
         capture_output=True,
@@ -59,7 +59,7 @@ def _is_refused(client: openai.OpenAI) -> bool:
     return False
 
 
-def test_first_start_shows_the_admin_key_once_and_an_example_that_works(tmp_path):
+def test_only_the_first_start_shows_the_admin_key_and_its_example_works(tmp_path):
     first = Gateway(tmp_path, {})
     key = first.key
     assert (tmp_path / "data" / "admin.key").stat().st_mode & 0o777 == 0o600
@@ -85,7 +85,7 @@ def test_first_start_shows_the_admin_key_once_and_an_example_that_works(tmp_path
         again.stop()
 
 
-def test_keys_made_and_revoked_beside_the_server_count_within_a_second(tmp_path):
+def test_keys_created_or_revoked_by_another_process_take_effect_within_a_second(tmp_path):
     gateway = Gateway(tmp_path, {"models": {"allowed": "sim/echo", "other": "sim/echo"}})
     try:
         data = ["--data", str(gateway.data)]
@@ -155,7 +155,7 @@ def test_streams_are_cancelled_after_the_drain_time(tmp_path):
     assert "Traceback" not in gateway.output
 
 
-def test_second_signal_does_not_wait(tmp_path):
+def test_a_second_signal_ends_the_server_at_once(tmp_path):
     gateway = Gateway(tmp_path, {"server": {"drain": 60}})
     client = _open_client(gateway)
     events = client.chat.completions.create(model="sim/lorem:tps=1:tokens=1000", messages=HELLO, stream=True)
@@ -194,7 +194,7 @@ def test_readiness_is_false_while_draining(tmp_path):
     assert _wait_for_exit(gateway) == 0
 
 
-def test_port_in_use(tmp_path, gateway):
+def test_a_port_in_use_is_an_error(tmp_path, gateway):
     done = _run_cli("serve", "--port", str(gateway.port), "--data", "d", cwd=tmp_path)
     assert done.returncode == 1
     assert f"port {gateway.port}" in done.stderr
@@ -203,14 +203,14 @@ def test_port_in_use(tmp_path, gateway):
 
 
 @pytest.mark.parametrize("host", ["999.1.1.1", "192.0.2.1"])
-def test_an_address_of_another_machine(tmp_path, host):
+def test_an_address_of_another_machine_is_refused(tmp_path, host):
     done = _run_cli("serve", "--host", host, "--port", "0", cwd=tmp_path)
     assert done.returncode == 1
     assert f"cannot listen on {host} port 0" in done.stderr
     assert "choose another with --host or server.host" in done.stderr
 
 
-def test_configuration_faults_all_at_once(tmp_path):
+def test_all_configuration_faults_are_reported_together(tmp_path):
     (tmp_path / "antiphon.yaml").write_text("version: 1\nservr: {}\nserver: {port: eighty, colour: red}\n")
     done = _run_cli("serve", cwd=tmp_path)
     assert done.returncode == 2
@@ -235,7 +235,7 @@ def test_empty_admin_key_is_refused(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_unusable_data_directory(tmp_path):
+def test_an_unusable_data_directory_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     done = _run_cli("serve", "--port", "0", "--data", str(tmp_path / "file" / "data"), cwd=tmp_path)
     assert done.returncode == 1

@@ -76,14 +76,14 @@ def get_path(route) -> str:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=IDS)
-def test_every_route_says_what_it_needs(route):
+def test_every_route_has_a_policy(route):
     assert isinstance(route.needs, Needs)
     public = {b"/", b"/health/live", b"/health/ready"}
     assert (route.needs is Needs.NOTHING) == (route.path in public)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=IDS)
-def test_without_a_key(gateway, route):
+def test_a_key_is_needed(gateway, route):
     status, headers, body = ask(gateway, route.method, get_path(route), b"{}" if route.method == "POST" else None)
     if route.needs is Needs.NOTHING:
         assert status == 200
@@ -95,7 +95,7 @@ def test_without_a_key(gateway, route):
 
 @pytest.mark.parametrize("route", ROUTES, ids=IDS)
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
-def test_wrong_method(gateway, route, method):
+def test_other_methods_are_refused(gateway, route, method):
     allowed = {other.method for other in ROUTES if other.path == route.path}
     if method in allowed:
         return
@@ -143,7 +143,7 @@ BAD_BODIES = {
     ids=lambda route: route.path,
 )
 @pytest.mark.parametrize("name", BAD_BODIES)
-def test_bad_body(gateway, route, name):
+def test_malformed_bodies_are_refused(gateway, route, name):
     status, _, body = ask(gateway, "POST", get_path(route), BAD_BODIES[name], Authorization=f"Bearer {gateway.key}")
     assert status == (415 if route.path in FORMS else 400)
     get_error(body, get_path(route))

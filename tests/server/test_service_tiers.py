@@ -21,18 +21,18 @@ WRITTEN = {"cache_creation_input_tokens": 300, "cache_read_input_tokens": 0,
 
 
 @pytest.fixture(scope="module")
-def far() -> Iterator[Provider]:
+def provider() -> Iterator[Provider]:
     running = Provider()
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="module")
-def gateway(far: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    address = f"http://127.0.0.1:{far.port}"
+def gateway(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    address = f"http://127.0.0.1:{provider.port}"
     providers = {
         "gemini": {"base_url": f"{address}/v1beta", "api_key": "k"},
-        "openai": {"base_url": far.url, "api_key": "k"},
+        "openai": {"base_url": provider.url, "api_key": "k"},
         "anthropic": {"base_url": address, "api_key": "k"},
     }
     running = Gateway(tmp_path_factory.mktemp("tiers"), {"providers": providers})
@@ -65,52 +65,58 @@ def write_events(*values: Any) -> bytes:
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("caller", ["generate", "chat"])
 async def test_gemini_states_the_tier_in_a_header(
-    gateway: Gateway, far: Provider, caller: str, stream: bool, tier: str, recorded: str, cost: int | None
+    gateway: Gateway, provider: Provider, caller: str, stream: bool, tier: str, recorded: str, cost: int | None
 ) -> None:
     way = "streamGenerateContent" if stream else "generateContent"
     path = f"/v1beta/models/gemini-2.5-flash:{way}"
     body, kind = (write_events(GEMINI), "text/event-stream") if stream else (GEMINI, "application/json")
-    far.routes[f"POST {path}"] = make_answer(body, kind, x_gemini_service_tier=tier)
-    asked: dict[str, Any] = {"contents": [{"role": "user", "parts": [{"text": "x"}]}]}
-    at = f"/v1beta/models/gemini/gemini-2.5-flash:{way}" + ("?alt=sse" if stream else "")
+    provider.routes[f"POST {path}"] = make_answer(body, kind, x_gemini_service_tier=tier)
+    request: dict[str, Any] = {"contents": [{"role": "user", "parts": [{"text": "x"}]}]}
+    caller_path = f"/v1beta/models/gemini/gemini-2.5-flash:{way}" + ("?alt=sse" if stream else "")
     if caller == "chat":
-        at, asked = "/v1/chat/completions", {"model": "gemini/gemini-2.5-flash", "stream": stream,
+        caller_path, request = "/v1/chat/completions", {"model": "gemini/gemini-2.5-flash", "stream": stream,
                                              "messages": [{"role": "user", "content": "x"}]}  # fmt: skip
-    row = await gateway.wait_for_record(await post(gateway.port, at, asked, gateway.key))
+    row = await gateway.wait_for_record(await post(gateway.port, caller_path, request, gateway.key))
     assert (row["outcome"], row["service_tier"] or "", row["cost"]) == ("success", recorded, cost)
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_openai_states_the_tier_beside_the_counts(gateway: Gateway, far: Provider, stream: bool) -> None:
+async def test_openai_states_the_tier_beside_the_counts(gateway: Gateway, provider: Provider, stream: bool) -> None:
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "hi"}}
     whole: Any = {**CHAT, "choices": [choice], "service_tier": "flex"}
-    said = {**choice, "delta": {"content": "hi"}}
-    chunks = write_events({**CHAT, "usage": None, "choices": [said], "service_tier": "flex"},
+    delta = {**choice, "delta": {"content": "hi"}}
+    chunks = write_events({**CHAT, "usage": None, "choices": [delta], "service_tier": "flex"},
                     {**CHAT, "choices": [], "service_tier": "flex"}) + b"data: [DONE]\n\n"  # fmt: skip
     body, kind = (chunks, "text/event-stream") if stream else (whole, "application/json")
-    far.routes["POST /v1/chat/completions"] = make_answer(body, kind)
-    asked = {"model": "openai/gpt-5.5", "stream": stream, "messages": [{"role": "user", "content": "x"}]}
-    got = await post(gateway.port, "/v1/chat/completions", asked, gateway.key)
+    provider.routes["POST /v1/chat/completions"] = make_answer(body, kind)
+    request = {"model": "openai/gpt-5.5", "stream": stream, "messages": [{"role": "user", "content": "x"}]}
+    got = await post(gateway.port, "/v1/chat/completions", request, gateway.key)
     row = await gateway.wait_for_record(got)
     assert (row["service_tier"], row["cost"]) == ("flex", 1000 * 2_500_000 + 100 * 15_000_000)
     assert got.headers.get("x-antiphon-cost") == (None if stream else "0.004")
 
 
-async def test_a_one_hour_cache_and_a_search_are_billed(gateway: Gateway, far: Provider) -> None:
+async def test_a_one_hour_cache_and_a_search_are_billed(gateway: Gateway, provider: Provider) -> None:
     """This call once cost too little: a one-hour cache had the price of five minutes, and a search was free."""
-    used = {"input_tokens": 10, "output_tokens": 20, **WRITTEN, "server_tool_use": {"web_search_requests": 2}}
+    usage = {"input_tokens": 10, "output_tokens": 20, **WRITTEN, "server_tool_use": {"web_search_requests": 2}}
     message = {"id": "m", "type": "message", "role": "assistant", "model": "claude-opus-4-6", "stop_reason": "end_turn",
-               "stop_sequence": None, "content": [{"type": "text", "text": "hi"}], "usage": used}  # fmt: skip
-    far.routes["POST /v1/messages"] = make_answer(message)
-    for at in ("/v1/messages", "/v1/chat/completions"):
-        asked = {"model": "anthropic/claude-opus-4-6", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
-        got = await post(gateway.port, at, asked, gateway.key)
+               "stop_sequence": None, "content": [{"type": "text", "text": "hi"}], "usage": usage}  # fmt: skip
+    provider.routes["POST /v1/messages"] = make_answer(message)
+    for caller_path in ("/v1/messages", "/v1/chat/completions"):
+        request = {
+            "model": "anthropic/claude-opus-4-6",
+            "max_tokens": 9,
+            "messages": [{"role": "user", "content": "x"}],
+        }
+        got = await post(gateway.port, caller_path, request, gateway.key)
         row = await gateway.wait_for_record(got)
         assert (row["cache_write"], row["cache_write_long"], row["searches"]) == (100, 200, 2)
         assert row["cost"] == 10 * 5_000_000 + 100 * 6_250_000 + 200 * 10_000_000 + 20 * 25_000_000 + 2 * 10**10
         assert got.headers["x-antiphon-cost"] == "0.023175"
-    asking = urllib.request.Request(f"{gateway.url}/metrics", headers={"authorization": f"Bearer {gateway.key}"})
-    metrics = await asyncio.to_thread(lambda: urllib.request.urlopen(asking).read())
+    metrics_request = urllib.request.Request(
+        f"{gateway.url}/metrics", headers={"authorization": f"Bearer {gateway.key}"}
+    )
+    metrics = await asyncio.to_thread(lambda: urllib.request.urlopen(metrics_request).read())
     labels = b'model="anthropic/claude-opus-4-6",operation="messages",target="anthropic/claude-opus-4-6"'
     assert b"antiphon_units_total{" + labels + b',unit="searches"} 2.0' in metrics
     assert b"antiphon_tokens_total{" + labels + b',type="cache_write_long"} 200.0' in metrics

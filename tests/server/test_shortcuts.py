@@ -14,20 +14,20 @@ from processes import Gateway, post
 PICTURE = "https://pictures.invalid/cat.png"
 
 
-class Far(ThreadingHTTPServer):
+class RecordingProvider(ThreadingHTTPServer):
     """A provider that records its requests; the provider would fetch an image, not the gateway."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.asked: list[tuple[str, bytes]] = []
+        self.requests: list[tuple[str, bytes]] = []
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Far
+    server: RecordingProvider
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.asked.append((self.path, body))
+        self.server.requests.append((self.path, body))
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
         message = {"role": "assistant", "content": "A cat."}
         if self.path.endswith("/embeddings"):
@@ -48,8 +48,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def far() -> Iterator[Far]:
-    with Far() as server:
+def provider() -> Iterator[RecordingProvider]:
+    with RecordingProvider() as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield server
@@ -58,8 +58,8 @@ def far() -> Iterator[Far]:
 
 
 @pytest.fixture(scope="module")
-def gateway(far: Far, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    address = f"http://127.0.0.1:{far.server_address[1]}"
+def gateway(provider: RecordingProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    address = f"http://127.0.0.1:{provider.server_address[1]}"
     providers = {name: {"kind": "openai-compatible", "base_url": f"{address}/{name}"} for name in ("one", "two")}
     running = Gateway(tmp_path_factory.mktemp("shortcuts"), {"providers": providers, "models": {"eye": "one/eye-1"}})
     yield running
@@ -67,13 +67,13 @@ def gateway(far: Far, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate
     assert "Traceback" not in running.output, running.output
 
 
-async def test_vision(gateway: Gateway, far: Far) -> None:
+async def test_vision(gateway: Gateway, provider: RecordingProvider) -> None:
     body = {"model": "eye", "prompt": "What is it?", "image_url": PICTURE, "detail": "low", "max_tokens": 5, "x": 2**70}
     answer = await post(gateway.port, "/v1/vision", body, gateway.key)
     assert answer.status == 200
     assert answer.json["choices"][0]["message"]["content"] == "A cat."
     assert answer.headers["x-antiphon-target"] == "one/eye-1"
-    path, sent = far.asked[-1]
+    path, sent = provider.requests[-1]
     assert path == "/one/chat/completions"
     assert json.loads(sent) == {
         "model": "eye-1",
@@ -115,19 +115,21 @@ async def test_vision_is_recorded_as_a_chat(gateway: Gateway) -> None:
         ({"model": 3}, "model"),
     ],
 )
-async def test_vision_refuses(gateway: Gateway, far: Far, change: dict[str, Any], param: str) -> None:
-    before = len(far.asked)
+async def test_vision_refuses(
+    gateway: Gateway, provider: RecordingProvider, change: dict[str, Any], param: str
+) -> None:
+    before = len(provider.requests)
     body = {"model": "eye", "prompt": "x", "image_url": PICTURE, **change}
     answer = await post(gateway.port, "/v1/vision", body, gateway.key)
     assert (answer.status, answer.json["error"]["param"]) == (400, param)
-    assert len(far.asked) == before
+    assert len(provider.requests) == before
 
 
-def test_embeddings_of_a_provider(gateway: Gateway, far: Far) -> None:
+def test_embeddings_of_a_provider(gateway: Gateway, provider: RecordingProvider) -> None:
     with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0) as client:
         for model in ("vec/tor", "two/vec/tor"):
             client.embeddings.create(model=model, input="x", encoding_format="float", extra_body={"provider": "two"})
-            path, sent = far.asked[-1]
+            path, sent = provider.requests[-1]
             assert path == "/two/embeddings"
             assert json.loads(sent) == {"model": "vec/tor", "input": "x", "encoding_format": "float"}
         with pytest.raises(openai.BadRequestError) as caught:
@@ -135,19 +137,19 @@ def test_embeddings_of_a_provider(gateway: Gateway, far: Far) -> None:
         assert caught.value.param == "provider"
 
 
-async def test_embeddings_with_an_escaped_key(gateway: Gateway, far: Far) -> None:
+async def test_embeddings_with_an_escaped_key(gateway: Gateway, provider: RecordingProvider) -> None:
     body = b'{"pr\\u006fvider": "two", "model": "v", "input": "x"}'
     answer = await post(gateway.port, "/v1/embeddings", body, gateway.key)
     assert answer.status == 200
-    path, sent = far.asked[-1]
+    path, sent = provider.requests[-1]
     assert (path, json.loads(sent)) == ("/two/embeddings", {"model": "v", "input": "x"})
 
 
-async def test_other_embeddings_are_not_touched(gateway: Gateway, far: Far) -> None:
+async def test_other_embeddings_are_not_touched(gateway: Gateway, provider: RecordingProvider) -> None:
     """A `provider` that is not text is a field of some provider; the word in an input is just text."""
     for body in (
         b'{"model": "one/v", "input": "the provider",  "x": 1.50}',
         b'{"model": "one/v", "input": "x", "provider": {"order": ["a"]}}',
     ):
         assert (await post(gateway.port, "/v1/embeddings", body, gateway.key)).status == 200
-        assert far.asked[-1] == ("/one/embeddings", body.replace(b"one/v", b"v"))
+        assert provider.requests[-1] == ("/one/embeddings", body.replace(b"one/v", b"v"))

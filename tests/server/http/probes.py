@@ -7,7 +7,7 @@ GET = b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n"
 
 
 class Probe(NamedTuple):
-    """``statuses`` has the allowed statuses of each answer, in order; ``closes``: the server closes after the last one."""
+    """``statuses`` has the allowed statuses of each answer. If ``closes``, the server closes after the last one."""
 
     name: str
     data: bytes

@@ -14,19 +14,19 @@ from server.operations.provider import Provider
 
 
 @pytest.fixture(scope="session")
-def far() -> Iterator[Provider]:
+def provider_server() -> Iterator[Provider]:
     running = Provider()
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="session")
-def house(far: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def gateway(provider_server: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     config = {
         "server": {"body_limit": "64MiB"},
         "providers": {
-            "far": {"kind": "openai", "base_url": far.url, "api_key": "far-key"},
-            "ranks": {"kind": "jina", "base_url": far.url, "api_key": "rank-key"},
+            "far": {"kind": "openai", "base_url": provider_server.url, "api_key": "far-key"},
+            "ranks": {"kind": "jina", "base_url": provider_server.url, "api_key": "rank-key"},
         },
         "models": {
             "ears": "far/whisper-1",
@@ -47,32 +47,32 @@ def house(far: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
 
 
 @pytest.fixture
-def provider(far: Provider) -> Iterator[Provider]:
-    far.clear()
-    yield far
-    assert not far.faults, far.faults
+def provider(provider_server: Provider) -> Iterator[Provider]:
+    provider_server.clear()
+    yield provider_server
+    assert not provider_server.faults, provider_server.faults
 
 
 @pytest.fixture(scope="session")
-def client(house: Gateway) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{house.url}/v1", api_key=house.key, max_retries=0, timeout=60) as made:
+def client(gateway: Gateway) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0, timeout=60) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
-def limited(house: Gateway) -> str:
+def limited(gateway: Gateway) -> str:
     """A key for one model."""
-    done = run_cli("keys", "create", "ears only", "--model", "ears", "--data", str(house.data), "--json")
+    done = run_cli("keys", "create", "ears only", "--model", "ears", "--data", str(gateway.data), "--json")
     key: str = json.loads(done.stdout)["key"]
     until = time.monotonic() + PATIENCE
-    while not _known(house, key):
+    while not _is_known(gateway, key):
         assert time.monotonic() < until
         time.sleep(0.05)
     return key
 
 
-def _known(house: Gateway, key: str) -> bool:
-    request = urllib.request.Request(f"{house.url}/v1/models", headers={"authorization": f"Bearer {key}"})
+def _is_known(gateway: Gateway, key: str) -> bool:
+    request = urllib.request.Request(f"{gateway.url}/v1/models", headers={"authorization": f"Bearer {key}"})
     try:
         urllib.request.urlopen(request, timeout=PATIENCE).close()
     except urllib.error.HTTPError as error:

@@ -1,7 +1,7 @@
-"""A strict provider over real sockets: it keeps what was asked byte for byte, and answers what a test laid out.
+"""A strict provider over real sockets: it keeps each request byte for byte, and answers as a test decides.
 
-It runs in a thread of its own, so that it reads while the test's own loop or a blocking client is busy. A long body is
-hashed as it comes; only its first and last 64 KiB are kept.
+It runs in its own thread, so it reads while the test's loop or a blocking client is busy. A long body is hashed as it
+arrives; only its first and last 64 KiB are kept.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 KEPT = 64 * 1024
-Answering = Callable[["Exchange"], Coroutine[Any, Any, None]]
+Handler = Callable[["Exchange"], Coroutine[Any, Any, None]]
 
 
 class Exchange:
@@ -91,11 +91,11 @@ def _write_head(status: int, fields: dict[str, str]) -> bytes:
 
 
 class Provider:
-    """The server. ``routes`` maps ``METHOD path`` (without query) to what answers; anything else is 404."""
+    """The server. ``routes`` maps ``METHOD path`` (without query) to a handler; anything else is 404."""
 
     def __init__(self) -> None:
         self.seen: list[Exchange] = []
-        self.routes: dict[str, Answering] = {}
+        self.routes: dict[str, Handler] = {}
         self.faults: list[BaseException] = []
         self.left = threading.Event()
         """Set when a client left before the end of its exchange."""
@@ -156,7 +156,7 @@ class Provider:
             self.left.set()
         except asyncio.CancelledError:
             pass
-        except BaseException as error:  # noqa: BLE001 - told by stop
+        except BaseException as error:  # noqa: BLE001 - stop raises it
             self.faults.append(error)
         finally:
             writer.close()
@@ -164,33 +164,33 @@ class Provider:
     async def _handle_exchange(self, exchange: Exchange) -> None:
         self.seen.append(exchange)
         path = exchange.target.partition("?")[0]
-        answering = self.routes.get(f"{exchange.method} {path}")
-        if answering is None:
+        handler = self.routes.get(f"{exchange.method} {path}")
+        if handler is None:
             await exchange.read()
             missing = {"error": {"message": f"nothing at {exchange.method} {path}", "type": "invalid_request_error"}}
             await exchange.answer(json.dumps(missing).encode(), status=404)
             return
-        await answering(exchange)
+        await handler(exchange)
 
 
-def answer_json(document: Any, status: int = 200) -> Answering:
+def answer_json(document: Any, status: int = 200) -> Handler:
     """Read the whole request, then answer with JSON."""
 
-    async def answering(exchange: Exchange) -> None:
+    async def answer(exchange: Exchange) -> None:
         await exchange.read()
         await exchange.answer(json.dumps(document).encode(), status=status)
 
-    return answering
+    return answer
 
 
-def answer_bytes(body: bytes, kind: str) -> Answering:
+def answer_bytes(body: bytes, kind: str) -> Handler:
     """Read the whole request, then answer with bytes, in chunks of 1000."""
 
-    async def answering(exchange: Exchange) -> None:
+    async def answer(exchange: Exchange) -> None:
         await exchange.read()
         await exchange.begin(kind)
         for start in range(0, len(body), 1000):
             await exchange.send_chunk(body[start : start + 1000])
         await exchange.send_chunk(b"")
 
-    return answering
+    return answer

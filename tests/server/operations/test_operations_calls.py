@@ -19,14 +19,14 @@ IMAGES = {"created": 1, "data": [{"b64_json": "aGk="}], "usage": {
 JSON = "application/json"
 
 
-async def recorded(house: Gateway, call: str) -> dict[str, Any]:
-    await wait_until(lambda: [row for row in house.list_records() if row["id"] == call])
-    (row,) = [row for row in house.list_records() if row["id"] == call]
+async def wait_for_record(gateway: Gateway, call: str) -> dict[str, Any]:
+    await wait_until(lambda: [row for row in gateway.list_records() if row["id"] == call])
+    (row,) = [row for row in gateway.list_records() if row["id"] == call]
     return row
 
 
-def asked(provider: Provider, method: str, target: str, kind: str | None, key: str = "far-key") -> Exchange:
-    """Return the one request, which must have exactly these headers."""
+def check_request(provider: Provider, method: str, target: str, kind: str | None, key: str = "far-key") -> Exchange:
+    """Return the only request; fail if its headers are not exactly these."""
     (seen,) = provider.seen
     assert (seen.method, seen.target) == (method, target)
     expected = {
@@ -43,116 +43,120 @@ def asked(provider: Provider, method: str, target: str, kind: str | None, key: s
     return seen
 
 
-async def test_rerank_is_passed_on_with_another_model(house, provider):
+async def test_rerank_is_passed_on_with_another_model(gateway, provider):
     answer = {"model": "reranker", "results": [{"index": 1, "relevance_score": 0.9}], "usage": {"total_tokens": 31}}
     provider.routes["POST /v1/rerank"] = answer_json(answer)
     body = b'{ "query":"q", "unheard":[1, 2.50], "documents":["a","b"],"model" : "ranks/reranker" }'
-    got = await post(house.port, "/v1/rerank", body, house.key)
+    got = await post(gateway.port, "/v1/rerank", body, gateway.key)
     assert (got.status, got.json) == (200, answer)
-    seen = asked(provider, "POST", "/v1/rerank", JSON, "rank-key")
+    seen = check_request(provider, "POST", "/v1/rerank", JSON, "rank-key")
     assert seen.body == body.replace(b"ranks/reranker", b"reranker")
-    row = await house.wait_for_record(got)
+    row = await gateway.wait_for_record(got)
     expected = ("rerank", "ranks/reranker", "success", "ranks", 200)
     assert (row["operation"], row["target"], row["outcome"], row["provider"], row["status"]) == expected
     assert row["input"] == 31
 
 
-async def test_rerank_of_cohere_states_its_tokens_elsewhere(house, provider):
+async def test_rerank_of_cohere_states_its_tokens_elsewhere(gateway, provider):
     provider.routes["POST /v1/rerank"] = answer_json({"results": [], "meta": {"tokens": {"input_tokens": 7}}})
-    got = await post(house.port, "/v1/rerank", {"model": "ranks/r", "query": "q", "documents": ["a"]}, house.key)
-    assert (await house.wait_for_record(got))["input"] == 7
+    got = await post(gateway.port, "/v1/rerank", {"model": "ranks/r", "query": "q", "documents": ["a"]}, gateway.key)
+    assert (await gateway.wait_for_record(got))["input"] == 7
 
 
-async def test_rerank_is_billed_by_the_search(house, provider):
+async def test_rerank_is_billed_by_the_search(gateway, provider):
     meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 2}, "tokens": {"input_tokens": 7}}
     provider.routes["POST /v1/rerank"] = answer_json({"results": [], "meta": meta})
-    got = await post(house.port, "/v1/rerank", {"model": "ranker", "query": "q", "documents": ["a"]}, house.key)
-    row = await house.wait_for_record(got)
+    got = await post(gateway.port, "/v1/rerank", {"model": "ranker", "query": "q", "documents": ["a"]}, gateway.key)
+    row = await gateway.wait_for_record(got)
     assert (row["searches"], row["input"], row["cost"]) == (2, 0, 5 * 10**9)
     assert got.headers["x-antiphon-cost"] == "0.005"
 
 
-async def test_moderations_with_and_without_a_model(house, provider, client):
+async def test_moderations_with_and_without_a_model(gateway, provider, client):
     provider.routes["POST /v1/moderations"] = answer_json({"id": "m", "model": "x", "results": []})
     client.moderations.create(input="hello", model="far/omni-moderation-2024-09-26")
-    seen = asked(provider, "POST", "/v1/moderations", JSON)
+    seen = check_request(provider, "POST", "/v1/moderations", JSON)
     assert seen.json == {"input": "hello", "model": "omni-moderation-2024-09-26"}
     provider.seen.clear()
     client.moderations.create(input="hello")
-    assert asked(provider, "POST", "/v1/moderations", JSON).json["model"] == "omni-moderation-latest"
-    await wait_until(lambda: house.list_records()[-1]["operation"] == "moderations")
-    assert (house.list_records()[-1]["cost"], house.list_records()[-1]["input"]) == (0, None)
+    assert check_request(provider, "POST", "/v1/moderations", JSON).json["model"] == "omni-moderation-latest"
+    await wait_until(lambda: gateway.list_records()[-1]["operation"] == "moderations")
+    assert (gateway.list_records()[-1]["cost"], gateway.list_records()[-1]["input"]) == (0, None)
 
 
-async def test_images(house, provider, client):
+async def test_images(gateway, provider, client):
     provider.routes["POST /v1/images/generations"] = answer_json(IMAGES)
     raw = client.images.with_raw_response.generate(prompt="a cat", model="far/gpt-image-1", n=1)
     assert raw.parse().data[0].b64_json == "aGk="
     assert raw.headers["x-request-id"] == "req_far"
     assert raw.headers["x-antiphon-target"] == "far/gpt-image-1"
-    seen = asked(provider, "POST", "/v1/images/generations", JSON)
+    seen = check_request(provider, "POST", "/v1/images/generations", JSON)
     assert seen.json == {"prompt": "a cat", "model": "gpt-image-1", "n": 1}
-    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    row = await wait_for_record(gateway, raw.headers["x-antiphon-call-id"])
     assert (row["operation"], row["input"], row["image_input"], row["image_output"]) == ("images", 10, 40, 200)
     assert raw.headers["x-antiphon-cost"] == "0.00845"
     assert (row["cost"], row["images"]) == (10 * 5_000_000 + 40 * 10_000_000 + 200 * 40_000_000, None)
 
 
-async def test_images_without_tokens_are_counted_by_the_piece(house, provider):
+async def test_images_without_tokens_are_counted_by_the_piece(gateway, provider):
     provider.routes["POST /v1/images/generations"] = answer_json(
         {"created": 1, "data": [{"url": "u"}, {"b64_json": "aGk="}]}
     )
-    got = await post(house.port, "/v1/images/generations", {"model": "painter", "prompt": "x"}, house.key)
+    got = await post(gateway.port, "/v1/images/generations", {"model": "painter", "prompt": "x"}, gateway.key)
     assert got.headers["x-antiphon-cost"] == "0.08"
-    row = await house.wait_for_record(got)
+    row = await gateway.wait_for_record(got)
     assert (row["images"], row["cost"], row["estimated"], row["output"]) == (2, 8 * 10**10, 0, 0)
-    got = await post(house.port, "/v1/images/generations", {"model": "far/painter", "prompt": "x"}, house.key)
+    got = await post(gateway.port, "/v1/images/generations", {"model": "far/painter", "prompt": "x"}, gateway.key)
     assert "x-antiphon-cost" not in got.headers
-    row = await house.wait_for_record(got)
+    row = await gateway.wait_for_record(got)
     assert (row["images"], row["cost"]) == (2, None)
 
 
-async def test_images_without_counted_tokens_have_an_unknown_cost(house, provider):
+async def test_images_without_counted_tokens_have_an_unknown_cost(gateway, provider):
     provider.routes["POST /v1/images/generations"] = answer_json({"created": 1, "data": []})
-    got = await post(house.port, "/v1/images/generations", {"model": "far/painter", "prompt": "x"}, house.key)
+    got = await post(gateway.port, "/v1/images/generations", {"model": "far/painter", "prompt": "x"}, gateway.key)
     assert "x-antiphon-cost" not in got.headers
-    row = await house.wait_for_record(got)
+    row = await gateway.wait_for_record(got)
     assert (row["cost"], row["input"], row["output"]) == (None, None, None)
 
 
-async def test_images_as_events(house, provider, client):
+async def test_images_as_events(gateway, provider, client):
     events = [
         {"type": "image_generation.partial_image", "b64_json": "aA==", "partial_image_index": 0},
         {"type": "image_generation.completed", "b64_json": "aGk=", "usage": IMAGES["usage"]},
     ]
     text = b"".join(b"event: x\ndata: " + json.dumps(event).encode() + b"\n\n" for event in events)
     provider.routes["POST /v1/images/generations"] = answer_bytes(text, "text/event-stream")
-    got = await post(house.port, "/v1/images/generations", {"model": "far/p", "prompt": "x", "stream": True}, house.key)
+    got = await post(
+        gateway.port, "/v1/images/generations", {"model": "far/p", "prompt": "x", "stream": True}, gateway.key
+    )
     assert (got.status, got.whole, got.body) == (200, True, text)
-    row = await house.wait_for_record(got)
+    row = await gateway.wait_for_record(got)
     assert (row["outcome"], row["stream"], row["image_output"]) == ("success", 1, 200)
 
 
-async def test_images_as_events_without_tokens(house, provider):
+async def test_images_as_events_without_tokens(gateway, provider):
     events = [{"type": "image_generation.partial_image"}, *[{"type": "image_generation.completed"}] * 2]
     text = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
     provider.routes["POST /v1/images/generations"] = answer_bytes(text, "text/event-stream")
     body = {"model": "painter", "prompt": "x", "stream": True}
-    row = await house.wait_for_record(await post(house.port, "/v1/images/generations", body, house.key))
+    row = await gateway.wait_for_record(await post(gateway.port, "/v1/images/generations", body, gateway.key))
     assert (row["outcome"], row["images"], row["cost"]) == ("success", 2, 8 * 10**10)
 
 
-async def test_events_that_break_off_are_reported(house, provider):
+async def test_events_that_break_off_are_reported(gateway, provider):
     event = b'data: {"type":"image_generation.partial_image","b64_json":"aA=="}\n\n'
     provider.routes["POST /v1/images/generations"] = answer_bytes(event, "text/event-stream")
-    got = await post(house.port, "/v1/images/generations", {"model": "far/p", "prompt": "x", "stream": True}, house.key)
+    got = await post(
+        gateway.port, "/v1/images/generations", {"model": "far/p", "prompt": "x", "stream": True}, gateway.key
+    )
     assert got.body.startswith(event)
     assert b"upstream_truncated" in got.body
-    row = await house.wait_for_record(got)
+    row = await gateway.wait_for_record(got)
     assert (row["outcome"], row["error"], row["cost"]) == ("partial", "upstream_truncated", None)
 
 
-async def test_image_edits_pass_every_part(house, provider, client):
+async def test_image_edits_pass_every_part(gateway, provider, client):
     provider.routes["POST /v1/images/edits"] = answer_json(IMAGES)
     client.images.edit(
         image=[("a.png", PNG, "image/png"), ("b.png", PNG, "image/png")],
@@ -169,10 +173,10 @@ async def test_image_edits_pass_every_part(house, provider, client):
     assert sorted(body for _, body in found) == sorted([PNG, PNG, PNG, "größer".encode(), b"gpt-image-1"])
     (model,) = [head for head, body in found if body == b"gpt-image-1"]
     assert model == b'Content-Disposition: form-data; name="model"'
-    asked(provider, "POST", "/v1/images/edits", seen.headers["content-type"])
+    check_request(provider, "POST", "/v1/images/edits", seen.headers["content-type"])
 
 
-async def test_image_variations(house, provider, client):
+async def test_image_variations(gateway, provider, client):
     provider.routes["POST /v1/images/variations"] = answer_json(IMAGES)
     with pytest.warns(DeprecationWarning, match="deprecated"):
         client.images.create_variation(image=("a.png", PNG, "image/png"), model="far/dall-e-2")
@@ -180,7 +184,7 @@ async def test_image_variations(house, provider, client):
     assert PNG in provider.last.body
 
 
-async def test_speech_is_streamed(house, provider, client):
+async def test_speech_is_streamed(gateway, provider, client):
     audio = bytes(range(256)) * 40
     provider.routes["POST /v1/audio/speech"] = answer_bytes(audio, "audio/mpeg")
     got = bytearray()
@@ -190,43 +194,43 @@ async def test_speech_is_streamed(house, provider, client):
         headers = answer.headers
     assert bytes(got) == audio
     assert headers["content-type"] == "audio/mpeg"
-    assert asked(provider, "POST", "/v1/audio/speech", JSON).json == {
+    assert check_request(provider, "POST", "/v1/audio/speech", JSON).json == {
         "input": "hello", "model": "tts-1", "voice": "alloy",
     }  # fmt: skip
-    row = await recorded(house, headers["x-antiphon-call-id"])
+    row = await wait_for_record(gateway, headers["x-antiphon-call-id"])
     assert (row["operation"], row["outcome"], row["input"]) == ("speech", "success", 0)
     assert (row["characters"], row["cost"], row["estimated"]) == (5, 5 * 15_000_000, 1)
 
 
-async def test_speech_tokens_are_counted_as_audio(house, provider):
+async def test_speech_tokens_are_counted_as_audio(gateway, provider):
     usage = {"input_tokens": 14, "output_tokens": 101, "total_tokens": 115}
     events = [{"type": "speech.audio.delta", "audio": "aGk="}, {"type": "speech.audio.done", "usage": usage}]
     text = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
     provider.routes["POST /v1/audio/speech"] = answer_bytes(text, "text/event-stream")
     body = {"model": "far/gpt-4o-mini-tts", "input": "hello", "voice": "alloy", "stream_format": "sse"}
-    row = await house.wait_for_record(await post(house.port, "/v1/audio/speech", body, house.key))
+    row = await gateway.wait_for_record(await post(gateway.port, "/v1/audio/speech", body, gateway.key))
     assert (row["input"], row["audio_output"], row["characters"]) == (14, 101, None)
     assert row["cost"] == 14 * 600_000 + 101 * 12_000_000
 
 
-async def test_speech_that_breaks_off_breaks_the_connection(house, provider):
-    async def breaks(exchange: Exchange) -> None:
+async def test_speech_that_breaks_off_breaks_the_connection(gateway, provider):
+    async def break_off(exchange: Exchange) -> None:
         await exchange.read()
         await exchange.begin("audio/mpeg")
         await exchange.send_chunk(b"x" * 500)
         exchange.writer.transport.abort()
 
-    provider.routes["POST /v1/audio/speech"] = breaks
-    got = await post(house.port, "/v1/audio/speech", {"model": "far/tts", "input": "x"}, house.key)
+    provider.routes["POST /v1/audio/speech"] = break_off
+    got = await post(gateway.port, "/v1/audio/speech", {"model": "far/tts", "input": "x"}, gateway.key)
     assert (got.status, got.whole) == (200, False)
     assert len(got.body) < 500
-    row = await house.wait_for_record(got)
+    row = await gateway.wait_for_record(got)
     assert (row["outcome"], row["characters"], row["estimated"]) == ("partial", 1, 1)
 
 
-async def test_speech_without_a_byte_is_an_error(house, provider):
+async def test_speech_without_a_byte_is_an_error(gateway, provider):
     provider.routes["POST /v1/audio/speech"] = answer_bytes(b"", "audio/mpeg")
-    got = await post(house.port, "/v1/audio/speech", {"model": "far/tts", "input": "x"}, house.key)
+    got = await post(gateway.port, "/v1/audio/speech", {"model": "far/tts", "input": "x"}, gateway.key)
     assert (got.status, got.json["error"]["code"]) == (502, "upstream_truncated")
 
 
@@ -241,22 +245,22 @@ PAGE = b"<html>502 from a box in between</html>"
         ("images/generations", {"model": "far/m", "prompt": "x"}, "image/png"),
     ],
 )
-async def test_an_answer_of_another_type_is_an_error(house, provider, path, body, kind):
+async def test_an_answer_of_another_type_is_an_error(gateway, provider, path, body, kind):
     provider.routes[f"POST /v1/{path}"] = answer_bytes(PAGE, kind)
-    got = await post(house.port, f"/v1/{path}", body, house.key)
+    got = await post(gateway.port, f"/v1/{path}", body, gateway.key)
     assert (got.status, got.json["error"]["code"]) == (502, "upstream_bad_answer")
 
 
-async def test_another_target_answers_where_the_first_fails(house, provider):
-    async def first_fails(exchange: Exchange) -> None:
+async def test_another_target_answers_if_the_first_fails(gateway, provider):
+    async def fail_at_first_target(exchange: Exchange) -> None:
         await exchange.read()
         if exchange.json["model"] == "first":
             await exchange.answer(b'{"error":{"message":"busy"}}', status=503)
         else:
             await exchange.answer(b"sound", "audio/mpeg")
 
-    provider.routes["POST /v1/audio/speech"] = first_fails
-    got = await post(house.port, "/v1/audio/speech", {"model": "twice", "input": "x"}, house.key)
+    provider.routes["POST /v1/audio/speech"] = fail_at_first_target
+    got = await post(gateway.port, "/v1/audio/speech", {"model": "twice", "input": "x"}, gateway.key)
     assert (got.status, got.body) == (200, b"sound")
     assert got.headers["x-antiphon-target"] == "far/second"
     assert got.headers["x-antiphon-attempts"] == "2"
@@ -264,14 +268,14 @@ async def test_another_target_answers_where_the_first_fails(house, provider):
 
 @pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 @pytest.mark.parametrize("operation", ["transcriptions", "translations"])
-async def test_text_from_speech(house, provider, client, operation):
+async def test_transcriptions_and_translations(gateway, provider, client, operation):
     usage = {"type": "tokens", "input_tokens": 14, "output_tokens": 45, "total_tokens": 59,
              "input_token_details": {"text_tokens": 2, "audio_tokens": 12}}  # fmt: skip
     provider.routes[f"POST /v1/audio/{operation}"] = answer_json({"text": "hello", "usage": usage})
     raw = getattr(client.audio, operation).with_raw_response.create(file=("a.wav", WAV), model="ears")
     assert raw.parse().text == "hello"
     (seen,) = provider.seen
-    asked(provider, "POST", f"/v1/audio/{operation}", seen.headers["content-type"])
+    check_request(provider, "POST", f"/v1/audio/{operation}", seen.headers["content-type"])
     boundary = seen.headers["content-type"].partition("boundary=")[2]
     assert seen.body == (
         f'--{boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n'
@@ -280,40 +284,40 @@ async def test_text_from_speech(house, provider, client, operation):
         + WAV
         + f"\r\n--{boundary}--\r\n".encode()
     )
-    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    row = await wait_for_record(gateway, raw.headers["x-antiphon-call-id"])
     assert (row["input"], row["audio_input"], row["output"]) == (2, 12, 45)
     assert (row["operation"], row["model"], row["target"]) == (operation, "ears", "far/whisper-1")
 
 
-async def test_a_transcription_billed_by_the_second(house, provider, client):
+async def test_a_transcription_is_billed_by_the_second(gateway, provider, client):
     provider.routes["POST /v1/audio/transcriptions"] = answer_json(
         {"text": "x", "usage": {"type": "duration", "seconds": 9}}
     )
     raw = client.audio.transcriptions.with_raw_response.create(file=("a.wav", WAV), model="ears")
-    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    row = await wait_for_record(gateway, raw.headers["x-antiphon-call-id"])
     assert (row["outcome"], row["seconds"], row["cost"], row["input"]) == ("success", 9, 9 * 10**8, 0)
     assert raw.headers["x-antiphon-cost"] == "0.0009"
 
 
-async def test_a_transcription_that_only_states_its_duration(house, provider, client):
+async def test_a_transcription_that_only_states_its_duration(gateway, provider, client):
     provider.routes["POST /v1/audio/transcriptions"] = answer_json({"text": "x", "duration": 8.47, "segments": []})
     raw = client.audio.transcriptions.with_raw_response.create(
         file=("a.wav", WAV), model="ears", response_format="verbose_json"
     )
-    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    row = await wait_for_record(gateway, raw.headers["x-antiphon-call-id"])
     assert (row["seconds"], row["cost"], row["estimated"]) == (9, 9 * 10**8, 1)
 
 
-async def test_subtitles_are_text(house, provider, client):
+async def test_subtitles_are_text(gateway, provider, client):
     text = b"WEBVTT\n\n00:00.000 --> 00:01.000\nhello\n"
     provider.routes["POST /v1/audio/transcriptions"] = answer_bytes(text, "text/vtt")
     raw = client.audio.transcriptions.with_raw_response.create(file=("a.wav", WAV), model="ears", response_format="vtt")
     assert raw.text == text.decode()
-    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    row = await wait_for_record(gateway, raw.headers["x-antiphon-call-id"])
     assert (row["outcome"], row["seconds"], row["cost"]) == ("success", None, None)
 
 
-async def test_a_transcription_as_events(house, provider, client):
+async def test_a_transcription_as_events(gateway, provider, client):
     events = [
         {"type": "transcript.text.delta", "delta": "hel"},
         {"type": "transcript.text.delta", "delta": "lo"},
@@ -324,8 +328,8 @@ async def test_a_transcription_as_events(house, provider, client):
     with client.audio.transcriptions.create(file=("a.wav", WAV), model="ears", stream=True) as stream:
         got = [event.type for event in stream]
     assert got == [event["type"] for event in events]
-    await wait_until(lambda: house.list_records()[-1]["output"] == 2)
-    assert house.list_records()[-1]["stream"] == 1
+    await wait_until(lambda: gateway.list_records()[-1]["output"] == 2)
+    assert gateway.list_records()[-1]["stream"] == 1
 
 
 # Files, batches, fine-tuning.
@@ -334,7 +338,7 @@ FILE = {"id": "file-1", "object": "file", "bytes": 3, "created_at": 1, "filename
 BATCH = {"id": "batch_1", "object": "batch", "endpoint": "/v1/chat/completions", "status": "validating"}
 
 
-async def test_files(house, provider, client):
+async def test_files(gateway, provider, client):
     content = b'{"custom_id": "1"}\n' * 1000
     provider.routes["POST /v1/files"] = answer_json(FILE)
     provider.routes["GET /v1/files"] = answer_json({"object": "list", "data": [FILE], "has_more": False})
@@ -343,56 +347,56 @@ async def test_files(house, provider, client):
     provider.routes["DELETE /v1/files/file-1"] = answer_json({"id": "file-1", "object": "file", "deleted": True})
     assert client.files.create(file=("a.jsonl", content), purpose="batch").id == "file-1"
     assert content in provider.last.body
-    asked(provider, "POST", "/v1/files", provider.last.headers["content-type"])
+    check_request(provider, "POST", "/v1/files", provider.last.headers["content-type"])
     assert [file.id for file in client.files.list(purpose="batch", limit=5)] == ["file-1"]
     assert provider.last.target == "/v1/files?limit=5&purpose=batch"
     assert client.files.retrieve("file-1").filename == "a.jsonl"
     provider.seen.clear()
     raw = client.files.with_raw_response.content("file-1")
     assert raw.content == content
-    asked(provider, "GET", "/v1/files/file-1/content", None)
+    check_request(provider, "GET", "/v1/files/file-1/content", None)
     assert client.files.delete("file-1").deleted
-    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    row = await wait_for_record(gateway, raw.headers["x-antiphon-call-id"])
     shown = {name: row[name] for name in ("operation", "model", "target", "provider", "outcome", "cost", "status")}
     assert shown == {"operation": "files", "model": "", "target": "far", "provider": "far", "outcome": "success",
                      "cost": 0, "status": 200}  # fmt: skip
 
 
-async def test_an_empty_file_is_a_file(house, provider, client):
+async def test_an_empty_file_is_passed_on(gateway, provider, client):
     provider.routes["GET /v1/files/file-1/content"] = answer_bytes(b"", "application/octet-stream")
     assert client.files.content("file-1").content == b""
 
 
-async def test_batches(house, provider, client):
+async def test_batches(gateway, provider, client):
     provider.routes["POST /v1/batches"] = answer_json(BATCH)
     provider.routes["POST /v1/batches/batch_1/cancel"] = answer_json(BATCH)
     raw = client.batches.with_raw_response.create(
         completion_window="24h", endpoint="/v1/chat/completions", input_file_id="file-1"
     )
     assert raw.parse().id == "batch_1"
-    seen = asked(provider, "POST", "/v1/batches", JSON)
+    seen = check_request(provider, "POST", "/v1/batches", JSON)
     assert seen.json == {
         "completion_window": "24h", "endpoint": "/v1/chat/completions", "input_file_id": "file-1",
     }  # fmt: skip
     assert client.batches.cancel("batch_1").id == "batch_1"
-    row = await recorded(house, raw.headers["x-antiphon-call-id"])
+    row = await wait_for_record(gateway, raw.headers["x-antiphon-call-id"])
     assert (row["operation"], row["cost"]) == ("batches", None)
 
 
-async def test_fine_tuning(house, provider, client):
+async def test_fine_tuning(gateway, provider, client):
     provider.routes["POST /v1/fine_tuning/jobs"] = answer_json({"id": "ftjob-1", "object": "fine_tuning.job"})
     provider.routes["GET /v1/fine_tuning/jobs/ftjob-1/events"] = answer_json({"object": "list", "data": []})
     assert client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file="file-1").id == "ftjob-1"
-    assert asked(provider, "POST", "/v1/fine_tuning/jobs", JSON).json["model"] == "gpt-4o-mini"
+    assert check_request(provider, "POST", "/v1/fine_tuning/jobs", JSON).json["model"] == "gpt-4o-mini"
     assert list(client.fine_tuning.jobs.list_events("ftjob-1", extra_query={"provider": "far"})) == []
     assert provider.last.target == "/v1/fine_tuning/jobs/ftjob-1/events"
 
 
 @pytest.mark.parametrize("field", ["x-antiphon-provider", "x-antiphon-model"])
-async def test_a_repeated_antiphon_header_is_refused(house, provider, field):
+async def test_a_repeated_antiphon_header_is_refused(gateway, provider, field):
     form = {"content-type": "multipart/form-data; boundary=b"}
     path = "/v1/files" if field == "x-antiphon-provider" else "/v1/audio/transcriptions"
-    got = await post(house.port, path, b"--b--\r\n", house.key, {**form, field: "far", field.title(): "ranks"})
+    got = await post(gateway.port, path, b"--b--\r\n", gateway.key, {**form, field: "far", field.title(): "ranks"})
     assert (got.status, got.json["error"]["message"]) == (400, f"The request has 2 header fields {field}; send one.")
     assert provider.seen == []
 
@@ -406,32 +410,32 @@ async def test_a_repeated_antiphon_header_is_refused(house, provider, field):
         ("", "ranks", "does not offer it"),
     ],
 )
-async def test_the_provider_must_support_the_operation(house, provider, query, header, message):
+async def test_the_provider_must_support_the_operation(gateway, provider, query, header, message):
     headers = {"x-antiphon-provider": header} if header else {}
-    got = await post(house.port, f"/v1/files{query}", {}, house.key, headers)
+    got = await post(gateway.port, f"/v1/files{query}", {}, gateway.key, headers)
     assert got.status == 400
     assert message in got.json["error"]["message"]
     assert provider.seen == []
 
 
 @pytest.mark.parametrize("below", ["..", "a/../b", "a//b", "%2e%2e", "a%2Fb", "a/b/c/d/e", "a b", "a/.", "ä"])
-async def test_only_ids_are_allowed_below_a_path(house, provider, below):
-    got = await post(house.port, f"/v1/files/{below}", {}, house.key)
+async def test_only_ids_are_allowed_below_a_path(gateway, provider, below):
+    got = await post(gateway.port, f"/v1/files/{below}", {}, gateway.key)
     assert got.status in (400, 404)
     assert provider.seen == []
 
 
-async def test_a_provider_s_error_is_the_callers(house, provider, client):
+async def test_an_error_of_the_provider_is_passed_on(gateway, provider, client):
     with pytest.raises(openai.NotFoundError, match="nothing at GET /v1/files/none"):
         client.files.retrieve("none")
 
 
-# Who may.
+# Rights and errors.
 
 
-async def test_a_key_for_some_models(house, provider, limited):
+async def test_a_limited_key_reaches_its_models_only(gateway, provider, limited):
     provider.routes["POST /v1/audio/transcriptions"] = answer_json({"text": "x"})
-    with openai.OpenAI(base_url=f"{house.url}/v1", api_key=limited, max_retries=0) as bound:
+    with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=limited, max_retries=0) as bound:
         assert bound.audio.transcriptions.create(file=("a.wav", WAV), model="ears").text == "x"
         with pytest.raises(openai.PermissionDeniedError) as refusal:
             bound.audio.transcriptions.create(file=("a.wav", WAV), model="far/whisper-1")
@@ -445,7 +449,7 @@ async def test_a_key_for_some_models(house, provider, limited):
     assert len(provider.seen) == 1
 
 
-async def test_unknown_models_and_operations(house, provider, client):
+async def test_unknown_models_and_operations_are_refused(gateway, provider, client):
     with pytest.raises(openai.NotFoundError) as missing:
         client.audio.transcriptions.create(file=("a.wav", WAV), model="nobody-has-this")
     assert missing.value.code == "model_not_found"
@@ -456,11 +460,11 @@ async def test_unknown_models_and_operations(house, provider, client):
     assert provider.seen == []
 
 
-async def test_an_error_with_200(house, provider):
+async def test_an_error_with_status_200_is_an_error(gateway, provider):
     provider.routes["POST /v1/moderations"] = answer_json({"error": {"message": "overloaded"}})
-    got = await post(house.port, "/v1/moderations", {"model": "far/m", "input": "x"}, house.key)
+    got = await post(gateway.port, "/v1/moderations", {"model": "far/m", "input": "x"}, gateway.key)
     assert (got.status, got.json["error"]["code"]) == (502, "upstream_bad_answer")
-    assert (await house.wait_for_record(got))["outcome"] == "error"
+    assert (await gateway.wait_for_record(got))["outcome"] == "error"
 
 
 @pytest.mark.parametrize(
@@ -473,13 +477,13 @@ async def test_an_error_with_200(house, provider):
         ("/v1/rerank", "text/plain"),
     ],
 )
-async def test_wrong_content_types(house, provider, path, kind):
-    got = await post(house.port, path, b"--x--\r\n", house.key, {"content-type": kind})
+async def test_wrong_content_types_are_refused(gateway, provider, path, kind):
+    got = await post(gateway.port, path, b"--x--\r\n", gateway.key, {"content-type": kind})
     assert (got.status, got.json["error"]["code"]) == (415, "unsupported_media")
     assert provider.seen == []
 
 
-async def test_the_official_client_reads_from_a_stream(house, provider, client):
+async def test_the_official_client_uploads_from_a_stream(gateway, provider, client):
     """A file without a known length is uploaded in chunks."""
     provider.routes["POST /v1/files"] = answer_json(FILE)
 

@@ -13,7 +13,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
 ROWS = [line for line in PAGE.splitlines() if line.startswith("| `")]
 
 
-def shown(row: Operation) -> str:
+def write_row(row: Operation) -> str:
     needs = ", ".join(f"`{member}`" for member in row.needs)
     body = {"json": f"JSON with {needs}", "form": "form", "any": "any"}[row.body]
     model = "`model`" + (f", or `{row.default}`" if row.default else "") if row.model else "names a provider"
@@ -21,7 +21,7 @@ def shown(row: Operation) -> str:
 
 
 def test_the_page_has_the_table() -> None:
-    assert [shown(row) for row in OPERATIONS.values()] == ROWS
+    assert [write_row(row) for row in OPERATIONS.values()] == ROWS
     assert HELD_LIMIT == 1024 * 1024
     assert "first MiB" in PAGE
 

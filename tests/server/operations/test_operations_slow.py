@@ -16,7 +16,7 @@ from processes import PATIENCE
 SECONDS = 0.4
 
 
-async def application(exchange: Exchange) -> None:
+async def answer_with_body(exchange: Exchange) -> None:
     """Read the body; under /streamed, piece by piece."""
     exchange.streamed = exchange.head.path == b"/streamed"
     body = b""
@@ -31,7 +31,7 @@ async def application(exchange: Exchange) -> None:
 
 async def upload(path: str, pieces: int, then: float = 0.0) -> tuple[int, bytes]:
     """Send a body of 8 bytes in ``pieces`` pieces, with a third of the time for a body between them."""
-    listener = Listener(HttpServer(application, Limits(body_time=SECONDS)), listen("127.0.0.1", 0))
+    listener = Listener(HttpServer(answer_with_body, Limits(body_time=SECONDS)), listen("127.0.0.1", 0))
     await listener.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
     try:
@@ -48,15 +48,15 @@ async def upload(path: str, pieces: int, then: float = 0.0) -> tuple[int, bytes]
         await listener.stop(0, asyncio.Event())
 
 
-async def test_a_slow_body_that_keeps_arriving() -> None:
+async def test_a_slow_body_that_keeps_arriving_is_read() -> None:
     assert await upload("/streamed", 8) == (200, b"x" * 8)
 
 
-async def test_the_same_for_a_buffered_answer() -> None:
+async def test_a_slow_body_that_is_buffered_times_out() -> None:
     status, body = await upload("/held", 8)
     assert (status, json.loads(body)["error"]["code"]) == (408, "request_timeout")
 
 
-async def test_a_streamed_body_that_stalls() -> None:
+async def test_a_streamed_body_that_stalls_times_out() -> None:
     status, body = await upload("/streamed", 5)
     assert (status, json.loads(body)["error"]["code"]) == (408, "request_timeout")

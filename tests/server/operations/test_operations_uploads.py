@@ -54,18 +54,18 @@ class Peak:
         return (self.peak - self.before) / MIB
 
 
-def test_a_file_of_50_mb_is_never_buffered(house: Gateway, provider: Provider, client: openai.OpenAI, tmp_path: Path):
-    async def slow_at_first(exchange: Exchange) -> None:
-        await asyncio.sleep(0.5)  # what came before would pile up in whoever does not make its sender wait
+def test_a_file_of_50_mb_is_never_buffered(gateway: Gateway, provider: Provider, client: openai.OpenAI, tmp_path: Path):
+    async def wait_then_read(exchange: Exchange) -> None:
+        await asyncio.sleep(0.5)  # a gateway without back-pressure would buffer the body now
         await exchange.read()
         await exchange.answer(b'{"text":"long"}')
 
-    provider.routes[f"POST {PATH}"] = slow_at_first
+    provider.routes[f"POST {PATH}"] = wait_then_read
     path = tmp_path / "long.wav"
     content = bytes(range(256)) * 4096 * 50
     path.write_bytes(content)
     client.audio.transcriptions.create(file=("short.wav", b"x"), model="ears")
-    with path.open("rb") as file, Peak(house.process.pid) as memory:
+    with path.open("rb") as file, Peak(gateway.process.pid) as memory:
         assert client.audio.transcriptions.create(file=file, model="ears").text == "long"
     seen = provider.last
     boundary = seen.headers["content-type"].partition("boundary=")[2]
@@ -78,16 +78,18 @@ def test_a_file_of_50_mb_is_never_buffered(house: Gateway, provider: Provider, c
 
 
 @contextmanager
-def begun(house: Gateway, path: str, *pieces: bytes, length: int | None = 40 * MIB) -> Iterator[socket.socket]:
-    """A request that is being sent; without ``length`` it is chunked."""
-    with closing(socket.create_connection(("127.0.0.1", house.port), timeout=20)) as sock:
+def begin_request(
+    gateway: Gateway, path: str, *pieces: bytes, length: int | None = 40 * MIB
+) -> Iterator[socket.socket]:
+    """Begin to send a request; without ``length`` it is chunked."""
+    with closing(socket.create_connection(("127.0.0.1", gateway.port), timeout=20)) as sock:
         framing = "transfer-encoding: chunked" if length is None else f"content-length: {length}"
-        head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{house.port}\r\nauthorization: Bearer {house.key}\r\n"
+        head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{gateway.port}\r\nauthorization: Bearer {gateway.key}\r\n"
         sock.sendall(f"{head}content-type: {FORM}\r\n{framing}\r\n\r\n".encode() + b"".join(pieces))
         yield sock
 
 
-def answered(sock: socket.socket) -> tuple[int, bytes]:
+def read_answer(sock: socket.socket) -> tuple[int, bytes]:
     raw = b""
     while piece := sock.recv(65536):
         raw += piece
@@ -95,55 +97,57 @@ def answered(sock: socket.socket) -> tuple[int, bytes]:
     return int(head.split()[1]), body
 
 
-async def the_record(house: Gateway, count: int) -> dict[str, object]:
-    """The record after the first ``count``."""
-    await wait_until(lambda: len(house.list_records()) > count)
-    assert len(house.list_records()) == count + 1
-    return house.list_records()[-1]
+async def wait_for_next_record(gateway: Gateway, count: int) -> dict[str, object]:
+    """Return the record after the first ``count``, once it is there; fail if there are two."""
+    await wait_until(lambda: len(gateway.list_records()) > count)
+    assert len(gateway.list_records()) == count + 1
+    return gateway.list_records()[-1]
 
 
-async def settled(house: Gateway) -> int:
+async def count_settled_records(gateway: Gateway) -> int:
     """Return the number of records, after one more call: records arrive in order, so its record is the last."""
-    await house.wait_for_record(await chat(house, "sim/echo"))
-    return len(house.list_records())
+    await gateway.wait_for_record(await chat(gateway, "sim/echo"))
+    return len(gateway.list_records())
 
 
-async def test_a_client_that_leaves_midway(house: Gateway, provider: Provider):
-    count = await settled(house)
+async def test_a_client_that_leaves_during_an_upload(gateway: Gateway, provider: Provider):
+    count = await count_settled_records(gateway)
     reading = threading.Event()
 
-    async def reads(exchange: Exchange) -> None:
+    async def read_body(exchange: Exchange) -> None:
         reading.set()
         await exchange.read()
 
-    provider.routes[f"POST {PATH}"] = reads
-    with begun(house, PATH, MODEL % b"ears", OPEN, b"x" * 100_000):
+    provider.routes[f"POST {PATH}"] = read_body
+    with begin_request(gateway, PATH, MODEL % b"ears", OPEN, b"x" * 100_000):
         assert await asyncio.to_thread(reading.wait, PATIENCE)
     gone = time.monotonic()
     assert await asyncio.to_thread(provider.left.wait, PATIENCE)
     assert time.monotonic() - gone < allow(2)
-    row = await the_record(house, count)
+    row = await wait_for_next_record(gateway, count)
     assert (row["outcome"], row["error"], row["cost"]) == ("cancelled", "cancelled", None)
     assert row["target"] == "far/whisper-1"
 
 
-async def test_an_early_refusal_reaches_the_client(house: Gateway, provider: Provider):
+async def test_an_early_refusal_reaches_the_client(gateway: Gateway, provider: Provider):
     refusal = b'{"error":{"message":"too long for me","type":"invalid_request_error","code":"far_limit"}}'
 
-    async def refuses(exchange: Exchange) -> None:
+    async def refuse(exchange: Exchange) -> None:
         await exchange.reader.readexactly(1000)
         await exchange.answer(refusal, status=413)
 
-    provider.routes[f"POST {PATH}"] = refuses
-    with begun(house, PATH, MODEL % b"ears", OPEN, b"x" * 100_000) as sock:
-        assert await asyncio.to_thread(answered, sock) == (413, refusal)
+    provider.routes[f"POST {PATH}"] = refuse
+    with begin_request(gateway, PATH, MODEL % b"ears", OPEN, b"x" * 100_000) as sock:
+        assert await asyncio.to_thread(read_answer, sock) == (413, refusal)
 
 
-async def test_an_early_refusal_reaches_the_official_client(house: Gateway, provider: Provider, client: openai.OpenAI):
-    async def refuses(exchange: Exchange) -> None:
+async def test_an_early_refusal_reaches_the_official_client(
+    gateway: Gateway, provider: Provider, client: openai.OpenAI
+):
+    async def refuse(exchange: Exchange) -> None:
         await exchange.answer(b'{"error":{"message":"no room","code":"far_limit"}}', status=413)
 
-    provider.routes["POST /v1/files"] = refuses
+    provider.routes["POST /v1/files"] = refuse
 
     def upload() -> None:
         client.files.create(file=("big", b"x" * (30 * MIB)), purpose="batch")
@@ -155,77 +159,77 @@ async def test_an_early_refusal_reaches_the_official_client(house: Gateway, prov
     assert len(provider.seen) == 1
 
 
-async def test_a_provider_that_closes_midway(house: Gateway, provider: Provider):
-    async def closes(exchange: Exchange) -> None:
+async def test_a_provider_that_closes_during_an_upload(gateway: Gateway, provider: Provider):
+    async def close_midway(exchange: Exchange) -> None:
         await exchange.reader.readexactly(1000)
         exchange.writer.transport.abort()
 
-    provider.routes[f"POST {PATH}"] = closes
-    count = await settled(house)
-    with begun(house, PATH, MODEL % b"twice", OPEN, b"x" * 100_000) as sock:
-        status, body = await asyncio.to_thread(answered, sock)
+    provider.routes[f"POST {PATH}"] = close_midway
+    count = await count_settled_records(gateway)
+    with begin_request(gateway, PATH, MODEL % b"twice", OPEN, b"x" * 100_000) as sock:
+        status, body = await asyncio.to_thread(read_answer, sock)
     assert (status, json.loads(body)["error"]["code"]) == (502, "upstream_disconnected")
-    assert len(provider.seen) == 1, "what was sent in part went to another target"
-    assert (await the_record(house, count))["outcome"] == "error"
+    assert len(provider.seen) == 1, "a form that was sent in part went to another target"
+    assert (await wait_for_next_record(gateway, count))["outcome"] == "error"
 
 
-async def test_over_the_limit_by_its_length(house: Gateway, provider: Provider):
-    with begun(house, PATH, length=65 * MIB) as sock:
-        status, body = await asyncio.to_thread(answered, sock)
+async def test_an_announced_length_over_the_limit_is_refused(gateway: Gateway, provider: Provider):
+    with begin_request(gateway, PATH, length=65 * MIB) as sock:
+        status, body = await asyncio.to_thread(read_answer, sock)
     assert (status, json.loads(body)["error"]["code"]) == (413, "request_too_large")
     assert provider.seen == []
 
 
-async def test_over_the_limit_while_it_streams(house: Gateway, provider: Provider):
-    async def reads(exchange: Exchange) -> None:
+async def test_a_chunked_body_over_the_limit_is_refused(gateway: Gateway, provider: Provider):
+    async def read_body(exchange: Exchange) -> None:
         await exchange.read()
 
-    provider.routes[f"POST {PATH}"] = reads
-    count = await settled(house)
+    provider.routes[f"POST {PATH}"] = read_body
+    count = await count_settled_records(gateway)
     start = MODEL % b"ears" + OPEN
     piece = b"%x\r\n%b\r\n" % (MIB, b"x" * MIB)
-    with begun(house, PATH, b"%x\r\n%b\r\n" % (len(start), start), length=None) as sock:
+    with begin_request(gateway, PATH, b"%x\r\n%b\r\n" % (len(start), start), length=None) as sock:
 
-        def pour() -> tuple[int, bytes]:
+        def send_all() -> tuple[int, bytes]:
             try:
                 for _ in range(80):
                     sock.sendall(piece)
             except ConnectionError:
                 pass
-            return answered(sock)
+            return read_answer(sock)
 
-        status, body = await asyncio.to_thread(pour)
+        status, body = await asyncio.to_thread(send_all)
     assert (status, json.loads(body)["error"]["code"]) == (413, "request_too_large")
     assert await asyncio.to_thread(provider.left.wait, PATIENCE)
     assert provider.last.size <= 64 * MIB
-    row = await the_record(house, count)
+    row = await wait_for_next_record(gateway, count)
     assert (row["outcome"], row["status"], row["error"]) == ("error", 413, "request_too_large")
 
 
-async def ask(house: Gateway, body: bytes, **headers: str) -> Answer:
+async def ask(gateway: Gateway, body: bytes, **headers: str) -> Answer:
     fields = {"content-type": FORM} | {name.replace("_", "-"): value for name, value in headers.items()}
-    return await post(house.port, PATH, body, house.key, fields)
+    return await post(gateway.port, PATH, body, gateway.key, fields)
 
 
-async def test_the_model_after_a_small_file(house: Gateway, provider: Provider):
+async def test_the_model_may_follow_a_small_file(gateway: Gateway, provider: Provider):
     provider.routes[f"POST {PATH}"] = answer_json({"text": "x"})
-    got = await ask(house, FILE % (b"x" * 60_000) + MODEL % b"ears" + END)
+    got = await ask(gateway, FILE % (b"x" * 60_000) + MODEL % b"ears" + END)
     assert got.status == 200
     assert provider.last.body == FILE % (b"x" * 60_000) + MODEL % b"whisper-1" + END
     assert provider.last.headers["content-length"] == str(provider.last.size)
 
 
-async def test_the_model_after_a_long_file(house: Gateway, provider: Provider):
-    got = await ask(house, FILE % (b"x" * 2 * MIB) + MODEL % b"ears" + END)
+async def test_the_model_may_not_follow_a_long_file(gateway: Gateway, provider: Provider):
+    got = await ask(gateway, FILE % (b"x" * 2 * MIB) + MODEL % b"ears" + END)
     assert (got.status, got.json["error"]["code"]) == (400, "model_too_late")
     assert "before the file" in got.json["error"]["message"]
     assert provider.seen == []
 
 
 @pytest.mark.parametrize("last", [MODEL % b"anything", b""], ids=["replaced", "added"])
-async def test_the_model_in_a_header(house: Gateway, provider: Provider, last: bytes):
+async def test_the_model_may_be_in_a_header(gateway: Gateway, provider: Provider, last: bytes):
     provider.routes[f"POST {PATH}"] = answer_json({"text": "x"})
-    got = await ask(house, FILE % (b"x" * 2 * MIB) + last + END, x_antiphon_model="ears")
+    got = await ask(gateway, FILE % (b"x" * 2 * MIB) + last + END, x_antiphon_model="ears")
     assert got.status == 200
     assert provider.last.headers["transfer-encoding"] == "chunked"
     assert provider.last.last.endswith(b"x\r\n" + MODEL % b"whisper-1" + END)
@@ -243,31 +247,31 @@ async def test_the_model_in_a_header(house: Gateway, provider: Provider, last: b
         (b"", "malformed_form"),
     ],
 )
-async def test_forms_without_a_usable_model(house: Gateway, provider: Provider, body: bytes, code: str):
+async def test_forms_without_a_usable_model(gateway: Gateway, provider: Provider, body: bytes, code: str):
     provider.routes[f"POST {PATH}"] = answer_json({"text": "x"})
-    got = await ask(house, body)
+    got = await ask(gateway, body)
     assert (got.status, got.json["error"]["code"]) == (400, code)
     assert not any(seen.whole for seen in provider.seen)
 
 
-async def test_two_models_are_refused_even_if_the_second_is_late(house: Gateway, provider: Provider):
-    async def reads(exchange: Exchange) -> None:
+async def test_two_models_are_refused_even_if_the_second_is_late(gateway: Gateway, provider: Provider):
+    async def read_body(exchange: Exchange) -> None:
         await exchange.read()
 
-    provider.routes[f"POST {PATH}"] = reads
-    got = await ask(house, MODEL % b"ears" + FILE % (b"x" * 2 * MIB) + MODEL % b"far/other" + END)
+    provider.routes[f"POST {PATH}"] = read_body
+    got = await ask(gateway, MODEL % b"ears" + FILE % (b"x" * 2 * MIB) + MODEL % b"far/other" + END)
     assert (got.status, got.json["error"]["param"]) == (400, "model")
     assert not any(seen.whole for seen in provider.seen)
-    assert (await house.wait_for_record(got))["outcome"] == "error"
+    assert (await gateway.wait_for_record(got))["outcome"] == "error"
 
 
-async def test_a_body_with_a_content_encoding_is_refused(house: Gateway, provider: Provider):
-    got = await ask(house, MODEL % b"ears" + END, content_encoding="gzip")
+async def test_a_body_with_a_content_encoding_is_refused(gateway: Gateway, provider: Provider):
+    got = await ask(gateway, MODEL % b"ears" + END, content_encoding="gzip")
     assert got.status == 415
     assert provider.seen == []
 
 
-async def test_no_connection_goes_to_the_next_target(far: Provider, provider: Provider, tmp_path: Path):
+async def test_no_connection_goes_to_the_next_target(provider_server: Provider, provider: Provider, tmp_path: Path):
     """No part of the form has been sent, so another target can get it."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -275,7 +279,7 @@ async def test_no_connection_goes_to_the_next_target(far: Provider, provider: Pr
         config = {
             "providers": {
                 "dead": {"kind": "openai", "base_url": nobody, "api_key": "k"},
-                "far": {"kind": "openai", "base_url": far.url, "api_key": "k"},
+                "far": {"kind": "openai", "base_url": provider_server.url, "api_key": "k"},
             },
             "models": {"ears": {"targets": ["dead/first", "far/whisper-large"]}},
         }
