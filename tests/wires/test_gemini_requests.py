@@ -10,7 +10,7 @@ from antiphon.catalog.profiles import get_profile
 from antiphon.errors import BadRequest
 from antiphon.types import Origin, Target
 from antiphon.wires.gemini import Gemini
-from antiphon.wires.gemini.signatures import UNSIGNED, seal
+from antiphon.wires.gemini.signatures import UNSIGNED_CALL, seal
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.neutral import (
     Audio,
@@ -109,7 +109,7 @@ def test_a_whole_request_in_both_spellings() -> None:
     assert CODEC.read_request(camel, "m", False) == expected
     assert CODEC.read_request(snaked(camel), "m", False) == expected
     body, out = written(expected)
-    camel["contents"][1]["parts"][0]["thoughtSignature"] = UNSIGNED
+    camel["contents"][1]["parts"][0]["thoughtSignature"] = UNSIGNED_CALL
     camel["generationConfig"]["thinkingConfig"]["thinkingLevel"] = "low"
     assert body == camel
     assert out.dropped == ()

@@ -70,10 +70,10 @@ def test_a_way_out_makes_a_cycle_fine() -> None:
 
 
 def test_a_tool_takes_an_object() -> None:
-    assert write_schema({"description": "none"}, "s", of_object=True) == {"description": "none", "type": "object"}
+    assert write_schema({"description": "none"}, "s", is_object=True) == {"description": "none", "type": "object"}
     for wrong in ({"type": "string"}, {"anyOf": [{"type": "object"}]}, {"type": ["object", "null"]}):
         with pytest.raises(BadRequest, match="must describe an object"):
-            write_schema(wrong, "s", of_object=True)
+            write_schema(wrong, "s", is_object=True)
     with pytest.raises(BadRequest, match="JSON Schema object"):
         write_schema([], "s")
 

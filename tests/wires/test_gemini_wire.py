@@ -21,7 +21,7 @@ from antiphon.errors import (
 )
 from antiphon.types import Origin, Target, Usage
 from antiphon.wires.gemini import CountTokens, Embed, EmbedBatch, Generate, read_address
-from antiphon.wires.gemini.signatures import UNSIGNED, seal
+from antiphon.wires.gemini.signatures import UNSIGNED_CALL, seal
 from antiphon.wires.sse import SSESplitter, write_frame
 from antiphon.wires.translation.neutral import Thinking
 
@@ -108,7 +108,7 @@ def test_sealed_signatures_of_other_wires_do_not_reach_a_provider_of_this_one() 
     body = request(contents=[*CONTENTS, turn, own, alone], tools=[])
     envelope = GENERATE.peek(body, "up", False)
     sent = json.loads(GENERATE.encode(body, envelope, TARGET).body)
-    signed = {"role": "model", "parts": [{**call, "thoughtSignature": UNSIGNED}]}
+    signed = {"role": "model", "parts": [{**call, "thoughtSignature": UNSIGNED_CALL}]}
     assert sent["contents"] == [*CONTENTS, signed, own, {"role": "model", "parts": [{"text": ""}]}]
     assert sent["tools"] == []
 

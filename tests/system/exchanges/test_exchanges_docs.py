@@ -13,10 +13,10 @@ PAGE = (Path(__file__).parents[3] / "docs" / "wires.md").read_text("utf-8")
 def test_the_page_has_every_form_and_its_limit() -> None:
     (line,) = [line for line in PAGE.splitlines() if line.startswith("| inputs in one request |")]
     limits = [cell.strip() for cell in line.strip("|").split("|")[1:]]
-    alone = f"{predict.MOST_TOGETHER}; 1 for `gemini-embedding-001`"
+    alone = f"{predict.BATCH_LIMIT}; 1 for `gemini-embedding-001`"
     assert limits == [
         f"{MOST_INPUTS:,}",
-        str(embeddings_codec.MOST_TOGETHER),
+        str(embeddings_codec.BATCH_LIMIT),
         alone,
         "1",
         "1",

@@ -1,8 +1,8 @@
 """The Gemini wire: generateContent and its stream, countTokens, embedContent and batchEmbedContents.
 
-What belongs here: reading, checking, changing and writing this wire's JSON and frames, its addresses (the model stands
-in the path), its error names, and its side of every translation. What does not: whose servers speak it (Vertex is a
-row with another address), sockets, prices.
+This package reads, checks, changes and writes this wire's JSON and frames. It has its addresses (the path names the
+model), its error names, and its side of every translation. It does not know whose servers speak the wire (Vertex is a
+row with another address), sockets or prices.
 """
 
 from antiphon.wires.gemini.address import Address, read_address

@@ -1,6 +1,6 @@
-"""The address of a call on this wire, which names model and method: ``models/{model}:{method}`` and the query.
+"""The address of a call on this wire: ``models/{model}:{method}`` and the query.
 
-A key in the query, as this wire's own servers allow it, is refused: addresses end up in logs and histories.
+This wire's own servers accept a key in the query. Antiphon refuses it, because addresses end up in logs and histories.
 """
 
 from urllib.parse import parse_qs, unquote
@@ -30,19 +30,19 @@ class Address(msgspec.Struct, frozen=True):
 
 
 def read_address(tail: str, query: str) -> Address:
-    """Read the path behind the version, still percent-encoded, and the query without its question mark.
+    """Read the path after the version, still percent-encoded, and the query without its question mark.
 
-    Clients name the version ``/v1beta/`` or ``/v1/``; the official one took the second in its version 3. Others leave
-    ``models/`` out before a name that has a slash of its own.
+    Clients write the version as ``/v1beta/`` or ``/v1/``, as the official one does since its version 3. Some leave out
+    ``models/`` before a name that contains a slash.
 
     Raises :class:`~antiphon.errors.Unauthorized` for a key in the query, :class:`~antiphon.errors.NotFound` for
     another path, and :class:`~antiphon.errors.BadRequest` for a stream in the form of a JSON array, which is not
-    offered: every official client asks for server-sent events.
+    supported: every official client asks for server-sent events.
     """
-    asked = parse_qs(query, keep_blank_values=True)
-    if named := next((name for name in _CREDENTIALS if name in asked), None):
+    params = parse_qs(query, keep_blank_values=True)
+    if name := next((name for name in _CREDENTIALS if name in params), None):
         raise Unauthorized(
-            f"A credential in a URL (?{named}=) ends up in logs and is refused; send it in the x-goog-api-key header."
+            f"A credential in a URL (?{name}=) ends up in logs and is refused; send it in the x-goog-api-key header."
         )
     name, _, method = unquote(tail).rpartition(":")
     model = name.removeprefix("models/")
@@ -50,6 +50,6 @@ def read_address(tail: str, query: str) -> Address:
         methods = ", ".join(METHODS)
         raise NotFound(f"This path is not known; expected models/{{model}}:{{method}} with a method of: {methods}.")
     operation, stream = METHODS[method]
-    if stream and (asked.get("alt") or asked.get("$alt")) != ["sse"]:
+    if stream and (params.get("alt") or params.get("$alt")) != ["sse"]:
         raise BadRequest("A stream is sent as server-sent events only; add ?alt=sse to the URL.", param="alt")
     return Address(operation, model, stream)

@@ -11,20 +11,20 @@ from antiphon.wires.translation.citations import find_page, read_span, read_titl
 _SOURCES = ("web", "retrievedContext", "maps", "image")
 
 
-def read_citations(grounding: Any, cited: Any, text: str) -> list[dict[str, Any]]:
+def read_citations(grounding_metadata: Any, citation_metadata: Any, text: str) -> list[dict[str, Any]]:
     """Return the citations in an answer's ``text``; malformed ones are ignored."""
-    found: list[dict[str, Any]] = []
-    if type(grounding) is dict:
-        chunks = _list_objects(grounding.get("groundingChunks"))
-        for support in _list_objects(grounding.get("groundingSupports")):
+    citations: list[dict[str, Any]] = []
+    if type(grounding_metadata) is dict:
+        chunks = _list_objects(grounding_metadata.get("groundingChunks"))
+        for support in _list_objects(grounding_metadata.get("groundingSupports")):
             segment = support.get("segment")
             span = _read_byte_span(segment if type(segment) is dict else {}, text)
-            found += [{**_read_source(chunks[index]), **span} for index in _list_indices(support, len(chunks))]
-    if type(cited) is dict:
-        for citation in _list_objects(cited.get("citationSources") or cited.get("citations")):
+            citations += [{**_read_source(chunks[index]), **span} for index in _list_indices(support, len(chunks))]
+    if type(citation_metadata) is dict:
+        for citation in _list_objects(citation_metadata.get("citationSources") or citation_metadata.get("citations")):
             source = {"type": "url_citation", "url": citation.get("uri") or "", "title": citation.get("title") or ""}
-            found.append({**source, **_read_byte_span(citation, text)})
-    return found
+            citations.append({**source, **_read_byte_span(citation, text)})
+    return citations
 
 
 def _list_objects(value: Any) -> list[dict[str, Any]]:
@@ -32,17 +32,17 @@ def _list_objects(value: Any) -> list[dict[str, Any]]:
 
 
 def _list_indices(support: dict[str, Any], count: int) -> list[int]:
-    named = support.get("groundingChunkIndices")
-    known: list[Any] = named if type(named) is list else []
+    indices = support.get("groundingChunkIndices")
+    known: list[Any] = indices if type(indices) is list else []
     return [index for index in known if type(index) is int and 0 <= index < count]
 
 
 def _read_source(chunk: dict[str, Any]) -> dict[str, Any]:
-    known: dict[str, Any] = next((chunk[name] for name in _SOURCES if type(chunk.get(name)) is dict), {})
-    url, title = known.get("uri") or "", known.get("title") or ""
+    source: dict[str, Any] = next((chunk[name] for name in _SOURCES if type(chunk.get(name)) is dict), {})
+    url, title = source.get("uri") or "", source.get("title") or ""
     if url:
         return {"type": "url_citation", "url": url, "title": title}
-    return {"type": "document_citation", "title": title, "cited_text": known.get("text") or ""}
+    return {"type": "document_citation", "title": title, "cited_text": source.get("text") or ""}
 
 
 def _read_byte_span(segment: dict[str, Any], text: str) -> dict[str, int]:
@@ -58,14 +58,14 @@ def _read_byte_span(segment: dict[str, Any], text: str) -> dict[str, int]:
     }
 
 
-def write_grounding(cited: Sequence[tuple[dict[str, Any], str, int]]) -> dict[str, Any]:
+def write_grounding(citations: Sequence[tuple[dict[str, Any], str, int]]) -> dict[str, Any]:
     """Return ``groundingMetadata`` for citations of any wire.
 
-    Each comes with the text it belongs to, and the byte of the answer where that text starts.
+    Each citation comes with its text and the byte offset of that text in the answer.
     """
     chunks: list[dict[str, Any]] = []
     supports: list[dict[str, Any]] = []
-    for citation, text, offset in cited:
+    for citation, text, offset in citations:
         chunk = _write_chunk(citation)
         if chunk not in chunks:
             chunks.append(chunk)

@@ -1,7 +1,7 @@
 """Reads ``contents`` into neutral messages: parts, turns, and the ids that match results to calls.
 
-Calls may come without ids; a result then belongs to the oldest call of its name that has none yet. What a streaming
-client keeps as several contents of one turn becomes one message again.
+Calls may come without ids; a result then belongs to the oldest call of its name that has no result yet. A streaming
+client may send one turn as several contents; they become one message.
 """
 
 from collections import deque
@@ -18,11 +18,11 @@ from antiphon.wires.translation.neutral import Part as NeutralPart
 _ROLES: dict[str | None, Literal["user", "assistant"]] = {
     None: "user", "": "user", "user": "user", "function": "user", "tool": "user", "model": "assistant",
 }  # fmt: skip
-_SHOWN = {"scheduling": "scheduling", "will_continue": "willContinue"}
-_OWN = ("executable_code", "code_execution_result", "tool_call", "tool_response")
+_RESPONSE_FIELDS = {"scheduling": "scheduling", "will_continue": "willContinue"}
+_TOOL_FIELDS = ("executable_code", "code_execution_result", "tool_call", "tool_response")
 
 
-_DATA = ("inline_data", "file_data", "function_call", "function_response", *_OWN)
+_CONTENT_FIELDS = ("inline_data", "file_data", "function_call", "function_response", *_TOOL_FIELDS)
 
 
 class ContentReader:
@@ -30,23 +30,23 @@ class ContentReader:
 
     def __init__(self) -> None:
         self.extras: dict[str, Any] = {}
-        self._waiting: dict[str, deque[str]] = {}
+        self._pending_calls: dict[str, deque[str]] = {}
         self._calls = 0
-        self._taken: set[str] = set()
+        self._used_ids: set[str] = set()
 
     def read(self, contents: list[Content]) -> tuple[Message, ...]:
         """Return the messages; raises :class:`~antiphon.errors.BadRequest` naming the field at fault."""
         messages: list[Message] = []
-        parts_of_all = [part for content in contents for part in content.parts or ()]
-        self._taken = {part.function_call.id for part in parts_of_all if part.function_call is not None}
+        all_parts = [part for content in contents for part in content.parts or ()]
+        self._used_ids = {part.function_call.id for part in all_parts if part.function_call is not None}
         for index, content in enumerate(contents):
-            at = f"contents[{index}]"
+            path = f"contents[{index}]"
             if content.role not in _ROLES:
-                raise BadRequest(f"`{at}.role` is {content.role!r}; expected user or model.", param=f"{at}.role")
+                raise BadRequest(f"`{path}.role` is {content.role!r}; expected user or model.", param=f"{path}.role")
             role = _ROLES[content.role]
             parts: list[NeutralPart] = []
             for number, part in enumerate(content.parts or ()):
-                parts += self._read_part(part, role, f"{at}.parts[{number}]")
+                parts += self._read_part(part, role, f"{path}.parts[{number}]")
             if messages and _is_continuation(messages[-1], role, parts):
                 parts = [*messages.pop().parts, *parts]
             messages.append(Message(role, tuple(_join_texts(parts) if role == "assistant" else parts)))
@@ -54,59 +54,59 @@ class ContentReader:
             raise BadRequest("`contents` must hold at least one part that says something.", param="contents")
         return tuple(messages)
 
-    def _read_part(self, part: Part, role: str, at: str) -> list[NeutralPart]:
-        if bool(part.text) + sum(getattr(part, name) is not None for name in _DATA) > 1:
-            raise BadRequest(f"`{at}` holds several contents; a part holds one of them.", param=at)
+    def _read_part(self, part: Part, role: str, path: str) -> list[NeutralPart]:
+        if bool(part.text) + sum(getattr(part, name) is not None for name in _CONTENT_FIELDS) > 1:
+            raise BadRequest(f"`{path}` holds several contents; a part holds one of them.", param=path)
         if part.video_metadata is not None:
             self.extras["videoMetadata"] = part.video_metadata
         if part.function_call is not None:
             return [self._read_call(part.function_call, part.thought_signature or "")]
         if part.function_response is not None:
-            return [self._read_result(part.function_response, at)]
+            return [self._read_result(part.function_response, path)]
         if part.inline_data is not None or part.file_data is not None:
             return [_read_media(part), *_read_signature(part)]
         if part.text is not None:
             return _read_text(part, role)
-        name = next((name for name in _OWN if getattr(part, name) is not None), None)
+        name = next((name for name in _TOOL_FIELDS if getattr(part, name) is not None), None)
         if name is not None:
-            shown = name.title().replace("_", "")
-            field = f"{at}.{shown[0].lower()}{shown[1:]}"
+            title = name.title().replace("_", "")
+            field = f"{path}.{title[0].lower()}{title[1:]}"
             raise BadRequest(
-                f"`{field}` is what the provider's own tools did, for models of this wire only.", param=field
+                f"`{field}` comes from the provider's own tools; only models of this wire accept it.", param=field
             )
         if part.thought_signature:
             return _read_signature(part)
-        known = "text, inlineData, fileData, functionCall or functionResponse"
-        raise BadRequest(f"`{at}` holds none of {known}.", param=at)
+        expected = "text, inlineData, fileData, functionCall or functionResponse"
+        raise BadRequest(f"`{path}` holds none of {expected}.", param=path)
 
     def _read_call(self, call: FunctionCall, signature: str) -> ToolCall:
-        name = call.id
-        while not name or (name is not call.id and name in self._taken):
+        call_id = call.id
+        while not call_id or (call_id is not call.id and call_id in self._used_ids):
             self._calls += 1
-            name = f"call_{self._calls}"
-        self._waiting.setdefault(call.name, deque()).append(name)
-        return ToolCall(name, call.name, encode_json_text(call.args) if call.args else "{}", signature)
+            call_id = f"call_{self._calls}"
+        self._pending_calls.setdefault(call.name, deque()).append(call_id)
+        return ToolCall(call_id, call.name, encode_json_text(call.args) if call.args else "{}", signature)
 
-    def _read_result(self, result: FunctionResponse, at: str) -> ToolResult:
-        for name in _SHOWN:
-            if (value := getattr(result, name)) is not None:
-                self.extras[f"functionResponse.{_SHOWN[name]}"] = value
-        waiting = self._waiting.get(result.name) or deque()
+    def _read_result(self, result: FunctionResponse, path: str) -> ToolResult:
+        for call_id in _RESPONSE_FIELDS:
+            if (value := getattr(result, call_id)) is not None:
+                self.extras[f"functionResponse.{_RESPONSE_FIELDS[call_id]}"] = value
+        waiting = self._pending_calls.get(result.name) or deque()
         if result.id:
             if result.id in waiting:
                 waiting.remove(result.id)
-            name = result.id
+            call_id = result.id
         elif waiting:
-            name = waiting.popleft()
+            call_id = waiting.popleft()
         else:
-            field = f"{at}.functionResponse.name"
+            field = f"{path}.functionResponse.name"
             raise BadRequest(
                 f"`{field}` answers {result.name!r}, which no functionCall before it asked for.", param=field
             )
-        text, failed = _read_response(result.response)
+        text, is_error = _read_response(result.response)
         parts: list[Text | Image | File | Audio] = [Text(text)] if text is not None else []
         parts += [_read_media(part) for part in result.parts or ()]
-        return ToolResult(name, tuple(parts), name=result.name, error=failed)
+        return ToolResult(call_id, tuple(parts), name=result.name, error=is_error)
 
 
 def _read_response(response: dict[str, Any] | None) -> tuple[str | None, bool]:
@@ -141,24 +141,24 @@ def _read_signature(part: Part) -> list[NeutralPart]:
     return [unseal(part.thought_signature, "")] if part.thought_signature else []
 
 
-def _is_continuation(before: Message, role: str, parts: list[NeutralPart]) -> bool:
-    if before.role != role:
+def _is_continuation(previous: Message, role: str, parts: list[NeutralPart]) -> bool:
+    if previous.role != role:
         return False
-    return role == "assistant" or all(isinstance(part, ToolResult) for part in (*before.parts, *parts))
+    return role == "assistant" or all(isinstance(part, ToolResult) for part in (*previous.parts, *parts))
 
 
 def _join_texts(parts: list[NeutralPart]) -> list[NeutralPart]:
-    """Join the pieces of a stream: neighbouring texts, and thoughts up to the one that has the signature."""
-    joined: list[NeutralPart] = []
+    """Join the pieces of a stream: consecutive texts, and thoughts up to the one with the signature."""
+    merged: list[NeutralPart] = []
     for part in parts:
-        last = joined[-1] if joined else None
+        last = merged[-1] if merged else None
         if isinstance(part, Text) and isinstance(last, Text):
-            joined[-1] = Text(last.text + part.text)
+            merged[-1] = Text(last.text + part.text)
         elif isinstance(part, Thinking) and isinstance(last, Thinking) and last.text and not _has_signature(last):
-            joined[-1] = Thinking(last.text + part.text, part.signature, part.redacted, part.id, part.wire)
+            merged[-1] = Thinking(last.text + part.text, part.signature, part.redacted, part.id, part.wire)
         else:
-            joined.append(part)
-    return joined
+            merged.append(part)
+    return merged
 
 
 def _has_signature(thinking: Thinking) -> bool:

@@ -1,4 +1,4 @@
-"""Writes neutral messages as ``contents``: turns, parts, results after their calls, signatures with their parts."""
+"""Writes neutral messages as ``contents``: results follow their calls, and signatures are on their parts."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import msgspec
 
 from antiphon.errors import BadRequest
 from antiphon.wires.gemini.media import write_media
-from antiphon.wires.gemini.signatures import UNSIGNED, WIRE
+from antiphon.wires.gemini.signatures import UNSIGNED_CALL, WIRE
 from antiphon.wires.translation.neutral import (
     Audio,
     File,
@@ -34,7 +34,7 @@ class ContentWriter:
         self._beside: list[dict[str, Any]] = []
 
     def write(self, messages: tuple[Message, ...]) -> list[dict[str, Any]]:
-        """Return the contents; raises :class:`~antiphon.errors.BadRequest` for what this wire cannot take."""
+        """Return the contents; raises :class:`~antiphon.errors.BadRequest` for a message that this wire cannot take."""
         contents: list[dict[str, Any]] = []
         for message in messages:
             self._note(message)
@@ -49,12 +49,12 @@ class ContentWriter:
                     contents[-1]["parts"] += results
                 else:
                     _append(contents, "user", results)
-                said = [self._write_part(part) for part in message.parts if not isinstance(part, ToolResult)]
+                parts = [self._write_part(part) for part in message.parts if not isinstance(part, ToolResult)]
                 self._beside += self._list_result_media(message.parts)
-                if said:
-                    said = [*self._beside, *said]
+                if parts:
+                    parts = [*self._beside, *parts]
                     self._beside.clear()
-                _append(contents, "user", said)
+                _append(contents, "user", parts)
         self._flush_media(contents)
         return contents
 
@@ -75,29 +75,29 @@ class ContentWriter:
         raise BadRequest("A message of the user may not hold what the model thinks or calls.", param="messages")
 
     def _write_model_parts(self, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
-        written: list[dict[str, Any]] = []
+        parts_written: list[dict[str, Any]] = []
         signature = ""  # of an empty thought; it belongs to the call after it or the part before it
-        called = False
+        has_call = False
         for part in parts:
             if isinstance(part, ToolCall):
                 if signature and part.signature:
-                    _attach(written, signature)
-                own = part.signature or signature or ("" if called else UNSIGNED)
-                written.append(self._write_call(part, own))
-                signature, called = "", True
+                    _attach(parts_written, signature)
+                call_signature = part.signature or signature or ("" if has_call else UNSIGNED_CALL)
+                parts_written.append(self._write_call(part, call_signature))
+                signature, has_call = "", True
                 continue
             if signature:
-                _attach(written, signature)
+                _attach(parts_written, signature)
                 signature = ""
             if not isinstance(part, Thinking):
-                written.append(self._write_part(part))
+                parts_written.append(self._write_part(part))
             elif part.wire == WIRE and part.text:
-                written.append({"text": part.text, "thought": True, **_write_signature(part.signature)})
+                parts_written.append({"text": part.text, "thought": True, **_write_signature(part.signature)})
             elif part.wire == WIRE:
                 signature = part.signature
         if signature:
-            _attach(written, signature)
-        return written
+            _attach(parts_written, signature)
+        return parts_written
 
     def _write_call(self, call: ToolCall, signature: str) -> dict[str, Any]:
         self._names[call.id] = call.name
@@ -138,7 +138,7 @@ class ContentWriter:
         """Return the media of tool results, if the model's results cannot hold media."""
         if self._results_hold_media:
             return []
-        return [made for part in parts if isinstance(part, ToolResult) for made in _write_result_media(part)]
+        return [media for part in parts if isinstance(part, ToolResult) for media in _write_result_media(part)]
 
 
 def _write_result_media(result: ToolResult) -> list[dict[str, Any]]:
@@ -149,13 +149,13 @@ def _write_signature(signature: str) -> dict[str, str]:
     return {"thoughtSignature": signature} if signature else {}
 
 
-def _attach(written: list[dict[str, Any]], signature: str) -> None:
-    """Return a signature to the part before it, or put it on an empty text, as streams do."""
-    last: dict[str, Any] = written[-1] if written else {"thought": True}
+def _attach(parts: list[dict[str, Any]], signature: str) -> None:
+    """Put a signature on the part before it, or on an empty text, as streams do."""
+    last: dict[str, Any] = parts[-1] if parts else {"thought": True}
     if not last.keys() & {"thought", "functionCall", "thoughtSignature"}:
         last["thoughtSignature"] = signature
     else:
-        written.append({"text": "", "thoughtSignature": signature})
+        parts.append({"text": "", "thoughtSignature": signature})
 
 
 def _append(contents: list[dict[str, Any]], role: str, parts: list[dict[str, Any]]) -> None:

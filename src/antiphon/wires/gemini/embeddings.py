@@ -89,10 +89,10 @@ class EmbedBatch(Embed):
     holds = "embeddings"
 
     def read_requests(self, document: dict[str, Any]) -> list[EmbedContentRequest]:
-        known = request_types.to_standard_form(document)
-        if type(known.get("requests")) is list:
-            known["requests"] = [flatten_config(request) for request in known["requests"]]
-        return request_types.read_lenient_fields(known, _BatchRequest).requests
+        standard = request_types.to_standard_form(document)
+        if type(standard.get("requests")) is list:
+            standard["requests"] = [flatten_config(request) for request in standard["requests"]]
+        return request_types.read_lenient_fields(standard, _BatchRequest).requests
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
         """See :meth:`antiphon.wires.wire.Wire.encode`: every request's model is the target's."""
@@ -102,13 +102,13 @@ class EmbedBatch(Embed):
             return EncodedBody(
                 bodies.replace(body, "requests", rename_model(_find_requests(body), requests[0], target))
             )
-        changed = [
+        renamed = [
             rename_model(bytes(raw), request, target)
             for raw, request in zip(_split_requests(body), requests, strict=True)
         ]
-        if changed == _split_requests(body):
+        if renamed == _split_requests(body):
             return EncodedBody(body)
-        return EncodedBody(bodies.replace(body, "requests", b"[" + b",".join(changed) + b"]"))
+        return EncodedBody(bodies.replace(body, "requests", b"[" + b",".join(renamed) + b"]"))
 
 
 def list_requests(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """embedContent and batchEmbedContents, to and from the neutral form (API reference, "models.batchEmbedContents").
 
-Models after the first generation take no ``taskType``: the text itself says what it is for, in a form that the guide
-("Embeddings", task types) gives.
+Models after the first generation take no ``taskType``. For them, a prefix of the text names the task, in a form that
+the guide ("Embeddings", task types) gives.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,9 +25,9 @@ from antiphon.wires.translation.embedding import (
     split_inputs,
 )
 
-MOST_TOGETHER = 100
+BATCH_LIMIT = 100
 """Requests in a batch; a larger one is refused with "at most 100 requests can be in one batch"."""
-_READ = frozenset(("model", "content", "taskType", "outputDimensionality", "embedContentConfig"))
+_READ_FIELDS = frozenset(("model", "content", "taskType", "outputDimensionality", "embedContentConfig"))
 TASK_TYPES = {
     "query": "RETRIEVAL_QUERY",
     "document": "RETRIEVAL_DOCUMENT",
@@ -55,16 +55,16 @@ class _Values(msgspec.Struct):
     values: list[float]
 
 
-class _One(msgspec.Struct):
+class _SingleAnswer(msgspec.Struct):
     embedding: _Values
 
 
-class _Many(msgspec.Struct):
+class _BatchAnswer(msgspec.Struct):
     embeddings: list[_Values]
 
 
-_decode_one = msgspec.json.Decoder(_One).decode
-_decode_many = msgspec.json.Decoder(_Many).decode
+_decode_single = msgspec.json.Decoder(_SingleAnswer).decode
+_decode_batch = msgspec.json.Decoder(_BatchAnswer).decode
 
 
 class EmbedCodec:
@@ -74,10 +74,12 @@ class EmbedCodec:
         return _read(Embed().read_requests(document), [document], model)
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
-        return [WrittenRequest(encode_json(each), request.extras) for each in _write_requests(request, target)]
+        return [WrittenRequest(encode_json(body), request.extras) for body in _write_requests(request, target)]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
-        return check_vector_count([_decode(_decode_one, body).embedding.values for body in bodies], len(request.inputs))
+        return check_vector_count(
+            [_decode(_decode_single, body).embedding.values for body in bodies], len(request.inputs)
+        )
 
     def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
         return encode_json({"embedding": {"values": reply[0]}, **_write_usage(usage)})
@@ -90,13 +92,13 @@ class EmbedBatchCodec(EmbedCodec):
         return _read(EmbedBatch().read_requests(document), list_requests(document), model)
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
-        named = [{"model": f"models/{request.model}", **each} for each in _write_requests(request, target)]
-        batches = split_inputs(named, MOST_TOGETHER)
+        requests = [{"model": f"models/{request.model}", **body} for body in _write_requests(request, target)]
+        batches = split_inputs(requests, BATCH_LIMIT)
         return [WrittenRequest(encode_json({"requests": batch}), request.extras) for batch in batches]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
-        found = [vector.values for body in bodies for vector in _decode(_decode_many, body).embeddings]
-        return check_vector_count(found, len(request.inputs))
+        vectors = [vector.values for body in bodies for vector in _decode(_decode_batch, body).embeddings]
+        return check_vector_count(vectors, len(request.inputs))
 
     def write_reply(self, reply: list[Vector], request: EmbedRequest, usage: Usage) -> bytes:
         # Each vector is encoded alone, so that the thread can give way between two of them.
@@ -104,20 +106,20 @@ class EmbedBatchCodec(EmbedCodec):
         return b'{"embeddings":[%b],%b' % (vectors, encode_json(_write_usage(usage))[1:])
 
 
-def _read(requests: list[EmbedContentRequest], given: list[dict[str, Any]], model: str) -> EmbedRequest:
+def _read(requests: list[EmbedContentRequest], documents: list[dict[str, Any]], model: str) -> EmbedRequest:
     if len(requests) > MOST_INPUTS:
         problem = f"`requests` has {len(requests)} entries, and at most {MOST_INPUTS} go into one call."
         raise BadRequest(problem, param="requests")
-    named = {name for document in given for name in flatten_config(request_types.to_standard_form(document))}
-    kind = _get_common_value([request.task_type for request in requests], "taskType")
-    task = read_task(kind)
+    names = {name for document in documents for name in flatten_config(request_types.to_standard_form(document))}
+    task_type = _get_common_value([request.task_type for request in requests], "taskType")
+    task = read_task(task_type)
     return EmbedRequest(
         model=model,
         inputs=tuple(_read_text(request.content) for request in requests),
         dimensions=_get_common_value([request.output_dimensionality for request in requests], "outputDimensionality"),
         task=task,
         task_field="taskType" if task else "",
-        extras=tuple(sorted(named - _READ | ({"taskType"} if kind and not task else set()))),
+        extras=tuple(sorted(names - _READ_FIELDS | ({"taskType"} if task_type and not task else set()))),
     )
 
 
@@ -137,13 +139,15 @@ def _read_text(content: request_types.Content) -> str:
 
 
 def _write_requests(request: EmbedRequest, target: Target) -> list[Any]:
-    kind, form = {}, "{}"
+    task_fields, template = {}, "{}"
     if request.task and target.profile.embedding_task == "field":
-        kind = {"taskType": TASK_TYPES[request.task]}
+        task_fields = {"taskType": TASK_TYPES[request.task]}
     elif request.task:
-        form = _INSTRUCTIONS[request.task]
-    rest = kind if request.dimensions is None else {**kind, "outputDimensionality": request.dimensions}
-    return [{"content": {"parts": [{"text": form.replace("{}", text)}]}, **rest} for text in request.get_texts(target)]
+        template = _INSTRUCTIONS[request.task]
+    fields = task_fields if request.dimensions is None else {**task_fields, "outputDimensionality": request.dimensions}
+    return [
+        {"content": {"parts": [{"text": template.replace("{}", text)}]}, **fields} for text in request.get_texts(target)
+    ]
 
 
 def _decode(decode: Callable[[bytes], Any], body: bytes) -> Any:

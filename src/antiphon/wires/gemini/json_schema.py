@@ -1,8 +1,9 @@
 """Schemas between JSON Schema and this wire's own ``Schema`` (API reference, "Schema", "GenerationConfig").
 
-Written is always JSON Schema (``parametersJsonSchema``, ``responseJsonSchema``), as the reference restricts it: a
-``$ref`` stands alone, and a cycle may only go through properties that are not required. Read are both; ``Schema`` is a
-dialect of OpenAPI 3.0: types in capitals, ``nullable``, ``propertyOrdering``, counts as strings.
+Antiphon reads both forms. ``Schema`` is a dialect of OpenAPI 3.0: types in capitals, ``nullable``,
+``propertyOrdering``, counts as strings. It writes JSON Schema only (``parametersJsonSchema``, ``responseJsonSchema``),
+as the reference restricts it: a ``$ref`` has no sibling members, and a cycle may only go through properties that are
+not required.
 """
 
 from typing import Any
@@ -10,29 +11,29 @@ from typing import Any
 from antiphon.errors import BadRequest
 
 _COUNTS = ("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties")
-_LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
-_SINGLE = ("items", "additionalProperties", "not")
-_NAMED = ("properties", "$defs", "definitions")
-_DROPPED = frozenset(("nullable", "propertyOrdering", "example", "defs", "ref"))
+_SCHEMA_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_SCHEMA_FIELDS = ("items", "additionalProperties", "not")
+_SCHEMA_MAPS = ("properties", "$defs", "definitions")
+_REPLACED_FIELDS = frozenset(("nullable", "propertyOrdering", "example", "defs", "ref"))
 _DEPTH = 100
 
 
-def write_schema(schema: Any, at: str, *, of_object: bool = False) -> dict[str, Any]:
-    """Return a JSON Schema in the form this wire takes.
+def write_schema(schema: Any, path: str, *, is_object: bool = False) -> dict[str, Any]:
+    """Return a JSON Schema in the form that this wire takes.
 
-    ``at`` is the caller's path to it; ``of_object`` wants the schema of an object, as tools do. Raises
-    :class:`~antiphon.errors.BadRequest` naming the path of what cannot be taken.
+    ``path`` is the caller's path to it. With ``is_object``, as for tools, it must describe an object. Raises
+    :class:`~antiphon.errors.BadRequest` naming the path of a part that this wire cannot take.
     """
     if type(schema) is not dict:
-        raise BadRequest(f"`{at}` must be a JSON Schema object.", param=at)
-    written = _SchemaWriter(schema).write(schema, at, 0)
-    if not of_object:
-        return written
-    if "type" not in written and "$ref" not in written and not any(key in written for key in _LISTED):
-        written["type"] = "object"
-    if written.get("type") != "object":
-        raise BadRequest(f"`{at}` must describe an object, which this model needs for a tool.", param=at)
-    return written
+        raise BadRequest(f"`{path}` must be a JSON Schema object.", param=path)
+    result = _SchemaWriter(schema).write(schema, path, 0)
+    if not is_object:
+        return result
+    if "type" not in result and "$ref" not in result and not any(key in result for key in _SCHEMA_LISTS):
+        result["type"] = "object"
+    if result.get("type") != "object":
+        raise BadRequest(f"`{path}` must describe an object, which this model needs for a tool.", param=path)
+    return result
 
 
 class _SchemaWriter:
@@ -41,57 +42,59 @@ class _SchemaWriter:
     def __init__(self, root: dict[str, Any]) -> None:
         self._root = root
 
-    def write(self, schema: dict[str, Any], at: str, depth: int) -> dict[str, Any]:
+    def write(self, schema: dict[str, Any], path: str, depth: int) -> dict[str, Any]:
         if depth > _DEPTH:
-            raise BadRequest(f"The schema nests deeper than {_DEPTH} levels at `{at}`.", param=at)
-        made = {key: self._write_value(key, value, at, depth) for key, value in schema.items()}
-        if "const" in made and type(made["const"]) in (str, int, float) and "enum" not in made:
-            made["enum"] = [made.pop("const")]
-        if "$ref" in made:
-            self._follow(made["$ref"], at)
-            if any(not key.startswith("$") for key in made):
-                made = {"anyOf": [{"$ref": made.pop("$ref")}], **made}
-        return made
+            raise BadRequest(f"The schema nests deeper than {_DEPTH} levels at `{path}`.", param=path)
+        result = {key: self._write_value(key, value, path, depth) for key, value in schema.items()}
+        if "const" in result and type(result["const"]) in (str, int, float) and "enum" not in result:
+            result["enum"] = [result.pop("const")]
+        if "$ref" in result:
+            self._follow(result["$ref"], path)
+            if any(not key.startswith("$") for key in result):
+                result = {"anyOf": [{"$ref": result.pop("$ref")}], **result}
+        return result
 
-    def _write_value(self, key: str, value: Any, at: str, depth: int) -> Any:
-        path = f"{at}.{key}"
-        if key in _NAMED and type(value) is dict:
-            return {name: self._write_inner(item, f"{path}.{name}", depth) for name, item in value.items()}
-        if key in _LISTED and type(value) is list:
-            return [self._write_inner(item, f"{path}[{index}]", depth) for index, item in enumerate(value)]
-        return self._write_inner(value, path, depth) if key in _SINGLE else value
+    def _write_value(self, key: str, value: Any, path: str, depth: int) -> Any:
+        inner_path = f"{path}.{key}"
+        if key in _SCHEMA_MAPS and type(value) is dict:
+            return {name: self._write_inner(item, f"{inner_path}.{name}", depth) for name, item in value.items()}
+        if key in _SCHEMA_LISTS and type(value) is list:
+            return [self._write_inner(item, f"{inner_path}[{index}]", depth) for index, item in enumerate(value)]
+        return self._write_inner(value, inner_path, depth) if key in _SCHEMA_FIELDS else value
 
-    def _write_inner(self, schema: Any, at: str, depth: int) -> Any:
+    def _write_inner(self, schema: Any, path: str, depth: int) -> Any:
         """Write an inner schema, which may also be true or false."""
-        return self.write(schema, at, depth + 1) if type(schema) is dict else schema
+        return self.write(schema, path, depth + 1) if type(schema) is dict else schema
 
-    def _follow(self, reference: Any, at: str) -> None:
+    def _follow(self, reference: Any, path: str) -> None:
         if self._find_target(reference) is None:
-            raise BadRequest(f"`{at}.$ref` points to {reference!r}, which is not in this schema.", param=f"{at}.$ref")
+            raise BadRequest(
+                f"`{path}.$ref` points to {reference!r}, which is not in this schema.", param=f"{path}.$ref"
+            )
         if self._must_contain(reference, reference, set()):
             raise BadRequest(
-                f"`{at}.$ref` points to {reference!r}, which needs itself: a cycle may only go through properties "
+                f"`{path}.$ref` points to {reference!r}, which needs itself: a cycle may only go through properties "
                 "that are not required, for this model.",
-                param=f"{at}.$ref",
+                param=f"{path}.$ref",
             )
 
     def _find_target(self, reference: Any) -> Any:
         if type(reference) is not str or not reference.startswith("#"):
             return None
-        found: Any = self._root
-        for step in reference[1:].split("/")[1:]:
-            name = step.replace("~1", "/").replace("~0", "~")
-            found = found.get(name) if type(found) is dict else None
-        return found if type(found) is dict else None
+        schema: Any = self._root
+        for segment in reference[1:].split("/")[1:]:
+            name = segment.replace("~1", "/").replace("~0", "~")
+            schema = schema.get(name) if type(schema) is dict else None
+        return schema if type(schema) is dict else None
 
-    def _must_contain(self, reference: str, goal: str, seen: set[str]) -> bool:
-        """Return whether every value of ``reference`` contains a value of ``goal``."""
-        if reference in seen:
+    def _must_contain(self, reference: str, goal: str, visited: set[str]) -> bool:
+        """Say whether every value of ``reference`` contains a value of ``goal``."""
+        if reference in visited:
             return False
-        seen.add(reference)
+        visited.add(reference)
         return any(
-            step == goal or self._must_contain(step, goal, seen)
-            for step in self._list_required(self._find_target(reference), 0)
+            inner == goal or self._must_contain(inner, goal, visited)
+            for inner in self._list_required(self._find_target(reference), 0)
         )
 
     def _list_required(self, schema: Any, depth: int) -> set[str]:
@@ -100,50 +103,50 @@ class _SchemaWriter:
             return set()
         if type(schema.get("$ref")) is str:
             return {schema["$ref"]}
-        found: set[str] = set()
+        references: set[str] = set()
         properties, required = schema.get("properties"), schema.get("required")
         if type(properties) is dict and type(required) is list:
             for name in required:
-                found |= self._list_required(properties.get(name) if type(name) is str else None, depth + 1)
+                references |= self._list_required(properties.get(name) if type(name) is str else None, depth + 1)
         for key in ("anyOf", "oneOf"):
             if type(schema.get(key)) is list and schema[key]:
-                found |= set.intersection(*(self._list_required(item, depth + 1) for item in schema[key]))
+                references |= set.intersection(*(self._list_required(item, depth + 1) for item in schema[key]))
         if type(schema.get("allOf")) is list:
-            found = found.union(*(self._list_required(item, depth + 1) for item in schema["allOf"]))
+            references = references.union(*(self._list_required(item, depth + 1) for item in schema["allOf"]))
         if type(schema.get("minItems")) is int and schema["minItems"] > 0:
-            found |= self._list_required(schema.get("items"), depth + 1)
-        return found
+            references |= self._list_required(schema.get("items"), depth + 1)
+        return references
 
 
-def read_schema(schema: Any, at: str, depth: int = 0) -> dict[str, Any]:
+def read_schema(schema: Any, path: str, depth: int = 0) -> dict[str, Any]:
     """Return this wire's own ``Schema`` as JSON Schema; raises :class:`~antiphon.errors.BadRequest` naming the path."""
     if type(schema) is not dict or depth > _DEPTH:
-        raise BadRequest(f"`{at}` must be a Schema object of reasonable depth.", param=at)
-    made = {key: _read_value(key, value, at, depth) for key, value in schema.items() if key not in _DROPPED}
+        raise BadRequest(f"`{path}` must be a Schema object of reasonable depth.", param=path)
+    result = {key: _read_value(key, value, path, depth) for key, value in schema.items() if key not in _REPLACED_FIELDS}
     if type(schema.get("ref")) is str:
-        made["$ref"] = schema["ref"].replace("#/defs/", "#/$defs/", 1)
+        result["$ref"] = schema["ref"].replace("#/defs/", "#/$defs/", 1)
     if type(schema.get("defs")) is dict:
-        made["$defs"] = {
-            name: read_schema(item, f"{at}.defs.{name}", depth + 1) for name, item in schema["defs"].items()
+        result["$defs"] = {
+            name: read_schema(item, f"{path}.defs.{name}", depth + 1) for name, item in schema["defs"].items()
         }
     if "example" in schema:
-        made["examples"] = [schema["example"]]
-    if made.get("type") == "type_unspecified":
-        del made["type"]
-    return _make_nullable(made) if schema.get("nullable") in (True, "true") else made
+        result["examples"] = [schema["example"]]
+    if result.get("type") == "type_unspecified":
+        del result["type"]
+    return _make_nullable(result) if schema.get("nullable") in (True, "true") else result
 
 
-def _read_value(key: str, value: Any, at: str, depth: int) -> Any:
-    path = f"{at}.{key}"
+def _read_value(key: str, value: Any, path: str, depth: int) -> Any:
+    inner_path = f"{path}.{key}"
     if key == "type":
         kinds = [kind.lower() if type(kind) is str else kind for kind in (value if type(value) is list else [value])]
         return kinds if type(value) is list else kinds[0]
-    if key in _NAMED and type(value) is dict:
-        return {name: read_schema(item, f"{path}.{name}", depth + 1) for name, item in value.items()}
-    if key in _LISTED and type(value) is list:
-        return [read_schema(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
-    if key in _SINGLE and type(value) is dict:
-        return read_schema(value, path, depth + 1)
+    if key in _SCHEMA_MAPS and type(value) is dict:
+        return {name: read_schema(item, f"{inner_path}.{name}", depth + 1) for name, item in value.items()}
+    if key in _SCHEMA_LISTS and type(value) is list:
+        return [read_schema(item, f"{inner_path}[{index}]", depth + 1) for index, item in enumerate(value)]
+    if key in _SCHEMA_FIELDS and type(value) is dict:
+        return read_schema(value, inner_path, depth + 1)
     if key in _COUNTS and type(value) is str and value.isdecimal():
         return int(value)
     return value

@@ -1,4 +1,4 @@
-"""Images, sound and documents between neutral parts and ``inlineData`` / ``fileData`` (API reference, "Part").
+"""Images, audio and documents between neutral parts and ``inlineData`` / ``fileData`` (API reference, "Part").
 
 A ``fileUri`` may be a file that was uploaded to the provider, an object in Cloud Storage, or a public address
 ("File input methods").
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from antiphon.errors import BadRequest
 from antiphon.wires.translation.neutral import Audio, File, Image
 
-_OWN_FILES = ("/v1beta/files/", "/v1/files/", "/v1alpha/files/")
+_FILE_PATHS = ("/v1beta/files/", "/v1/files/", "/v1alpha/files/")
 _ALIASES = {"audio/mpeg": "audio/mp3", "audio/x-wav": "audio/wav", "audio/wave": "audio/wav", "image/jpg": "image/jpeg"}
 _BY_ENDING = {
     "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp", "heic": "image/heic",
@@ -30,7 +30,7 @@ _LEVELS = {
 
 
 def read_inline(media_type: str, data: str, name: str = "", resolution: Any = None) -> Image | Audio | File:
-    """Return the neutral part for bytes in a request or an answer; video travels as a file."""
+    """Return the neutral part for bytes in a request or an answer; video becomes a file."""
     kind = media_type.partition("/")[0]
     if kind == "image":
         return Image(data=data, media_type=media_type, detail=_read_detail(resolution))
@@ -41,8 +41,8 @@ def read_inline(media_type: str, data: str, name: str = "", resolution: Any = No
 
 def read_uri(media_type: str, uri: str, name: str = "", resolution: Any = None) -> Image | Audio | File:
     """Return the neutral part for a URI; the URI of a file at the provider becomes its ``file_id``."""
-    own = uri.startswith("gs://") or any(path in uri for path in _OWN_FILES)
-    url, file_id = ("", uri) if own else (uri, "")
+    is_provider_file = uri.startswith("gs://") or any(path in uri for path in _FILE_PATHS)
+    url, file_id = ("", uri) if is_provider_file else (uri, "")
     kind = media_type.partition("/")[0]
     if kind == "image":
         return Image(url=url, media_type=media_type, file_id=file_id, detail=_read_detail(resolution))
@@ -59,23 +59,25 @@ def _read_detail(resolution: Any) -> str:
 def write_media(part: Image | Audio | File) -> dict[str, Any]:
     """Return ``{"inlineData": …}`` or ``{"fileData": …}``.
 
-    Raises :class:`~antiphon.errors.BadRequest` for what this wire cannot name: another provider's file id, or bytes
-    without a type.
+    Raises :class:`~antiphon.errors.BadRequest` for media that this wire cannot take: another provider's file id, or
+    bytes without a media type.
     """
     if isinstance(part, File) and part.text:
         return _write_inline_data(part.media_type or "text/plain", base64.b64encode(part.text.encode()).decode())
     if part.data:
         return _write_inline_data(part.media_type, part.data)
-    place = part.url or getattr(part, "file_id", "")
-    if place.startswith("data:"):
-        head, _, data = place[5:].partition(",")
+    address = part.url or getattr(part, "file_id", "")
+    if address.startswith("data:"):
+        head, _, data = address[5:].partition(",")
         if not head.endswith(";base64"):
             raise BadRequest("A data: URL must hold base64 for this model.", param="url")
         return _write_inline_data(head.partition(";")[0], data)
-    if "://" not in place:
-        what = f"the file id {place!r}, which belongs to another provider" if place else "no data"
-        raise BadRequest(f"A part of the request holds {what}; send its bytes as base64 or its URL.", param="file_id")
-    return _write_file_data(place, part.media_type)
+    if "://" not in address:
+        problem = f"the file id {address!r}, which belongs to another provider" if address else "no data"
+        raise BadRequest(
+            f"A part of the request holds {problem}; send its bytes as base64 or its URL.", param="file_id"
+        )
+    return _write_file_data(address, part.media_type)
 
 
 def _write_file_data(uri: str, media_type: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from antiphon.wires.checks import check_model_name
 from antiphon.wires.gemini import errors, request_types
 from antiphon.wires.gemini import usage as usages
 from antiphon.wires.gemini.reply_types import UNSET, Answer, Candidate, Part, find_block_reason, read_answer
-from antiphon.wires.gemini.signatures import SEALED, remove_sealed
+from antiphon.wires.gemini.signatures import SEAL, remove_sealed
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.sse import read_data
 from antiphon.wires.wire import (
@@ -25,7 +25,7 @@ from antiphon.wires.wire import (
     estimate_usage,
 )
 
-_UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED")
+_UNFINISHED_REASONS = (None, "", "FINISH_REASON_UNSPECIFIED")
 
 
 class Operation(BaseWire):
@@ -37,7 +37,7 @@ class Operation(BaseWire):
     response_header_prefixes = (b"x-gemini-",)
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
-        """See :meth:`antiphon.wires.wire.Wire.peek`; ``model`` and ``stream`` are what the path says."""
+        """See :meth:`antiphon.wires.wire.Wire.peek`; ``model`` and ``stream`` come from the path."""
         document = bodies.check(body)
         check_model_name(model, place="The model in the path")
         choices = self.check(body, document)
@@ -48,7 +48,7 @@ class Operation(BaseWire):
         raise NotImplementedError
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
-        """See :meth:`antiphon.wires.wire.Wire.encode`: a body may name the model again, which must agree."""
+        """See :meth:`antiphon.wires.wire.Wire.encode`; the model is replaced if the body names it."""
         return EncodedBody(rename_model(body, envelope.document, target))
 
     def write_error_body(self, error: CallError) -> bytes:
@@ -69,9 +69,9 @@ class Generate(Operation):
         return (config.candidate_count if config else 1) or 1
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
-        """See :meth:`antiphon.wires.wire.Wire.encode`: what we sealed for another wire does not reach this one's."""
+        """See :meth:`antiphon.wires.wire.Wire.encode`; the signatures of other wires are removed."""
         body = rename_model(body, envelope.document, target)
-        if SEALED in body:
+        if SEAL in body:
             body = bodies.replace(body, "contents", encode_json(remove_sealed(envelope.document["contents"])))
         return EncodedBody(body)
 
@@ -135,7 +135,7 @@ class GenerateStream(PassthroughStream):
         for candidate in chunk.candidates or ():
             size = _count_output_bytes(candidate)
             self.output_bytes += size
-            if candidate.finish_reason not in _UNFINISHED:
+            if candidate.finish_reason not in _UNFINISHED_REASONS:
                 self._finished.add(candidate.index or 0)
             elif not size:
                 continue
@@ -157,8 +157,8 @@ def count_searches(answer: Answer) -> int:
 
 def rename_model(body: bytes, document: dict[str, Any], target: Target) -> bytes:
     """Return a body in which the top-level ``model``, if any, is the target's model."""
-    named = document.get("model")
-    if type(named) is not str or named.removeprefix("models/") == target.model:
+    model = document.get("model")
+    if type(model) is not str or model.removeprefix("models/") == target.model:
         return body
     return bodies.replace(body, "model", msgspec.json.encode(f"models/{target.model}"))
 

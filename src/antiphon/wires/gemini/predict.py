@@ -17,7 +17,7 @@ from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.embedding import EmbedRequest, Vector, check_vector_count, split_inputs
 from antiphon.wires.wire import WholeAnswer
 
-MOST_TOGETHER = 8
+BATCH_LIMIT = 8
 """Texts in one request: at the maximum of 2,048 tokens each, they stay within the 20,000 that a request may have."""
 
 
@@ -50,23 +50,23 @@ class Predict(Embed):
 
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
-        told = [each.embeddings.statistics or _Statistics() for each in _read(body).predictions]
-        counts = [each.token_count for each in told if each.token_count is not None]
-        sound = counts and len(counts) == len(told) and min(counts) >= 0 and sum(counts) <= _LIMIT
-        return WholeAnswer(Usage(input=int(sum(counts))) if sound else None, 0)
+        statistics = [each.embeddings.statistics or _Statistics() for each in _read(body).predictions]
+        counts = [each.token_count for each in statistics if each.token_count is not None]
+        is_valid = counts and len(counts) == len(statistics) and min(counts) >= 0 and sum(counts) <= _LIMIT
+        return WholeAnswer(Usage(input=int(sum(counts))) if is_valid else None, 0)
 
 
 class PredictCodec:
     """See :class:`translation.codec.ProviderCodec`."""
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
-        kind = {"task_type": TASK_TYPES[request.task]} if request.task else {}
-        body: dict[str, Any] = {}
+        task_fields = {"task_type": TASK_TYPES[request.task]} if request.task else {}
+        parameters: dict[str, Any] = {}
         if request.dimensions is not None:
-            body["parameters"] = {"outputDimensionality": request.dimensions}
-        instances = [{"content": text, **kind} for text in request.get_texts(target)]
-        batches = split_inputs(instances, target.profile.embedding_batch or MOST_TOGETHER)
-        return [WrittenRequest(encode_json({"instances": batch, **body}), request.extras) for batch in batches]
+            parameters["parameters"] = {"outputDimensionality": request.dimensions}
+        instances = [{"content": text, **task_fields} for text in request.get_texts(target)]
+        batches = split_inputs(instances, target.profile.embedding_batch or BATCH_LIMIT)
+        return [WrittenRequest(encode_json({"instances": batch, **parameters}), request.extras) for batch in batches]
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         return check_vector_count(

@@ -1,7 +1,7 @@
 """Reads whole answers of this wire into neutral replies, and writes them.
 
-Code that the provider ran becomes fenced text for other wires. This wire cannot hold a call whose arguments are not a
-JSON object; it becomes ``MALFORMED_FUNCTION_CALL``, with the call in ``finishMessage``.
+For other wires, code that the provider ran becomes fenced text. This wire cannot hold a call whose arguments are not a
+JSON object. Such a call becomes ``MALFORMED_FUNCTION_CALL``, with the call in ``finishMessage``.
 """
 
 from collections.abc import Iterable
@@ -44,9 +44,8 @@ def read_reply(body: bytes) -> Reply:
     answer = read_answer(body)
     if answer.error is not None:
         raise errors.make_reported_error(answer.error)
-    choices = tuple(
-        _read_choice(candidate) for candidate in sorted(answer.candidates or (), key=lambda one: one.index or 0)
-    )
+    candidates = sorted(answer.candidates or (), key=lambda candidate: candidate.index or 0)
+    choices = tuple(_read_choice(candidate) for candidate in candidates)
     if find_block_reason(answer) is not None:
         choices = (Choice((), Finish("content_filter")),)
     if not choices:
@@ -65,33 +64,33 @@ def _read_choice(candidate: Candidate) -> Choice:
         parts += _read_part(part)
     if not parts and not candidate.finish_reason:
         raise BadAnswer("The provider answered with a candidate that has neither parts nor a finish reason.")
-    called = any(isinstance(part, ToolCall) for part in parts)
-    reason = read_finish(candidate.finish_reason or "STOP", candidate.finish_message, called=called)
+    has_calls = any(isinstance(part, ToolCall) for part in parts)
+    reason = read_finish(candidate.finish_reason or "STOP", candidate.finish_message, has_calls=has_calls)
     index = candidate.index or 0
     tokens = read_logprobs(candidate.logprobs_result)
-    joined = _add_citations(_join_texts(parts), candidate)
-    return Choice(tuple(joined), Finish(reason, choice=index), {"content": tokens} if tokens else None)
+    answer_parts = _add_citations(_join_texts(parts), candidate)
+    return Choice(tuple(answer_parts), Finish(reason, choice=index), {"content": tokens} if tokens else None)
 
 
 def _read_part(part: Part) -> list[NeutralPart]:
     if (call := part.function_call) is not None:
         return [ToolCall(call.id or make_id("call"), call.name, read_arguments(call), part.thought_signature or "")]
-    read: list[NeutralPart] = []
+    parts: list[NeutralPart] = []
     if part.text is not None and part.thought:
         if not part.thought_signature:
             return [Thinking(part.text, wire=WIRE)] if part.text else []
         return [unseal(part.thought_signature, part.text)]
     if part.text:
-        read.append(Text(part.text))
+        parts.append(Text(part.text))
     elif part.inline_data is not None:
-        read.append(read_inline(part.inline_data.mime_type or "", part.inline_data.data or ""))
+        parts.append(read_inline(part.inline_data.mime_type or "", part.inline_data.data or ""))
     elif part.file_data is not None:
-        read.append(read_uri(part.file_data.mime_type or "", part.file_data.file_uri or ""))
+        parts.append(read_uri(part.file_data.mime_type or "", part.file_data.file_uri or ""))
     elif code := write_code_text(part):
-        read.append(Text(code))
+        parts.append(Text(code))
     if part.thought_signature:
-        read.append(unseal(part.thought_signature, ""))
-    return read
+        parts.append(unseal(part.thought_signature, ""))
+    return parts
 
 
 def write_code_text(part: Part) -> str:
@@ -104,24 +103,24 @@ def write_code_text(part: Part) -> str:
 
 
 def _join_texts(parts: list[NeutralPart]) -> list[NeutralPart]:
-    joined: list[NeutralPart] = []
+    merged: list[NeutralPart] = []
     for part in parts:
-        if joined and isinstance(part, Text) and isinstance(joined[-1], Text):
-            part = Text(joined.pop().text + part.text)  # type: ignore[union-attr]
-        joined.append(part)
-    return joined
+        if merged and isinstance(part, Text) and isinstance(merged[-1], Text):
+            part = Text(merged.pop().text + part.text)  # type: ignore[union-attr]
+        merged.append(part)
+    return merged
 
 
 def _add_citations(parts: list[NeutralPart], candidate: Candidate) -> list[NeutralPart]:
-    """Attach the citations, which this wire keeps beside the parts, to the last text."""
+    """Attach the citations, which this wire keeps outside the parts, to the last text."""
     if candidate.grounding_metadata is None and candidate.citation_metadata is None:
         return parts
-    at = max((index for index, part in enumerate(parts) if isinstance(part, Text)), default=None)
-    if at is None:
+    position = max((index for index, part in enumerate(parts) if isinstance(part, Text)), default=None)
+    if position is None:
         return parts
-    text = parts[at].text  # type: ignore[union-attr]
+    text = parts[position].text  # type: ignore[union-attr]
     citations = read_citations(candidate.grounding_metadata, candidate.citation_metadata, text)
-    return [*parts[:at], Text(text, citations=tuple(citations)), *parts[at + 1 :]]
+    return [*parts[:position], Text(text, citations=tuple(citations)), *parts[position + 1 :]]
 
 
 def write_reply(reply: Reply, request: Request) -> bytes:
@@ -136,7 +135,7 @@ def write_reply(reply: Reply, request: Request) -> bytes:
 
 def _write_choice(choice: Choice) -> dict[str, Any]:
     malformed = [part for part in choice.parts if isinstance(part, ToolCall) and not is_object(part.arguments)]
-    parts = [made for part in choice.parts if part not in malformed for made in _write_part(part)]
+    parts = [written for part in choice.parts if part not in malformed for written in _write_part(part)]
     candidate: dict[str, Any] = {
         # A turn always has a part, because clients that keep the history drop a turn without any.
         "content": {"parts": parts or [{"text": ""}], "role": "model"},
@@ -146,7 +145,7 @@ def _write_choice(choice: Choice) -> dict[str, Any]:
     if malformed:
         candidate |= write_malformed_calls((part.name, part.arguments) for part in malformed)
     elif choice.finish.reason == "pause":
-        candidate["finishMessage"] = PAUSED
+        candidate["finishMessage"] = PAUSE_MESSAGE
     if tokens := (choice.logprobs or {}).get("content"):
         candidate["logprobsResult"] = write_logprobs(tokens)
     if grounding := _write_grounding(choice):
@@ -154,13 +153,13 @@ def _write_choice(choice: Choice) -> dict[str, Any]:
     return candidate
 
 
-PAUSED = "The model paused; send its answer back to let it go on."
+PAUSE_MESSAGE = "The model paused; send its answer back to let it go on."
 
 
 def write_malformed_calls(calls: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the finish reason and message for malformed calls."""
-    shown = "; ".join(f"{name}({arguments})" for name, arguments in calls)
-    return {"finishReason": "MALFORMED_FUNCTION_CALL", "finishMessage": f"Malformed function call: {shown}"}
+    texts = "; ".join(f"{name}({arguments})" for name, arguments in calls)
+    return {"finishReason": "MALFORMED_FUNCTION_CALL", "finishMessage": f"Malformed function call: {texts}"}
 
 
 def is_object(arguments: str) -> bool:
@@ -172,13 +171,13 @@ def is_object(arguments: str) -> bool:
 
 
 def _write_grounding(choice: Choice) -> dict[str, Any] | None:
-    cited, offset = [], 0
+    citations, offset = [], 0
     for part in choice.parts:
         if isinstance(part, Text | Refusal):
-            citations = part.citations if isinstance(part, Text) else ()
-            cited += [(citation, part.text, offset) for citation in citations]
+            part_citations = part.citations if isinstance(part, Text) else ()
+            citations += [(citation, part.text, offset) for citation in part_citations]
             offset += len(part.text.encode("utf-8", "replace"))
-    return write_grounding(cited) if cited else None
+    return write_grounding(citations) if citations else None
 
 
 def _write_part(part: NeutralPart) -> list[dict[str, Any]]:
@@ -192,26 +191,26 @@ def _write_part(part: NeutralPart) -> list[dict[str, Any]]:
 
 
 def write_answer_media(part: Image | File | Audio) -> list[dict[str, Any]]:
-    """Return an image, a sound or a document of an answer; a file that this wire cannot name becomes text.
+    """Return an image, audio or a document of an answer; a file that this wire cannot name becomes text.
 
-    The transcript of a sound is placed before the sound.
+    A transcript is placed before its audio.
     """
-    words = [{"text": part.transcript}] if isinstance(part, Audio) and part.transcript else []
-    if words and isinstance(part, Audio) and not part.data:
-        return words
+    transcript = [{"text": part.transcript}] if isinstance(part, Audio) and part.transcript else []
+    if transcript and isinstance(part, Audio) and not part.data:
+        return transcript
     try:
-        return [*words, write_media(part)]
+        return [*transcript, write_media(part)]
     except BadRequest:
         return [{"text": write_markdown(part)}]
 
 
 def write_thinking(part: Thinking) -> dict[str, Any]:
-    """Return a thought part; a signature of this wire without any thought goes on an empty text, as it came."""
+    """Return a thought part; a signature of this wire that came without a thought goes on an empty text again."""
     signature = seal(part)
     if part.wire == WIRE and not part.text and signature:
         return {"text": "", "thoughtSignature": signature}
-    written: dict[str, Any] = {"text": part.text, "thought": True}
-    return {**written, "thoughtSignature": signature} if signature else written
+    thought: dict[str, Any] = {"text": part.text, "thought": True}
+    return {**thought, "thoughtSignature": signature} if signature else thought
 
 
 def write_call(call: ToolCall) -> dict[str, Any]:

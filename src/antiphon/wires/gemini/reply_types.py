@@ -107,9 +107,9 @@ def read_answer(data: bytes) -> Answer:
 
 
 def read_arguments(call: FunctionCall) -> str:
-    """Return a call's arguments as JSON text, as they came; ``{}`` for none.
+    """Return a call's arguments as unchanged JSON text, ``{}`` if it has none.
 
-    Raises :class:`~antiphon.errors.BadAnswer` where they are no object.
+    Raises :class:`~antiphon.errors.BadAnswer` if they are not an object.
     """
     if call.args is UNSET:
         return "{}"

@@ -1,7 +1,7 @@
 """Reads a caller's request of this wire into the neutral form.
 
-A field that no other wire has goes to ``extras`` if it only tunes the answer. It is refused if leaving it out would
-change the answer: cached content, code that the provider ran.
+A field that no other wire has goes to ``extras`` if it only tunes the answer. If leaving it out would change the
+meaning of the answer (cached content, code that the provider ran), it is refused.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from antiphon.wires.gemini.json_schema import read_schema
 from antiphon.wires.gemini.signatures import WIRE
 from antiphon.wires.translation.neutral import Format, Reasoning, Request, Text, Tool, ToolChoice
 
-_KNOWN = frozenset(
+_KNOWN_FIELDS = frozenset(
     (
         "contents",
         "systemInstruction",
@@ -31,8 +31,8 @@ _KNOWN_CONFIG = frozenset(
      "responseLogprobs", "logprobs", "responseModalities")
 )  # fmt: skip
 _MEMBERS = {"generationConfig.thinkingConfig": ("thinkingBudget", "thinkingLevel", "includeThoughts")}
-_DECLARED = "tools.functionDeclarations"
-_KNOWN_DECLARED = frozenset(("name", "description", "parameters", "parametersJsonSchema"))
+_DECLARATIONS = "tools.functionDeclarations"
+_KNOWN_DECLARATION_FIELDS = frozenset(("name", "description", "parameters", "parametersJsonSchema"))
 _TIERS = {"standard": "default", "flex": "flex", "priority": "priority"}
 _MODES = {
     "": "auto",
@@ -47,19 +47,19 @@ _MODES = {
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
     """See :meth:`translation.codec.Codec.read_request`."""
     document = request_types.to_standard_form(document)
-    asked = request_types.read_lenient_fields(document, request_types.GenerateRequest)
-    if asked.cached_content:
+    request = request_types.read_lenient_fields(document, request_types.GenerateRequest)
+    if request.cached_content:
         raise _refuse_field("cachedContent", "content that is cached at the provider")
     if "responseFormat" in (document.get("generationConfig") or {}):
         raise _refuse_field("generationConfig.responseFormat", "a form of the answer")
-    config = asked.generation_config or request_types.GenerationConfig()
+    config = request.generation_config or request_types.GenerationConfig()
     contents = ContentReader()
-    messages = contents.read(asked.contents)
-    tools, choice = _read_tools(asked)
+    messages = contents.read(request.contents)
+    tools, choice = _read_tools(request)
     return Request(
         model=model,
         messages=messages,
-        system=_read_system(asked.system_instruction),
+        system=_read_system(request.system_instruction),
         tools=tools,
         tool_choice=choice,
         format=_read_format(config),
@@ -76,24 +76,24 @@ def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
         top_logprobs=config.logprobs if config.response_logprobs else None,
         reasoning=_read_reasoning(config.thinking_config),
         modalities=_read_modalities(config),
-        service_tier=_TIERS.get(asked.service_tier, ""),
+        service_tier=_TIERS.get(request.service_tier, ""),
         stream=stream,
         extras={**contents.extras, **_read_extras(document)},
     )
 
 
-def _refuse_field(field: str, what: str) -> BadRequest:
-    return BadRequest(f"`{field}` is {what}, which only a model of this same wire can take.", param=field)
+def _refuse_field(field: str, description: str) -> BadRequest:
+    return BadRequest(f"`{field}` is {description}, which only a model of this same wire can take.", param=field)
 
 
 def _read_modalities(config: request_types.GenerationConfig) -> tuple[str, ...]:
-    asked = dict.fromkeys(modality.lower() for modality in config.response_modalities or ())
-    asked.pop("modality_unspecified", None)
-    if not asked.keys() <= {"text", "image", "audio"}:
+    modalities = dict.fromkeys(modality.lower() for modality in config.response_modalities or ())
+    modalities.pop("modality_unspecified", None)
+    if not modalities.keys() <= {"text", "image", "audio"}:
         raise _refuse_field(
             "generationConfig.responseModalities", "asking for an answer that is neither text, image nor audio"
         )
-    return tuple(asked) if asked.keys() != {"text"} else ()
+    return tuple(modalities) if modalities.keys() != {"text"} else ()
 
 
 def _read_system(content: request_types.Content | None) -> tuple[Text, ...]:
@@ -103,9 +103,9 @@ def _read_system(content: request_types.Content | None) -> tuple[Text, ...]:
     return tuple(Text(part.text or "") for part in parts if part.text)
 
 
-def _read_tools(asked: request_types.GenerateRequest) -> tuple[tuple[Tool, ...], ToolChoice | None]:
+def _read_tools(request: request_types.GenerateRequest) -> tuple[tuple[Tool, ...], ToolChoice | None]:
     config = (
-        asked.tool_config.function_calling_config if asked.tool_config else None
+        request.tool_config.function_calling_config if request.tool_config else None
     ) or request_types.FunctionCallingConfig()
     mode, names = config.mode.upper(), tuple(config.allowed_function_names or ())
     if mode not in _MODES:
@@ -114,51 +114,53 @@ def _read_tools(asked: request_types.GenerateRequest) -> tuple[tuple[Tool, ...],
         raise BadRequest(f"`{field}` is {config.mode!r}; expected one of: {known}.", param=field)
     tools = [
         tool
-        for index, entry in enumerate(asked.tools or ())
+        for index, entry in enumerate(request.tools or ())
         for tool in _read_tool_entry(entry, f"tools[{index}]", strict=mode == "VALIDATED")
     ]
     choice = _MODES[mode]
-    if names and choice == "auto":  # the model need not see tools that it may not call
+    if names and choice == "auto":  # leave out the tools that the model may not call
         tools = [tool for tool in tools if tool.builtin is not None or tool.name in names]
     if choice == "required":
-        one = len(names) == 1
-        return tuple(tools), ToolChoice("tool" if one else "required", names)
+        is_single = len(names) == 1
+        return tuple(tools), ToolChoice("tool" if is_single else "required", names)
     explicit = choice == "none" or config.mode
     return tuple(tools), (ToolChoice("none" if choice == "none" else "auto") if explicit else None)
 
 
-def _read_tool_entry(entry: dict[str, Any], at: str, *, strict: bool) -> list[Tool]:
+def _read_tool_entry(entry: dict[str, Any], path: str, *, strict: bool) -> list[Tool]:
     """Return the tools of one entry of ``tools``: declared functions, and built-in tools by name."""
     tools = []
     for key, value in entry.items():
         if key != "functionDeclarations":
             tools.append(Tool(name=key, builtin={key: value}, wire=WIRE))
             continue
-        for index, declared in enumerate(value if type(value) is list else [value]):
-            where = f"{at}.functionDeclarations[{index}]"
-            function = request_types.read_lenient_fields(declared, request_types.FunctionDeclaration, where)
-            schema = _read_parameters(function, where)
+        for index, declaration in enumerate(value if type(value) is list else [value]):
+            declaration_path = f"{path}.functionDeclarations[{index}]"
+            function = request_types.read_lenient_fields(
+                declaration, request_types.FunctionDeclaration, declaration_path
+            )
+            schema = _read_parameters(function, declaration_path)
             tools.append(Tool(function.name, function.description, schema, strict=True if strict else None))
     return tools
 
 
-def _read_parameters(function: request_types.FunctionDeclaration, at: str) -> dict[str, Any] | None:
+def _read_parameters(function: request_types.FunctionDeclaration, path: str) -> dict[str, Any] | None:
     if function.parameters_json_schema is not None:
         if type(function.parameters_json_schema) is not dict:
-            raise BadRequest(f"`{at}.parametersJsonSchema` must be an object.", param=f"{at}.parametersJsonSchema")
+            raise BadRequest(f"`{path}.parametersJsonSchema` must be an object.", param=f"{path}.parametersJsonSchema")
         return function.parameters_json_schema
-    return read_schema(function.parameters, f"{at}.parameters") if function.parameters is not None else None
+    return read_schema(function.parameters, f"{path}.parameters") if function.parameters is not None else None
 
 
 def _read_format(config: request_types.GenerationConfig) -> Format | None:
-    kind = config.response_mime_type
-    if kind in ("", "text/plain"):
+    media_type = config.response_mime_type
+    if media_type in ("", "text/plain"):
         if config.response_json_schema is not None or config.response_schema is not None:
             field = "generationConfig.responseMimeType"
             raise BadRequest(f"`{field}` must be application/json where an answer has a schema.", param=field)
         return None
-    if kind != "application/json":
-        raise _refuse_field("generationConfig.responseMimeType", f"the form {kind!r}")
+    if media_type != "application/json":
+        raise _refuse_field("generationConfig.responseMimeType", f"the form {media_type!r}")
     schema = config.response_json_schema
     if schema is None and config.response_schema is not None:
         schema = read_schema(config.response_schema, "generationConfig.responseSchema")
@@ -184,15 +186,21 @@ def _read_reasoning(config: request_types.ThinkingConfig | None) -> Reasoning | 
 
 def _read_extras(document: dict[str, Any]) -> dict[str, Any]:
     """Return the fields that only tune the answer, under the caller's names."""
-    extras = {name: value for name, value in document.items() if name not in _KNOWN}
+    extras = {name: value for name, value in document.items() if name not in _KNOWN_FIELDS}
     config = document.get("generationConfig") or {}
     extras.update({f"generationConfig.{name}": config[name] for name in config if name not in _KNOWN_CONFIG})
     for field, known in _MEMBERS.items():
-        told = config.get(field.partition(".")[2]) or {}
-        extras.update({f"{field}.{name}": value for name, value in told.items() if name not in known})
+        members = config.get(field.partition(".")[2]) or {}
+        extras.update({f"{field}.{name}": value for name, value in members.items() if name not in known})
     for entry in document.get("tools") or ():
-        for declared in entry.get("functionDeclarations") or ():
-            extras.update({f"{_DECLARED}.{name}": declared[name] for name in declared if name not in _KNOWN_DECLARED})
+        for declaration in entry.get("functionDeclarations") or ():
+            extras.update(
+                {
+                    f"{_DECLARATIONS}.{name}": declaration[name]
+                    for name in declaration
+                    if name not in _KNOWN_DECLARATION_FIELDS
+                }
+            )
     tool_config = document.get("toolConfig") or {}
     extras.update({f"toolConfig.{name}": tool_config[name] for name in tool_config if name != "functionCallingConfig"})
     if (tier := document.get("serviceTier")) and tier not in _TIERS:

@@ -1,8 +1,9 @@
 """A caller's request: the spellings that this wire accepts, and the typed values.
 
-Protobuf's JSON mapping takes every field in lowerCamelCase and in its original snake_case, numbers as strings, and this
-wire's servers accept one value in place of a list (``"parts": {"text": …}`` is in their own examples). All of that
-becomes one standard form here. Callers' own data (arguments, responses, property names of schemas) is left alone.
+Protobuf's JSON mapping accepts every field in lowerCamelCase and in its original snake_case, and numbers as strings.
+This wire's servers also accept one value in place of a list (``"parts": {"text": …}`` is in their own examples). This
+module turns all of these into one standard form. It leaves the caller's data alone: arguments, responses, and property
+names of schemas.
 """
 
 import math
@@ -19,9 +20,9 @@ _OPAQUE = frozenset(
     ("args", "response", "parametersJsonSchema", "responseJsonSchema", "labels", "partMetadata", "default", "example",
      "enum")
 )  # fmt: skip
-"""Fields whose value is the caller's own."""
+"""Fields whose value is the caller's data."""
 _MAPS = frozenset(("properties", "defs", "$defs"))
-"""Fields whose value maps the caller's own names to objects of this wire."""
+"""Fields whose value maps the caller's names to objects of this wire."""
 _LISTS = frozenset(
     ("contents", "parts", "tools", "functionDeclarations", "stopSequences", "safetySettings", "allowedFunctionNames",
      "responseModalities", "requests")
@@ -173,22 +174,22 @@ def to_standard_form(value: Any) -> Any:
         return [to_standard_form(item) if type(item) is dict or type(item) is list else item for item in value]
     if type(value) is not dict:
         return value
-    made: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for key, item in value.items():
         if item is None:
             continue
         name = _to_camel_case(key) if "_" in key else key
-        if name in made:
+        if name in result:
             raise BadRequest(f"The field {name!r} stands twice, in both spellings; send one.", param=name)
         if name in _LISTS and type(item) in (dict, str):
             item = [item]
         if name in _OPAQUE or not (type(item) is dict or type(item) is list):
-            made[name] = item
+            result[name] = item
         elif name in _MAPS and type(item) is dict:
-            made[name] = {own: to_standard_form(schema) for own, schema in item.items()}
+            result[name] = {property_name: to_standard_form(schema) for property_name, schema in item.items()}
         else:
-            made[name] = to_standard_form(item)
-    return made
+            result[name] = to_standard_form(item)
+    return result
 
 
 @lru_cache(maxsize=512)

@@ -1,9 +1,13 @@
 """Writes a neutral request for a target of this wire.
 
-Declared rules: system messages anywhere join ``systemInstruction``; a request of system messages only is asked as the
-user's turn; a tool's answer is ``{"output": text}`` or ``{"error": text}``, and images and files in it are parts of it
-for models from Gemini 3 on and of the user's next turn for earlier ones; thoughts of other wires are left out; a call
-that no model of this wire made carries the documented stand-in for a signature.
+Declared rules:
+
+- System messages anywhere in the conversation join ``systemInstruction``. If there are no others, they are sent as the
+  user's turn.
+- A tool's result is ``{"output": text}`` or ``{"error": text}``. Its images and files are part of it for models from
+  Gemini 3 on; for earlier models they move to the user's next turn.
+- Thoughts of other wires are left out.
+- A call that no model of this wire made carries the documented placeholder for a signature.
 """
 
 from typing import Any
@@ -54,17 +58,17 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
 
 def _refuse_field(request: Request) -> dict[str, None]:
     """Name the fields that this wire does not have and that only tune the answer."""
-    given = {
+    values = {
         "user": request.user,
         "metadata": request.metadata,
         "service_tier": request.service_tier not in ("", "auto", *_TIERS),
         "parallel_tool_calls": request.parallel_tool_calls is False,
     }
-    return dict.fromkeys(name for name, value in given.items() if value)
+    return dict.fromkeys(name for name, value in values.items() if value)
 
 
 def _write_tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
-    declared = [_write_function(tool) for tool in tools if tool.builtin is None]
+    functions = [_write_function(tool) for tool in tools if tool.builtin is None]
     built_in = []
     for tool in tools:
         if tool.builtin is not None:
@@ -72,7 +76,7 @@ def _write_tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
                 problem = f"The tool {tool.name!r} is built into models of the {tool.wire} wire; this model has it not."
                 raise BadRequest(problem, param="tools")
             built_in.append(tool.builtin)
-    return [*([{"functionDeclarations": declared}] if declared else []), *built_in]
+    return [*([{"functionDeclarations": functions}] if functions else []), *built_in]
 
 
 def _write_function(tool: Tool) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def _write_function(tool: Tool) -> dict[str, Any]:
     if tool.description:
         function["description"] = tool.description
     if tool.schema:
-        function["parametersJsonSchema"] = write_schema(tool.schema, f"tools.{tool.name}.parameters", of_object=True)
+        function["parametersJsonSchema"] = write_schema(tool.schema, f"tools.{tool.name}.parameters", is_object=True)
     return function
 
 
@@ -131,10 +135,10 @@ def _write_config(request: Request, profile: Profile, dropped: dict[str, None]) 
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _write_format(wanted: Format) -> dict[str, Any]:
+def _write_format(format: Format) -> dict[str, Any]:
     config: dict[str, Any] = {"responseMimeType": "application/json"}
-    if wanted.kind == "schema" and wanted.schema is not None:
-        schema = {"description": wanted.description, **wanted.schema} if wanted.description else wanted.schema
+    if format.kind == "schema" and format.schema is not None:
+        schema = {"description": format.description, **format.schema} if format.description else format.schema
         config["responseJsonSchema"] = write_schema(schema, "response_format.json_schema.schema")
     return config
 

@@ -1,7 +1,7 @@
 """Reads the chunks of a streamed answer into events (API reference, "models.streamGenerateContent").
 
-Every chunk is a small answer. Nothing on this wire says that a stream is over: its end follows the last finish reason.
-Each chunk may count the tokens so far, so that a stream that breaks is billed for what it gave.
+Every chunk is a small answer. This wire has no end marker: a stream ends after the last finish reason. Each chunk may
+count the tokens so far, so a stream that breaks off is billed for the tokens before.
 """
 
 from typing import Literal
@@ -53,18 +53,18 @@ _EMPTY = Part(text="")
 class GeminiReader:
     """Reads one stream; see :class:`translation.codec.StreamReader`."""
 
-    __slots__ = ("_choices", "_over", "_started", "_usage")
+    __slots__ = ("_choices", "_closed", "_started", "_usage")
 
     def __init__(self) -> None:
         self._choices: dict[int, _Choice] = {}
         self._usage = b""
         self._started = False
-        self._over = False
+        self._closed = False
 
     def read(self, frame: bytes) -> list[Event]:
         """See :meth:`translation.codec.StreamReader.read`."""
         data = read_data(frame)
-        if data is None or self._over or not data.strip():
+        if data is None or self._closed or not data.strip():
             return []
         chunk = read_answer(data)
         if chunk.error is not None:
@@ -74,8 +74,8 @@ class GeminiReader:
         if not self._started:
             self._started = True
             events.append(Start(chunk.response_id or make_id("gen"), chunk.model_version or "", usage))
-        refused = over = find_block_reason(chunk) is not None
-        if refused:
+        is_blocked = is_finished = find_block_reason(chunk) is not None
+        if is_blocked:
             self._refuse(events)
         for candidate in chunk.candidates or ():
             choice = self._get_choice(candidate.index or 0)
@@ -83,21 +83,21 @@ class GeminiReader:
                 choice.read(candidate, events)
             except BadAnswer as error:
                 return [*events, *self._fail(error.message, error.status)]
-            over = over or choice.finished
-        if usage is not None and (over or usage.total_output):
+            is_finished = is_finished or choice.finished
+        if usage is not None and (is_finished or usage.total_output):
             events.append(UsageUpdate(usage))
-        return [*events, StreamEnd()] if refused else events
+        return [*events, StreamEnd()] if is_blocked else events
 
     def close(self) -> list[Event]:
         """See :meth:`translation.codec.StreamReader.close`; a stream that was cut short has no end."""
-        if not self._started or self._over:
+        if not self._started or self._closed:
             return []
         events: list[Event] = []
         for choice in self._choices.values():
             choice.close(events)
         if self._choices and all(choice.finished for choice in self._choices.values()):
             events.append(StreamEnd())
-        self._over = True
+        self._closed = True
         return events
 
     def _read_new_usage(self, chunk: Answer) -> Usage | None:
@@ -110,7 +110,7 @@ class GeminiReader:
 
     def _refuse(self, events: list[Event]) -> None:
         """End every candidate, because the prompt was blocked."""
-        self._over = True
+        self._closed = True
         self._get_choice(0)
         for choice in self._choices.values():
             choice.finish("content_filter", events)
@@ -122,14 +122,14 @@ class GeminiReader:
         return choice
 
     def _fail(self, message: str, status: int) -> list[Event]:
-        self._over = True
+        self._closed = True
         return [StreamError(message, status)]
 
 
 class _Choice:
     """The state of one candidate."""
 
-    __slots__ = ("_block", "_called", "_citations", "_index", "_open", "_text", "finished")
+    __slots__ = ("_block", "_citations", "_has_calls", "_index", "_open", "_text", "finished")
 
     def __init__(self, index: int) -> None:
         self._index = index
@@ -137,7 +137,7 @@ class _Choice:
         self._open: Literal["", "text", "thinking", "audio"] = ""
         self._text: list[str] = []
         self._citations: Candidate | None = None
-        self._called = False
+        self._has_calls = False
         self.finished = False
 
     def read(self, candidate: Candidate, events: list[Event]) -> None:
@@ -158,7 +158,7 @@ class _Choice:
         if candidate.grounding_metadata is not None or candidate.citation_metadata is not None:
             self._citations = candidate
         if candidate.finish_reason and candidate.finish_reason != _UNFINISHED:
-            reason = read_finish(candidate.finish_reason, candidate.finish_message, called=self._called)
+            reason = read_finish(candidate.finish_reason, candidate.finish_message, has_calls=self._has_calls)
             self.finish(reason, events)
 
     def finish(self, reason: FinishReason, events: list[Event]) -> None:
@@ -193,36 +193,38 @@ class _Choice:
             self._add_media(read_inline(blob.mime_type or "", blob.data or ""), events)
         elif (file := part.file_data) is not None:
             self._add_media(read_uri(file.mime_type or "", file.file_uri or ""), events)
-        elif shown := write_code_text(part):
-            self._read_text(Part(text=shown), (), events)
+        elif code := write_code_text(part):
+            self._read_text(Part(text=code), (), events)
 
     def _add_media(self, part: Image | Audio | File, events: list[Event]) -> None:
-        """Add an image, or the next piece of a sound; consecutive pieces are one sound."""
-        sound = isinstance(part, Audio)
-        if not sound or self._open != "audio":
+        """Add an image, or the next piece of audio; consecutive pieces form one block."""
+        is_audio = isinstance(part, Audio)
+        if not is_audio or self._open != "audio":
             self._end(events)
             self._block += 1
-            self._open = "audio" if sound else ""
+            self._open = "audio" if is_audio else ""
         events.append(Media(self._block, part, self._index))
 
     def _add_call(self, call: FunctionCall, signature: str, events: list[Event]) -> None:
-        said = read_arguments(call)
+        arguments = read_arguments(call)
         self._end(events)
-        self._called = True
+        self._has_calls = True
         self._block += 1
-        at, index = self._block, self._index
-        events.append(BlockStart(at, "tool", call.id or make_id("call"), call.name, index))
-        if signature:  # before the arguments: some wires must write it ahead of the call
-            events.append(Annotation(at, signature=signature, wire=WIRE, choice=index))
-        events += [Delta(at, said, choice=index), BlockStop(at, index)]
+        block, index = self._block, self._index
+        events.append(BlockStart(block, "tool", call.id or make_id("call"), call.name, index))
+        if signature:  # before the arguments, because some wires write it before the call
+            events.append(Annotation(block, signature=signature, wire=WIRE, choice=index))
+        events += [Delta(block, arguments, choice=index), BlockStop(block, index)]
 
     def _add_signature(self, part: Part, events: list[Event]) -> None:
         """Add a signature to its thought and end it; on another part, it becomes an empty thought after the part."""
         if self._open != "thinking" or not part.thought:
             self._begin("thinking", events)
-        own = unseal(part.thought_signature or "", "")
-        mark = Annotation(self._block, own.signature, own.redacted, wire=own.wire, choice=self._index)
-        events.append(mark)
+        thinking = unseal(part.thought_signature or "", "")
+        annotation = Annotation(
+            self._block, thinking.signature, thinking.redacted, wire=thinking.wire, choice=self._index
+        )
+        events.append(annotation)
         self._end(events)
 
     def _begin(self, kind: Literal["text", "thinking"], events: list[Event]) -> None:
@@ -238,10 +240,10 @@ class _Choice:
 
     def close(self, events: list[Event]) -> None:
         """Add the citations, which come with the last text, and close the open block."""
-        if (cited := self._citations) is not None:
+        if (candidate := self._citations) is not None:
             self._citations = None
-            found = read_citations(cited.grounding_metadata, cited.citation_metadata, "".join(self._text))
-            if found and self._open != "text":
+            citations = read_citations(candidate.grounding_metadata, candidate.citation_metadata, "".join(self._text))
+            if citations and self._open != "text":
                 self._begin("text", events)
-            events += [Annotation(self._block, citation=citation, choice=self._index) for citation in found]
+            events += [Annotation(self._block, citation=citation, choice=self._index) for citation in citations]
         self._end(events)

@@ -1,7 +1,7 @@
 """Writes events as the chunks of a streamed answer.
 
-A chunk is a small answer with one part. Calls are written whole, as this wire has them; finish reasons, usage and
-citations are one last chunk, as the official clients expect it.
+A chunk is a small answer with one part. This wire has no partial calls, so a call is one chunk. Finish reasons, usage
+and citations are in one last chunk, as the official clients expect.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from antiphon.wires.gemini.citations import write_grounding
 from antiphon.wires.gemini.finish import write_finish
 from antiphon.wires.gemini.logprobs import write_logprobs
 from antiphon.wires.gemini.reply import (
-    PAUSED,
+    PAUSE_MESSAGE,
     is_object,
     write_answer_media,
     write_call,
@@ -72,7 +72,7 @@ class _Choice(msgspec.Struct):
 class GeminiWriter(PlainStreamWriter):
     """Writes one stream; see :class:`translation.codec.StreamWriter`."""
 
-    __slots__ = ("_choices", "_ends", "_model", "_name", "_over", "_usage")
+    __slots__ = ("_choices", "_closed", "_ends", "_model", "_name", "_usage")
 
     def __init__(self, request: Request) -> None:
         self._model = request.model
@@ -80,18 +80,18 @@ class GeminiWriter(PlainStreamWriter):
         self._choices: dict[int, _Choice] = {}
         self._ends: dict[int, bytes] = {}
         self._usage: Usage | None = None
-        self._over = False
+        self._closed = False
 
     def write(self, event: Event) -> bytes:
         """See :meth:`translation.codec.StreamWriter.write`."""
-        if self._over:
+        if self._closed:
             return b""
-        written: bytes = _WRITERS[type(event)](self, event)
-        return written
+        frames: bytes = _WRITERS[type(event)](self, event)
+        return frames
 
     def fail(self, error: CallError) -> bytes:
         """See :meth:`translation.codec.StreamWriter.fail`."""
-        self._over = True
+        self._closed = True
         return write_frame(errors.write_error_body(error))
 
     def _write_start(self, event: Start) -> bytes:
@@ -170,7 +170,7 @@ class GeminiWriter(PlainStreamWriter):
         return self.fail(BadAnswer(event.message, status=event.status or None))
 
     def _write_end(self, event: StreamEnd) -> bytes:
-        self._over = True
+        self._closed = True
         document: dict[str, Any] = {
             "candidates": [self._write_last_candidate(index, choice) for index, choice in sorted(self._choices.items())]
         }
@@ -190,7 +190,7 @@ class GeminiWriter(PlainStreamWriter):
         if choice.malformed:
             candidate |= write_malformed_calls(choice.malformed)
         elif reason == "pause":
-            candidate["finishMessage"] = PAUSED
+            candidate["finishMessage"] = PAUSE_MESSAGE
         if choice.cited:
             candidate["groundingMetadata"] = write_grounding(choice.cited)
         return candidate
@@ -206,8 +206,8 @@ class GeminiWriter(PlainStreamWriter):
 
     def _make_chunk_end(self, index: int) -> bytes:
         """Make the bytes that end every chunk of a choice, once."""
-        rest = encode_json({"modelVersion": self._model, "responseId": self._name})[1:]
-        end = self._ends[index] = b'%b,"index":%d}],%b\n\n' % (_MIDDLE, index, rest)
+        names = encode_json({"modelVersion": self._model, "responseId": self._name})[1:]
+        end = self._ends[index] = b'%b,"index":%d}],%b\n\n' % (_MIDDLE, index, names)
         return end
 
 

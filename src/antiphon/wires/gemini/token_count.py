@@ -30,40 +30,40 @@ _decode_wrapper = msgspec.json.Decoder(_Wrapper).decode
 
 
 class CountTokens(Operation):
-    """Counting costs nothing; the request is a whole request for generation, or its contents alone."""
+    """Counts tokens, which costs nothing, for a complete generation request or for contents alone."""
 
     operation = "gemini_count_tokens"
 
     def check(self, body: bytes, document: dict[str, Any]) -> int:
-        wrapped = request_types.to_standard_form(document)
-        if "generateContentRequest" not in wrapped:
-            request_types.read_lenient_fields(wrapped, request_types.GenerateRequest)
+        standard = request_types.to_standard_form(document)
+        if "generateContentRequest" not in standard:
+            request_types.read_lenient_fields(standard, request_types.GenerateRequest)
             return 1
-        if type(wrapped["generateContentRequest"]) is not dict:
+        if type(standard["generateContentRequest"]) is not dict:
             raise BadRequest("`generateContentRequest` must be an object.", param="generateContentRequest")
         request_types.read_lenient_fields(
-            wrapped["generateContentRequest"], request_types.GenerateRequest, "generateContentRequest"
+            standard["generateContentRequest"], request_types.GenerateRequest, "generateContentRequest"
         )
         return 1
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:
-        """See :meth:`antiphon.wires.wire.Wire.encode`: the wrapped request names its model once more."""
+        """See :meth:`antiphon.wires.wire.Wire.encode`; the model in the wrapped request is replaced, too."""
         body = rename_model(body, envelope.document, target)
         name = next((name for name in _WRAPPERS if type(envelope.document.get(name)) is dict), None)
         if name is None:
             return EncodedBody(body)
         raw = _decode_wrapper(body)
         inner = bytes(raw.camel if name == _WRAPPERS[0] else raw.snake)  # type: ignore[arg-type]
-        changed = rename_model(inner, envelope.document[name], target)
-        return EncodedBody(body if changed == inner else bodies.replace(body, name, changed))
+        renamed = rename_model(inner, envelope.document[name], target)
+        return EncodedBody(body if renamed == inner else bodies.replace(body, name, renamed))
 
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         try:
-            counted = _decode(body)
+            answer = _decode(body)
         except DECODE_ERRORS:
-            counted = _Counted()
-        if counted.error is not None or counted.total_tokens is None:
+            answer = _Counted()
+        if answer.error is not None or answer.total_tokens is None:
             raise BadAnswer(f"The provider did not count: {errors.read_error_message(body)}")
         return WholeAnswer(Usage(), 0)
 

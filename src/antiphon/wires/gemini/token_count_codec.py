@@ -1,7 +1,7 @@
 """countTokens, to and from other wires (API reference, "models.countTokens").
 
-The Gemini API counts more than contents only where they stand in a whole request for generation; Vertex AI has no such
-member, and takes the fields themselves (quirk ``bare_token_count``).
+The Gemini API counts fields other than the contents only inside a complete generation request. Vertex AI has no such
+member and takes the fields directly (quirk ``bare_token_count``).
 """
 
 from typing import Any
