@@ -8,7 +8,7 @@ import pytest
 from antiphon.catalog import Settings
 from antiphon.server.policy import METRICS, Needs, find_needs
 from antiphon.server.routes import ROUTES
-from processes import Gateway, run_cli, wait_until
+from processes import PATIENCE, Gateway, run_cli, wait_until
 
 IDS = [f"{route.method} {route.path.decode()}" for route in ROUTES]
 NOBODY = None
@@ -34,7 +34,7 @@ def open_metrics(tmp_path_factory):
 
 def get(gateway, path, key):
     """Return the status, the headers and the body of a GET."""
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE)
     try:
         connection.request("GET", path, headers={"Authorization": f"Bearer {key}"} if key else {})
         answer = connection.getresponse()
@@ -96,7 +96,7 @@ def test_metrics_without_a_valid_key(gateway, key, code):
 
 async def test_head_needs_what_get_needs(gateway, member_key):
     await wait_for_key(gateway, member_key)
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE)
     try:
         statuses = []
         for key in (member_key, gateway.key):

@@ -78,7 +78,7 @@ async def test_silence_after_the_upload_times_out(hasty: Gateway, provider: Prov
     got = await post(hasty.port, PATH, START + END, hasty.key, {"content-type": FORM})
     assert (got.status, got.json["error"]["code"]) == (504, "upstream_timeout")
     assert "first_output deadline" in got.json["error"]["message"]
-    assert await asyncio.to_thread(provider.left.wait, 5)
+    assert await asyncio.to_thread(provider.left.wait, PATIENCE)
     assert (await hasty.wait_for_record(got))["error"] == "upstream_timeout"
 
 
@@ -124,7 +124,7 @@ async def test_a_caller_that_leaves_while_bytes_arrive_is_recorded(hasty: Gatewa
     writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
     assert (await reader.read(100)).startswith(b"HTTP/1.1 200 ")
     await close_writer(writer)
-    assert await asyncio.to_thread(provider.left.wait, 5)
+    assert await asyncio.to_thread(provider.left.wait, PATIENCE)
     await wait_until(lambda: len(hasty.list_records()) > before)
     row = hasty.list_records()[-1]
     assert (row["operation"], row["outcome"], row["cost"]) == ("speech", "cancelled", None)

@@ -13,15 +13,15 @@ from server.operations.provider import Provider
 
 
 @pytest.fixture(scope="session")
-def far() -> Iterator[Provider]:
+def provider_server() -> Iterator[Provider]:
     running = Provider()
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="session")
-def house(far: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    root = far.url.removesuffix("/v1")
+def gateway(provider_server: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    root = provider_server.url.removesuffix("/v1")
     config = {
         "providers": {
             "oai": {"kind": "openai", "base_url": f"{root}/v1", "api_key": "oai-key"},
@@ -50,27 +50,27 @@ def house(far: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
 
 
 @pytest.fixture
-def provider(far: Provider) -> Iterator[Provider]:
-    far.clear()
-    yield far
-    assert not far.faults, far.faults
+def provider(provider_server: Provider) -> Iterator[Provider]:
+    provider_server.clear()
+    yield provider_server
+    assert not provider_server.faults, provider_server.faults
 
 
 @pytest.fixture(scope="session")
-def client(house: Gateway) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{house.url}/v1", api_key=house.key, max_retries=0, timeout=30) as made:
+def client(gateway: Gateway) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0, timeout=30) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
-def google(house: Gateway) -> Iterator[genai.Client]:
+def google(gateway: Gateway) -> Iterator[genai.Client]:
     once = types.HttpRetryOptions(attempts=1)
-    options = types.HttpOptions(base_url=house.url, retry_options=once)
-    with genai.Client(api_key=house.key, http_options=options) as made:
+    options = types.HttpOptions(base_url=gateway.url, retry_options=once)
+    with genai.Client(api_key=gateway.key, http_options=options) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
-def claude(house: Gateway) -> Iterator[anthropic.Anthropic]:
-    with anthropic.Anthropic(base_url=house.url, api_key=house.key, max_retries=0, timeout=30) as made:
+def claude(gateway: Gateway) -> Iterator[anthropic.Anthropic]:
+    with anthropic.Anthropic(base_url=gateway.url, api_key=gateway.key, max_retries=0, timeout=30) as made:
         yield made

@@ -1,4 +1,4 @@
-"""Files and batches of an account: whose they are where nobody says, and what of the client's headers goes along."""
+"""Files and batches: the default provider of a client that names none, and the headers that are passed on."""
 
 import anthropic
 import httpx
@@ -19,7 +19,7 @@ FILE = {
 }  # fmt: skip
 
 
-def test_message_batches(provider, claude: anthropic.Anthropic):
+def test_message_batches_go_to_the_provider_of_their_wire(provider, claude: anthropic.Anthropic):
     provider.routes["POST /v1/messages/batches"] = answer_json(BATCH)
     params = {"model": "claude-x", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}
     made = claude.messages.batches.create(requests=[{"custom_id": "a", "params": params}])
@@ -41,19 +41,17 @@ def test_message_batches(provider, claude: anthropic.Anthropic):
     assert provider.last.target == "/v1/messages/batches?limit=5"
 
 
-def test_the_results_of_a_batch(provider, client: openai.OpenAI):
+def test_the_results_of_a_batch_are_passed_on(provider, client: openai.OpenAI):
     lines = b'{"custom_id":"a","result":{"type":"canceled"}}\n' * 50
     provider.routes["GET /v1/messages/batches/msgbatch_1/results"] = answer_bytes(lines, "application/x-jsonl")
     got = client.get(
         "/messages/batches/msgbatch_1/results", cast_to=httpx.Response, options={"params": {"provider": "claude"}}
     )
     assert got.content == lines
-    assert provider.last.headers["anthropic-version"] == "2023-06-01", "for a caller who names none"
+    assert provider.last.headers["anthropic-version"] == "2023-06-01", "the default version"
 
 
-def test_files_are_of_the_provider_whose_wire_the_client_speaks(
-    provider, claude: anthropic.Anthropic, client: openai.OpenAI
-):
+def test_files_go_to_the_provider_of_the_client_s_wire(provider, claude: anthropic.Anthropic, client: openai.OpenAI):
     provider.routes["POST /v1/files"] = answer_json(FILE)
     claude.beta.files.upload(file=("a.txt", b"abc", "text/plain"), betas=["files-api-2025-04-14"])
     seen = provider.last
@@ -65,10 +63,10 @@ def test_files_are_of_the_provider_whose_wire_the_client_speaks(
     assert provider.last.headers["authorization"] == "Bearer oai-key"
     client.files.list(extra_query={"provider": "claude"}, extra_headers={"anthropic-beta": "b"})
     assert provider.last.headers["x-api-key"] == "claude-key"
-    assert "anthropic-beta" not in provider.last.headers, "of a client who speaks another wire"
+    assert "anthropic-beta" not in provider.last.headers, "a header of another wire was passed on"
 
 
-def test_headers_of_a_wire_stay_on_it(provider, claude: anthropic.Anthropic):
+def test_headers_of_a_wire_are_not_sent_on_another(provider, claude: anthropic.Anthropic):
     provider.routes["GET /v1/files"] = answer_json({"data": [], "has_more": False, "first_id": None, "last_id": None})
     claude.beta.files.list(extra_query={"provider": "oai"})
     assert provider.last.headers["authorization"] == "Bearer oai-key"

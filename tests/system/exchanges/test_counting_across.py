@@ -1,4 +1,4 @@
-"""Counting tokens on every pair of wires: official clients in front, providers that check what they are asked."""
+"""Counting tokens on every pair of wires, with the official clients and providers that check each request."""
 
 import json
 from typing import Any
@@ -27,14 +27,14 @@ ANSWERS = {
 
 
 @pytest.fixture(scope="session")
-def bedrock(house: Gateway) -> Any:
+def bedrock(gateway: Gateway) -> Any:
     config = Config(retries={"total_max_attempts": 1}, read_timeout=30, signature_version=UNSIGNED)
-    made = boto3.client("bedrock-runtime", region_name="us-east-1", endpoint_url=house.url, config=config)
+    made = boto3.client("bedrock-runtime", region_name="us-east-1", endpoint_url=gateway.url, config=config)
 
-    def carries(request: Any, **_: Any) -> None:
-        request.headers["authorization"] = f"Bearer {house.key}"
+    def add_key(request: Any, **_: Any) -> None:
+        request.headers["authorization"] = f"Bearer {gateway.key}"
 
-    made.meta.events.register("before-send.bedrock-runtime.*", carries)
+    made.meta.events.register("before-send.bedrock-runtime.*", add_key)
     return made
 
 
@@ -45,7 +45,7 @@ def counters(provider):
     return provider
 
 
-def by_claude(client: anthropic.Anthropic, model: str) -> Any:
+def count_with_anthropic(client: anthropic.Anthropic, model: str) -> Any:
     return client.messages.with_raw_response.count_tokens(
         model=model,
         system="be brief",
@@ -55,7 +55,7 @@ def by_claude(client: anthropic.Anthropic, model: str) -> Any:
     )
 
 
-def by_openai(client: openai.OpenAI, model: str) -> Any:
+def count_with_openai(client: openai.OpenAI, model: str) -> Any:
     return client.responses.input_tokens.with_raw_response.count(
         model=model,
         instructions="be brief",
@@ -93,10 +93,10 @@ SENT_TO_BEDROCK = {
 }
 
 
-def test_anthropic_s_client(counters, claude):
+def test_anthropic_s_client_counts_on_every_wire(counters, claude):
     counts = {}
     for name in ("claude", "gem", "oai", "rock"):
-        raw = by_claude(claude, f"{name}/up")
+        raw = count_with_anthropic(claude, f"{name}/up")
         assert "x-antiphon-estimated" not in raw.headers
         assert raw.headers["x-antiphon-cost"] == "0"
         counts[name] = raw.parse().input_tokens
@@ -120,10 +120,10 @@ def test_anthropic_s_client(counters, claude):
     assert converse.json == {"input": {"converse": {**bare, "toolConfig": chosen}}}
 
 
-def test_openai_s_client(counters, client):
+def test_openai_s_client_counts_on_every_wire(counters, client):
     counts = {}
     for name in ("oai", "claude", "gem", "rock"):
-        parsed = by_openai(client, f"{name}/up").parse()
+        parsed = count_with_openai(client, f"{name}/up").parse()
         assert parsed.object == "response.input_tokens"
         counts[name] = parsed.input_tokens
     assert counts == {"claude": 41, "gem": 42, "oai": 43, "rock": 44}
@@ -133,7 +133,7 @@ def test_openai_s_client(counters, client):
     assert converse == SENT_TO_BEDROCK
 
 
-def test_google_s_client(counters, google):
+def test_google_s_client_counts_on_every_wire(counters, google):
     counts = {}
     for name in ("gem", "claude", "oai", "rock"):
         counts[name] = google.models.count_tokens(model=f"{name}/up", contents="Weather in Oslo?").total_tokens
@@ -141,19 +141,19 @@ def test_google_s_client(counters, google):
     assert counters.seen[1].json == {key: SENT_TO_CLAUDE[key] for key in ("model", "messages")}
 
 
-async def test_gemini_s_whole_request_is_counted(house, counters):
+async def test_gemini_s_whole_request_is_counted(gateway, counters):
     inner = {
         "model": "models/x",
         "contents": [{"role": "user", "parts": [{"text": "Weather in Oslo?"}]}],
         "system_instruction": {"parts": [{"text": "be brief"}]},
     }
     body = {"generate_content_request": inner}
-    got = await post(house.port, "/v1beta/models/claude%2Fup:countTokens", body, house.key)
+    got = await post(gateway.port, "/v1beta/models/claude%2Fup:countTokens", body, gateway.key)
     assert got.json == {"totalTokens": 41}
     assert counters.last.json == {key: SENT_TO_CLAUDE[key] for key in ("model", "messages", "system")}
 
 
-def test_aws_s_client(counters, bedrock):
+def test_aws_s_client_counts_on_every_wire(counters, bedrock):
     counts = {}
     for name in ("rock", "claude", "gem", "oai"):
         answer = bedrock.count_tokens(modelId=f"{name}/up", input=SENT_TO_BEDROCK["input"])
@@ -169,38 +169,38 @@ def test_aws_s_client(counters, bedrock):
 
 def test_vertex_counts_without_a_wrapper(counters, client):
     counters.routes["POST /v1/publishers/google/models/up:countTokens"] = answer_json({"totalTokens": 45})
-    assert by_openai(client, "vert/up").parse().input_tokens == 45
+    assert count_with_openai(client, "vert/up").parse().input_tokens == 45
     inner = SENT_TO_GEMINI["generateContentRequest"]
     assert counters.last.json == {key: inner[key] for key in ("contents", "systemInstruction", "tools")}
 
 
-async def test_where_nobody_counts_we_do_and_say_so(house, provider, client, claude, google):
-    raw = by_openai(client, "plain/up")
+async def test_without_a_counter_the_gateway_estimates_and_says_so(gateway, provider, client, claude, google):
+    raw = count_with_openai(client, "plain/up")
     assert raw.headers["x-antiphon-estimated"] == "true"
     assert 20 < raw.parse().input_tokens < 60
-    raw = by_claude(claude, "plain/up")
+    raw = count_with_anthropic(claude, "plain/up")
     assert raw.headers["x-antiphon-estimated"] == "true"
     assert 20 < raw.parse().input_tokens < 60
     counted = google.models.count_tokens(model="plain/up", contents="12345678")
     assert counted.total_tokens == 2
     assert counted.sdk_http_response.headers["x-antiphon-estimated"] == "true"
     body = {"input": {"converse": {"messages": [{"role": "user", "content": [{"text": "12345678"}]}]}}}
-    got = await post(house.port, "/model/plain%2Fup/count-tokens", body, house.key)
+    got = await post(gateway.port, "/model/plain%2Fup/count-tokens", body, gateway.key)
     assert (got.json, got.headers["x-antiphon-estimated"]) == ({"inputTokens": 2}, "true")
     assert provider.seen == []
 
 
-async def test_a_server_that_turns_out_to_have_no_counter(house, provider, claude):
-    raw = by_claude(claude, "oai/up")
+async def test_a_server_without_its_counter_is_replaced_by_an_estimate(gateway, provider, claude):
+    raw = count_with_anthropic(claude, "oai/up")
     assert raw.headers["x-antiphon-estimated"] == "true"
     assert [seen.target for seen in provider.seen] == ["/v1/responses/input_tokens"]
     call = raw.headers["x-antiphon-call-id"]
-    await wait_until(lambda: [row for row in house.list_records() if row["id"] == call])
-    (row,) = [row for row in house.list_records() if row["id"] == call]
+    await wait_until(lambda: [row for row in gateway.list_records() if row["id"] == call])
+    (row,) = [row for row in gateway.list_records() if row["id"] == call]
     assert (row["outcome"], row["target"], row["cost"], row["estimated"]) == ("success", "oai/up", 0, 1)
 
 
-def test_a_conversation_that_is_kept_here_is_counted_whole(house, provider, client):
+def test_a_stored_conversation_is_counted_as_a_whole(gateway, provider, client):
     chat = {
         "id": "c", "object": "chat.completion", "created": 1, "model": "up",
         "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "y" * 400}}],
@@ -214,23 +214,23 @@ def test_a_conversation_that_is_kept_here_is_counted_whole(house, provider, clie
         client.responses.input_tokens.count(model="plain/up", previous_response_id="resp_unknown", input="z")
     assert caught.value.code == "previous_response_not_found"
     provider.routes[CLAUDE] = answer_json(ANSWERS[CLAUDE])
-    told = client.responses.input_tokens.count(model="claude/up", previous_response_id=first.id, input="z")
-    assert told.input_tokens == 41
-    said = [message["role"] for message in provider.last.json["messages"]]
-    assert said == ["user", "assistant", "user"]
+    count = client.responses.input_tokens.count(model="claude/up", previous_response_id=first.id, input="z")
+    assert count.input_tokens == 41
+    roles = [message["role"] for message in provider.last.json["messages"]]
+    assert roles == ["user", "assistant", "user"]
     provider.routes[OPENAI] = answer_json(ANSWERS[OPENAI])
     client.responses.input_tokens.count(model="oai/up", previous_response_id="resp_theirs", input="z")
     assert provider.last.json["previous_response_id"] == "resp_theirs"
 
 
-async def test_errors_have_the_caller_s_shape(house, provider, client, claude):
+async def test_errors_have_the_caller_s_shape(gateway, provider, client, claude):
     refused = {"error": {"code": 400, "message": "no such thing", "status": "INVALID_ARGUMENT"}}
     provider.routes[GEMINI] = answer_json(refused, status=400)
     with pytest.raises(anthropic.BadRequestError, match="no such thing") as caught:
-        by_claude(claude, "gem/up")
+        count_with_anthropic(claude, "gem/up")
     assert caught.value.body["error"]["type"] == "invalid_request_error"
     with pytest.raises(openai.NotFoundError):
-        by_openai(client, "nobody/up")
+        count_with_openai(client, "nobody/up")
     with pytest.raises(openai.BadRequestError, match="stream"):
         client.responses.input_tokens.count(model="oai/up", input="x", extra_body={"stream": True})
     for path, wrong in (
@@ -241,8 +241,8 @@ async def test_errors_have_the_caller_s_shape(house, provider, client, claude):
         ("/model/oai%2Fup/count-tokens", {"input": {"converse": {"messages": 3}}}),
         ("/model/oai%2Fup/count-tokens", {"input": 3}),
     ):
-        got = await post(house.port, path, wrong, house.key)
+        got = await post(gateway.port, path, wrong, gateway.key)
         assert got.status == 400, (path, got.body)
     provider.routes[GEMINI] = answer_json({"totalTokens": "many"})
-    got = await post(house.port, "/v1/responses/input_tokens", {"model": "gem/up", "input": "x"}, house.key)
+    got = await post(gateway.port, "/v1/responses/input_tokens", {"model": "gem/up", "input": "x"}, gateway.key)
     assert (got.status, json.loads(got.body)["error"]["type"]) == (502, "upstream_error")

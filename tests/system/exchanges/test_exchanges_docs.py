@@ -1,4 +1,4 @@
-"""What ``docs/wires.md`` says of embeddings is what the wires do."""
+"""``docs/wires.md`` agrees with the wires about embeddings."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Whatever callers and providers send, embeddings and counts end in an answer or in one clean error."""
+"""Any input of callers and providers of embeddings and counts gives an answer or one clean error."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from antiphon.wires.table import COUNTERS, EMBEDDERS, get_caller_codec, get_prov
 from antiphon.wires.translation.embedding import EmbedRequest
 
 TARGET = Target("p/m", "p", "gemini-embedding-2", "kind", "openai", Origin("http", "h", 80), {})
-NEAR_EMBEDDERS = ("embeddings", "gemini_embed", "gemini_embed_batch")
+CALLER_EMBEDDERS = ("embeddings", "gemini_embed", "gemini_embed_batch")
 WORDS = st.sampled_from(
     ("", "x", "ä", "user", "assistant", "system", "text", "float", "base64", "query", "RETRIEVAL_QUERY", "function")
 )
@@ -42,43 +42,43 @@ SAMPLES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("near", SAMPLES)
+@pytest.mark.parametrize("caller_wire", SAMPLES)
 @UNHURRIED
 @given(change=st.dictionaries(KEYS, VALUES, max_size=4))
-def test_what_callers_send(near: str, change: dict[str, Any]) -> None:
-    body = json.dumps(SAMPLES[near] | change).encode()
-    family = EMBEDDERS if near in EMBEDDERS else COUNTERS
+def test_any_request_is_read_or_rejected(caller_wire: str, change: dict[str, Any]) -> None:
+    body = json.dumps(SAMPLES[caller_wire] | change).encode()
+    family = EMBEDDERS if caller_wire in EMBEDDERS else COUNTERS
     try:
-        envelope = get_wire(near).peek(body, "m", False)
-        get_wire(near).count_input_bytes(envelope)
-        request = get_caller_codec(near).read_request(envelope.document, "m")
+        envelope = get_wire(caller_wire).peek(body, "m", False)
+        get_wire(caller_wire).count_input_bytes(envelope)
+        request = get_caller_codec(caller_wire).read_request(envelope.document, "m")
     except CallError:
         return
-    for far in family:
+    for provider_wire in family:
         try:
-            written = get_provider_codec(far).write_request(request, TARGET)
-        except (CallError, OverflowError):  # integers beyond 64 bits, which the way to the target refuses
+            written = get_provider_codec(provider_wire).write_request(request, TARGET)
+        except (CallError, OverflowError):  # integers beyond 64 bits
             continue
         assert all(isinstance(json.loads(each.body), dict) for each in written)
 
 
-@pytest.mark.parametrize("far", [*EMBEDDERS, *COUNTERS])
+@pytest.mark.parametrize("provider_wire", [*EMBEDDERS, *COUNTERS])
 @UNHURRIED
 @given(answer=VALUES)
-def test_what_providers_answer(far: str, answer: Any) -> None:
+def test_any_answer_is_read_or_rejected(provider_wire: str, answer: Any) -> None:
     request = EmbedRequest(model="m", inputs=("x",), base64=True)
-    near = "embeddings" if far in EMBEDDERS else "count_tokens"
+    caller_wire = "embeddings" if provider_wire in EMBEDDERS else "count_tokens"
     try:
         body = json.dumps(answer).encode()
-        get_wire(far).read_whole(body)
-        reply = get_provider_codec(far).read_reply([body], request)
+        get_wire(provider_wire).read_whole(body)
+        reply = get_provider_codec(provider_wire).read_reply([body], request)
     except BadAnswer:
         return
-    assert json.loads(get_caller_codec(near).write_reply(reply, request, Usage()))
+    assert json.loads(get_caller_codec(caller_wire).write_reply(reply, request, Usage()))
 
 
 @pytest.mark.parametrize("operation", SAMPLES)
-def test_the_samples_are_good_ones(operation: str) -> None:
+def test_the_samples_are_valid(operation: str) -> None:
     envelope = get_wire(operation).peek(json.dumps(SAMPLES[operation]).encode(), "m", False)
     assert get_caller_codec(operation).read_request(envelope.document, "m")
-    assert set(NEAR_EMBEDDERS) | set(COUNTERS) == set(SAMPLES)
+    assert set(CALLER_EMBEDDERS) | set(COUNTERS) == set(SAMPLES)

@@ -1,4 +1,4 @@
-"""One simulator as the provider and one gateway before it; after every case the gateway must be as it was."""
+"""A simulator as the provider and a gateway; after every case the gateway must be as it was before."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -32,7 +32,7 @@ def gateway(sim: Sim, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate
 
 @pytest.fixture(autouse=True)
 async def _as_before(request: pytest.FixtureRequest) -> AsyncIterator[None]:
-    """The process lives, a probe answers, nothing was logged that should not be, connections go back."""
+    """Check that the process lives and answers, logged no traceback and no secret, and has closed its connections."""
     yield
     if "gateway" not in request.fixturenames:
         return
@@ -42,5 +42,5 @@ async def _as_before(request: pytest.FixtureRequest) -> AsyncIterator[None]:
     assert gateway.process.poll() is None
     assert "Traceback" not in gateway.output
     assert PROVIDER_KEY not in gateway.output
-    assert gateway.output.count(gateway.key) <= 3  # by the greeting of the first start, and never again
+    assert gateway.output.count(gateway.key) <= 3  # the banner of the first start shows it
     await wait_until(lambda: gateway.count_connections() == 0, allow(5))

@@ -1,4 +1,4 @@
-"""A provider that goes on sending without saying anything is as silent as one that sends nothing."""
+"""A provider that only sends comments, pings or half frames is treated like one that sends nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,8 +29,8 @@ CASES = {
 
 
 @asynccontextmanager
-async def chattering(begin: bytes, chatter: bytes) -> AsyncIterator[tuple[int, asyncio.Event]]:
-    """A provider whose stream begins well and then chatters as fast as it is read; its port, and that it was left."""
+async def run_chatterer(begin: bytes, chatter: bytes) -> AsyncIterator[tuple[int, asyncio.Event]]:
+    """Run a provider that streams ``begin``, then ``chatter`` without end; yield its port and an event for its end."""
     left = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -54,9 +54,9 @@ async def chattering(begin: bytes, chatter: bytes) -> AsyncIterator[tuple[int, a
 
 
 @pytest.mark.parametrize("case", CASES)
-async def test_chatter_is_no_progress(tmp_path: Path, case: str) -> None:
+async def test_chatter_does_not_count_as_progress(tmp_path: Path, case: str) -> None:
     path, kind, begin, chatter = CASES[case]
-    async with chattering(begin, chatter) as (port, left):
+    async with run_chatterer(begin, chatter) as (port, left):
         config = {
             "timeouts": {"idle": 1, "total": 120},
             "providers": {"up": {"kind": kind, "base_url": f"http://127.0.0.1:{port}", "api_key": "k"}},

@@ -13,8 +13,8 @@ from processes import Answer, Gateway, Sim, allow, chat, wait_until
 DONE = b"data: [DONE]\n\n"
 
 
-def error_of(answer: Answer) -> dict[str, Any]:
-    """The error a stream ended with: the last frame, and nothing after it."""
+def get_error(answer: Answer) -> dict[str, Any]:
+    """Return the error with which a stream ended, which must be its last frame."""
     frames = [frame for frame in answer.body.split(b"\n\n") if frame and not frame.startswith(b":")]
     error: dict[str, Any] = json.loads(frames[-1].removeprefix(b"data: "))["error"]
     return error
@@ -76,7 +76,7 @@ async def test_faults_after_output_are_admitted_and_recorded(gateway: Gateway, s
     assert answer.whole
     assert DONE not in answer.body
     assert b'"content":"Lore"' in answer.body
-    assert error_of(answer)["code"] == ADMITTED[fault]
+    assert get_error(answer)["code"] == ADMITTED[fault]
     assert answer.seconds <= allow(2.0)
     record = await gateway.wait_for_record(answer)
     assert record["outcome"] == "partial"
@@ -85,7 +85,7 @@ async def test_faults_after_output_are_admitted_and_recorded(gateway: Gateway, s
     await wait_until(lambda: sim.count_open() <= 1, allow(0.5))
 
 
-async def test_a_stall_is_noticed_in_time_and_the_provider_let_go(gateway: Gateway, sim: Sim) -> None:
+async def test_a_stall_is_noticed_in_time_and_the_provider_is_released(gateway: Gateway, sim: Sim) -> None:
     answer = await chat(gateway, "up/fault-stall", stream=True)
     assert 1.0 <= answer.seconds <= allow(1.5)
     assert b": keep-alive\n\n" in answer.body  # the caller was not left in silence
@@ -117,7 +117,7 @@ async def test_a_finish_reason_without_the_end_marker_is_complete(gateway: Gatew
 @pytest.mark.parametrize(
     "fault", ["fault-no-usage", *(f"fault-bad-usage:kind={kind}" for kind in ("negative", "huge", "nan", "text"))]
 )
-async def test_missing_or_impossible_usage_is_counted_by_us(gateway: Gateway, fault: str, stream: bool) -> None:
+async def test_missing_or_impossible_usage_is_estimated(gateway: Gateway, fault: str, stream: bool) -> None:
     answer = await chat(gateway, f"up/{fault}", stream=stream)
     if answer.status == 502:  # NaN is no JSON, so the answer that holds it is none
         assert "nan" in fault
@@ -129,15 +129,15 @@ async def test_missing_or_impossible_usage_is_counted_by_us(gateway: Gateway, fa
 
 
 @pytest.mark.parametrize("retry", ["0", "5", "date", "past", "far", "garbage", "none"])
-async def test_retry_after_is_passed_on_when_it_means_something(gateway: Gateway, retry: str) -> None:
+async def test_a_valid_retry_after_is_passed_on(gateway: Gateway, retry: str) -> None:
     answer = await chat(gateway, f"up/fault-429:retry={retry}")
     assert answer.status == 429
-    shown = answer.headers.get("retry-after")
+    retry_after = answer.headers.get("retry-after")
     expected = {"0": "0", "5": "5", "past": "0", "far": "3600", "garbage": None, "none": None}
     if retry == "date":
-        assert 1 <= int(shown or "-1") <= 6
+        assert 1 <= int(retry_after or "-1") <= 6
     else:
-        assert shown == expected[retry]
+        assert retry_after == expected[retry]
 
 
 async def test_a_redirect_is_not_followed_and_takes_no_credential_along(gateway: Gateway, sim: Sim) -> None:
@@ -175,7 +175,7 @@ async def test_an_answer_cut_at_every_byte_is_complete_or_an_explicit_error(gate
         if answer.body.endswith(DONE):
             assert b'"finish_reason":"stop"' in answer.body, at
             return b"complete"
-        assert error_of(answer)["code"] == "upstream_truncated", at
+        assert get_error(answer)["code"] == "upstream_truncated", at
         return b"admitted"
 
     step = 1
@@ -185,7 +185,7 @@ async def test_an_answer_cut_at_every_byte_is_complete_or_an_explicit_error(gate
     assert seen == {b"refused", b"complete", b"admitted"}
 
 
-async def test_silence_is_tried_once_and_not_again(gateway: Gateway, sim: Sim) -> None:
+async def test_a_silent_target_is_tried_only_once(gateway: Gateway, sim: Sim) -> None:
     before = len(sim.list_served())
     started = time.monotonic()
     answer = await chat(gateway, "up/fault-silence", stream=True)

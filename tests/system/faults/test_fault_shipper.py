@@ -17,7 +17,7 @@ from processes import Gateway, Sim, allow, chat, run_cli, wait_until
 KILLS = 4
 
 
-def config(sim: Sim, **more: Any) -> dict[str, Any]:
+def make_config(sim: Sim, **more: Any) -> dict[str, Any]:
     return {"providers": {"up": {"kind": "openai-compatible", "base_url": f"{sim.url}/v1", "api_key": "x"}}, **more}
 
 
@@ -34,7 +34,7 @@ async def wait_for_shipper(gateway: Gateway) -> psutil.Process:
 
 
 def has_ended(process: psutil.Process) -> bool:
-    """Whether a process is gone, or only waits for its new parent to notice."""
+    """Return whether a process is gone, or only waits for its new parent to notice."""
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
@@ -48,7 +48,7 @@ async def call_until(gateway: Gateway, model: str, stop: asyncio.Event, answered
 
 
 class Load:
-    """Eight callers that ask again and again."""
+    """Eight callers that call in a loop."""
 
     def __init__(self, gateway: Gateway, model: str = "up/echo") -> None:
         self.answered: set[str] = set()
@@ -67,23 +67,23 @@ def count_records(gateway: Gateway) -> Counter[str]:
 
 
 async def test_a_killed_shipper_loses_and_doubles_nothing_and_is_replaced(sim: Sim, tmp_path: Path) -> None:
-    gateway = Gateway(tmp_path, config(sim))
+    gateway = Gateway(tmp_path, make_config(sim))
     load = Load(gateway)
-    seen = set()
+    pids = set()
     try:
         for _ in range(KILLS):
             shipper = await wait_for_shipper(gateway)
-            seen.add(shipper.pid)
+            pids.add(shipper.pid)
             await asyncio.sleep(random.uniform(0, 0.8))
             shipper.kill()
             shipper.wait(5)
-        seen.add((await wait_for_shipper(gateway)).pid)
+        pids.add((await wait_for_shipper(gateway)).pid)
         await load.stop()
         await wait_until(lambda: load.answered <= count_records(gateway).keys(), allow(5))
     finally:
         assert gateway.stop() == 0
     assert load.refused == []
-    assert len(seen) == KILLS + 1
+    assert len(pids) == KILLS + 1
     rows = count_records(gateway)
     assert set(rows) == load.answered
     assert max(rows.values()) == 1
@@ -93,7 +93,7 @@ async def test_a_killed_shipper_loses_and_doubles_nothing_and_is_replaced(sim: S
 
 
 async def test_the_shipper_ends_with_a_killed_gateway_and_the_next_one_adopts(sim: Sim, tmp_path: Path) -> None:
-    gateway = Gateway(tmp_path, config(sim))
+    gateway = Gateway(tmp_path, make_config(sim))
     shipper = await wait_for_shipper(gateway)
     load = Load(gateway)
     await asyncio.sleep(1)
@@ -110,8 +110,8 @@ async def test_the_shipper_ends_with_a_killed_gateway_and_the_next_one_adopts(si
     assert max(count_records(again).values()) == 1
 
 
-async def test_calls_go_on_while_the_database_is_locked(sim: Sim, tmp_path: Path) -> None:
-    gateway = Gateway(tmp_path, config(sim))
+async def test_calls_continue_while_the_database_is_locked(sim: Sim, tmp_path: Path) -> None:
+    gateway = Gateway(tmp_path, make_config(sim))
     try:
         await wait_for_shipper(gateway)
         with closing(sqlite3.connect(gateway.data / "antiphon.db", isolation_level=None)) as other:
@@ -141,7 +141,7 @@ def fill_journal(data: Path, size: int) -> None:
 @pytest.mark.parametrize("policy", ["serve", "refuse"])
 async def test_a_stopped_shipper_leads_to_the_declared_policy_at_the_cap(sim: Sim, tmp_path: Path, policy: str) -> None:
     fill_journal(tmp_path / "data", 960_000)  # of 1,048,576, the smallest cap; calls are refused from 983,040 on
-    gateway = Gateway(tmp_path, config(sim, journal_cap="1 MiB", on_journal_full=policy))
+    gateway = Gateway(tmp_path, make_config(sim, journal_cap="1 MiB", on_journal_full=policy))
     shipper = await wait_for_shipper(gateway)
     try:
         await gateway.wait_for_record(await chat(gateway, "up/echo"))
@@ -172,6 +172,6 @@ async def test_a_stopped_shipper_leads_to_the_declared_policy_at_the_cap(sim: Si
         assert set(load.refused) == {"unavailable"}
     else:
         assert load.refused == []
-        assert len(rows) < len(answered), "what is beyond the cap is served and not recorded"
+        assert len(rows) < len(answered), "a call beyond the cap is served, but not recorded"
         assert gateway.output.count("its cap is") == 1
         assert gateway.output.count("has room again") == 1

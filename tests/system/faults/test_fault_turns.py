@@ -1,4 +1,4 @@
-"""A provider that sends thousands of frames at once does not hold everybody else up while they are looked at."""
+"""A provider that sends a thousand frames at once does not block other tasks of the gateway."""
 
 import asyncio
 import json
@@ -13,18 +13,18 @@ from antiphon.types import Caller
 
 FRAMES = 1000
 CHUNK = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[%b]}\n\n'
-SAID = b"".join(CHUNK % (b'{"index":0,"delta":{"content":"%d "}}' % number) for number in range(FRAMES))
+OUTPUT = b"".join(CHUNK % (b'{"index":0,"delta":{"content":"%d "}}' % number) for number in range(FRAMES))
 LAST = CHUNK % b'{"index":0,"delta":{},"finish_reason":"stop"}' + b"data: [DONE]\n\n"
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.readuntil(b"\r\n\r\n")
-    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" + SAID + LAST)
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" + OUTPUT + LAST)
     writer.close()
 
 
 @pytest.mark.parametrize("operation", ["chat", "messages"])
-async def test_others_have_their_turn_between_frames(tmp_path: Path, operation: str) -> None:
+async def test_other_tasks_run_between_frames(tmp_path: Path, operation: str) -> None:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     config = {
@@ -37,7 +37,7 @@ async def test_others_have_their_turn_between_frames(tmp_path: Path, operation: 
     await runtime.start()
     turns = 0
 
-    async def other() -> None:
+    async def count_turns() -> None:
         nonlocal turns
         while True:
             await asyncio.sleep(0)
@@ -48,16 +48,16 @@ async def test_others_have_their_turn_between_frames(tmp_path: Path, operation: 
         answer = await runtime.ask(operation, json.dumps(body).encode(), Caller("key"))
         stream = answer.stream
         assert stream is not None
-        ticking = asyncio.ensure_future(other())
-        said = b""
+        ticking = asyncio.ensure_future(count_turns())
+        text = b""
         most = 0
         while data := await stream.next():
-            said += data
+            text += data
             most = max(most, data.count(b"\n\n"))
         ticking.cancel()
     finally:
         await runtime.close()
         server.close()
-    assert all(b'"%d "' % number in said for number in range(FRAMES))
-    assert turns >= FRAMES / FRAMES_AT_ONCE - 2  # the first ones came before anybody else was there
+    assert all(b'"%d "' % number in text for number in range(FRAMES))
+    assert turns >= FRAMES / FRAMES_AT_ONCE - 2  # the first ones arrived before the other task ran
     assert most <= 2 * FRAMES_AT_ONCE
