@@ -1,7 +1,7 @@
 """Request signing and event stream framing, which all AWS services share, as pure functions.
 
-What belongs here: Signature Version 4 and the ``application/vnd.amazon.eventstream`` encoding. What does not: the
-meaning of a message (see ``wires.bedrock``), the source of credentials, sockets, the clock.
+This package has Signature Version 4 and the ``application/vnd.amazon.eventstream`` encoding. It knows nothing of the
+meaning of a message (see ``wires.bedrock``), the source of credentials, sockets or the clock.
 """
 
 from antiphon.wires.aws.eventstream import EventStreamSplitter, Message, MessageReader

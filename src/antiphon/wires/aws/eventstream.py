@@ -140,35 +140,35 @@ class MessageReader:
 def read_headers(block: bytes) -> dict[str, HeaderValue]:
     """Return the headers of a block, which may have any type of the specification; raises :class:`BadAnswer`."""
     headers: dict[str, HeaderValue] = {}
-    at = 0
+    position = 0
     try:
-        while at < len(block):
-            start = at + 1
-            at = start + block[at]
-            name = block[start:at].decode()
+        while position < len(block):
+            start = position + 1
+            position = start + block[position]
+            name = block[start:position].decode()
             if not name or name in headers:
                 raise ValueError(f"the name {name!r} is empty or stands twice")
-            headers[name], at = _read_value(block, at)
+            headers[name], position = _read_value(block, position)
     except (struct.error, ValueError, IndexError, OverflowError) as error:
         raise BadAnswer(f"The provider sent an event with headers that cannot be read: {error}.") from None
     return headers
 
 
-def _read_value(block: bytes, at: int) -> tuple[HeaderValue, int]:
-    """Return the typed value at ``at`` and its end."""
-    kind, at = block[at], at + 1
-    if kind in _BOOLEANS:
-        return _BOOLEANS[kind], at
-    if kind in _PREFIXED:
-        (size,) = struct.unpack_from(">H", block, at)
-        start, end = at + 2, at + 2 + size
-    elif kind in _FIXED_SIZES:
-        start, end = at, at + _FIXED_SIZES[kind]
+def _read_value(block: bytes, position: int) -> tuple[HeaderValue, int]:
+    """Return the typed value at ``position`` and its end."""
+    value_type, position = block[position], position + 1
+    if value_type in _BOOLEANS:
+        return _BOOLEANS[value_type], position
+    if value_type in _LENGTH_PREFIXED:
+        (size,) = struct.unpack_from(">H", block, position)
+        start, end = position + 2, position + 2 + size
+    elif value_type in _FIXED_SIZES:
+        start, end = position, position + _FIXED_SIZES[value_type]
     else:
-        raise ValueError(f"type {kind} is unknown")
+        raise ValueError(f"type {value_type} is unknown")
     if end > len(block):
         raise ValueError("a value is cut short")
-    return _READERS[kind](block[start:end]), end
+    return _READERS[value_type](block[start:end]), end
 
 
 def _read_integer(data: bytes) -> int:
@@ -177,7 +177,7 @@ def _read_integer(data: bytes) -> int:
 
 _BOOLEANS = {0: True, 1: False}
 _FIXED_SIZES = {2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
-_PREFIXED = frozenset({6, _STRING})
+_LENGTH_PREFIXED = frozenset({6, _STRING})
 _READERS: dict[int, Callable[[bytes], HeaderValue]] = {
     2: _read_integer,
     3: _read_integer,

@@ -56,7 +56,7 @@ def sign(
 
 
 class Signer:
-    """Signs requests of one service in one region; derives the signing key once a day. Its ``repr`` shows no secret."""
+    """Signs requests of one service in one region; derives the signing key once a day. Its ``repr`` has no secret."""
 
     __slots__ = ("_access_key", "_day", "_key", "_region", "_secret_key", "_service", "_session_token")
 
@@ -134,19 +134,19 @@ def _sign(
     timestamp: str,
     key: bytes,
 ) -> list[Header]:
-    added = [("x-amz-date", timestamp)]
+    new_headers = [("x-amz-date", timestamp)]
     if token:
-        added.append(("x-amz-security-token", token))
-    signed = [pair for pair in headers if pair[0].lower() not in _UNSIGNED]
-    lines, names = normalize_headers(signed + added)
+        new_headers.append(("x-amz-security-token", token))
+    signed_headers = [pair for pair in headers if pair[0].lower() not in _UNSIGNED]
+    lines, names = normalize_headers(signed_headers + new_headers)
     digest = hashlib.sha256(body).hexdigest()
     request = f"{method}\n{normalize_path(path)}\n{normalize_query(query)}\n{lines}\n{names}\n{digest}"
     scope = f"{timestamp[:8]}/{region_and_service}/aws4_request"
     text = f"{_ALGORITHM}\n{timestamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
     signature = hmac.digest(key, text.encode(), "sha256").hex()
     authorization = f"{_ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
-    added.append(("authorization", authorization))
-    return added
+    new_headers.append(("authorization", authorization))
+    return new_headers
 
 
 def _derive_key(secret_key: str, day: str, region: str, service: str) -> bytes:
@@ -173,5 +173,5 @@ def _remove_dots(path: str) -> str:
             del segments[-1:]
         elif segment not in ("", "."):
             segments.append(segment)
-    cleaned = "/" + "/".join(segments)
-    return cleaned + "/" if segments and path.endswith("/") else cleaned
+    result = "/" + "/".join(segments)
+    return result + "/" if segments and path.endswith("/") else result

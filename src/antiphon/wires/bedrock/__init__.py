@@ -1,7 +1,7 @@
 """The Bedrock Converse wire: ``POST /model/{modelId}/converse`` and ``/converse-stream``.
 
-What belongs here: reading, checking and writing Converse's JSON and events, and the place of each request field for
-each family of models. What does not: signing and event stream framing (``wires.aws``), sockets.
+This package reads, checks and writes Converse's JSON and events, and puts each request field where the family of models
+expects it. Signing and event stream framing are in ``wires.aws``; sockets do not belong here.
 
 Sources, as of November 2026: Amazon Bedrock API reference (Converse, ConverseStream, and the types they name) and user
 guide (prompt caching, structured outputs, adaptive thinking).

@@ -1,7 +1,7 @@
 """Citations of Converse (API reference, "Citation", "CitationLocation") to the neutral form and back.
 
-Converse has five kinds of location. Four of them are those of the Messages API under other names. They travel under the
-names of the Messages API, which other wires know. The fifth is a web page.
+Converse has five kinds of location. Four of them are those of the Messages API under other names; the neutral form uses
+the names of the Messages API, which other wires know. The fifth is a web page.
 """
 
 from typing import Any, NamedTuple
@@ -40,42 +40,42 @@ _WEB = "web_search_result_location"
 
 def read_citation(citation: Citation) -> Citation:
     """Return a Converse citation in the neutral form; members of a wrong type are left out."""
-    out: Citation = {"type": "citation", "cited_text": _join_texts(citation.get("sourceContent"))}
+    result: Citation = {"type": "citation", "cited_text": _join_texts(citation.get("sourceContent"))}
     title, source, location = citation.get("title"), citation.get("source"), citation.get("location")
     name, value = next(iter(location.items()), ("", None)) if type(location) is dict else ("", None)
     if type(value) is dict and name in _LOCATIONS:
         names = _LOCATIONS[name]
-        out["type"] = names.type
-        out[names.number[1]] = value.get(names.number[0], 0)
-        out[names.start], out[names.end] = value.get("start", 0), value.get("end", 0)
+        result["type"] = names.type
+        result[names.number[1]] = value.get(names.number[0], 0)
+        result[names.start], result[names.end] = value.get("start", 0), value.get("end", 0)
     elif type(value) is dict and type(value.get("url")) is str:
-        out["type"], out["url"] = _WEB, value["url"]
+        result["type"], result["url"] = _WEB, value["url"]
     if type(title) is str:
-        out["document_title" if "document_index" in out else "title"] = title
+        result["document_title" if "document_index" in result else "title"] = title
     if type(source) is str:
-        out["source"] = source
-    return out
+        result["source"] = source
+    return result
 
 
 def write_citation(citation: Citation) -> Citation:
     """Return a citation of any wire as Converse has it: its title, text and location."""
-    out: Citation = {}
+    result: Citation = {}
     page = find_page(citation)
     if title := page.title if page is not None else read_title(citation):
-        out["title"] = title
+        result["title"] = title
     source = citation.get("source") or citation.get("file_id")
     if type(source) is str:
-        out["source"] = source
+        result["source"] = source
     if type(text := citation.get("cited_text")) is str and text:
-        out["sourceContent"] = [{"text": text}]
+        result["sourceContent"] = [{"text": text}]
     if page is not None:
-        out["location"] = {"web": {"url": page.url}}
+        result["location"] = {"web": {"url": page.url}}
     elif (entry := _BY_TYPE.get(str(citation.get("type")))) is not None:
         name, names = entry
         values = {"start": citation.get(names.start), "end": citation.get(names.end)}
         values[names.number[0]] = citation.get(names.number[1])
-        out["location"] = {name: {key: value for key, value in values.items() if type(value) is int}}
-    return out
+        result["location"] = {name: {key: value for key, value in values.items() if type(value) is int}}
+    return result
 
 
 def _join_texts(content: Any) -> str:

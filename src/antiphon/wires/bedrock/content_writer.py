@@ -51,11 +51,11 @@ class ContentWriter:
         self.messages: list[dict[str, Any]] = []
         self.system: list[Block] = []
 
-    def add(self, message: Message, where: str) -> None:
+    def add(self, message: Message, path: str) -> None:
         """Add one message."""
         if message.name:
             self._draft.drop("name")
-        blocks = self._write_parts(message.parts, where)
+        blocks = self._write_parts(message.parts, path)
         if message.role == "system":
             self._add_system(blocks)
         elif blocks:
@@ -75,10 +75,10 @@ class ContentWriter:
             blocks = _put_results_first(blocks)
         self.messages.append({"role": role, "content": blocks})
 
-    def _write_parts(self, parts: Iterable[Part], where: str) -> list[Block]:
+    def _write_parts(self, parts: Iterable[Part], path: str) -> list[Block]:
         blocks: list[Block] = []
-        for at, part in enumerate(parts):
-            block = _WRITERS[type(part)](self, part, f"{where}[{at}]")
+        for index, part in enumerate(parts):
+            block = _WRITERS[type(part)](self, part, f"{path}[{index}]")
             if block is None:
                 continue
             blocks.append(block)
@@ -86,24 +86,24 @@ class ContentWriter:
                 blocks.append(write_cache_point(mark))
         return blocks
 
-    def write_text(self, part: Text, where: str) -> Block | None:
+    def write_text(self, part: Text, path: str) -> Block | None:
         return write_text_block(part) if part.text.strip() else None
 
-    def write_refusal(self, part: Refusal, where: str) -> Block | None:
+    def write_refusal(self, part: Refusal, path: str) -> Block | None:
         return {"text": part.text} if part.text.strip() else None
 
-    def write_image(self, part: Image, where: str) -> Block:
+    def write_image(self, part: Image, path: str) -> Block:
         if part.detail not in ("", "auto"):
             self._draft.drop("detail")
-        return media.write_image(part, where)
+        return media.write_image(part, path)
 
-    def write_file(self, part: File, where: str) -> Block:
-        return media.write_file(part, where, self._document_names)
+    def write_file(self, part: File, path: str) -> Block:
+        return media.write_file(part, path, self._document_names)
 
-    def write_audio(self, part: Audio, where: str) -> Block:
-        return media.write_audio(part, where)
+    def write_audio(self, part: Audio, path: str) -> Block:
+        return media.write_audio(part, path)
 
-    def write_thinking(self, part: Thinking, where: str) -> Block | None:
+    def write_thinking(self, part: Thinking, path: str) -> Block | None:
         if part.redacted:
             return {"reasoningContent": {"redactedContent": part.redacted}} if part.wire == WIRE else None
         if part.wire != WIRE and not (part.signature and part.wire in self._draft.profile.signature_wires):
@@ -111,13 +111,13 @@ class ContentWriter:
         # A block may come with a signature only; it must go back with its text, which is then empty.
         return write_reasoning_block(part.text, part.signature) if part.text or part.signature else None
 
-    def write_tool_call(self, part: ToolCall, where: str) -> Block:
+    def write_tool_call(self, part: ToolCall, path: str) -> Block:
         return write_tool_use_block(make_tool_id(part.id), part)
 
-    def write_tool_result(self, part: ToolResult, where: str) -> Block:
+    def write_tool_result(self, part: ToolResult, path: str) -> Block:
         if any(isinstance(item, Audio) for item in part.parts):
-            raise BadRequest(f"`{where}` is a tool's result with sound, which this target does not take.", param=where)
-        blocks = self._write_parts(part.parts, f"{where}.content")
+            raise BadRequest(f"`{path}` is a tool's result with sound, which this target does not take.", param=path)
+        blocks = self._write_parts(part.parts, f"{path}.content")
         content = [block for block in blocks if "cachePoint" not in block]
         # Converse refuses a result without content or with a blank text.
         result: Block = {"toolUseId": make_tool_id(part.id), "content": content or [{"json": {}}]}

@@ -128,7 +128,7 @@ def make_fault_error(fault: StreamFault) -> UpstreamError:
 
 def _read_message(body: bytes) -> str:
     try:
-        decoded = _decode(body)
+        error_body = _decode(body)
     except DECODE_ERRORS:
         return ""
-    return decoded.message or decoded.capitalized or ""
+    return error_body.message or error_body.capitalized or ""

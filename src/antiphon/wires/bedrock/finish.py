@@ -29,8 +29,8 @@ def read_finish(stop_reason: str, response_fields: Any, has_tool_call: bool) -> 
     """Return why an answer ended; an unknown stop reason becomes ``stop``.
 
     ``response_fields`` is ``additionalModelResponseFields``, which holds the stop sequence if the caller asked for it.
-    ``has_tool_call`` decides between ``stop`` and ``tool_calls``: some models say ``end_turn`` beside a tool call, or
-    ``tool_use`` without one. Raises :class:`BadAnswer` if the model's output was malformed.
+    ``has_tool_call`` decides between ``stop`` and ``tool_calls``, because some models answer ``end_turn`` with a tool
+    call, or ``tool_use`` without one. Raises :class:`BadAnswer` if the model's output was malformed.
     """
     if stop_reason in _MALFORMED:
         raise BadAnswer(f"The model's output was broken: the provider stopped it with {stop_reason!r}.")

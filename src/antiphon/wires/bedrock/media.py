@@ -82,49 +82,49 @@ AUDIO_TYPES = _invert(AUDIO_FORMATS) | {
 }
 
 
-def write_image(part: Image, where: str) -> dict[str, Any]:
+def write_image(part: Image, path: str) -> dict[str, Any]:
     """Return an image block; raises :class:`BadRequest` for a format or a source that Converse does not take."""
-    return {"image": _write_media(_inline_data_url(part), IMAGE_FORMATS, "image", where)}
+    return {"image": _write_media(_inline_data_url(part), IMAGE_FORMATS, "image", path)}
 
 
-def write_audio(part: Audio, where: str) -> dict[str, Any]:
+def write_audio(part: Audio, path: str) -> dict[str, Any]:
     """Return an audio block; raises as :func:`write_image`."""
-    return {"audio": _write_media(_inline_data_url(part), AUDIO_FORMATS, "sound", where)}
+    return {"audio": _write_media(_inline_data_url(part), AUDIO_FORMATS, "sound", path)}
 
 
-def write_file(part: File, where: str, names: set[str]) -> dict[str, Any]:
+def write_file(part: File, path: str, names: set[str]) -> dict[str, Any]:
     """Return a document or video block; raises as :func:`write_image`.
 
     ``names`` are the document names of the request so far; the name of this one is added.
     """
     part = _inline_data_url(part)
     if part.media_type in VIDEO_FORMATS:
-        return {"video": _write_media(part, VIDEO_FORMATS, "video", where)}
+        return {"video": _write_media(part, VIDEO_FORMATS, "video", path)}
     if part.text:
         data = base64.b64encode(part.text.encode()).decode()
         block = {"format": DOCUMENT_FORMATS.get(part.media_type, "txt"), "source": {"bytes": data}}
     else:
-        block = _write_media(part, DOCUMENT_FORMATS, "document", where)
+        block = _write_media(part, DOCUMENT_FORMATS, "document", path)
     block["name"] = _make_unique_name(part.name, names)
     if part.cite:
         block["citations"] = {"enabled": True}
     return {"document": block}
 
 
-def _write_media(part: Image | File | Audio, formats: dict[str, str], what: str, where: str) -> dict[str, Any]:
+def _write_media(part: Image | File | Audio, formats: dict[str, str], kind: str, path: str) -> dict[str, Any]:
     if part.url.startswith(_S3):
         source: dict[str, Any] = {"s3Location": {"uri": part.url}}
     elif part.data:
         source = {"bytes": part.data}
     else:
         raise BadRequest(
-            f"The {what} at `{where}` is given by reference; this target takes base64 data or an s3:// address only.",
-            param=where,
+            f"The {kind} at `{path}` is given by reference; this target takes base64 data or an s3:// address only.",
+            param=path,
         )
-    return {"format": _get_format(part, formats, what, where), "source": source}
+    return {"format": _get_format(part, formats, kind, path), "source": source}
 
 
-def _get_format(part: Image | File | Audio, formats: dict[str, str], what: str, where: str) -> str:
+def _get_format(part: Image | File | Audio, formats: dict[str, str], kind: str, path: str) -> str:
     """Return Converse's name for a part's format: by its media type, or by its file extension if it has no type."""
     media_type = part.media_type.partition(";")[0].strip().lower()
     if media_type in formats:
@@ -136,7 +136,7 @@ def _get_format(part: Image | File | Audio, formats: dict[str, str], what: str, 
     elif media_type.startswith("text/") and formats is DOCUMENT_FORMATS:
         return "txt"
     problem = f"has the type {media_type!r}" if media_type else "has no media type"
-    raise BadRequest(f"The {what} at `{where}` {problem}; this target takes {', '.join(formats)}.", param=where)
+    raise BadRequest(f"The {kind} at `{path}` {problem}; this target takes {', '.join(formats)}.", param=path)
 
 
 def _inline_data_url(part: _Part) -> _Part:
@@ -149,10 +149,10 @@ def _inline_data_url(part: _Part) -> _Part:
 
 def _make_unique_name(name: str, names: set[str]) -> str:
     """Return a document name in the characters that Converse allows, different from all ``names``; add it to them."""
-    clean = " ".join(_FORBIDDEN_IN_NAMES.sub(" ", name).split())[: _NAME_LIMIT - 8].strip() or "document"
-    unique, number = clean, 1
+    base = " ".join(_FORBIDDEN_IN_NAMES.sub(" ", name).split())[: _NAME_LIMIT - 8].strip() or "document"
+    unique, number = base, 1
     while unique in names:
         number += 1
-        unique = f"{clean} {number}"
+        unique = f"{base} {number}"
     names.add(unique)
     return unique

@@ -85,11 +85,11 @@ class Converse(BaseWire):
         if SIGNATURE_MARK not in body:
             return EncodedBody(body)
         messages = envelope.document.get("messages") or []
-        cleaned = [_remove_foreign_blocks(message) for message in messages]
-        if cleaned == messages:
+        own_messages = [_remove_foreign_blocks(message) for message in messages]
+        if own_messages == messages:
             return EncodedBody(body)
-        cleaned = [message for message in cleaned if message["content"]]
-        return EncodedBody(bodies.replace(body, "messages", msgspec.json.encode(cleaned)))
+        own_messages = [message for message in own_messages if message["content"]]
+        return EncodedBody(bodies.replace(body, "messages", msgspec.json.encode(own_messages)))
 
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
@@ -195,8 +195,8 @@ def _count_delta_bytes(delta: Delta) -> int:
 
 
 def _remove_foreign_blocks(message: dict[str, Any]) -> dict[str, Any]:
-    own = [block for block in message["content"] if not _is_foreign(block)]
-    return message if len(own) == len(message["content"]) else {**message, "content": own}
+    own_blocks = [block for block in message["content"] if not _is_foreign(block)]
+    return message if len(own_blocks) == len(message["content"]) else {**message, "content": own_blocks}
 
 
 def _is_foreign(block: dict[str, Any]) -> bool:

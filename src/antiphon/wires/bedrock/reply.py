@@ -115,8 +115,10 @@ def _read_block(block: _Block) -> Part | None:
     if block.reasoning_content is not None:
         return _read_thinking(block.reasoning_content)
     if block.citations_content is not None:
-        cited = block.citations_content
-        return Text("".join(part.text for part in cited.content), citations=tuple(map(read_citation, cited.citations)))
+        content = block.citations_content
+        return Text(
+            "".join(part.text for part in content.content), citations=tuple(map(read_citation, content.citations))
+        )
     return _read_media(block)
 
 

@@ -1,9 +1,9 @@
 """A Converse request read into the neutral form (API reference, "Converse": Request Body).
 
-Cache points are blocks of their own here. In the neutral form they belong to the part before them, as its ``cache``.
-Fields that only this wire has travel in ``extras`` under their path, and any wire that cannot take them reports them.
-Requests are refused if a part would change the answer and cannot travel at all (changes of the tool set, tools that the
-provider runs).
+Cache points are separate blocks here. In the neutral form they belong to the part before them, as its ``cache``. Fields
+that only this wire has are kept in ``extras`` under their path, and a wire that cannot take them reports them. A
+request is refused if it has a part that would change the answer and cannot be translated (changes of the tool set,
+tools that the provider runs).
 """
 
 from collections.abc import Callable, Iterable
@@ -63,7 +63,9 @@ class _Reader:
         return Request(
             model=model,
             stream=stream,
-            messages=tuple(self._read_message(message, f"messages.{at}") for at, message in enumerate(body.messages)),
+            messages=tuple(
+                self._read_message(message, f"messages.{index}") for index, message in enumerate(body.messages)
+            ),
             system=self._read_system(body.system),
             tools=tools,
             tool_choice=choice,
@@ -85,8 +87,8 @@ class _Reader:
             raise BadRequest("`system` may hold text only.", param="system")
         return parts  # type: ignore[return-value]
 
-    def _read_message(self, message: types.Message, where: str) -> Message:
-        parts = self._read_blocks(message.content, f"{where}.content")
+    def _read_message(self, message: types.Message, path: str) -> Message:
+        parts = self._read_blocks(message.content, f"{path}.content")
         if message.role == "assistant":
             parts = _restore_media(parts)
         calls = {part.id for part in parts if type(part) is ToolCall}
@@ -95,93 +97,94 @@ class _Reader:
         }
         return Message(message.role, _sign_calls(parts, signatures) if signatures else parts)
 
-    def _read_blocks(self, blocks: list[types.Block], where: str) -> tuple[Part, ...]:
+    def _read_blocks(self, blocks: list[types.Block], path: str) -> tuple[Part, ...]:
         parts: list[Part] = []
-        for at, block in enumerate(blocks):
+        for index, block in enumerate(blocks):
             if block.cache_point is not None:
-                self._add_cache_mark(parts, block.cache_point, where)
+                self._add_cache_mark(parts, block.cache_point, path)
             else:
-                parts += self._read_block(block, f"{where}.{at}")
+                parts += self._read_block(block, f"{path}.{index}")
         return tuple(parts)
 
-    def _read_block(self, block: types.Block, where: str) -> Iterable[Part]:
+    def _read_block(self, block: types.Block, path: str) -> Iterable[Part]:
         for name, read_part in _PART_READERS.items():
             if (value := getattr(block, name)) is not None:
-                return read_part(self, value, where)
+                return read_part(self, value, path)
         raise BadRequest(
-            f"The content at {where} is empty or of a kind that cannot be translated for the chosen model.", param=where
+            f"The content at {path} is empty or of a kind that cannot be translated for the chosen model.", param=path
         )
 
-    def _add_cache_mark(self, parts: list[Part], point: types.CachePoint, where: str) -> None:
+    def _add_cache_mark(self, parts: list[Part], point: types.CachePoint, path: str) -> None:
         mark = _read_cache_point(point)
         if parts and isinstance(parts[-1], _CACHEABLE):
             parts[-1] = msgspec.structs.replace(parts[-1], cache=mark)
         else:
-            self.extras[f"{where}.cachePoint"] = mark
+            self.extras[f"{path}.cachePoint"] = mark
 
-    def read_text(self, value: str, where: str) -> list[Part]:
+    def read_text(self, value: str, path: str) -> list[Part]:
         return [Text(value)]
 
-    def read_image(self, value: types.Media, where: str) -> list[Part]:
-        source = _check_source(value, where)
+    def read_image(self, value: types.Media, path: str) -> list[Part]:
+        source = _check_source(value, path)
         media_type = media.IMAGE_TYPES.get(value.format, f"image/{value.format}")
         return [Image(url=_read_url(source), data=source.bytes or "", media_type=media_type)]
 
-    def read_video(self, value: types.Media, where: str) -> list[Part]:
-        source = _check_source(value, where)
+    def read_video(self, value: types.Media, path: str) -> list[Part]:
+        source = _check_source(value, path)
         media_type = media.VIDEO_TYPES.get(value.format, f"video/{value.format}")
         return [File(url=_read_url(source), data=source.bytes or "", media_type=media_type)]
 
-    def read_audio(self, value: types.Media, where: str) -> list[Part]:
-        source = _check_source(value, where)
+    def read_audio(self, value: types.Media, path: str) -> list[Part]:
+        source = _check_source(value, path)
         media_type = media.AUDIO_TYPES.get(value.format, f"audio/{value.format}")
         return [Audio(url=_read_url(source), data=source.bytes or "", media_type=media_type)]
 
-    def read_document(self, value: types.Media, where: str) -> list[Part]:
-        source = _check_source(value, where)
+    def read_document(self, value: types.Media, path: str) -> list[Part]:
+        source = _check_source(value, path)
         text = source.text if source.content is None else "\n\n".join(part.text for part in source.content)
         if value.context:
-            self.extras[f"{where}.document.context"] = value.context
+            self.extras[f"{path}.document.context"] = value.context
         media_type = media.DOCUMENT_TYPES.get(value.format, "text/plain" if text is not None else "")
         cite = value.citations is not None and value.citations.enabled
         return [File(_read_url(source), source.bytes or "", media_type, text or "", name=value.name, cite=cite)]
 
-    def read_search_result(self, value: types.SearchResult, where: str) -> list[Part]:
+    def read_search_result(self, value: types.SearchResult, path: str) -> list[Part]:
         """Return a search result as a document: its source, then its text."""
         text = "\n\n".join([value.source, *(part.text for part in value.content)])
         cite = value.citations is not None and value.citations.enabled
         return [File(media_type="text/plain", text=text, name=value.title, cite=cite)]
 
-    def read_tool_use(self, value: types.ToolUse, where: str) -> list[Part]:
-        _refuse_provider_tool(value.type, where)
+    def read_tool_use(self, value: types.ToolUse, path: str) -> list[Part]:
+        _refuse_provider_tool(value.type, path)
         arguments = "{}" if value.input is None else encode_json_text(value.input)
         return [ToolCall(value.tool_use_id, value.name, arguments)]
 
-    def read_tool_result(self, value: types.ToolResult, where: str) -> list[Part]:
-        _refuse_provider_tool(value.type, where)
+    def read_tool_result(self, value: types.ToolResult, path: str) -> list[Part]:
+        _refuse_provider_tool(value.type, path)
         content = [
-            self._read_result_block(block, f"{where}.toolResult.content.{at}") for at, block in enumerate(value.content)
+            self._read_result_block(block, f"{path}.toolResult.content.{index}")
+            for index, block in enumerate(value.content)
         ]
         return [ToolResult(value.tool_use_id, tuple(content), error=value.status == "error")]
 
-    def _read_result_block(self, block: types.ResultBlock, where: str) -> Text | Image | File:
+    def _read_result_block(self, block: types.ResultBlock, path: str) -> Text | Image | File:
         if block.text is not None:
             return Text(block.text)
         if block.json is not msgspec.UNSET:
             return Text(encode_json_text(block.json))
         for name in ("image", "document", "video", "search_result"):
             if (value := getattr(block, name)) is not None:
-                (part,) = _PART_READERS[name](self, value, where)
+                (part,) = _PART_READERS[name](self, value, path)
                 return part  # type: ignore[return-value]
-        raise BadRequest(f"The content at {where} is empty or of an unknown kind.", param=where)
+        raise BadRequest(f"The content at {path} is empty or of an unknown kind.", param=path)
 
-    def read_guard_content(self, value: types.GuardContent, where: str) -> list[Part]:
-        self.extras[f"{where}.guardContent"] = True
+    def read_guard_content(self, value: types.GuardContent, path: str) -> list[Part]:
+        self.extras[f"{path}.guardContent"] = True
         if value.image is not None:
-            return self.read_image(value.image, where)
+            return self.read_image(value.image, path)
         return [Text(value.text.text if value.text else "")]
 
-    def read_thinking(self, value: types.Reasoning, where: str) -> list[Part]:
+    def read_thinking(self, value: types.Reasoning, path: str) -> list[Part]:
         if value.redacted_content is not None:
             return [Thinking(redacted=value.redacted_content, wire=WIRE)]
         reasoning = value.reasoning_text or types.ReasoningText()
@@ -190,7 +193,7 @@ class _Reader:
         identifier = foreign.call or foreign.id
         return [Thinking(reasoning.text, foreign.signature, foreign.redacted, identifier, foreign.wire)]
 
-    def read_cited_text(self, value: types.CitationsContent, where: str) -> list[Part]:
+    def read_cited_text(self, value: types.CitationsContent, path: str) -> list[Part]:
         text = "".join(part.text for part in value.content)
         return [Text(text, citations=tuple(map(read_citation, value.citations)))]
 
@@ -248,10 +251,10 @@ def _read_cache_point(point: types.CachePoint) -> dict[str, Any]:
     return {"type": "ephemeral", "ttl": point.ttl} if point.ttl else {"type": "ephemeral"}
 
 
-def _check_source(value: types.Media, where: str) -> types.Source:
+def _check_source(value: types.Media, path: str) -> types.Source:
     source = value.source
     if all(value is None for value in (source.bytes, source.s3_location, source.text, source.content)):
-        raise BadRequest(f"The content at {where} has no source.", param=where)
+        raise BadRequest(f"The content at {path} has no source.", param=path)
     return source
 
 
@@ -259,22 +262,22 @@ def _read_url(source: types.Source) -> str:
     return source.s3_location.uri if source.s3_location else ""
 
 
-def _refuse_provider_tool(tool_type: str | None, where: str) -> None:
+def _refuse_provider_tool(tool_type: str | None, path: str) -> None:
     if tool_type is not None:
         raise BadRequest(
-            f"The content at {where} is of a tool the provider runs; only its own models take it.", param=where
+            f"The content at {path} is of a tool the provider runs; only its own models take it.", param=path
         )
 
 
 def _sign_calls(parts: tuple[Part, ...], signatures: dict[str, str]) -> tuple[Part, ...]:
     """Move thought signatures from the blocks of reasoning that carried them to their tool calls."""
-    out: list[Part] = []
+    signed_parts: list[Part] = []
     for part in parts:
         if type(part) is ToolCall and part.id in signatures:
-            out.append(msgspec.structs.replace(part, signature=signatures[part.id]))
+            signed_parts.append(msgspec.structs.replace(part, signature=signatures[part.id]))
         elif not (type(part) is Thinking and part.id in signatures and not part.text):
-            out.append(part)
-    return tuple(out)
+            signed_parts.append(part)
+    return tuple(signed_parts)
 
 
 def _read_choice(choice: types.ToolChoice | None) -> ToolChoice | None:
@@ -294,8 +297,8 @@ def _read_format(config: types.OutputConfig | None) -> Format | None:
     except (msgspec.DecodeError, RecursionError):
         schema = None
     if type(schema) is not dict:
-        where = "outputConfig.textFormat.structure.jsonSchema.schema"
-        raise BadRequest(f"`{where}` must be a JSON Schema object as text.", param=where)
+        path = "outputConfig.textFormat.structure.jsonSchema.schema"
+        raise BadRequest(f"`{path}` must be a JSON Schema object as text.", param=path)
     return Format("schema", schema, json_schema.name, description=json_schema.description)
 
 
@@ -313,15 +316,15 @@ def _read_reasoning(thinking: Any, effort: str) -> Reasoning | None:
 
 def _take(fields: dict[str, Any], path: tuple[str, ...]) -> Any:
     """Take a value out of nested objects, which are copied first; remove the objects that become empty."""
-    name, rest = path[0], path[1:]
+    name, inner_path = path[0], path[1:]
     value = fields.get(name)
-    if not rest:
+    if not inner_path:
         return fields.pop(name, None)
     if type(value) is not dict:
         return None
     inner = dict(value)
-    taken = _take(inner, rest)
+    taken_value = _take(inner, inner_path)
     fields[name] = inner
     if not inner:
         del fields[name]
-    return taken
+    return taken_value

@@ -43,8 +43,8 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
     if request.n > 1:
         raise BadRequest(f"`n` is {request.n}; the provider of this model gives one answer to a call.", param="n")
     if request.modalities:
-        wanted = ", ".join(request.modalities)
-        raise BadRequest(f"`modalities` asks for {wanted}, which Converse has no field for.", param="modalities")
+        modalities = ", ".join(request.modalities)
+        raise BadRequest(f"`modalities` asks for {modalities}, which Converse has no field for.", param="modalities")
     draft = BodyDraft(target.profile)
     _write_messages(draft, request)
     write_tools(draft, request)
@@ -63,8 +63,8 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
 
 def _write_messages(draft: BodyDraft, request: Request) -> None:
     writer = ContentWriter(draft)
-    for at, message in enumerate(move_media_to_user(request.messages)):
-        writer.add(message, f"messages[{at}].content")
+    for index, message in enumerate(move_media_to_user(request.messages)):
+        writer.add(message, f"messages[{index}].content")
     if not writer.messages:
         raise BadRequest("`messages` holds nothing that could be sent.", param="messages")
     draft.body["messages"] = writer.messages
@@ -79,21 +79,23 @@ def _write_system(text: Text) -> list[dict[str, Any]]:
     return [{"text": text.text}, *([write_cache_point(text.cache)] if text.cache is not None else ())]
 
 
-def _write_format(draft: BodyDraft, request: Request, enforced: bool) -> None:
-    wanted = request.format
-    if wanted is None:
+def _write_format(draft: BodyDraft, request: Request, can_enforce: bool) -> None:
+    format = request.format
+    if format is None:
         return
-    fitted = fit_schema(wanted.schema) if wanted.schema is not None and enforced and draft.profile.structured else None
-    if fitted is not None:
-        schema = {"schema": encode_json_text(fitted.schema), "name": wanted.name, "description": wanted.description}
+    supported = (
+        fit_schema(format.schema) if format.schema is not None and can_enforce and draft.profile.structured else None
+    )
+    if supported is not None:
+        schema = {"schema": encode_json_text(supported.schema), "name": format.name, "description": format.description}
         structure = {"jsonSchema": {name: value for name, value in schema.items() if value}}
         draft.put("outputConfig.textFormat", {"type": "json_schema", "structure": structure})
-        for keyword in fitted.unenforced:
+        for keyword in supported.unenforced:
             draft.drop(f"format.{keyword}")
         return
     instruction = _ANY_JSON
-    if wanted.schema is not None:
-        instruction += f" {_SCHEMA_JSON}{encode_json_text(wanted.schema)}"
+    if format.schema is not None:
+        instruction += f" {_SCHEMA_JSON}{encode_json_text(format.schema)}"
     draft.add_system_text(instruction)
     draft.drop("format")
 
@@ -138,10 +140,10 @@ def _write_inference_config(draft: BodyDraft, request: Request, thinks: bool) ->
 
 def _write_metadata(draft: BodyDraft, request: Request) -> None:
     """Write ``requestMetadata`` from the entries that Converse allows, and from the user if there is room."""
-    given = request.metadata or {}
-    names = [name for name, value in given.items() if name and _METADATA.fullmatch(name) and _is_metadata(value)]
-    metadata = {name: given[name] for name in names[:_METADATA_LIMIT]}
-    if len(metadata) < len(given):
+    entries = request.metadata or {}
+    names = [name for name, value in entries.items() if name and _METADATA.fullmatch(name) and _is_metadata(value)]
+    metadata = {name: entries[name] for name in names[:_METADATA_LIMIT]}
+    if len(metadata) < len(entries):
         draft.drop("metadata")
     if request.user:
         if _is_metadata(request.user) and "user" not in metadata and len(metadata) < _METADATA_LIMIT:

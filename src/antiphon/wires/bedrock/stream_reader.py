@@ -106,8 +106,8 @@ class ConverseReader:
         if delta.reasoning_content is not None:
             return self._read_reasoning(block, delta.reasoning_content)
         if delta.citation is not None:
-            before = self._enter_block(block, "text")
-            return [*before, Annotation(self._index, citation=read_citation(delta.citation), wire=WIRE)]
+            closing = self._enter_block(block, "text")
+            return [*closing, Annotation(self._index, citation=read_citation(delta.citation), wire=WIRE)]
         if delta.image is not None:
             return self._read_image(block, delta.image)
         return []
@@ -131,20 +131,20 @@ class ConverseReader:
 
     def _read_image(self, block: int, piece: types.AnswerMedia) -> list[Event]:
         """Collect a piece of an image, or the error in its place."""
-        before = [] if block == self._open_block else self._open(block, "image")
+        closing = [] if block == self._open_block else self._open(block, "image")
         if piece.error is not None:
             self._image_error = piece.error.message
-            return before
+            return closing
         source = piece.source or types.Source()
         url = source.s3_location.uri if source.s3_location else ""
         self._image_pieces.append(Image(url, source.bytes or "", media.IMAGE_TYPES.get(self._image_format, "")))
-        return before
+        return closing
 
     def _read_reasoning(self, block: int, delta: event_types.Reasoning) -> list[Event]:
         if delta.text is not None:
             return self._read_text(block, "thinking", delta.text)
-        before = self._enter_block(block, "thinking")
-        return [*before, Annotation(self._index, delta.signature or "", delta.redacted_content or "", wire=WIRE)]
+        closing = self._enter_block(block, "thinking")
+        return [*closing, Annotation(self._index, delta.signature or "", delta.redacted_content or "", wire=WIRE)]
 
     def _read_text(self, block: int, kind: Any, text: str) -> list[Event]:
         if block == self._open_block and kind == self._kind:
@@ -154,9 +154,9 @@ class ConverseReader:
             return [Delta(self._index, text)]
         if block == self._skipped_block or not text:
             return []
-        before = self._enter_block(block, kind)
+        closing = self._enter_block(block, kind)
         self._is_empty = False
-        return [*before, Delta(self._index, text)]
+        return [*closing, Delta(self._index, text)]
 
     def _enter_block(self, block: int, kind: Any) -> list[Event]:
         """Return the events that must precede content of this kind in this block."""
@@ -176,10 +176,10 @@ class ConverseReader:
         self._check_inside_message()
         if block < self._next_block:
             raise BadAnswer(f"The provider came back to block {block} after block {self._next_block - 1}.")
-        before = self._close_block()
+        closing = self._close_block()
         self._open_block, self._next_block, self._kind, self._is_empty = block, block + 1, kind, True
         self._index += 1
-        return before
+        return closing
 
     def _check_inside_message(self) -> None:
         if not self._started or self._stopped:

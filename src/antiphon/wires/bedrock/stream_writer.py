@@ -55,8 +55,8 @@ class ConverseWriter(PlainStreamWriter):
         """Return the frames for one event."""
         if getattr(event, "choice", 0):
             return b""
-        before = self._flush_audio() if self._audio and type(event) in _AFTER_AUDIO else b""
-        return before + _EVENT_WRITERS[type(event)](self, event)
+        audio = self._flush_audio() if self._audio and type(event) in _AFTER_AUDIO else b""
+        return audio + _EVENT_WRITERS[type(event)](self, event)
 
     def fail(self, error: CallError) -> bytes:
         """Return the exception frame for a broken stream."""
@@ -85,10 +85,10 @@ class ConverseWriter(PlainStreamWriter):
             self._is_signed = True
             name = "redactedContent" if event.redacted else "signature"
             return self._write_delta({"reasoningContent": {name: event.redacted or event.signature}})
-        old = self._foreign or ForeignSignature()
+        previous = self._foreign or ForeignSignature()
         call = self._block_id if self._kind == "tool" else ""
         self._foreign = ForeignSignature(
-            event.wire, event.signature or old.signature, event.redacted or old.redacted, self._block_id, call
+            event.wire, event.signature or previous.signature, event.redacted or previous.redacted, self._block_id, call
         )
         return b""
 
@@ -110,9 +110,9 @@ class ConverseWriter(PlainStreamWriter):
             return b""
         if isinstance(event.part, File):
             return self._write_block({"text": write_markdown(event.part)})
-        before = self._flush_audio() if self._audio else b""
+        audio = self._flush_audio() if self._audio else b""
         block = write_media(event.part)
-        return before + (self._write_image(block["image"]) if "image" in block else self._write_block(block))
+        return audio + (self._write_image(block["image"]) if "image" in block else self._write_block(block))
 
     def _write_image(self, image: dict[str, Any]) -> bytes:
         self._open_block()

@@ -46,13 +46,13 @@ class CountTokens(Converse):
         """See :meth:`antiphon.wires.wire.Wire.peek`."""
         document = bodies.check(body)
         check_model_id(model)
-        counted = read_fields(document, _Body).input
-        if (counted.converse is _UNSET) == (counted.invoke_model is _UNSET):
+        request_input = read_fields(document, _Body).input
+        if (request_input.converse is _UNSET) == (request_input.invoke_model is _UNSET):
             raise BadRequest("`input` must hold one of `converse` and `invokeModel`.", param="input")
-        if counted.converse is not _UNSET:
-            if type(counted.converse) is not dict:
+        if request_input.converse is not _UNSET:
+            if type(request_input.converse) is not dict:
                 raise BadRequest("`input.converse` must be an object.", code="invalid_json")
-            self.check_request(counted.converse)
+            self.check_request(request_input.converse)
         return Envelope(model, False, True, 1, document)
 
     def encode(self, body: bytes, envelope: Envelope, target: Target) -> EncodedBody:

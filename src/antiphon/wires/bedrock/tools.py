@@ -23,21 +23,23 @@ def write_tools(draft: BodyDraft, request: Request) -> None:
     tools = request.tools
     forbidden = not tools or (choice is not None and choice.mode == "none")
     if forbidden:
-        called = {part.name: None for message in request.messages for part in message.parts if type(part) is ToolCall}
-        if not called:
+        call_names = {
+            part.name: None for message in request.messages for part in message.parts if type(part) is ToolCall
+        }
+        if not call_names:
             return
-        tools = tools or tuple(Tool(name) for name in called)
+        tools = tools or tuple(Tool(name) for name in call_names)
         draft.drop("tool_choice")
     elif choice is not None and choice.mode == "required" and choice.names:
         tools = tuple(tool for tool in tools if tool.name in choice.names)
-    written: list[dict[str, Any]] = []
-    for at, tool in enumerate(tools):
-        written.append(_write_tool(draft, tool, f"tools[{at}]"))
+    entries: list[dict[str, Any]] = []
+    for index, tool in enumerate(tools):
+        entries.append(_write_tool(draft, tool, f"tools[{index}]"))
         if tool.cache is not None:
-            written.append(write_cache_point(tool.cache))
-    if not written:
+            entries.append(write_cache_point(tool.cache))
+    if not entries:
         return
-    draft.body["toolConfig"] = {"tools": written}
+    draft.body["toolConfig"] = {"tools": entries}
     if choice is not None and not forbidden:
         draft.body["toolConfig"]["toolChoice"] = _write_choice(choice)
     if request.parallel_tool_calls is False:
@@ -50,39 +52,39 @@ def _write_choice(choice: ToolChoice) -> dict[str, Any]:
     return {"auto": {}} if choice.mode == "auto" else {"any": {}}
 
 
-def _write_tool(draft: BodyDraft, tool: Tool, where: str) -> dict[str, Any]:
+def _write_tool(draft: BodyDraft, tool: Tool, path: str) -> dict[str, Any]:
     if tool.builtin is not None:
         if tool.wire != WIRE:
             raise BadRequest(
-                f"`{where}` is a built-in tool of another provider, which the provider of this model does not have. "
+                f"`{path}` is a built-in tool of another provider, which the provider of this model does not have. "
                 "Leave it out, or give a function in its place.",
-                param=where,
+                param=path,
             )
         return tool.builtin
     if not _NAME.fullmatch(tool.name):
         raise BadRequest(
-            f"`{where}.name` is {tool.name!r}; the model's provider takes 1 to 64 letters, digits, `_` and `-`.",
-            param=f"{where}.name",
+            f"`{path}.name` is {tool.name!r}; the model's provider takes 1 to 64 letters, digits, `_` and `-`.",
+            param=f"{path}.name",
         )
     spec: dict[str, Any] = {"name": tool.name}
     if tool.description:
         spec["description"] = tool.description
-    schema = _write_schema(tool, where)
+    schema = _write_schema(tool, path)
     if tool.strict:
-        fitted = fit_schema(schema) if draft.profile.structured else None
-        if fitted is None or fitted.unenforced:
+        supported = fit_schema(schema) if draft.profile.structured else None
+        if supported is None or supported.unenforced:
             draft.drop("strict")
         else:
-            schema, spec["strict"] = fitted.schema, True
+            schema, spec["strict"] = supported.schema, True
     spec["inputSchema"] = {"json": schema}
     return {"toolSpec": spec}
 
 
-def _write_schema(tool: Tool, where: str) -> dict[str, Any]:
+def _write_schema(tool: Tool, path: str) -> dict[str, Any]:
     if not tool.schema:
         return _NO_ARGUMENTS
     kind = tool.schema.get("type", "object")
     if kind != "object":
-        field = f"{where}.parameters.type"
+        field = f"{path}.parameters.type"
         raise BadRequest(f"`{field}` is {kind!r}; a tool's arguments are one `object`.", param=field)
     return {"type": "object", **tool.schema}

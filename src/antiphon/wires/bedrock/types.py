@@ -203,7 +203,7 @@ class ConverseRequest(_WireType):
 
 
 READ_FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(ConverseRequest))
-"""Top-level members that are read; all others travel in ``extras``."""
+"""Top-level members that are read; all others are kept in ``extras``."""
 OWN_FIELDS = ("guardrailConfig", "performanceConfig", "promptVariables", "additionalModelResponseFieldPaths")
-"""Top-level members that only this wire has. They travel in ``extras``, like the members of
+"""Top-level members that only this wire has. They are kept in ``extras``, like the members of
 ``additionalModelRequestFields`` that are not read."""

@@ -49,10 +49,12 @@ class _Usage(msgspec.Struct, rename="camel"):
 _decode = msgspec.json.Decoder(_Usage).decode
 
 
-def read_usage(raw: msgspec.Raw, tier: ServiceTier | None = None, speed: Performance | None = None) -> Usage | None:
+def read_usage(
+    raw: msgspec.Raw, tier: ServiceTier | None = None, performance: Performance | None = None
+) -> Usage | None:
     """Return the buckets, or ``None`` if the counts are missing, malformed, negative or impossibly large.
 
-    ``tier`` and ``speed`` are members beside ``usage`` that change the price.
+    ``tier`` and ``performance`` are members next to ``usage`` that change the price.
     """
     try:
         usage = _decode(raw)
@@ -69,7 +71,7 @@ def read_usage(raw: msgspec.Raw, tier: ServiceTier | None = None, speed: Perform
         cache_write=short,
         cache_write_long=long,
         output=counts[4],
-        service_tier=read_service_tier(tier.type if tier else None, speed.latency if speed else None),
+        service_tier=read_service_tier(tier.type if tier else None, performance.latency if performance else None),
     )
 
 
