@@ -24,8 +24,8 @@ def list_own_citations(text: Text) -> list[dict[str, Any]]:
 def write_citation(citation: dict[str, Any], text: str = "") -> dict[str, Any] | None:
     """Return a citation in this wire's form, or ``None`` if it has no counterpart.
 
-    A web page becomes a web search location, a document becomes a search result. ``text`` is the text that the citation
-    stands in, if it is known.
+    A web page becomes a web search location, a document becomes a search result. ``text`` is the text that has the
+    citation, if it is known.
     """
     if citation.get("type") in _TYPES:
         return citation
@@ -34,12 +34,12 @@ def write_citation(citation: dict[str, Any], text: str = "") -> dict[str, Any] |
         return _write_document_citation(citation)
     members = flatten_citation(citation)
     start, end = members.get("start_index"), members.get("end_index")
-    cited = text[start:end] if type(start) is int and type(end) is int and 0 <= start <= end else ""
+    cited_text = text[start:end] if type(start) is int and type(end) is int and 0 <= start <= end else ""
     return {
         "type": "web_search_result_location",
         "url": page.url,
         "title": page.title or None,
-        "cited_text": cited,
+        "cited_text": cited_text,
         "encrypted_index": "",
     }
 

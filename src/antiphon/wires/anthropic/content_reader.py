@@ -25,7 +25,7 @@ def read_messages(raw: list[Any]) -> tuple[Message, ...]:
         messages = msgspec.convert(raw, list[types.Message])
     except msgspec.ValidationError as error:
         raise _make_error(str(error)) from None
-    return tuple(_read_message(message, f"messages[{place}]") for place, message in enumerate(messages))
+    return tuple(_read_message(message, f"messages[{index}]") for index, message in enumerate(messages))
 
 
 def _make_error(problem: str) -> BadRequest:
@@ -49,11 +49,13 @@ _FORBIDDEN: dict[str, tuple[type[Any], ...]] = {
 
 
 def _check_blocks(message: types.Message, path: str) -> None:
-    for place, block in enumerate(message.content):
+    for index, block in enumerate(message.content):
         if type(block) in _FORBIDDEN[message.role]:
-            where = f"{path}.content[{place}]"
+            block_path = f"{path}.content[{index}]"
             kind = cast(Any, block).__struct_config__.tag
-            raise BadRequest(f"`{where}` is a {kind} block, which a {message.role} message cannot hold.", param=where)
+            raise BadRequest(
+                f"`{block_path}` is a {kind} block, which a {message.role} message cannot hold.", param=block_path
+            )
 
 
 def _read_message(message: types.Message, path: str) -> Message:
@@ -75,9 +77,9 @@ def _read_message(message: types.Message, path: str) -> Message:
 
 
 def _read_call_signatures(blocks: list[types.Block]) -> dict[str, str]:
-    """Return the thought signatures of tool calls that our own blocks carry, by the call's id."""
-    carried = (unpack_signature(block.signature) for block in blocks if type(block) is types.ThinkingBlock)
-    return {item.call: item.signature for item in carried if item is not None and item.call}
+    """Return the thought signatures of tool calls, which Antiphon put into thinking blocks, by the call's id."""
+    foreign_signatures = (unpack_signature(block.signature) for block in blocks if type(block) is types.ThinkingBlock)
+    return {item.call: item.signature for item in foreign_signatures if item is not None and item.call}
 
 
 def _read_tool_call(block: types.ToolUseBlock, signatures: dict[str, str]) -> ToolCall:
@@ -158,12 +160,12 @@ def _read_thinking_block(block: types.ThinkingBlock) -> list[Part]:
 
 def read_thinking(text: str, signature: str) -> list[Part]:
     """Return thinking with the wire that made it; nothing if the block only carries a tool call's signature."""
-    carried = unpack_signature(signature)
-    if carried is None:
+    foreign = unpack_signature(signature)
+    if foreign is None:
         return [Thinking(text, signature, wire=WIRE)]
-    if carried.call:
+    if foreign.call:
         return []
-    return [Thinking(text, carried.signature, carried.redacted, carried.id, carried.wire)]
+    return [Thinking(text, foreign.signature, foreign.redacted, foreign.id, foreign.wire)]
 
 
 def _read_redacted(block: types.RedactedBlock) -> list[Part]:

@@ -53,8 +53,8 @@ class ConversationWriter:
             self.dropped["name"] = None
         blocks = [
             block
-            for place, part in enumerate(message.parts)
-            for block in write_part(part, f"{path}[{place}]", self.dropped)
+            for index, part in enumerate(message.parts)
+            for block in write_part(part, f"{path}[{index}]", self.dropped)
         ]
         if message.role == "system":
             self._add_system(blocks, path)
@@ -94,9 +94,9 @@ def _write_text(part: Text, path: str, dropped: Dropped) -> list[dict[str, Any]]
     if not part.text.strip():  # the API refuses blank text
         return []
     block = _add_cache({"type": "text", "text": part.text}, part.cache)
-    if own := citations.list_own_citations(part):
-        block["citations"] = own
-    if len(own) < len(part.citations):
+    if own_citations := citations.list_own_citations(part):
+        block["citations"] = own_citations
+    if len(own_citations) < len(part.citations):
         dropped["citations"] = None
     return [block]
 
@@ -184,11 +184,11 @@ def check_tool_name(name: str, path: str) -> None:
         )
 
 
-def write_tool_id(known: str) -> str:
+def write_tool_id(identifier: str) -> str:
     """Return a tool call's id in the characters that this wire accepts; a call and its result get the same id."""
-    if _TOOL_ID.fullmatch(known):
-        return known
-    return "toolu_" + hashlib.sha256(known.encode()).hexdigest()[:24]
+    if _TOOL_ID.fullmatch(identifier):
+        return identifier
+    return "toolu_" + hashlib.sha256(identifier.encode()).hexdigest()[:24]
 
 
 def write_tool_input(arguments: str) -> msgspec.Raw:

@@ -5,7 +5,7 @@ from typing import Any
 from antiphon.wires.anthropic.frames import DeltaBody, Message
 from antiphon.wires.translation.neutral import Finish, FinishReason
 
-_READ: dict[str, FinishReason] = {
+_FINISH_REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "max_tokens": "length",
@@ -14,7 +14,7 @@ _READ: dict[str, FinishReason] = {
     "pause_turn": "pause",
     "refusal": "refusal",
 }
-_WRITTEN: dict[FinishReason, str] = {
+_STOP_REASONS: dict[FinishReason, str] = {
     "stop": "end_turn",
     "length": "max_tokens",
     "tool_calls": "tool_use",
@@ -27,7 +27,7 @@ _WRITTEN: dict[FinishReason, str] = {
 def read_finish(source: Message | DeltaBody) -> Finish:
     """Return the finish of a whole answer or a ``message_delta``; an unknown reason counts as an ordinary stop."""
     sequence = source.stop_sequence
-    return Finish(_READ.get(source.stop_reason or "", "stop"), sequence if type(sequence) is str else "")
+    return Finish(_FINISH_REASONS.get(source.stop_reason or "", "stop"), sequence if type(sequence) is str else "")
 
 
 def read_explanation(source: Message | DeltaBody) -> str:
@@ -39,6 +39,6 @@ def read_explanation(source: Message | DeltaBody) -> str:
 
 def write_finish(finish: Finish) -> dict[str, Any]:
     """Return the members that say why an answer ended."""
-    reason = "stop_sequence" if finish.reason == "stop" and finish.stop_sequence else _WRITTEN[finish.reason]
+    reason = "stop_sequence" if finish.reason == "stop" and finish.stop_sequence else _STOP_REASONS[finish.reason]
     sequence = finish.stop_sequence if reason == "stop_sequence" else None
     return {"stop_reason": reason, "stop_sequence": sequence, "stop_details": None}

@@ -1,7 +1,6 @@
-"""Removes thinking of other wires' models from a caller's Messages body.
+"""Removes the thinking of other wires' models from a caller's Messages body.
 
-Antiphon carries such thinking through clients of this wire in signatures of its own, and no provider of this wire
-accepts them.
+Antiphon packs such thinking into signatures that clients of this wire keep. No provider of this wire accepts them.
 """
 
 from typing import Any
@@ -10,12 +9,12 @@ from antiphon.wires import body as bodies
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.foreign_signatures import MARK, unpack_signature
 
-_MARKED = b'"' + MARK.encode()
+_SIGNATURE_MARK = b'"' + MARK.encode()
 
 
 def remove_foreign_thinking(body: bytes, document: dict[str, Any]) -> bytes:
     """Return a request's bytes without blocks that carry foreign thinking; the same bytes if there are none."""
-    if _MARKED not in body:
+    if _SIGNATURE_MARK not in body:
         return body
     messages = [message for message in map(_strip_message, document["messages"]) if message is not None]
     if messages == document["messages"]:

@@ -71,7 +71,7 @@ class _Kind(msgspec.Struct):
     type: str = ""
 
 
-KNOWN = frozenset(
+KNOWN_EVENTS = frozenset(
     (
         "message_start",
         "content_block_start",
@@ -84,7 +84,7 @@ KNOWN = frozenset(
     )
 )
 
-NOTHING = Event()
+NO_EVENT = Event()
 """The event of a frame without data, and of an unknown type."""
 
 _decode_event = msgspec.json.Decoder(Event).decode
@@ -96,7 +96,7 @@ def read_event(frame: bytes) -> Event:
     """Return the event of one whole frame; raises :class:`BadAnswer` if it does not belong to this wire."""
     data = _get_data(frame)
     if data is None:
-        return NOTHING
+        return NO_EVENT
     try:
         return _decode_event(data)
     except msgspec.ValidationError:
@@ -116,23 +116,23 @@ def read_message(body: bytes) -> Message:
 def _get_data(frame: bytes) -> bytes | None:
     """Return the data of a frame. The API writes an event line and a data line, which needs no parser."""
     if frame.startswith(b"event: ") and frame.endswith(b"\n\n") and b"\r" not in frame:
-        at = frame.find(b"\n")
-        if frame.startswith(b"data: ", at + 1) and frame.find(b"\n", at + 1) == len(frame) - 2:
-            return frame[at + 7 : -2]
+        line_end = frame.find(b"\n")
+        if frame.startswith(b"data: ", line_end + 1) and frame.find(b"\n", line_end + 1) == len(frame) - 2:
+            return frame[line_end + 7 : -2]
     return read_data(frame)
 
 
 def _read_unknown_event(data: bytes) -> Event:
     # Some compatible servers end with `[DONE]`, which decodes as the beginning of an array.
     if data.strip() == b"[DONE]":
-        return NOTHING
+        return NO_EVENT
     try:
         kind = _decode_kind(data).type
     except msgspec.MsgspecError:
         raise make_bad_answer_from(data) from None
-    if kind in KNOWN:
+    if kind in KNOWN_EVENTS:
         raise make_bad_answer_from(data) from None
-    return NOTHING
+    return NO_EVENT
 
 
 def write_frame(event: bytes, data: bytes) -> bytes:

@@ -10,7 +10,7 @@ from antiphon.wires.anthropic.usage import UsageCounts
 from antiphon.wires.wire import BYTES_PER_TOKEN, PassthroughStream, Wire, count_text_bytes
 
 _PREAMBLE = frozenset(("text", "thinking"))
-"""Blocks whose opening shows nothing yet."""
+"""Blocks whose start is not yet output."""
 
 
 class MessagesStream(PassthroughStream):

@@ -65,15 +65,17 @@ def read_string(value: Any) -> str:
 def _read_parts(block: Block, signatures: dict[str, str]) -> list[Part]:
     match block.type:
         case "text":
-            cited = block.citations if type(block.citations) is list else []
-            return [Text(read_string(block.text), citations=tuple(item for item in cited if type(item) is dict))]
+            citation_list = block.citations if type(block.citations) is list else []
+            return [
+                Text(read_string(block.text), citations=tuple(item for item in citation_list if type(item) is dict))
+            ]
         case "thinking":
             return read_thinking(read_string(block.thinking), read_string(block.signature))
         case "redacted_thinking":
             return [Thinking(redacted=read_string(block.data), wire=WIRE)]
         case "tool_use":
-            known = read_string(block.id)
-            return [ToolCall(known, read_string(block.name), read_arguments(block), signatures.get(known, ""))]
+            call_id = read_string(block.id)
+            return [ToolCall(call_id, read_string(block.name), read_arguments(block), signatures.get(call_id, ""))]
     return []
 
 
@@ -104,20 +106,24 @@ def write_reply(reply: Reply, request: Request) -> bytes:
     return _encode(message)
 
 
-def write_answer_id(known: str) -> str:
+def write_answer_id(provider_id: str) -> str:
     """Return the id of an answer with this wire's prefix; it contains the provider's own id if there is one."""
-    if not known:
+    if not provider_id:
         return make_id(_ID[:-1])
-    return known if known.startswith(_ID) else _ID + known
+    return provider_id if provider_id.startswith(_ID) else _ID + provider_id
 
 
 def _write_text(part: Text) -> list[dict[str, Any]]:
     if not part.text:
         return []
-    cited = [written for item in part.citations if (written := citations.write_citation(item, part.text))]
+    written_citations = [
+        citation
+        for neutral_citation in part.citations
+        if (citation := citations.write_citation(neutral_citation, part.text))
+    ]
     block: dict[str, Any] = {"type": "text", "text": part.text}
     # Without citations the member is left out, as the API does: clients that check accept no null for a list.
-    return [{**block, "citations": cited} if cited else block]
+    return [{**block, "citations": written_citations} if written_citations else block]
 
 
 def _write_refusal(part: Refusal) -> list[dict[str, Any]]:
@@ -134,10 +140,10 @@ def _write_thinking(part: Thinking) -> list[dict[str, Any]]:
         if part.redacted:
             return [{"type": "redacted_thinking", "data": part.redacted}]
         return [{"type": "thinking", "thinking": part.text, "signature": part.signature}]
-    carried = ForeignSignature(part.wire, part.signature, part.redacted, part.id)
-    if not part.text and carried == ForeignSignature(part.wire):
+    signature = ForeignSignature(part.wire, part.signature, part.redacted, part.id)
+    if not part.text and signature == ForeignSignature(part.wire):
         return []
-    return [{"type": "thinking", "thinking": part.text, "signature": pack_signature(carried)}]
+    return [{"type": "thinking", "thinking": part.text, "signature": pack_signature(signature)}]
 
 
 def _write_tool_call(part: ToolCall) -> list[dict[str, Any]]:
@@ -147,8 +153,8 @@ def _write_tool_call(part: ToolCall) -> list[dict[str, Any]]:
 
 def write_signature_block(call: str, signature: str, wire: str = "") -> dict[str, Any]:
     """Return a block that carries a tool call's thought signature, for which this wire has no member."""
-    carried = pack_signature(ForeignSignature(wire, signature, call=call))
-    return {"type": "thinking", "thinking": "", "signature": carried}
+    packed = pack_signature(ForeignSignature(wire, signature, call=call))
+    return {"type": "thinking", "thinking": "", "signature": packed}
 
 
 _WRITERS: dict[type[Any], Callable[[Any], list[dict[str, Any]]]] = {

@@ -96,16 +96,16 @@ def _read_system(system: str | list[types.TextBlock] | None) -> tuple[Text, ...]
 
 def _read_tools(raw: types.Request) -> tuple[Tool, ...]:
     servers = (Tool(str(server.get("name", "")), builtin=server, wire=WIRE) for server in raw.mcp_servers or ())
-    return (*(_read_tool(tool, place) for place, tool in enumerate(raw.tools or ())), *servers)
+    return (*(_read_tool(tool, index) for index, tool in enumerate(raw.tools or ())), *servers)
 
 
-def _read_tool(tool: dict[str, Any], place: int) -> Tool:
+def _read_tool(tool: dict[str, Any], index: int) -> Tool:
     if tool.get("type") not in (None, "custom"):
         return Tool(str(tool.get("name", tool["type"])), builtin=tool, wire=WIRE)
     try:
         custom = msgspec.convert(tool, types.CustomTool)
     except msgspec.ValidationError as error:
-        raise make_bad_request_from(str(error), f"tools[{place}]") from None
+        raise make_bad_request_from(str(error), f"tools[{index}]") from None
     return Tool(custom.name, custom.description, custom.input_schema, custom.strict, custom.cache_control)
 
 
@@ -118,9 +118,9 @@ def _read_tool_choice(choice: types.ToolChoice | None) -> ToolChoice | None:
 
 
 def _read_format(raw: types.Request) -> Format | None:
-    form = raw.output_config.format if raw.output_config else None
-    form = form or raw.output_format
-    return Format("schema", form.schema, strict=True) if form else None
+    format = raw.output_config.format if raw.output_config else None
+    format = format or raw.output_format
+    return Format("schema", format.schema, strict=True) if format else None
 
 
 def _read_reasoning(raw: types.Request) -> Reasoning | None:
@@ -143,11 +143,13 @@ def _read_summary(display: str | None) -> str:
 
 
 def _read_extras(document: dict[str, Any], raw: types.Request) -> dict[str, Any]:
-    extras = {name: value for name, value in document.items() if name not in types.READ and value is not None}
-    for field, read in _MEMBERS.items():
+    extras = {name: value for name, value in document.items() if name not in types.READ_FIELDS and value is not None}
+    for field, read_members in _MEMBERS.items():
         members = document.get(field) or {}
         extras |= {
-            f"{field}.{name}": value for name, value in members.items() if name not in read and value is not None
+            f"{field}.{name}": value
+            for name, value in members.items()
+            if name not in read_members and value is not None
         }
     for tool in raw.tools or ():
         for name in _TOOL_EXTRAS:

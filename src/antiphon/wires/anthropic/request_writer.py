@@ -2,15 +2,14 @@
 
 This wire and its models do not accept everything. These rules apply:
 
-- Left out, and reported under the neutral name: ``seed``, penalties, ``logprobs``, ``metadata``, an image's ``detail``,
-  a speaker's ``name``, a blank ``stop``, sampling parameters if the model refuses them or while it thinks, a
-  ``service_tier`` without counterpart, ``reasoning`` if a forced tool call or the model rules it out, members of other
-  wires.
-- Reduced, and reported: a ``temperature`` above 1.
-- Asked for in the system prompt instead of enforced, and reported as ``format``: any JSON object, and a schema that has
-  no counterpart.
-- Refused: more than one answer, images or sound as the answer, audio, built-in tools of other wires, files and images
-  of other types.
+- These are left out and reported under the neutral name: ``seed``, penalties, ``logprobs``, ``metadata``, an image's
+  ``detail``, a speaker's ``name``, a blank ``stop``, sampling parameters if the model refuses them or while it thinks,
+  a ``service_tier`` without counterpart, ``reasoning`` if a forced tool call or the model rules it out, members of
+  other wires.
+- A ``temperature`` above 1 is reduced to 1 and reported.
+- The system prompt asks for "any JSON object" and for a schema that has no counterpart; ``format`` is then reported.
+- These are refused: more than one answer, images or audio as the answer, audio input, built-in tools of other wires,
+  files and images of other types.
 """
 
 from typing import Any
@@ -33,7 +32,7 @@ _encode = msgspec.json.Encoder().encode
 
 _UNSUPPORTED = ("seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs")
 """Fields for which this wire has no member."""
-_OWN = frozenset(
+_OWN_FIELDS = frozenset(
     ("cache_control", "container", "context_management", "diagnostics", "fallbacks", "inference_geo", "speed", "betas")
 )
 """Top-level members that only this wire has, and that a request may carry through the neutral form."""
@@ -44,7 +43,7 @@ _ONLY_JSON = (
     "Answer with one JSON object and nothing else: no explanation before or after it, and no Markdown fence around it."
 )
 _LEAST_TOP_P = 0.95
-"""While a model thinks, it accepts a ``top_p`` from here on (guide "Thinking")."""
+"""The lowest ``top_p`` that a model accepts while it thinks (guide "Thinking")."""
 
 
 def write_request(request: Request, target: Target) -> WrittenRequest:
@@ -53,8 +52,8 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
     profile = target.profile
     dropped: Dropped = {}
     conversation = ConversationWriter(profile, request.system, dropped)
-    for place, message in enumerate(move_media_to_user(request.messages)):
-        conversation.add(message, f"messages[{place}].content")
+    for index, message in enumerate(move_media_to_user(request.messages)):
+        conversation.add(message, f"messages[{index}].content")
     if not conversation.messages:
         raise BadRequest("`messages` holds nothing that could be sent.", param="messages")
     body: dict[str, Any] = {
@@ -104,15 +103,15 @@ def _shorten_content(blocks: list[dict[str, Any]]) -> list[dict[str, Any]] | str
 
 
 def _write_format(
-    body: dict[str, Any], conversation: ConversationWriter, form: Format, profile: Profile, dropped: Dropped
+    body: dict[str, Any], conversation: ConversationWriter, format: Format, profile: Profile, dropped: Dropped
 ) -> None:
-    schema = form.schema if form.kind == "schema" else None
-    if schema is not None and form.description:
-        schema = {"description": form.description, **schema}
-    fitted = fit_schema(schema) if schema is not None and profile.structured else None
-    if fitted is not None:
-        body.setdefault("output_config", {})["format"] = {"type": "json_schema", "schema": fitted.schema}
-        dropped.update((f"format.{keyword}", None) for keyword in fitted.unenforced)
+    schema = format.schema if format.kind == "schema" else None
+    if schema is not None and format.description:
+        schema = {"description": format.description, **schema}
+    supported = fit_schema(schema) if schema is not None and profile.structured else None
+    if supported is not None:
+        body.setdefault("output_config", {})["format"] = {"type": "json_schema", "schema": supported.schema}
+        dropped.update((f"format.{keyword}", None) for keyword in supported.unenforced)
         return
     text = _ONLY_JSON
     if schema is not None:
@@ -123,22 +122,22 @@ def _write_format(
 
 def _write_sampling(body: dict[str, Any], request: Request, profile: Profile, dropped: Dropped) -> None:
     thinks = body.get("thinking", {}).get("type") in ("enabled", "adaptive")
-    free = profile.sampling and not thinks
+    takes_sampling = profile.sampling and not thinks
     temperature, top_p = request.temperature, request.top_p
     if temperature is not None:
         # A model that accepts no sampling parameters still accepts the default temperature.
-        if temperature > 1 or (temperature != 1 and not free):
+        if temperature > 1 or (temperature != 1 and not takes_sampling):
             dropped["temperature"] = None
-        if free:
+        if takes_sampling:
             body["temperature"] = min(temperature, 1.0)
     if top_p is not None:
-        accepted = free or (profile.sampling and top_p >= _LEAST_TOP_P)
-        if accepted and (profile.temperature_with_top_p or temperature is None):
+        takes_top_p = takes_sampling or (profile.sampling and top_p >= _LEAST_TOP_P)
+        if takes_top_p and (profile.temperature_with_top_p or temperature is None):
             body["top_p"] = top_p
         elif top_p != 1:
             dropped["top_p"] = None
     if request.top_k is not None:
-        if free:
+        if takes_sampling:
             body["top_k"] = request.top_k
         else:
             dropped["top_k"] = None
@@ -163,7 +162,7 @@ def _write_rest(body: dict[str, Any], request: Request, dropped: Dropped) -> Non
         if getattr(request, name) is not None:  # 0 is a value, too
             dropped[name] = None
     for name, value in request.extras.items():
-        if name in _OWN:
+        if name in _OWN_FIELDS:
             body[name] = value
         else:
             dropped[name] = None

@@ -35,15 +35,15 @@ _KINDS: dict[str, _Kind] = {
 
 
 class MessagesReader:
-    """Holds the open block, numbers the blocks again because some are skipped, and gathers usage."""
+    """Keeps the open block and the usage so far, and renumbers the blocks, because some are skipped."""
 
     __slots__ = (
+        "_closed",
         "_counts",
         "_has_content",
         "_index",
         "_kind",
         "_open_index",
-        "_over",
         "_signatures",
         "_skipped_index",
         "_started",
@@ -54,7 +54,7 @@ class MessagesReader:
         self._started = False
         self._stopped = False
         """A stop reason was seen."""
-        self._over = False
+        self._closed = False
         self._open_index: int | None = None
         """The provider's index of the open block."""
         self._skipped_index: int | None = None
@@ -71,7 +71,7 @@ class MessagesReader:
     def read(self, frame: bytes) -> list[Neutral]:
         """Return the events of one whole frame; raises :class:`BadAnswer` for events that the wire forbids."""
         event = read_event(frame)
-        if self._over:
+        if self._closed:
             return []
         reader = _READERS.get(event.type)
         if reader is not None:
@@ -79,14 +79,14 @@ class MessagesReader:
                 raise BadAnswer(f"The provider sent {event.type!r} before `message_start`.")
             return reader(self, event)
         if event.error is not None or event.type == "error":
-            self._over = True
+            self._closed = True
             kind, message = errors.read_error(event.error)
             return [StreamError(message, errors.STATUSES.get(kind, 0))]
         return []
 
     def close(self) -> list[Neutral]:
         """Return the end of a block that was left open, and the end of the stream if only its marker is missing."""
-        if self._over:
+        if self._closed:
             return []
         events = self._close_block()
         return [*events, StreamEnd()] if self._stopped else events
@@ -104,26 +104,26 @@ class MessagesReader:
     def _read_block_start(self, event: Event) -> list[Neutral]:
         block = event.content_block
         if block is None:
-            raise BadAnswer("The provider opened a block and did not say which.")
+            raise BadAnswer("The provider sent `content_block_start` without a block.")
         events = self._close_block()
         self._skipped_index = event.index
         kind = _KINDS.get(block.type)
         if kind is None:
             return events
-        if (carried := unpack_signature(block.signature)) is not None and carried.call:
-            self._signatures[carried.call] = carried
+        if (signature := unpack_signature(block.signature)) is not None and signature.call:
+            self._signatures[signature.call] = signature
             return events
         self._open_index, self._skipped_index = event.index, None
         self._kind, self._has_content = kind, False
         return [*events, *self._read_opening(block, self._index)]
 
     def _read_opening(self, block: Block, index: int) -> list[Neutral]:
-        """Return the events of a block's opening, where compatible servers put whole contents."""
+        """Return the events of a block's start, in which compatible servers may put the whole content."""
         if block.type == "tool_use":
-            known, name = read_string(block.id), read_string(block.name)
-            events: list[Neutral] = [BlockStart(index, "tool", known, name)]
-            if carried := self._signatures.pop(known, None):
-                events.append(Annotation(index, carried.signature, wire=carried.wire))
+            call_id, name = read_string(block.id), read_string(block.name)
+            events: list[Neutral] = [BlockStart(index, "tool", call_id, name)]
+            if signature := self._signatures.pop(call_id, None):
+                events.append(Annotation(index, signature.signature, wire=signature.wire))
             arguments = read_arguments(block)
             return events if arguments == "{}" else [*events, *self._read_delta(arguments)]
         if block.type == "redacted_thinking":
@@ -153,12 +153,12 @@ class MessagesReader:
     def _read_signature(self, signature: Any) -> list[Neutral]:
         if type(signature) is not str or not signature:
             return []
-        carried = unpack_signature(signature)
-        if carried is None:
+        foreign = unpack_signature(signature)
+        if foreign is None:
             return [Annotation(self._index, signature, wire=WIRE)]
-        if not carried.signature and not carried.redacted:
+        if not foreign.signature and not foreign.redacted:
             return []
-        return [Annotation(self._index, carried.signature, carried.redacted, wire=carried.wire)]
+        return [Annotation(self._index, foreign.signature, foreign.redacted, wire=foreign.wire)]
 
     def _read_citation(self, citation: Any) -> list[Neutral]:
         return [Annotation(self._index, citation=citation)] if type(citation) is dict else []
@@ -193,7 +193,7 @@ class MessagesReader:
         return events
 
     def _read_message_stop(self, event: Event) -> list[Neutral]:
-        self._over = True
+        self._closed = True
         events = self._close_block()
         if not self._stopped:
             events.append(Finish("tool_calls" if self._kind == "tool" else "stop"))

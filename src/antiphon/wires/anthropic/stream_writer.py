@@ -1,9 +1,9 @@
 """Writes neutral events as a Messages stream; see :class:`translation.codec.StreamWriter`.
 
-The order is the API's own: one ``message_start``, a ping, the blocks one after the other, one ``message_delta`` with
+The order is that of the API: one ``message_start``, a ping, the blocks one after the other, one ``message_delta`` with
 the stop reason and the totals, one ``message_stop``. The stop reason and the usage are held until the end, because
-other wires send the usage after the finish. A thinking block or a tool call opens with its first content: only then it
-is known whether the thinking is redacted, and whether the call has a thought signature, which goes before it.
+other wires send the usage after the finish. A thinking block or a tool call starts with its first content, because only
+then it is known whether the thinking is redacted, and whether the call has a thought signature, which goes before it.
 """
 
 from collections.abc import Callable
@@ -60,51 +60,51 @@ _DELTA_MEMBERS: dict[str, tuple[bytes, bytes]] = {
 
 
 class MessagesWriter(PlainStreamWriter):
-    """Holds the open block, the stop reason and the usage."""
+    """Keeps the open block, the stop reason and the usage."""
 
     __slots__ = (
         "_audio",
         "_block",
-        "_carried",
+        "_closed",
         "_delta_start",
         "_finish",
         "_has_thinking",
         "_index",
+        "_is_open",
         "_model",
-        "_opened",
-        "_over",
+        "_signature",
         "_usage",
     )
 
     def __init__(self, request: Request) -> None:
         self._model = request.model
         self._block: BlockStart | None = None
-        self._opened = False
+        self._is_open = False
         """The start of the open block was written."""
         self._index = 0
         self._delta_start = b""
-        """Everything in a delta frame of the open block that stands before its text."""
-        self._carried = ForeignSignature()
-        """What the signature of the open block must carry."""
+        """The bytes of a delta frame of the open block before its text."""
+        self._signature = ForeignSignature()
+        """The content for the signature of the open block."""
         self._finish: Finish | None = None
         self._usage: Usage | None = None
         self._has_thinking = False
         self._audio: list[Audio] = []
-        """The pieces of a sound that is not yet whole."""
-        self._over = False
+        """The pieces of audio that is not yet complete."""
+        self._closed = False
 
     def write(self, event: Event) -> bytes:
         """Return the frames of one event, ``b""`` if there are none. Only the first of several choices is written."""
-        if self._over or getattr(event, "choice", None):
+        if self._closed or getattr(event, "choice", None):
             return b""
-        before = b""
+        frames = b""
         if self._audio and type(event) is not UsageUpdate and not _is_audio(event):
-            before = self._write_audio()
-        return before + _WRITERS[type(event)](self, event)
+            frames = self._write_audio()
+        return frames + _WRITERS[type(event)](self, event)
 
     def fail(self, error: CallError) -> bytes:
         """Return the event that says that the stream broke; nothing may follow it."""
-        self._over = True
+        self._closed = True
         return errors.write_error_frame(error)
 
     def _write_start(self, event: Start) -> bytes:
@@ -123,18 +123,18 @@ class MessagesWriter(PlainStreamWriter):
         return write_frame(b"message_start", _encode({"type": "message_start", "message": message})) + PING
 
     def _start_block(self, event: BlockStart) -> bytes:
-        self._block, self._opened, self._carried = event, False, ForeignSignature(id=event.id)
+        self._block, self._is_open, self._signature = event, False, ForeignSignature(id=event.id)
         return b""
 
     def _open_block(self, block: BlockStart) -> bytes:
         """Return the start of a block if it was not written yet."""
-        if self._opened:
+        if self._is_open:
             return b""
-        self._opened = True
-        before = b""
+        self._is_open = True
+        frames = b""
         if block.kind == "tool":
-            if self._carried.signature:
-                before = self._write_signature(block)
+            if self._signature.signature:
+                frames = self._write_signature(block)
             content = _encode({"type": "tool_use", "id": block.id, "name": block.name, "input": {}})
         elif block.kind == "thinking":
             self._has_thinking = True
@@ -144,12 +144,12 @@ class MessagesWriter(PlainStreamWriter):
         kind, member = _DELTA_MEMBERS[block.kind]
         template = _DELTA % (self._index, kind, member, b"%b")
         self._delta_start = template[: template.index(b"%b")]
-        return before + _START % (self._index, content)
+        return frames + _START % (self._index, content)
 
     def _write_signature(self, block: BlockStart) -> bytes:
         """Return a whole block that carries the thought signature of a tool call."""
-        carrier = write_signature_block(block.id, self._carried.signature, self._carried.wire)
-        self._carried = ForeignSignature()
+        carrier = write_signature_block(block.id, self._signature.signature, self._signature.wire)
+        self._signature = ForeignSignature()
         frames = _START % (self._index, _encode(carrier)) + _STOP % self._index
         self._index += 1
         return frames
@@ -158,8 +158,8 @@ class MessagesWriter(PlainStreamWriter):
         block = self._block
         if block is None or not event.text:
             return b""
-        before = b"" if self._opened else self._open_block(block)
-        return before + self._delta_start + _encode(event.text) + b"}}\n\n"
+        frames = b"" if self._is_open else self._open_block(block)
+        return frames + self._delta_start + _encode(event.text) + b"}}\n\n"
 
     def _write_annotation(self, event: Annotation) -> bytes:
         block = self._block
@@ -171,11 +171,11 @@ class MessagesWriter(PlainStreamWriter):
         if block.kind == "thinking" and event.wire == WIRE:
             if event.redacted:
                 return self._write_redacted(event.redacted)
-            self._carried = ForeignSignature(WIRE)
+            self._signature = ForeignSignature(WIRE)
             return self._write_delta(block, b"signature_delta", b"signature", event.signature)
-        signature = event.signature or self._carried.signature
-        redacted = event.redacted or self._carried.redacted
-        self._carried = ForeignSignature(event.wire, signature, redacted, self._carried.id)
+        signature = event.signature or self._signature.signature
+        redacted = event.redacted or self._signature.redacted
+        self._signature = ForeignSignature(event.wire, signature, redacted, self._signature.id)
         return b""
 
     def _write_delta(self, block: BlockStart, kind: bytes, member: bytes, value: Any) -> bytes:
@@ -183,13 +183,13 @@ class MessagesWriter(PlainStreamWriter):
 
     def _write_redacted(self, data: str) -> bytes:
         """Return a block of encrypted thinking, which is whole at its start; an open block ends first."""
-        before = b""
-        if self._opened:
-            before = _STOP % self._index
+        frames = b""
+        if self._is_open:
+            frames = _STOP % self._index
             self._index += 1
-        self._opened = self._has_thinking = True
-        self._carried = ForeignSignature(WIRE)
-        return before + _START % (self._index, _encode({"type": "redacted_thinking", "data": data}))
+        self._is_open = self._has_thinking = True
+        self._signature = ForeignSignature(WIRE)
+        return frames + _START % (self._index, _encode({"type": "redacted_thinking", "data": data}))
 
     def _close_block(self, event: BlockStop | None = None) -> bytes:
         block = self._block
@@ -197,11 +197,11 @@ class MessagesWriter(PlainStreamWriter):
             return b""
         frames = self._complete_block(block)
         self._block = None
-        if not self._opened:
+        if not self._is_open:
             return frames
         frames += _STOP % self._index
         self._index += 1
-        if block.kind == "tool" and self._carried.signature:  # it came after the arguments
+        if block.kind == "tool" and self._signature.signature:  # it came after the arguments
             frames += self._write_signature(block)
         return frames
 
@@ -209,23 +209,23 @@ class MessagesWriter(PlainStreamWriter):
         """Return the start of a call without arguments, or the signature that carries foreign thinking."""
         if block.kind == "tool":
             return self._open_block(block)
-        carried = self._carried
-        if block.kind != "thinking" or carried.wire == WIRE:
+        signature = self._signature
+        if block.kind != "thinking" or signature.wire == WIRE:
             return b""
-        if self._opened or carried != ForeignSignature(carried.wire):
-            return self._write_delta(block, b"signature_delta", b"signature", pack_signature(carried))
+        if self._is_open or signature != ForeignSignature(signature.wire):
+            return self._write_delta(block, b"signature_delta", b"signature", pack_signature(signature))
         return b""
 
     def _write_media(self, event: Media) -> bytes:
-        """Return media as a text block of its own, because this wire has no block for it. A sound waits for its end."""
+        """Return media as a separate text block, because this wire has no block for it; audio waits for its end."""
         if isinstance(event.part, Audio):
             self._audio.append(event.part)
             return self._close_block()
         return self._write_media_text(event.part)
 
     def _write_media_text(self, part: Image | File | Audio) -> bytes:
-        before = self._close_block() + self._start_block(BlockStart(0, "text"))
-        return before + self._write_text(Delta(0, write_markdown(part))) + self._close_block()
+        frames = self._close_block() + self._start_block(BlockStart(0, "text"))
+        return frames + self._write_text(Delta(0, write_markdown(part))) + self._close_block()
 
     def _write_audio(self) -> bytes:
         audio, self._audio = join_audio(self._audio), []
@@ -245,7 +245,7 @@ class MessagesWriter(PlainStreamWriter):
     def _write_end(self, event: StreamEnd) -> bytes:
         if self._finish is None:
             return self.fail(Truncated("The provider ended its answer without a finish reason: it is cut short."))
-        self._over = True
+        self._closed = True
         delta = {
             "type": "message_delta",
             "delta": write_finish(self._finish),

@@ -7,8 +7,8 @@ from antiphon.wires.anthropic.content_writer import Dropped
 from antiphon.wires.translation.effort import LEAST_BUDGET, choose_effort, estimate_budget, estimate_effort
 from antiphon.wires.translation.neutral import Reasoning, Request
 
-_FORCED = ("any", "tool")
-_OFF: dict[str, dict[str, Any] | None] = {
+_FORCING_CHOICES = ("any", "tool")
+_OFF_FORMS: dict[str, dict[str, Any] | None] = {
     "omit": None,
     "disabled": {"type": "disabled"},
     "between_tools": {"type": "between_tools"},
@@ -44,18 +44,18 @@ def _write_off(body: dict[str, Any], profile: Profile, dropped: Dropped) -> None
     if profile.thinking_off == "never":
         body["output_config"] = {"effort": "low"}
         dropped["reasoning"] = None
-    elif (off := _OFF[profile.thinking_off]) is not None:
-        body["thinking"] = off
+    elif (form := _OFF_FORMS[profile.thinking_off]) is not None:
+        body["thinking"] = form
 
 
 def _write_adaptive(body: dict[str, Any], reasoning: Reasoning, profile: Profile, dropped: Dropped) -> None:
     effort = reasoning.effort or (estimate_effort(reasoning.budget) if reasoning.budget is not None else "")
     if effort:
-        if known := choose_effort(effort, profile):
-            body["output_config"] = {"effort": known}
+        if supported := choose_effort(effort, profile):
+            body["output_config"] = {"effort": supported}
         else:
             dropped["reasoning"] = None
-    if body.get("tool_choice", {}).get("type") in _FORCED:
+    if body.get("tool_choice", {}).get("type") in _FORCING_CHOICES:
         # Thinking is possible with `auto` and `none` only, and a forced call is part of the answer.
         dropped["reasoning"] = None
         return
@@ -70,8 +70,8 @@ def _write_budget(body: dict[str, Any], reasoning: Reasoning, messages: list[dic
     limit = body["max_tokens"]
     if budget >= limit:
         budget = limit // 2  # leave room for the answer
-    forced = body.get("tool_choice", {}).get("type") in _FORCED
-    if budget < LEAST_BUDGET or forced or _is_loop_without_thinking(messages):
+    is_forced = body.get("tool_choice", {}).get("type") in _FORCING_CHOICES
+    if budget < LEAST_BUDGET or is_forced or _is_loop_without_thinking(messages):
         dropped["reasoning"] = None
         return
     body["thinking"] = {"type": "enabled", "budget_tokens": budget}
@@ -85,5 +85,5 @@ def _is_loop_without_thinking(messages: list[dict[str, Any]]) -> bool:
     last = messages[-1]["content"]
     if len(messages) < 2 or messages[-1]["role"] != "user" or last[0]["type"] != "tool_result":
         return False
-    before = messages[-2]
-    return before["role"] == "assistant" and before["content"][0]["type"] not in ("thinking", "redacted_thinking")
+    previous = messages[-2]
+    return previous["role"] == "assistant" and previous["content"][0]["type"] not in ("thinking", "redacted_thinking")

@@ -21,11 +21,11 @@ def write_tools(request: Request, profile: Profile, dropped: Dropped) -> dict[st
     allowed = choice.names if choice is not None and choice.mode in ("auto", "required") else ()
     tools: list[dict[str, Any]] = []
     servers: list[dict[str, Any]] = []
-    for place, tool in enumerate(request.tools):
-        path = f"tools[{place}]"
+    for index, tool in enumerate(request.tools):
+        path = f"tools[{index}]"
         if tool.builtin is not None:
-            written = _write_builtin(tool, path)
-            (servers if written.get("type") == "url" else tools).append(written)
+            definition = _write_builtin(tool, path)
+            (servers if definition.get("type") == "url" else tools).append(definition)
         elif not allowed or tool.name in allowed:
             tools.append(_write_tool(tool, path, profile, dropped))
     members: dict[str, Any] = {"mcp_servers": servers} if servers else {}
@@ -49,19 +49,19 @@ def _write_builtin(tool: Tool, path: str) -> dict[str, Any]:
 def _write_tool(tool: Tool, path: str, profile: Profile, dropped: Dropped) -> dict[str, Any]:
     check_tool_name(tool.name, path)
     schema = _write_schema(tool, path)
-    written: dict[str, Any] = {"name": tool.name}
+    definition: dict[str, Any] = {"name": tool.name}
     if tool.description:
-        written["description"] = tool.description
+        definition["description"] = tool.description
     if tool.strict:
-        fitted = fit_schema(schema) if profile.structured else None
-        if fitted is None or fitted.unenforced:
+        supported = fit_schema(schema) if profile.structured else None
+        if supported is None or supported.unenforced:
             dropped["strict"] = None
         else:
-            schema, written["strict"] = fitted.schema, True
-    written["input_schema"] = schema
+            schema, definition["strict"] = supported.schema, True
+    definition["input_schema"] = schema
     if tool.cache is not None:
-        written["cache_control"] = tool.cache
-    return written
+        definition["cache_control"] = tool.cache
+    return definition
 
 
 def _write_schema(tool: Tool, path: str) -> dict[str, Any]:
@@ -69,29 +69,29 @@ def _write_schema(tool: Tool, path: str) -> dict[str, Any]:
         return _NO_ARGUMENTS
     for keyword in _NOT_AT_TOP:
         if keyword in tool.schema:
-            where = f"{path}.parameters.{keyword}"
+            field = f"{path}.parameters.{keyword}"
             raise BadRequest(
-                f"`{where}`: the model's provider takes no `{keyword}` at the top of a tool's schema; give one object.",
-                param=where,
+                f"`{field}`: the model's provider takes no `{keyword}` at the top of a tool's schema; give one object.",
+                param=field,
             )
     kind = tool.schema.get("type", "object")
     if kind != "object":
-        where = f"{path}.parameters.type"
-        raise BadRequest(f"`{where}` is {kind!r}; a tool's arguments are one `object`.", param=where)
+        field = f"{path}.parameters.type"
+        raise BadRequest(f"`{field}` is {kind!r}; a tool's arguments are one `object`.", param=field)
     return {"type": "object", **tool.schema}
 
 
 def _write_choice(request: Request) -> dict[str, Any]:
-    choice, single = request.tool_choice, request.parallel_tool_calls is False
-    if choice is None and not single:
+    choice, is_single = request.tool_choice, request.parallel_tool_calls is False
+    if choice is None and not is_single:
         return {}
     mode = _MODES[choice.mode] if choice is not None else "auto"
-    written: dict[str, Any] = {"type": mode}
+    tool_choice: dict[str, Any] = {"type": mode}
     if choice is not None and mode == "tool":
-        written["name"] = choice.names[0]
+        tool_choice["name"] = choice.names[0]
     if request.parallel_tool_calls is not None and mode != "none":
-        written["disable_parallel_tool_use"] = single
-    return {"tool_choice": written}
+        tool_choice["disable_parallel_tool_use"] = is_single
+    return {"tool_choice": tool_choice}
 
 
 def _write_past_tools(messages: tuple[Message, ...]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A Messages request as typed values (API reference, "Create a Message": body parameters).
 
-What belongs here: the members that translation reads. A member that is not here has no counterpart on other wires and
-travels in ``extras``. A block that is not here exists on this wire only, and translation refuses it by its type.
+These are the members that translation reads. Any other member has no counterpart on other wires and is kept in
+``extras``. Any other block exists on this wire only, and translation refuses it by its type.
 """
 
 from typing import Any, Literal, TypeAlias
@@ -174,5 +174,5 @@ class Request(msgspec.Struct):
     thread: dict[str, Any] | None = None
 
 
-READ = frozenset(Request.__struct_fields__)
-"""Top-level names that translation reads; all others travel in ``extras``."""
+READ_FIELDS = frozenset(Request.__struct_fields__)
+"""Top-level names that translation reads; all others are kept in ``extras``."""

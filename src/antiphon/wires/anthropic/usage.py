@@ -62,7 +62,7 @@ _decode = msgspec.json.Decoder(_Usage).decode
 
 
 class UsageCounts:
-    """The counts of one answer, gathered over its events: a later count replaces an earlier one."""
+    """The counts of one answer, collected from its events; a later count replaces an earlier one."""
 
     __slots__ = (
         *("_input", "_output", "_cache_read", "_cache_written", "_cache_written_long", "_reasoning", "_searches"),
@@ -98,26 +98,35 @@ class UsageCounts:
         if usage.server_tool_use is not None:
             self._searches = usage.server_tool_use.web_search_requests or 0
         if usage.iterations is not None:
-            self._outside_totals = [each for each in usage.iterations if each.type in _NOT_IN_TOTALS]
-            self._other_models = {_OTHER_MODELS[each.type] for each in usage.iterations if each.type in _OTHER_MODELS}
+            types = {iteration.type for iteration in usage.iterations}
+            self._outside_totals = [iteration for iteration in usage.iterations if iteration.type in _NOT_IN_TOTALS]
+            self._other_models = {_OTHER_MODELS[name] for name in types if name in _OTHER_MODELS}
         self._tier = read_service_tier(usage.service_tier, usage.speed, usage.inference_geo) or self._tier
 
     def sum(self) -> Usage | None:
         """Return the buckets, or ``None`` if the counts are missing, malformed, negative or impossibly large."""
         if not self._valid or self._input is None or self._output is None:
             return None
-        written, long = self._cache_written, self._cache_written_long
-        counts = (self._input, self._cache_read, written, long, self._output, self._reasoning, self._searches)
+        cache_writes, long_writes = self._cache_written, self._cache_written_long
+        counts = (
+            self._input,
+            self._cache_read,
+            cache_writes,
+            long_writes,
+            self._output,
+            self._reasoning,
+            self._searches,
+        )
         if min(counts) < 0 or max(counts) > _LIMIT:
             return None
-        # Details never exceed the total; if a server says otherwise, only the total counts.
+        # If a server's details exceed its total, only the total counts.
         reasoning = self._reasoning if self._reasoning <= self._output else 0
-        long = long if long <= written else 0
+        long_writes = long_writes if long_writes <= cache_writes else 0
         usage = Usage(
             input=self._input,
             cache_read=self._cache_read,
-            cache_write=written - long,
-            cache_write_long=long,
+            cache_write=cache_writes - long_writes,
+            cache_write_long=long_writes,
             output=self._output - reasoning,
             reasoning=reasoning,
             searches=self._searches,
@@ -133,10 +142,17 @@ def _prefer(new: int | None, old: int | None) -> int | None:
 def _add_iterations(usage: Usage, iterations: Iterable[_Iteration]) -> Usage | None:
     """Add iterations that are billed but not in the totals; ``None`` if one of their counts is impossible."""
     sums = [0, 0, 0, 0, 0]
-    for each in iterations:
-        long = each.cache_creation.ephemeral_1h_input_tokens or 0 if each.cache_creation is not None else 0
-        written = (_read_cache_written(each) or 0) - long
-        counts = (each.input_tokens or 0, each.cache_read_input_tokens or 0, written, long, each.output_tokens or 0)
+    for iteration in iterations:
+        creation = iteration.cache_creation
+        long_writes = creation.ephemeral_1h_input_tokens or 0 if creation is not None else 0
+        short_writes = (_read_cache_written(iteration) or 0) - long_writes
+        counts = (
+            iteration.input_tokens or 0,
+            iteration.cache_read_input_tokens or 0,
+            short_writes,
+            long_writes,
+            iteration.output_tokens or 0,
+        )
         if min(counts) < 0 or max(counts) > _LIMIT:
             return None
         sums = [sum(pair) for pair in zip(sums, counts, strict=True)]
@@ -190,7 +206,7 @@ def write_delta_usage(usage: Usage, has_thinking: bool) -> dict[str, Any]:
     if has_thinking or usage.reasoning:
         counts["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
     if usage.cache_write_long:
-        counts["cache_creation"] = _write_cache_creation(usage)  # otherwise nobody could tell the price
+        counts["cache_creation"] = _write_cache_creation(usage)  # the two lifetimes have different prices
     if usage.searches:
         counts["server_tool_use"] = {"web_search_requests": usage.searches, "web_fetch_requests": 0}
     return counts
