@@ -1,4 +1,4 @@
-"""A shipper at work, as a gateway or a program with the SDK has it, and ways to wait for it."""
+"""A running shipper, as in a gateway or a program with the SDK, and ways to wait for it."""
 
 import time
 from collections.abc import Callable

@@ -12,7 +12,7 @@ NOON = 1_763_640_000_000_000
 """2025-11-20T12:00:00Z in microseconds."""
 
 
-def record(**changes: Any) -> Record:
+def make_record(**changes: Any) -> Record:
     """Return an ordinary record with an id of its own."""
     base = Record(
         id=make_id("call"),
@@ -38,12 +38,12 @@ def record(**changes: Any) -> Record:
     return msgspec.structs.replace(base, **changes)
 
 
-def varied(count: int, seed: int = 7) -> list[Record]:
+def make_varied_records(count: int, seed: int = 7) -> list[Record]:
     """Return records of every kind: without usage, without a price, with odd text, near the limits."""
     chance = random.Random(seed)
     texts = ["", "plain", "ünï ☃ 漢字", "a\r\nb\x00c", "\U0001f600" * 40, '"quoted\\"']
     return [
-        record(
+        make_record(
             time=NOON + chance.randrange(10**12),
             model=chance.choice(["smart", "small", "llama3.2:3b"]),
             outcome=chance.choice(list(Outcome)),

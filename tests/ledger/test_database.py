@@ -1,4 +1,4 @@
-"""The database: its version is known without Alembic, its shortcuts equal the migrations, its files are private."""
+"""The database: its version is read without Alembic, its schema equals the migrations, and its files are private."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ from antiphon.database.migrate import LOCATION, upgrade
 from antiphon.errors import LedgerError
 
 
-def schema(database: Database) -> list[str]:
+def read_schema(database: Database) -> list[str]:
     with database.read() as transaction:
         rows = transaction.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
     return [" ".join(sql.split()) for (sql,) in rows]
@@ -28,7 +28,7 @@ def schema(database: Database) -> list[str]:
 
 @pytest.fixture
 def migrated(tmp_path: Path):
-    """A database that the migrations made from nothing."""
+    """A database that the migrations made."""
     (tmp_path / "migrated.db").touch()
     database = Database(f"sqlite:///{tmp_path / 'migrated.db'}")
     upgrade(database.engine, None)
@@ -36,7 +36,7 @@ def migrated(tmp_path: Path):
     database.close()
 
 
-def test_head_is_what_alembic_says():
+def test_head_is_the_latest_migration():
     config = Config()
     config.set_main_option("script_location", LOCATION)
     config.set_main_option("path_separator", "os")
@@ -44,8 +44,8 @@ def test_head_is_what_alembic_says():
 
 
 def test_a_new_database_equals_a_migrated_one(database: Database, migrated: Database):
-    """Where this fails after a new migration: put the migrated schema into store/schema.sql."""
-    assert schema(database) == schema(migrated)
+    """If this fails after a new migration, put the migrated schema into database/schema.sql."""
+    assert read_schema(database) == read_schema(migrated)
     assert database.read_version() == migrated.read_version() == HEAD
 
 
@@ -79,7 +79,7 @@ def test_files_are_private(database: Database, data: Path):
     assert data.stat().st_mode & 0o777 == 0o700
 
 
-def test_transactions_are_whole_and_settings_are_as_promised(database: Database):
+def test_transactions_are_atomic_and_settings_are_as_promised(database: Database):
     statement = columns.insert("revision", columns.REVISION)
     with pytest.raises(RuntimeError), database.begin() as transaction:
         transaction.execute(statement, ("gone", 1))
@@ -109,7 +109,7 @@ def write(database: Database, statement: str) -> None:
         transaction.execute(statement, ("x", 1))
 
 
-def test_many_starts_at_once_make_one_database(tmp_path: Path):
+def test_simultaneous_starts_make_one_database(tmp_path: Path):
     program = (
         "import sys; from antiphon.database.database import Database\n"
         "database = Database(sys.argv[1]); database.prepare(); print(database.read_version())"
@@ -180,7 +180,7 @@ def test_a_foreign_file_is_refused_and_left_alone(tmp_path: Path):
     assert before != foreign.read_bytes()
 
 
-def test_a_missing_file_is_not_made_by_asking(tmp_path: Path):
+def test_reading_does_not_create_a_missing_file(tmp_path: Path):
     database = Database(f"sqlite:///{tmp_path / 'none.db'}")
     assert database.read_version() is None
     with pytest.raises(LedgerError, match="unable to open"), database.read() as transaction:
@@ -189,7 +189,7 @@ def test_a_missing_file_is_not_made_by_asking(tmp_path: Path):
 
 
 @pytest.mark.parametrize("url", ["postgresql://localhost/x", "antiphon.db", "sqlite://", "sqlite:///", ""])
-def test_an_odd_url_is_refused_with_what_was_expected(url: str):
+def test_an_unknown_url_is_refused_with_the_expected_form(url: str):
     with pytest.raises(LedgerError, match="sqlite://"):
         Database(url)
 

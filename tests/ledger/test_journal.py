@@ -1,4 +1,4 @@
-"""The journal: what is appended is there, whatever happens to the last bytes, and what is refused leaves no trace."""
+"""The journal keeps appended records whatever happens to its last bytes, and no trace of refused ones."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from antiphon.ledger.frames import HEADER, PREFIX, FrameScan, write_frame
 from antiphon.ledger.journal import Journal
 from antiphon.ledger.writer import Writer, get_segment_path, list_segments
 from antiphon.types import COUNTS, Outcome, Record, Usage
-from ledger.samples import record, varied
+from ledger.samples import make_record, make_varied_records
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def journal(data: Path) -> Iterator[Journal]:
 
 
 def read(path: Path) -> list[Record]:
-    """Return every record of a writer's directory; no segment may hold anything else."""
+    """Return every record of a writer's directory; fail if a segment holds anything else."""
     found: list[Record] = []
     for number in list_segments(path):
         data = get_segment_path(path, number).read_bytes()
@@ -42,8 +42,8 @@ def read(path: Path) -> list[Record]:
     return found
 
 
-def test_what_goes_in_comes_out(journal: Journal):
-    records = varied(500)
+def test_appended_records_are_read_back(journal: Journal):
+    records = make_varied_records(500)
     for each in records:
         assert journal.append(each) is None
     assert read(journal.writer.path) == records
@@ -51,7 +51,7 @@ def test_what_goes_in_comes_out(journal: Journal):
 
 def test_segments_roll_and_only_the_owner_may_read(data: Path):
     journal = Journal(data / "journal", segment_bytes=2000)
-    records = varied(100)
+    records = make_varied_records(100)
     for each in records:
         journal.append(each)
     path = journal.writer.path
@@ -63,7 +63,7 @@ def test_segments_roll_and_only_the_owner_may_read(data: Path):
 
 
 def test_a_lone_surrogate_in_an_error_loses_only_itself(journal: Journal):
-    journal.append(record(error="bad \ud800 text", model="m\udfff"))
+    journal.append(make_record(error="bad \ud800 text", model="m\udfff"))
     [found] = read(journal.writer.path)
     assert found.error == "bad ? text"
     assert found.model == "m?"
@@ -89,10 +89,10 @@ def test_a_lone_surrogate_in_an_error_loses_only_itself(journal: Journal):
     ],
 )
 def test_an_impossible_record_is_refused_and_leaves_no_byte(journal: Journal, changes: dict[str, object]):
-    good = record()
+    good = make_record()
     journal.append(good)
     with pytest.raises(LedgerError, match=r"call_\w+"):
-        journal.append(record(**changes))
+        journal.append(make_record(**changes))
     assert journal.healthy
     assert read(journal.writer.path) == [good]
 
@@ -101,12 +101,12 @@ def test_an_impossible_record_is_refused_and_leaves_no_byte(journal: Journal, ch
 def test_each_count_is_checked(journal: Journal, name: str):
     for count in (-1, 2**63):
         with pytest.raises(LedgerError, match=f"impossible counts.*{name} {count}"):
-            journal.append(record(usage=Usage(**{"input": 1, "output": 2, name: count})))
-    journal.append(record(usage=Usage(**{"input": 1, "output": 2, name: 2**63 - 1})))
+            journal.append(make_record(usage=Usage(**{"input": 1, "output": 2, name: count})))
+    journal.append(make_record(usage=Usage(**{"input": 1, "output": 2, name: 2**63 - 1})))
 
 
-def test_fields_of_a_later_release_are_passed_over():
-    known = record()
+def test_fields_of_a_later_release_are_ignored():
+    known = make_record()
     later = msgspec.json.encode({**msgspec.to_builtins(known), "panel": {"members": [1, 2]}, "zz": None})
     frame = write_frame(known)
     from zlib import crc32
@@ -115,8 +115,8 @@ def test_fields_of_a_later_release_are_passed_over():
     assert scan.records == [known, known]
 
 
-def test_truncation_at_every_byte_hides_no_earlier_record_and_invents_none():
-    records = varied(6)
+def test_truncation_at_any_byte_loses_no_earlier_record_and_invents_none():
+    records = make_varied_records(6)
     frames = [write_frame(each) for each in records]
     whole = b"".join(frames)
     border = len(whole) - len(frames[-1])
@@ -126,8 +126,8 @@ def test_truncation_at_every_byte_hides_no_earlier_record_and_invents_none():
         assert (scan.end, scan.torn, scan.fault) == (100 + border, size - border, "")
 
 
-def test_corruption_of_every_byte_hides_no_earlier_record_and_invents_none():
-    records = varied(5)
+def test_corruption_of_any_byte_loses_no_earlier_record_and_invents_none():
+    records = make_varied_records(5)
     frames = [write_frame(each) for each in records]
     whole = b"".join(frames)
     border = len(whole) - len(frames[-1])
@@ -141,8 +141,8 @@ def test_corruption_of_every_byte_hides_no_earlier_record_and_invents_none():
             assert scan.fault or scan.torn
 
 
-def test_a_tail_of_zeros_is_torn_not_damaged():
-    frame = write_frame(record())
+def test_a_tail_of_zeros_counts_as_torn_and_not_as_damaged():
+    frame = write_frame(make_record())
     scan = FrameScan(frame + bytes(5000), 0)
     assert (len(scan.records), scan.torn, scan.fault) == (1, 5000, "")
     assert FrameScan(frame + bytes(100) + frame, 0).fault
@@ -150,7 +150,7 @@ def test_a_tail_of_zeros_is_torn_not_damaged():
 
 def test_two_writers_never_share_a_file(data: Path):
     one, two = Journal(data / "journal"), Journal(data / "journal")
-    first, second = varied(50, 1), varied(50, 2)
+    first, second = make_varied_records(50, 1), make_varied_records(50, 2)
     for a, b in zip(first, second, strict=True):
         one.append(a)
         two.append(b)
@@ -170,24 +170,24 @@ def test_a_closed_journal_refuses(journal: Journal):
     journal.close()
     assert not journal.healthy
     with pytest.raises(LedgerError, match="closed"):
-        journal.append(record())
+        journal.append(make_record())
 
 
-def test_the_cap_refuses_and_lets_go_when_records_are_shipped(data: Path):
+def test_records_beyond_the_cap_are_refused_until_others_are_shipped(data: Path):
     journal = Journal(data / "journal", cap=2000)
     with pytest.raises(LedgerError, match="cap"):
         for _ in range(100):
-            journal.append(record())
+            journal.append(make_record())
     assert journal.unshipped <= 2000
     size = get_segment_path(journal.writer.path, 1).stat().st_size
     journal.note_progress(1, size, 0)
     assert journal.unshipped == 0
-    journal.append(record())
+    journal.append(make_record())
     assert journal.healthy
     journal.note_progress(1, size, 2000)
     assert not journal.healthy
     with pytest.raises(LedgerError, match="cap"):
-        journal.append(record())
+        journal.append(make_record())
     journal.close()
 
 
@@ -199,7 +199,7 @@ def test_a_directory_that_cannot_be_made_is_a_clear_error(tmp_path: Path):
 
 LIMITED = """
 import os, resource, signal, sys, time
-from ledger.samples import record
+from ledger.samples import make_record
 from antiphon.errors import LedgerError
 from antiphon.ledger.journal import Journal
 
@@ -209,7 +209,7 @@ acknowledged = []
 def go(count):
     refused = 0
     for _ in range(count):
-        each = record()
+        each = make_record()
         try:
             journal.append(each)
             acknowledged.append(each.id)
@@ -232,7 +232,7 @@ os._exit(0)
 
 
 def test_a_file_that_may_not_grow_recovers_without_a_torn_frame(data: Path):
-    """Past the limit the kernel takes a part of a frame and then raises: what a broken disk looks like from here."""
+    """Beyond the limit the kernel writes a part of a frame and then fails, as a broken disk does."""
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(data / "journal")], capture_output=True, text=True, env=environ, check=False
@@ -272,14 +272,14 @@ async def fill_and_recover(small_disk: Path, journal: Journal) -> None:
     acknowledged = []
     with pytest.raises(LedgerError, match="No space left"):
         for _ in range(2000):
-            each = record()
+            each = make_record()
             if (confirmed := journal.append(each)) is not None:
                 await confirmed
             acknowledged.append(each)
     assert acknowledged
     assert not journal.healthy
     with pytest.raises(LedgerError):
-        journal.append(record())
+        journal.append(make_record())
     assert read(journal.writer.path) == acknowledged
 
     subprocess.run(["mount", "-o", "remount,size=512k", str(small_disk)], check=True)
@@ -287,7 +287,7 @@ async def fill_and_recover(small_disk: Path, journal: Journal) -> None:
         if journal.healthy:
             break
         await asyncio.sleep(0.05)
-    each = record()
+    each = make_record()
     if (confirmed := journal.append(each)) is not None:
         await confirmed
     assert read(journal.writer.path) == [*acknowledged, each]
@@ -295,14 +295,14 @@ async def fill_and_recover(small_disk: Path, journal: Journal) -> None:
 
 async def test_disk_durability_confirms_every_record(data: Path):
     journal = Journal(data / "journal", "disk", segment_bytes=20_000)
-    records = varied(300)
+    records = make_varied_records(300)
 
-    async def one(each: Record) -> None:
+    async def append_durably(each: Record) -> None:
         confirmed = journal.append(each)
         assert confirmed is not None
         await confirmed
 
-    await asyncio.wait_for(asyncio.gather(*map(one, records)), 10)
+    await asyncio.wait_for(asyncio.gather(*map(append_durably, records)), 10)
     assert sorted(each.id for each in read(journal.writer.path)) == sorted(each.id for each in records)
     files = {str(entry.readlink()) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()}
     assert sum(str(journal.writer.path) in name for name in files) <= 3, "old segments were left open"
@@ -310,7 +310,7 @@ async def test_disk_durability_confirms_every_record(data: Path):
 
 
 def break_sync(journal: Journal) -> tuple[int, int]:
-    """Put a pipe in the segment's place: it takes writes, and every sync of it fails with EINVAL."""
+    """Replace the segment by a pipe, which can be written; every sync of it fails with EINVAL."""
     reading, writing = os.pipe()
     os.dup2(writing, journal._file)
     return reading, writing
@@ -318,10 +318,10 @@ def break_sync(journal: Journal) -> tuple[int, int]:
 
 async def test_a_failed_sync_abandons_the_file_and_writes_its_records_again(data: Path):
     journal = Journal(data / "journal", "disk")
-    first = record()
+    first = make_record()
     await (journal.append(first) or asyncio.sleep(0))
     pipe = break_sync(journal)
-    records = varied(20)
+    records = make_varied_records(20)
     confirmations = [journal.append(each) for each in records]
     await asyncio.wait_for(asyncio.gather(*(each for each in confirmations if each is not None)), 10)
     assert len(list_segments(journal.writer.path)) == 2
@@ -333,16 +333,16 @@ async def test_a_failed_sync_abandons_the_file_and_writes_its_records_again(data
 
 async def test_a_sync_that_fails_twice_is_never_called_durable(data: Path, monkeypatch: pytest.MonkeyPatch):
     journal = Journal(data / "journal", "disk")
-    await (journal.append(record()) or asyncio.sleep(0))
+    await (journal.append(make_record()) or asyncio.sleep(0))
     pipes = [break_sync(journal)]
     roll = journal._roll
 
-    def broken_roll() -> None:
+    def fail_to_roll() -> None:
         roll()
         pipes.append(break_sync(journal))
 
-    monkeypatch.setattr(journal, "_roll", broken_roll)
-    confirmed = journal.append(record())
+    monkeypatch.setattr(journal, "_roll", fail_to_roll)
+    confirmed = journal.append(make_record())
     assert confirmed is not None
     with pytest.raises(LedgerError, match="synced to the disk"):
         await asyncio.wait_for(confirmed, 10)
@@ -353,9 +353,9 @@ async def test_a_sync_that_fails_twice_is_never_called_durable(data: Path, monke
             os.close(file)
 
 
-async def test_closing_in_another_thread_confirms_what_waits(data: Path):
+async def test_closing_in_another_thread_confirms_waiting_records(data: Path):
     journal = Journal(data / "journal", "disk")
-    confirmations = [journal.append(record()) for _ in range(50)]
+    confirmations = [journal.append(make_record()) for _ in range(50)]
     thread = Thread(target=journal.close)
     thread.start()
     await asyncio.wait_for(asyncio.gather(*(each for each in confirmations if each is not None)), 10)

@@ -1,4 +1,4 @@
-"""``kill -9`` at any moment: whatever was acknowledged is in the ledger, exactly once."""
+"""``kill -9`` at any moment: every acknowledged record is in the ledger exactly once."""
 
 import os
 import random
@@ -16,12 +16,12 @@ from antiphon.ledger.verify import verify
 
 APPEND = """
 import asyncio, os, sys
-from ledger.samples import record
+from ledger.samples import make_record
 from antiphon.ledger.journal import Journal
 
-async def one(journal):
+async def append_records(journal):
     while True:
-        each = record()
+        each = make_record()
         confirmed = journal.append(each)
         if confirmed is not None:
             await confirmed
@@ -31,14 +31,14 @@ async def one(journal):
 
 async def main():
     journal = Journal(sys.argv[1], sys.argv[2], segment_bytes=50_000)
-    await asyncio.gather(*(one(journal) for _ in range(20)))
+    await asyncio.gather(*(append_records(journal) for _ in range(20)))
 
 asyncio.run(main())
 """
 
 SHIP = """
 import os, sys
-from ledger.samples import record
+from ledger.samples import make_record
 from antiphon.ledger.journal import Journal
 from antiphon.ledger.shipper import Shipper
 from antiphon.database.database import Database
@@ -49,7 +49,7 @@ journal = Journal(sys.argv[1], segment_bytes=20_000)
 shipper = Shipper(sys.argv[1], database, writer=journal.writer, report=journal.note_progress)
 while True:
     for _ in range(30):
-        each = record()
+        each = make_record()
         journal.append(each)
         os.write(1, each.id.encode() + b"\\n")
     shipper.ship_once()
@@ -71,7 +71,7 @@ def run_and_kill(program: str, *arguments: str, after: float) -> list[str]:
     return [line.decode() for line in (first + rest).split(b"\n")[:-1]]
 
 
-def filed(database: Database) -> list[str]:
+def list_filed_ids(database: Database) -> list[str]:
     with database.read() as transaction:
         return [call_id for (call_id,) in transaction.execute("SELECT id FROM calls")]
 
@@ -85,7 +85,7 @@ def test_every_acknowledged_record_survives_ten_kills(data: Path, database: Data
     assert len(acknowledged) >= 10
     assert verify(data / "journal", database).faults == []
     Shipper(data / "journal", database).adopt()
-    ids = filed(database)
+    ids = list_filed_ids(database)
     assert set(acknowledged) <= set(ids)
     assert len(ids) == len(set(ids))
     # One process writes from one thread: at most what was under way in each of its tasks was not acknowledged.
@@ -101,7 +101,7 @@ def test_kills_while_shipping_lose_and_double_nothing(data: Path, database: Data
         proof = verify(data / "journal", database)
         assert proof.faults == []
     Shipper(data / "journal", database).adopt()
-    ids = filed(database)
+    ids = list_filed_ids(database)
     assert set(acknowledged) <= set(ids)
     assert len(ids) == len(set(ids))
     assert len(ids) <= len(acknowledged) + 10

@@ -1,4 +1,4 @@
-"""The shipper: every record once, whatever dies or locks, and a database that is away harms nobody."""
+"""The shipper files every record once, whatever process dies, and survives a locked database."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.writer import DAMAGED, get_segment_path, list_segments
 from antiphon.types import Record
 from ledger.running import StartShipper, count_calls, wait_until
-from ledger.samples import record, varied
+from ledger.samples import make_record, make_varied_records
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def shipper(data: Path, database: Database, journal: Journal) -> Shipper:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch):
-    """Everything that is done at intervals is done at once."""
+    """Do everything at once that is usually done at intervals."""
     for name in ("ADOPT_SECONDS", "FIRST_RETRY_SECONDS", "SLOWEST_RETRY_SECONDS"):
         monkeypatch.setattr(shipper_module, name, 0.02)
     for name in ("TICK_SECONDS", "SHORTEST_PAUSE_SECONDS"):
@@ -58,25 +58,25 @@ def assert_filed(database: Database, records: list[Record]) -> None:
     assert attempts == [row for each in ordered for row in make_attempt_rows(each)]
 
 
-def test_own_records_are_filed_as_they_come_and_closed_segments_deleted(
+def test_own_records_are_filed_in_order_and_closed_segments_are_deleted(
     database: Database, journal: Journal, shipper: Shipper
 ):
-    records = append(journal, varied(400))
+    records = append(journal, make_varied_records(400))
     assert len(list_segments(journal.writer.path)) > 5
     assert shipper.ship_once() == 400
     assert_filed(database, records)
     assert len(list_segments(journal.writer.path)) == 1
     assert journal.unshipped == 0
     assert shipper.ship_once() == 0
-    more = append(journal, varied(30, 8))
+    more = append(journal, make_varied_records(30, 8))
     assert shipper.ship_once() == 30
     assert_filed(database, records + more)
 
 
-def test_a_record_is_filed_once_even_where_the_position_is_lost(
+def test_a_record_is_filed_once_even_if_the_position_is_lost(
     data: Path, database: Database, journal: Journal, shipper: Shipper
 ):
-    records = append(journal, varied(20))
+    records = append(journal, make_varied_records(20))
     shipper.ship_once()
     with database.begin() as transaction:
         transaction.execute("DELETE FROM positions")
@@ -85,8 +85,8 @@ def test_a_record_is_filed_once_even_where_the_position_is_lost(
 
 
 def test_position_and_records_are_one_transaction(database: Database, journal: Journal, shipper: Shipper):
-    """The position's table refuses: then no record may be filed either."""
-    records = append(journal, varied(20))
+    """If the table of positions refuses, no record may be filed either."""
+    records = append(journal, make_varied_records(20))
     with database.begin() as transaction:
         transaction.execute("CREATE TRIGGER no BEFORE INSERT ON positions BEGIN SELECT RAISE(ABORT, 'not now'); END")
     with pytest.raises(LedgerError, match="not now"):
@@ -100,8 +100,8 @@ def test_position_and_records_are_one_transaction(database: Database, journal: J
 
 def test_a_dead_writers_directory_is_adopted_filed_and_removed(data: Path, database: Database, shipper: Shipper):
     gone = Journal(data / "journal", segment_bytes=5000)
-    records = append(gone, varied(100))
-    assert shipper.adopt() == 0, "it lives"
+    records = append(gone, make_varied_records(100))
+    assert shipper.adopt() == 0, "the writer is alive"
     gone.close()
     assert shipper.adopt() == 100
     assert_filed(database, records)
@@ -110,7 +110,7 @@ def test_a_dead_writers_directory_is_adopted_filed_and_removed(data: Path, datab
         assert transaction.execute("SELECT * FROM positions") == []
 
 
-def test_leftovers_of_a_crash_while_starting_or_removing_go_away(data: Path, shipper: Shipper):
+def test_leftovers_of_a_crash_are_removed(data: Path, shipper: Shipper):
     empty, locked = data / "journal" / "writer_0", data / "journal" / "writer_1"
     empty.mkdir()
     locked.mkdir()
@@ -121,11 +121,11 @@ def test_leftovers_of_a_crash_while_starting_or_removing_go_away(data: Path, shi
     assert not locked.exists()
 
 
-def test_a_torn_tail_is_said_and_passed_over(
+def test_a_torn_tail_is_reported_and_skipped(
     data: Path, database: Database, shipper: Shipper, caplog: pytest.LogCaptureFixture
 ):
     gone = Journal(data / "journal")
-    records = append(gone, varied(10))
+    records = append(gone, make_varied_records(10))
     gone.close()
     path = get_segment_path(gone.writer.path, 1)
     path.write_bytes(path.read_bytes()[:-3])
@@ -135,11 +135,11 @@ def test_a_torn_tail_is_said_and_passed_over(
     assert not gone.writer.path.exists()
 
 
-def test_a_damaged_segment_is_kept_and_hides_no_other(
+def test_a_damaged_segment_is_kept_and_the_others_are_filed(
     data: Path, database: Database, shipper: Shipper, caplog: pytest.LogCaptureFixture
 ):
     gone = Journal(data / "journal", segment_bytes=5000)
-    records = append(gone, [record() for _ in range(30)])
+    records = append(gone, [make_record() for _ in range(30)])
     gone.close()
     path = get_segment_path(gone.writer.path, 2)
     content = bytearray(path.read_bytes())
@@ -160,12 +160,12 @@ def test_a_damaged_segment_is_kept_and_hides_no_other(
 
 def test_a_segment_of_a_newer_release_is_left_alone(data: Path, shipper: Shipper, caplog: pytest.LogCaptureFixture):
     newer = Journal(data / "journal")
-    append(newer, varied(3))
+    append(newer, make_varied_records(3))
     newer.close()
     path = get_segment_path(newer.writer.path, 1)
     path.write_bytes(b"antiphon journal 2\n" + b"?" * 500)
     other = Journal(data / "journal")
-    append(other, varied(5))
+    append(other, make_varied_records(5))
     other.close()
     assert shipper.adopt() == 5
     assert path.exists()
@@ -174,7 +174,7 @@ def test_a_segment_of_a_newer_release_is_left_alone(data: Path, shipper: Shipper
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_locked_database_delays_and_is_said_once(
+def test_a_locked_database_delays_records_and_is_reported_once(
     data: Path, database: Database, journal: Journal, start_shipper: StartShipper, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.WARNING)
@@ -182,11 +182,11 @@ def test_a_locked_database_delays_and_is_said_once(
     with closing(sqlite3.connect(data / "antiphon.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         shipper = start_shipper(lambda: ticks.append(time.monotonic()))
-        records = append(journal, varied(50))
+        records = append(journal, make_varied_records(50))
         wait_until(lambda: "fails" in caplog.text)
         before = len(ticks)
         wait_until(lambda: len(ticks) > before + 3)
-        records += append(journal, varied(50, 9))
+        records += append(journal, make_varied_records(50, 9))
         assert count_calls(database) == 0
         other.execute("COMMIT")
     wait_until(lambda: count_calls(database) == 100)
@@ -199,7 +199,7 @@ def test_a_locked_database_delays_and_is_said_once(
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_failing_tick_is_said_once_and_stops_nothing(
+def test_a_failing_task_is_reported_once_and_stops_no_other(
     data: Path, database: Database, journal: Journal, start_shipper: StartShipper, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.WARNING)
@@ -212,7 +212,7 @@ def test_a_failing_tick_is_said_once_and_stops_nothing(
 
     shipper = start_shipper(tick)
     wait_until(lambda: len(calls) > 10)
-    append(journal, varied(10))
+    append(journal, make_varied_records(10))
     wait_until(lambda: count_calls(database) == 10)
     journal.close()
     shipper.stop()
@@ -220,11 +220,11 @@ def test_a_failing_tick_is_said_once_and_stops_nothing(
     assert caplog.text.count("works again") == 1
 
 
-def test_stopping_after_closing_leaves_nothing_behind(
+def test_stopping_after_closing_files_everything(
     data: Path, database: Database, journal: Journal, start_shipper: StartShipper
 ):
     shipper = start_shipper()
-    records = append(journal, varied(300))
+    records = append(journal, make_varied_records(300))
     journal.close()
     shipper.stop()
     assert_filed(database, records)
@@ -235,7 +235,7 @@ def test_stopping_keeps_its_time_limit_while_the_database_is_locked(
     data: Path, database: Database, journal: Journal, start_shipper: StartShipper
 ):
     shipper = start_shipper()
-    records = append(journal, varied(10))
+    records = append(journal, make_varied_records(10))
     with closing(sqlite3.connect(data / "antiphon.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         journal.close()
@@ -248,9 +248,9 @@ def test_stopping_keeps_its_time_limit_while_the_database_is_locked(
     assert_filed(database, records)
 
 
-def test_what_dead_writers_left_counts_against_the_cap(data: Path, database: Database):
+def test_records_of_dead_writers_count_against_the_cap(data: Path, database: Database):
     gone = Journal(data / "journal")
-    append(gone, [record() for _ in range(50)])
+    append(gone, [make_record() for _ in range(50)])
     gone.close()
     journal = Journal(data / "journal", cap=10_000)
     shipper = make_shipper(data, database, journal)
@@ -260,24 +260,24 @@ def test_what_dead_writers_left_counts_against_the_cap(data: Path, database: Dat
             shipper.ship_once()
         assert not journal.healthy
         with pytest.raises(LedgerError, match="cap"):
-            journal.append(record())
+            journal.append(make_record())
         other.execute("COMMIT")
     shipper.ship_once()
     assert journal.healthy
-    journal.append(record())
+    journal.append(make_record())
     journal.close()
 
 
 def test_a_record_larger_than_a_reading_is_filed(database: Database, journal: Journal, shipper: Shipper):
-    records = append(journal, [record(error="x" * 900_000), record(), record(error="y" * 700_000)])
+    records = append(journal, [make_record(error="x" * 900_000), make_record(), make_record(error="y" * 700_000)])
     assert shipper.ship_once() == 3
     assert_filed(database, records)
 
 
 def test_an_idle_shipper_rests(database: Database, journal: Journal, start_shipper: StartShipper):
-    """Two wakes a second or so, each a few system calls; a loop that spins would use all of a core."""
+    """It wakes a few times a second for a few system calls; a busy loop would use a whole core."""
     shipper = start_shipper()
-    append(journal, varied(5))
+    append(journal, make_varied_records(5))
     wait_until(lambda: count_calls(database) == 5)
     thread = shipper.tasks._thread
     status = Path(f"/proc/self/task/{thread.native_id}/stat")

@@ -1,4 +1,4 @@
-"""The supervisor: records are filed by a child process where one can be started, and by this process where none can."""
+"""The supervisor files records in a child process, or in this process if none can be started."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ from antiphon.database.database import Database
 from antiphon.ledger.journal import Journal
 from antiphon.ledger.shipper import Shipper
 from ledger.running import StartShipper, count_calls, wait_until
-from ledger.samples import record
+from ledger.samples import make_record
 
 
 @pytest.fixture(autouse=True)
@@ -45,10 +45,10 @@ def wait_for_child() -> psutil.Process:
 
 def append(journal: Journal, count: int) -> None:
     for _ in range(count):
-        journal.append(record())
+        journal.append(make_record())
 
 
-def test_a_child_process_files_and_reports_how_far_it_is(
+def test_a_child_process_files_records_and_reports_its_progress(
     data: Path, database: Database, journal: Journal, start_shipper: StartShipper
 ):
     running = start_shipper(separate=True)
@@ -66,7 +66,7 @@ def test_a_child_process_files_and_reports_how_far_it_is(
     assert list_children() == []
 
 
-def test_a_child_that_dies_is_replaced_and_knows_how_much_was_filed(
+def test_a_child_that_dies_is_replaced_by_one_that_continues(
     database: Database, journal: Journal, start_shipper: StartShipper
 ):
     running = start_shipper(separate=True)
@@ -83,7 +83,7 @@ def test_a_child_that_dies_is_replaced_and_knows_how_much_was_filed(
     running.stop()
 
 
-def test_nobody_adopts_a_directory_whose_child_still_files(
+def test_a_directory_whose_child_is_alive_is_not_adopted(
     data: Path, database: Database, journal: Journal, start_shipper: StartShipper
 ):
     running = start_shipper(separate=True)
@@ -98,7 +98,7 @@ def test_nobody_adopts_a_directory_whose_child_still_files(
 
 
 @pytest.mark.parametrize("interpreter", ["", "/nowhere/python", "/bin/false"])
-def test_without_a_child_this_process_files(
+def test_without_a_child_this_process_files_records(
     database: Database,
     journal: Journal,
     start_shipper: StartShipper,

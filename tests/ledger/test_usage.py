@@ -1,4 +1,4 @@
-"""Usage: golden sums to the last picodollar, whatever the zone, the size of the numbers and what is not known."""
+"""Usage: golden sums to the last picodollar for any zone, any size of numbers, and unknown costs."""
 
 from collections import defaultdict
 from datetime import UTC
@@ -16,12 +16,12 @@ from antiphon.ledger.rows import insert_records
 from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.usage import Filter, Line, format_dollars, report
 from antiphon.types import BUCKETS, COUNTS, UNITS, Outcome, Price, Record, Usage
-from ledger.samples import NOON, record
+from ledger.samples import NOON, make_record
 
 HOUR = 3600 * 1_000_000
 
 
-def file(database: Database, records: list[Record]) -> None:
+def insert_all(database: Database, records: list[Record]) -> None:
     with database.begin() as transaction:
         insert_records(transaction, records)
 
@@ -29,37 +29,39 @@ def file(database: Database, records: list[Record]) -> None:
 @pytest.fixture
 def history(database: Database) -> Database:
     """Six calls on two days, two models, two keys."""
-    file(
+    insert_all(
         database,
         [
-            record(id="call_1", time=NOON, usage=Usage(input=1000, output=10), cost=3_000_000_001),
-            record(id="call_2", time=NOON + 1, model="small", usage=Usage(input=7, cache_read=5), cost=2),
-            record(id="call_3", time=NOON + 13 * HOUR, usage=Usage(output=9, reasoning=1), cost=None, target="x/new"),
-            record(id="call_4", time=NOON + 14 * HOUR, outcome=Outcome.ERROR, usage=None, cost=None, key_id="key_2"),
-            record(id="call_5", time=NOON + 14 * HOUR, outcome=Outcome.PARTIAL, usage=Usage(output=3), cost=40,
-                   key_id="key_2"),
-            record(id="call_6", time=NOON + 15 * HOUR, outcome=Outcome.CANCELLED,
-                   usage=Usage(output=1, estimated=True), cost=5, key_id=""),
+            make_record(id="call_1", time=NOON, usage=Usage(input=1000, output=10), cost=3_000_000_001),
+            make_record(id="call_2", time=NOON + 1, model="small", usage=Usage(input=7, cache_read=5), cost=2),
+            make_record(id="call_3", time=NOON + 13 * HOUR, usage=Usage(output=9, reasoning=1), cost=None,
+                        target="x/new"),
+            make_record(id="call_4", time=NOON + 14 * HOUR, outcome=Outcome.ERROR, usage=None, cost=None,
+                        key_id="key_2"),
+            make_record(id="call_5", time=NOON + 14 * HOUR, outcome=Outcome.PARTIAL, usage=Usage(output=3), cost=40,
+                        key_id="key_2"),
+            make_record(id="call_6", time=NOON + 15 * HOUR, outcome=Outcome.CANCELLED,
+                        usage=Usage(output=1, estimated=True), cost=5, key_id=""),
         ],
     )  # fmt: skip
     return database
 
 
-def figures(line: Line) -> tuple[object, ...]:
+def get_figures(line: Line) -> tuple[object, ...]:
     return (line.group, line.calls, line.total_tokens, line.known_cost, line.unpriced)
 
 
-def test_days_of_utc_and_of_elsewhere(history: Database):
+def test_days_of_utc_and_of_other_zones(history: Database):
     by_day = report(history, "day")
-    assert [figures(line) for line in by_day.lines] == [
+    assert [get_figures(line) for line in by_day.lines] == [
         ("2025-11-20", 2, 1022, 3_000_000_003, 0),
         ("2025-11-21", 4, 14, 45, 1),
     ]
-    assert figures(by_day.total) == ("total", 6, 1036, 3_000_000_048, 1)
+    assert get_figures(by_day.total) == ("total", 6, 1036, 3_000_000_048, 1)
     tokyo = report(history, "day", zone=ZoneInfo("Asia/Tokyo"))
-    assert [figures(line)[:2] for line in tokyo.lines] == [("2025-11-20", 2), ("2025-11-21", 4)]
+    assert [get_figures(line)[:2] for line in tokyo.lines] == [("2025-11-20", 2), ("2025-11-21", 4)]
     kathmandu = report(history, "day", zone=ZoneInfo("Pacific/Kiritimati"))
-    assert [figures(line)[:2] for line in kathmandu.lines] == [("2025-11-21", 6)]
+    assert [get_figures(line)[:2] for line in kathmandu.lines] == [("2025-11-21", 6)]
 
 
 def test_totals_count_every_outcome_and_bucket(history: Database):
@@ -68,8 +70,8 @@ def test_totals_count_every_outcome_and_bucket(history: Database):
     assert total.tokens == {**dict.fromkeys(BUCKETS, 0), "input": 1007, "cache_read": 5, "output": 23, "reasoning": 1}
 
 
-def test_models_and_keys_come_by_cost(history: Database):
-    assert [figures(line) for line in report(history, "model").lines] == [
+def test_models_and_keys_are_ordered_by_cost(history: Database):
+    assert [get_figures(line) for line in report(history, "model").lines] == [
         ("smart", 5, 1024, 3_000_000_046, 1),
         ("small", 1, 12, 2, 0),
     ]
@@ -81,11 +83,11 @@ def test_models_and_keys_come_by_cost(history: Database):
     ]
 
 
-def test_calls_come_newest_first_and_a_limit_leaves_the_total_whole(history: Database):
+def test_calls_are_listed_newest_first_and_a_limit_keeps_the_total(history: Database):
     result = report(history, "call", limit=2)
     assert [line.group for line in result.lines] == ["call_6", "call_5"]
     assert result.left_out == 4
-    assert figures(result.total) == ("total", 6, 1036, 3_000_000_048, 1)
+    assert get_figures(result.total) == ("total", 6, 1036, 3_000_000_048, 1)
     assert result.lines[0].detail["time"] == "2025-11-21T03:00:00.000000+00:00"
     assert report(history, "model", limit=1).left_out == 1
 
@@ -108,14 +110,14 @@ def test_filters(history: Database, wanted: Filter, ids: set[str]):
     assert result.total.calls == len(ids)
 
 
-def test_nothing_known_is_not_nothing(database: Database):
-    file(database, [record(cost=None), record(cost=None)])
+def test_a_sum_of_unknown_costs_is_unknown(database: Database):
+    insert_all(database, [make_record(cost=None), make_record(cost=None)])
     total = report(database, "day").total
     assert (total.unpriced, total.known_cost) == (2, None)
     assert report(database, "day", Filter(model="none")).total.known_cost == 0
 
 
-def test_repricing_shows_what_it_would_cost_now_and_changes_nothing(history: Database):
+def test_repricing_shows_todays_cost_and_changes_nothing(history: Database):
     long = Price("v2", input=100, output=1000, reasoning=1000, cache_read=1)
     prices = {
         "openai/gpt-4o-mini": Price("v2", input=10, output=100, reasoning=100, long_from=999, long=long),
@@ -128,7 +130,7 @@ def test_repricing_shows_what_it_would_cost_now_and_changes_nothing(history: Dat
     assert {line.group: line.known_repriced for line in result.lines} == expected
     assert result.total.repriced == sum(cost or 0 for cost in expected.values())
     assert result.total.repriced_unpriced == 1
-    assert figures(report(history, "day").total) == ("total", 6, 1036, 3_000_000_048, 1)
+    assert get_figures(report(history, "day").total) == ("total", 6, 1036, 3_000_000_048, 1)
     by_day = report(history, "day", prices=prices.get)
     assert [line.repriced for line in by_day.lines] == [110_000, 472]
     assert sum(line.repriced_unpriced for line in by_day.lines) == 1
@@ -136,10 +138,10 @@ def test_repricing_shows_what_it_would_cost_now_and_changes_nothing(history: Dat
 
 def test_sums_beyond_64_bits_are_exact(database: Database):
     """Each number fits 63 bits (the journal refuses larger ones); their sum need not."""
-    file(
+    insert_all(
         database,
-        [record(usage=Usage(**dict.fromkeys(COUNTS, LARGEST)), cost=LARGEST) for _ in range(5)]
-        + [record(usage=Usage(input=1), cost=1)],
+        [make_record(usage=Usage(**dict.fromkeys(COUNTS, LARGEST)), cost=LARGEST) for _ in range(5)]
+        + [make_record(usage=Usage(input=1), cost=1)],
     )
     for by in ("day", "model", "key"):
         result = report(database, by)
@@ -149,15 +151,15 @@ def test_sums_beyond_64_bits_are_exact(database: Database):
             assert line.units == dict.fromkeys(UNITS, 5 * LARGEST)
 
 
-def test_units_beside_tokens(database: Database):
-    """What is no token is counted, summed, told as unpriced without a price, and priced again."""
-    file(
+def test_units_other_than_tokens(database: Database):
+    """Units are counted and summed, unpriced without a price, and can be priced again."""
+    insert_all(
         database,
         [
-            record(model="draw", usage=Usage(images=2), cost=80),
-            record(model="draw", usage=Usage(images=1), cost=None),
-            record(model="say", usage=Usage(characters=11, estimated=True), cost=33),
-            record(model="seek", usage=Usage(input=5, searches=3), cost=35),
+            make_record(model="draw", usage=Usage(images=2), cost=80),
+            make_record(model="draw", usage=Usage(images=1), cost=None),
+            make_record(model="say", usage=Usage(characters=11, estimated=True), cost=33),
+            make_record(model="seek", usage=Usage(input=5, searches=3), cost=35),
         ],
     )
     result = report(database, "model", prices={"openai/gpt-4o-mini": Price("v2", input=1, images=50, searches=9)}.get)
@@ -172,12 +174,12 @@ def test_units_beside_tokens(database: Database):
 
 def test_a_call_is_priced_again_at_the_tier_that_served_it(database: Database):
     tiers = {"flex": Price("v2", input=5)}
-    file(
+    insert_all(
         database,
         [
-            record(usage=Usage(input=10), cost=1),
-            record(usage=Usage(input=10, service_tier="flex"), cost=1),
-            record(usage=Usage(input=10, service_tier="priority"), cost=1),
+            make_record(usage=Usage(input=10), cost=1),
+            make_record(usage=Usage(input=10, service_tier="flex"), cost=1),
+            make_record(usage=Usage(input=10, service_tier="priority"), cost=1),
         ],
     )
     prices = {"openai/gpt-4o-mini": Price("v2", input=10, tiers=tiers)}
@@ -189,7 +191,7 @@ def test_a_call_is_priced_again_at_the_tier_that_served_it(database: Database):
 COUNT = st.one_of(st.integers(0, 10**6), st.integers(0, LARGEST))
 RECORDS = st.lists(
     st.builds(
-        record,
+        make_record,
         time=st.integers(NOON - 400 * 24 * HOUR, NOON + 400 * 24 * HOUR),
         model=st.sampled_from(["a", "b", "llama3.2:3b"]),
         key_id=st.sampled_from(["", "key_1", "key_2"]),
@@ -203,7 +205,7 @@ RECORDS = st.lists(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=RECORDS, zone=st.sampled_from(["UTC", "America/St_Johns", "Asia/Kathmandu", "Europe/Berlin"]))
-def test_records_in_are_totals_out(tmp_path_factory: pytest.TempPathFactory, records: list[Record], zone: str):
+def test_totals_equal_the_records(tmp_path_factory: pytest.TempPathFactory, records: list[Record], zone: str):
     data = tmp_path_factory.mktemp("usage")
     database = Database(f"sqlite:///{data / 'antiphon.db'}")
     database.prepare()
@@ -247,7 +249,7 @@ def test_dollars_are_exact(amount: int, text: str):
     assert format_dollars(amount) == text
 
 
-def test_times_as_people_write_them():
+def test_times_in_usual_notations():
     assert parse_span("30d") == 30 * 86400
     assert parse_span("soon") is None
     assert parse_time("12h", UTC, NOON, -1) == NOON - 12 * HOUR
@@ -269,7 +271,7 @@ def test_a_day_with_a_clock_change_is_one_day(database: Database):
 
     berlin = ZoneInfo("Europe/Berlin")
     hours = [to_us(datetime(2025, 10, 25, 22, tzinfo=UTC)) + hour * HOUR for hour in range(26)]
-    file(database, [record(time=hour) for hour in hours])
+    insert_all(database, [make_record(time=hour) for hour in hours])
     assert [(line.group, line.calls) for line in report(database, "day", zone=berlin).lines] == [
         ("2025-10-26", 25),
         ("2025-10-27", 1),

@@ -1,4 +1,4 @@
-"""The proof: sound ledgers pass, and each way to be wrong is found and named."""
+"""Verification: sound ledgers pass, and each kind of damage is found and named."""
 
 import os
 from collections.abc import Callable
@@ -20,22 +20,22 @@ from antiphon.ledger.usage import report
 from antiphon.ledger.verify import Proof, verify
 from antiphon.ledger.writer import get_segment_path
 from antiphon.types import Price, Record, Usage
-from ledger.samples import record, varied
+from ledger.samples import make_record, make_varied_records
 
 
 class Ledger:
-    """A living writer with ten records, six of them filed."""
+    """An open journal with ten records, six of them filed."""
 
     def __init__(self, data: Path, database: Database) -> None:
         self.directory = data / "journal"
         self.database = database
         self.journal = Journal(self.directory)
-        self.records: list[Record] = varied(6)
+        self.records: list[Record] = make_varied_records(6)
         for each in self.records:
             self.journal.append(each)
         self.shipper = Shipper(self.directory, database, writer=self.journal.writer, report=self.journal.note_progress)
         self.shipper.ship_once()
-        for each in varied(4, 8):
+        for each in make_varied_records(4, 8):
             self.journal.append(each)
             self.records.append(each)
 
@@ -58,7 +58,7 @@ def ledger(data: Path, database: Database):
     ledger.journal.close()
 
 
-def older(path: Path, version: str) -> Database:
+def make_older_database(path: Path, version: str) -> Database:
     """Return a database as the migrations up to ``version`` made it."""
     path.touch()
     database = Database(f"sqlite:///{path}")
@@ -71,9 +71,9 @@ def older(path: Path, version: str) -> Database:
     return database
 
 
-def test_a_ledger_of_the_release_before_is_read_filed_and_proven(tmp_path: Path):
-    """Its database has fewer columns and its journal fewer fields; a part of that is filed, a part is not."""
-    database = older(tmp_path / "antiphon.db", "0002")
+def test_a_ledger_of_the_previous_release_is_read_filed_and_verified(tmp_path: Path):
+    """Its database has fewer columns and its journal fewer fields; one record is filed and one is not."""
+    database = make_older_database(tmp_path / "antiphon.db", "0002")
     names = ("id", "time", "operation", "model", "outcome", "target", "provider", "key_id", "status", "error", "stream",
              "input", "cache_read", "cache_write", "audio_input", "image_input", "output", "reasoning", "audio_output",
              "estimated", "cost", "price_version", "first_output_us", "duration_us")  # fmt: skip
@@ -103,7 +103,7 @@ def test_a_ledger_of_the_release_before_is_read_filed_and_proven(tmp_path: Path)
     database.close()
 
 
-def test_a_sound_ledger_is_called_sound_at_every_stage(ledger: Ledger):
+def test_a_sound_ledger_is_sound_at_every_stage(ledger: Ledger):
     proof = ledger.verify()
     assert (proof.sound, proof.calls, proof.filed, proof.pending, proof.notes) == (True, 6, 6, 4, [])
     ledger.shipper.ship_once()
@@ -127,13 +127,13 @@ def test_a_torn_tail_is_a_note(ledger: Ledger):
     assert "never acknowledged" in proof.notes[0]
 
 
-def test_a_record_written_again_after_a_failed_sync_is_no_duplicate(ledger: Ledger):
+def test_a_record_written_again_after_a_failed_sync_is_not_a_duplicate(ledger: Ledger):
     with ledger.file.open("ab") as file:
         file.write(write_frame(ledger.records[0]))
     assert ledger.verify().sound
 
 
-def flip(ledger: Ledger, place: int) -> None:
+def change_bit(ledger: Ledger, place: int) -> None:
     content = bytearray(ledger.file.read_bytes())
     content[place] ^= 1
     ledger.file.write_bytes(bytes(content))
@@ -153,16 +153,16 @@ DAMAGE: dict[str, tuple[Callable[[Ledger], object], str]] = {
         "differs from its row in the database: cost",
     ),
     "a text was changed": (lambda it: it.run("UPDATE calls SET model = 'other'"), "database: model"),
-    "a filed frame is damaged": (lambda it: flip(it, 200), "is damaged at byte"),
-    "a pending frame is damaged": (lambda it: flip(it, -3), "is damaged at byte"),
-    "the header is damaged": (lambda it: flip(it, 3), "does not start as a journal"),
+    "a filed frame is damaged": (lambda it: change_bit(it, 200), "is damaged at byte"),
+    "a pending frame is damaged": (lambda it: change_bit(it, -3), "is damaged at byte"),
+    "the header is damaged": (lambda it: change_bit(it, 3), "does not start as a journal"),
     "the position is inside a frame": (lambda it: it.run('UPDATE positions SET "offset" = "offset" + 9'), "is damaged"),
     "the position is too far": (
         lambda it: it.run('UPDATE positions SET "offset" = ?', it.file.stat().st_size),
         "marked as filed",
     ),
     "an id is in the journal twice with other contents": (
-        lambda it: it.journal.append(record(id=it.records[-1].id, cost=1)),
+        lambda it: it.journal.append(make_record(id=it.records[-1].id, cost=1)),
         "twice with different contents",
     ),
     "a count is negative": (lambda it: it.run("UPDATE calls SET input = -1"), "negative count or amount"),
@@ -172,13 +172,13 @@ DAMAGE: dict[str, tuple[Callable[[Ledger], object], str]] = {
         "save its readable part",
     ),
     "an attempt has no call": (
-        lambda it: orphan(it),
+        lambda it: add_orphaned_attempt(it),
         "points to a row of calls that is not there",
     ),
 }
 
 
-def orphan(ledger: Ledger) -> None:
+def add_orphaned_attempt(ledger: Ledger) -> None:
     connection = ledger.database._backend.connect()  # type: ignore[attr-defined]
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("INSERT INTO attempts SELECT 'call_none', number, target, outcome, status, error, "
@@ -195,14 +195,14 @@ def test_every_damage_is_a_fault_with_a_name(ledger: Ledger, name: str):
     assert any(message in fault for fault in proof.faults), proof.faults
 
 
-def test_costs_are_computed_again_where_the_price_list_is_still_the_same(data: Path, database: Database):
+def test_costs_are_recomputed_if_the_price_list_is_the_same(data: Path, database: Database):
     price = Price("v1", input=3, output=5)
     journal = Journal(data / "journal")
     usage = Usage(input=10, output=2)
-    journal.append(record(target="a/x", usage=usage, cost=40))
-    journal.append(record(target="a/x", usage=usage, cost=None, price_version=""))
-    journal.append(record(target="a/x", usage=usage, cost=99, price_version="v0"))
-    journal.append(record(target="a/y", usage=usage, cost=98))
+    journal.append(make_record(target="a/x", usage=usage, cost=40))
+    journal.append(make_record(target="a/x", usage=usage, cost=None, price_version=""))
+    journal.append(make_record(target="a/x", usage=usage, cost=99, price_version="v0"))
+    journal.append(make_record(target="a/y", usage=usage, cost=98))
     journal.close()
     Shipper(data / "journal", database).adopt()
     prices = {"a/x": price}
@@ -217,7 +217,7 @@ def test_costs_are_computed_again_where_the_price_list_is_still_the_same(data: P
 
 def test_a_database_file_with_a_broken_page_is_a_fault(data: Path, database: Database):
     journal = Journal(data / "journal")
-    for each in varied(300):
+    for each in make_varied_records(300):
         journal.append(each)
     journal.close()
     Shipper(data / "journal", database).adopt()

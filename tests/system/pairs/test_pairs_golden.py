@@ -33,15 +33,15 @@ def write_transcript(caller: str, target: str) -> str:
     streaming, _ = translate_request(caller, target, write_caller_body(caller, REQUESTS[caller], True), True)
     frames = translate_stream(streaming, get_wire(target).make_splitter().feed(STREAMS[target]))
     sections = {
-        f"a caller of {caller}, a target of {target}: the provider gets": indent(sent),
+        f"a caller of {caller}, a target of {target}: the provider gets": write_indented_json(sent),
         "left out": ", ".join(call.dropped) or "nothing",
-        "the caller is answered": indent(written),
+        "the caller is answered": write_indented_json(written),
         "the caller is streamed": write_readable(caller, frames),
     }
     return number_ids("\n\n".join(f"== {title}\n\n{text}" for title, text in sections.items())) + "\n"
 
 
-def indent(body: bytes) -> str:
+def write_indented_json(body: bytes) -> str:
     return json.dumps(json.loads(body), ensure_ascii=False, indent=1)
 
 
