@@ -29,14 +29,16 @@ def make_id(prefix: str) -> str:
     An id is unique, not secret: its bits come from a generator that is seeded by the operating system, at the start and
     after a fork. Asking the operating system for each id costs more than the rest of a call's record.
     """
-    bits, pairs = _random_bits(80), _PAIRS
+    bits, pairs, milliseconds = _random_bits(80), _PAIRS, time.time_ns() // 1_000_000
     return (
-        f"{prefix}_{_encode_time(time.time_ns() // 1_000_000)}{pairs[bits >> 70]}{pairs[bits >> 60 & 1023]}"
+        f"{prefix}_{_encode_seconds(milliseconds >> 10)}{pairs[milliseconds & 1023]}"
+        f"{pairs[bits >> 70]}{pairs[bits >> 60 & 1023]}"
         f"{pairs[bits >> 50 & 1023]}{pairs[bits >> 40 & 1023]}{pairs[bits >> 30 & 1023]}{pairs[bits >> 20 & 1023]}"
         f"{pairs[bits >> 10 & 1023]}{pairs[bits & 1023]}"
     )
 
 
 @lru_cache(1)
-def _encode_time(milliseconds: int) -> str:
-    return "".join([_PAIRS[(milliseconds >> shift) & 1023] for shift in (40, 30, 20, 10, 0)])
+def _encode_seconds(seconds: int) -> str:
+    """Return the part of an id that changes every 1,024 milliseconds."""
+    return "".join([_PAIRS[(seconds >> shift) & 1023] for shift in (30, 20, 10, 0)])

@@ -1,6 +1,7 @@
 """Where services are wired, and the only place: catalog, transports, journal, ledger, keys, telemetry, responses."""
 
 import asyncio
+from collections.abc import Awaitable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,15 +60,21 @@ class TransportTable:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._made: dict[str, Transport] = {}
+        self._by_scheme: dict[str, Transport] = {}
 
     def get(self, scheme: str) -> Transport:
         """Return the transport for an origin's scheme."""
+        transport = self._by_scheme.get(scheme)
+        return transport if transport is not None else self._make(scheme)
+
+    def _make(self, scheme: str) -> Transport:
         where = TRANSPORTS[scheme]
         transport = self._made.get(where)
         if transport is None:
             module, _, name = where.partition(":")
             options = {name: getattr(self._settings, name) for name in TRANSPORT_SETTINGS.get(scheme, ())}
             transport = self._made[where] = getattr(import_module(module), name)(**options)
+        self._by_scheme[scheme] = transport
         return transport
 
     def can_serve(self, settings: Settings) -> bool:
@@ -85,6 +92,7 @@ class TransportTable:
         for transport in self._made.values():
             await transport.close()
         self._made.clear()
+        self._by_scheme.clear()
 
 
 class Runtime:
@@ -149,7 +157,7 @@ class Runtime:
             signers=Signers(),
         )
 
-    async def ask(
+    def ask(
         self,
         operation: str,
         body: bytes,
@@ -158,7 +166,7 @@ class Runtime:
         *,
         model: str = "",
         stream: bool | None = None,
-    ) -> Answer:
+    ) -> Awaitable[Answer]:
         """Answer a request whose body is read; ``model`` and ``stream`` are given where they stand in the path.
 
         Raises :class:`~antiphon.errors.CallError`.
@@ -173,7 +181,7 @@ class Runtime:
         )  # fmt: skip
         if operation in CONTINUING:
             call = self.responses.add_hooks(call)
-        return await pipeline.run(call)
+        return pipeline.run(call)
 
     async def ask_operation(self, request: OperationRequest, caller: Caller) -> Answer:
         """Answer a request of the operations table, whose body passes unread; raises as :meth:`ask`."""

@@ -61,7 +61,7 @@ class Timeouts(msgspec.Struct, frozen=True):
     total: float = 600.0
 
 
-class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The usage of one call: tokens in disjoint buckets, whose sum is the provider's total, and other billed units.
 
     ``estimated`` says that Antiphon counted, because the provider stated no usage or an impossible one.
@@ -367,7 +367,7 @@ class Outcome(StrEnum):
     PARTIAL = "partial"
 
 
-class AttemptRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class AttemptRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One attempt at one target. Durations are microseconds; ``first_output_us`` is from the attempt's start."""
 
     target: str
@@ -378,7 +378,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     duration_us: int = 0
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The record of a call and its attempts, which is journaled before the caller sees the last byte.
 
     ``time`` is the call's start in microseconds since the epoch, durations are microseconds, ``cost`` is picodollars

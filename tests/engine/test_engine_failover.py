@@ -77,9 +77,10 @@ async def test_attempts_of_one_call_can_run_side_by_side(start_runtime: Any, pro
         make_id("call"), read_time_us(), monotonic(), "chat", wire, wire.peek(body), body, CALLER, runtime.services,
         Generation(),
     )  # fmt: skip
-    due = asyncio.get_running_loop().time() + PATIENCE
+    loop = asyncio.get_running_loop()
+    due = loop.time() + PATIENCE
     attempts = [
-        Attempt(call, candidate.target, due) for candidate in make_plan(runtime.catalog.resolve("m")).candidates
+        Attempt(call, candidate.target, loop, due) for candidate in make_plan(runtime.catalog.resolve("m")).candidates
     ]
     committed, failed = await asyncio.gather(*(attempt.run() for attempt in attempts))
     assert isinstance(committed, Committed)

@@ -226,7 +226,7 @@ def test_impossible_usage_is_none(counts):
     assert WIRE.read_whole(write_answer(counts)).usage is None
 
 
-def test_the_output_bytes_of_an_answer_are_counted():
+def test_the_output_bytes_of_an_answer_without_usage_are_counted():
     content = [
         {"reasoningContent": {"reasoningText": {"text": "abc", "signature": "s"}}},
         {"text": "grüß"},

@@ -155,6 +155,9 @@ def test_whole_answers() -> None:
     }
     whole = GENERATE.read_whole(json.dumps(answer, separators=(",", ":")).encode())
     assert whole.usage == Usage(input=3, output=2)
+    del answer["usageMetadata"]
+    whole = GENERATE.read_whole(json.dumps(answer, separators=(",", ":")).encode())
+    assert whole.usage is None
     assert whole.output_bytes == len("Grüße".encode()) + len('f{"a":1}') + 1
     blocked = GENERATE.read_whole(b'{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":8}}')
     assert blocked.usage == Usage(input=8)

@@ -23,7 +23,6 @@ async def read_whole(
     """Read a whole answer; its body may take as long as a stream may be silent."""
     attempt.extend(attempt.target.timeouts.idle)
     answer, body = translator.decode_whole((await response.read(ANSWER_LIMIT),))
-    response.close()
     call = attempt.call
     usage = answer.usage or call.procedure.estimate_usage(call, answer.output_bytes)
     return commit_whole(attempt, response.status, response.headers, translator, encoded, body, usage)

@@ -17,18 +17,17 @@ class Attempt:
 
     __slots__ = ("_deadline", "_loop", "call", "due", "sent", "started", "target")
 
-    def __init__(self, call: Call, target: Target, call_due: float) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, call: Call, target: Target, loop: asyncio.AbstractEventLoop, call_due: float) -> None:
+        self._loop = loop
         self.call = call
         self.target = target
         self.started = monotonic()
         self.sent = False
         """A request was handed to the transport."""
-        now = self._loop.time()
-        self.due = min(call_due, now + target.timeouts.total)
+        now, timeouts = loop.time(), target.timeouts
+        self.due = min(call_due, now + timeouts.total)
         """Loop time at which the attempt ends, however much has come."""
-        first_output_due = min(self.due, now + target.timeouts.first_output)
-        self._deadline = call.services.deadlines.start(self._loop, first_output_due)
+        self._deadline = call.services.deadlines.start(loop, min(self.due, now + timeouts.first_output))
 
     async def run(self) -> Committed | Failed:
         """Return the committed answer or the failure; only a cancellation from outside is raised."""

@@ -1,7 +1,6 @@
 """Deadlines of attempts: each ends a wait of its task, and many share one timer."""
 
 import asyncio
-import math
 
 STEP = 0.1
 """Seconds to which deadlines are rounded up, so that one timer serves all that end in the same step."""
@@ -53,7 +52,7 @@ class Deadlines:
 
     def add(self, deadline: Deadline) -> dict[Deadline, None]:
         """Add a deadline to the step in which it ends, and return that step."""
-        number = math.ceil(deadline.due / STEP)
+        number = int(deadline.due / STEP) + 1
         step = self._steps.get(number)
         if step is None:
             step = self._steps[number] = {}

@@ -15,10 +15,11 @@ async def find_first_output(call: Call, plan: Plan, recorder: CallRecorder) -> C
 
     Until an answer is committed the caller has seen nothing, so a failure stays invisible while a target is left.
     """
-    call_due = asyncio.get_running_loop().time() + plan.total_seconds
+    loop = asyncio.get_running_loop()
+    call_due = loop.time() + plan.total_seconds
     last = plan.candidates[-1]
     for candidate in plan.candidates:
-        attempt = Attempt(call, candidate.target, call_due)
+        attempt = Attempt(call, candidate.target, loop, call_due)
         try:
             outcome = await attempt.run()
         except asyncio.CancelledError:

@@ -10,7 +10,7 @@ from antiphon.engine.outcome import Committed
 from antiphon.engine.recorder import CallRecorder
 from antiphon.engine.response_headers import make_response_headers
 from antiphon.errors import BadRequest, CallError
-from antiphon.types import Model, Outcome, Usage
+from antiphon.types import Outcome, Usage
 
 
 async def run(call: Call) -> Answer:
@@ -29,12 +29,7 @@ async def run(call: Call) -> Answer:
         able = narrowed if able is not None else None
     if able is None:
         return token_estimate.answer_estimate(call, recorded=False)
-    return await _ask(call, able)
-
-
-async def _ask(call: Call, model: Model) -> Answer:
-    """Have the first of a model's targets that can, answer the call, and record it."""
-    plan = routing.make_plan(model)
+    plan = routing.make_plan(able)
     recorder = CallRecorder(call)
     try:
         committed = await failover.find_first_output(call, plan, recorder)

@@ -16,9 +16,8 @@ _RETRY_AFTER = b"retry-after"
 def make_response_headers(call: Call, recorder: CallRecorder, committed: Committed) -> Headers:
     """Return the answer's own fields and the call's: id, target, attempts, cost, timing."""
     attempts = len(recorder.attempts) + (committed.stream is not None)
-    upstream = int((committed.first_output - committed.started) * 1_000_000)
-    own = max(0, int((monotonic() - call.started) * 1_000_000) - upstream)
-    timing = (upstream // 1000, upstream % 1000, own // 1000, own % 1000)
+    upstream = committed.first_output - committed.started
+    own = max(0.0, monotonic() - call.started - upstream)
     headers = [
         *committed.headers,
         (b"x-antiphon-call-id", call.id.encode()),
@@ -28,7 +27,7 @@ def make_response_headers(call: Call, recorder: CallRecorder, committed: Committ
     record = recorder.record
     if record is not None and record.cost is not None:
         headers.append((b"x-antiphon-cost", format_dollars(record.cost).encode()))
-    headers.append((b"server-timing", b"upstream;dur=%d.%03d, antiphon;dur=%d.%03d" % timing))
+    headers.append((b"server-timing", b"upstream;dur=%.3f, antiphon;dur=%.3f" % (upstream * 1000, own * 1000)))
     return headers
 
 

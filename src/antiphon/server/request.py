@@ -58,20 +58,19 @@ class Request:
         names = get_wire(operation).forwarded_headers
         return tuple(pair for pair in self.exchange.fields if pair[0] in names) if names else ()
 
-    async def ask(
+    def ask(
         self, operation: str, body: bytes, *, model: str = "", stream: bool | None = None, forward_headers: bool = True
-    ) -> None:
-        """Make a call and send its answer; ``model`` and ``stream`` are given if the path states them."""
+    ) -> Awaitable[Answer]:
+        """Make a call and return its answer; ``model`` and ``stream`` are given if the path states them."""
         headers = self.list_forwarded(operation) if forward_headers else ()
         runtime = self.gateway.runtime
-        await self.send_answer(await runtime.ask(operation, body, self.caller, headers, model=model, stream=stream))
+        return runtime.ask(operation, body, self.caller, headers, model=model, stream=stream)
 
-    async def send_answer(self, answer: Answer) -> None:
+    def send_answer(self, answer: Answer) -> Awaitable[None]:
         """Send the answer of a call."""
         if answer.stream is not None:
-            await self.stream(answer.status, answer.headers + _STREAMED, answer.stream)
-        else:
-            await self.answer(answer.status, answer.headers, answer.body or b"")
+            return self.stream(answer.status, answer.headers + _STREAMED, answer.stream)
+        return self.exchange.answer(answer.status, answer.headers, answer.body or b"")
 
     def answer(self, status: int, headers: Headers, body: bytes) -> Awaitable[None]:
         """Send a whole answer."""

@@ -17,7 +17,7 @@ from antiphon.errors import AntiphonError, BadAnswer, Disconnected, TransportMis
 from antiphon.transport.content_coding import make_decoder
 from antiphon.transport.interface import Headers, Request
 from antiphon.transport.limits import Limits
-from antiphon.transport.response import HttpResponse
+from antiphon.transport.response import PARTS_LIMIT, HttpResponse
 from antiphon.types import Origin
 
 _IDLE, _HEAD, _BODY, _DONE, _LOST = range(5)
@@ -201,7 +201,10 @@ class Connection(asyncio.BufferedProtocol):
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._feed(self._view[:nbytes])
+        if self._state == _HEAD:
+            self._read_head(self._partial + self._view[:nbytes])
+        else:
+            self._feed(self._view[:nbytes])
 
     def eof_received(self) -> None:
         self._on_end(None)
@@ -226,14 +229,12 @@ class Connection(asyncio.BufferedProtocol):
 
     # Called by the parser.
 
-    def on_message_begin(self) -> None:
-        if self._state != _HEAD:
-            raise ValueError("bytes after the end of the answer")
-
     def on_header(self, name: bytes, value: bytes) -> None:
         self._fields.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
+        if self._state != _HEAD:
+            raise ValueError("bytes after the end of the answer")
         response, parser, fields = self._response, self._parser, self._fields
         status = parser.get_status_code()
         if not 200 <= status <= 599:
@@ -288,10 +289,10 @@ class Connection(asyncio.BufferedProtocol):
     def _read_head(self, data: bytes) -> None:
         """Pass the head to the parser once it is complete, so that its cap holds before anything is parsed."""
         while data:
-            end = data.find(_BLANK) + len(_BLANK)
-            if data[:7] != b"HTTP/1."[: len(data)]:
+            end = data.find(_BLANK) + 4
+            if not data.startswith(b"HTTP/1.") and data[:7] != b"HTTP/1."[: len(data)]:
                 self._refuse_answer("does not begin with 'HTTP/1.': no HTTP/1.1 is spoken there")
-            elif end < len(_BLANK):
+            elif end < 4:
                 self._read_partial_head(data)
             elif end > self._limits.head:
                 self._refuse_answer(f"has a head of more than {self._limits.head} bytes")
@@ -340,17 +341,21 @@ class Connection(asyncio.BufferedProtocol):
                 return
             self._keep = False
         if self._state == _DONE:
-            self._keep = self._keep and self._is_exact_end(data)
+            if self._left if self._framing == _BY_LENGTH else not self._is_exact_end(data):
+                self._keep = False
             self._interims = 0
             response.ended = True
-        elif response.size > self._limits.buffer:
+            response.wake()
+            return
+        if response.size > self._limits.buffer:
             if not self._paused:
                 self._paused = True
                 self._transport.pause_reading()
         elif self._silent > self._limits.head:
             self._refuse_answer(f"has more than {self._limits.head} bytes of framing without a byte of body")
             return
-        response.compact()
+        if len(response.parts) > PARTS_LIMIT:
+            response.join_parts()
         response.wake()
 
     def _is_exact_end(self, data: bytes | memoryview) -> bool:

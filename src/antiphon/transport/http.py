@@ -87,7 +87,7 @@ class HttpTransport:
         connects = [self._connect(origin, pool, connect_timeout) for _ in missing]
         results = await asyncio.gather(*connects, return_exceptions=True)
         for result in results:
-            if isinstance(result, Connection):
+            if isinstance(result, Connection) and result.alive:
                 pool.put(result)
         for result in results:
             if isinstance(result, BaseException):

@@ -43,7 +43,7 @@ class Pool:
 
     def put(self, connection: Connection) -> None:
         """See :class:`~antiphon.transport.connection.ConnectionOwner`."""
-        if self._closed or not connection.alive or len(self._idle) >= self._size:
+        if self._closed or len(self._idle) >= self._size:
             connection.abort()
             return
         connection.reused = True

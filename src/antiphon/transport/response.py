@@ -7,7 +7,7 @@ from antiphon.errors import AntiphonError, BadAnswer, Truncated
 from antiphon.transport.content_coding import Decoder
 from antiphon.transport.interface import Headers
 
-_PARTS_LIMIT = 64
+PARTS_LIMIT = 64
 """More pieces than this are joined while nobody reads, because each piece is an object and chunks may be tiny."""
 _END_SECONDS = 1.0
 """Seconds that a finished answer may take to end properly before its connection is closed."""
@@ -94,10 +94,9 @@ class HttpResponse:
         gone = (b"content-encoding", b"content-length")
         self.headers = [field for field in self.headers if field[0] not in gone]
 
-    def compact(self) -> None:
-        """Join the buffered pieces if there are many."""
-        if len(self.parts) > _PARTS_LIMIT:
-            self.parts = [b"".join(self.parts)]
+    def join_parts(self) -> None:
+        """Join the buffered pieces."""
+        self.parts = [b"".join(self.parts)]
 
     async def wait(self) -> bool:
         """Wait for :meth:`wake` (returns False) or :meth:`nudge` (True); cancelling the wait closes the connection."""
@@ -132,10 +131,12 @@ class HttpResponse:
 
     async def read(self, cap: int) -> bytes:
         """See :meth:`antiphon.transport.interface.Response.read`."""
-        if self.ended and self._decoder is None and self.size <= cap and self.error is None:
-            data = self._take()
-            self._take_end()
-            return data
+        if self.ended and self._decoder is None and self.size <= cap and self.error is None and not self._closed:
+            parts = self.parts
+            self.parts = []
+            self._closed = True
+            self._source.release()
+            return parts[0] if len(parts) == 1 else b"".join(parts)
         pieces: list[bytes] = []
         total = 0
         while (piece := await self.read_chunk()) != b"":

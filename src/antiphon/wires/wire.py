@@ -32,10 +32,10 @@ class EncodedBody(msgspec.Struct, frozen=True, eq=False):
 
 
 class WholeAnswer(msgspec.Struct, frozen=True, eq=False):
-    """The provider's usage of a whole answer, and the size of its text, for an estimate of our own."""
+    """The provider's usage of a whole answer; where there is none, the size of its text, for an estimate of our own."""
 
     usage: Usage | None
-    output_bytes: int
+    output_bytes: int = 0
 
 
 class StreamTranslator(Protocol):

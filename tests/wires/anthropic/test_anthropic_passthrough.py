@@ -180,9 +180,10 @@ WHOLE = {
 }
 
 
-def test_read_whole_returns_usage_and_output_size() -> None:
-    whole = MESSAGES.read_whole(msgspec.json.encode(WHOLE))
-    assert whole.usage == Usage(input=10, output=20)
+def test_read_whole_returns_the_usage_or_else_the_output_size() -> None:
+    assert MESSAGES.read_whole(msgspec.json.encode(WHOLE)).usage == Usage(input=10, output=20)
+    whole = MESSAGES.read_whole(msgspec.json.encode({**WHOLE, "usage": None}))
+    assert whole.usage is None
     assert whole.output_bytes == 5 + 2 + len("now") + len('{"zone":"UTC"}')
 
 

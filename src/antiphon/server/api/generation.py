@@ -18,7 +18,8 @@ def make_handler(operation: str) -> Handler:
     """Return the handler of an operation that names its model in the body."""
 
     async def handle(request: Request) -> None:
-        await request.ask(operation, await request.read_body())
+        body = await request.read_body()
+        await request.send_answer(await request.ask(operation, body))
 
     return handle
 
@@ -28,7 +29,9 @@ async def handle_gemini(request: Request) -> None:
     query = request.exchange.head.query.decode("latin-1")
     address = read_address(request.argument.decode("latin-1"), query)
     body = await request.read_body()
-    await request.ask(address.operation, body, model=address.model, stream=address.stream, forward_headers=False)
+    await request.send_answer(
+        await request.ask(address.operation, body, model=address.model, stream=address.stream, forward_headers=False)
+    )
 
 
 async def handle_gemini_model(request: Request) -> None:
@@ -46,4 +49,4 @@ async def handle_bedrock(request: Request) -> None:
     operation, stream = _BEDROCK[method]
     model = unquote_to_bytes(name).decode("utf-8", "replace")
     body = await request.read_body()
-    await request.ask(operation, body, model=model, stream=stream, forward_headers=False)
+    await request.send_answer(await request.ask(operation, body, model=model, stream=stream, forward_headers=False))

@@ -30,7 +30,9 @@ async def ask_vision(request: Request) -> None:
     image = {"url": document["image_url"]} | ({"detail": document["detail"]} if "detail" in document else {})
     content = [{"type": "text", "text": document["prompt"]}, {"type": "image_url", "image_url": image}]
     rest = {name: value for name, value in document.items() if name not in _OWN}
-    await request.ask("chat", _encode({**rest, "messages": [{"role": "user", "content": content}]}))
+    await request.send_answer(
+        await request.ask("chat", _encode({**rest, "messages": [{"role": "user", "content": content}]}))
+    )
 
 
 async def ask_embeddings(request: Request) -> None:
@@ -40,7 +42,7 @@ async def ask_embeddings(request: Request) -> None:
         document = check(body)
         if isinstance(document.get("provider"), str):
             body = _encode(_name_provider(request, document))
-    await request.ask("embeddings", body)
+    await request.send_answer(await request.ask("embeddings", body))
 
 
 def _name_provider(request: Request, document: dict[str, Any]) -> dict[str, Any]:

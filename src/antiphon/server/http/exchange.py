@@ -174,12 +174,11 @@ class Exchange:
 
     async def read(self) -> bytes:
         """Return the whole content; the module's docstring says what is raised."""
-        body = await self.read_part()
-        if self.complete and not self._parts:
-            return body
-        parts = [body]
-        while part := await self.read_part():
-            parts.append(part)
+        if self.complete and self._fault is None:
+            return self._take_content()
+        parts = [await self.read_part()]
+        while not self.complete or self._parts:
+            parts.append(await self.read_part())
         return b"".join(parts)
 
     async def read_part(self) -> bytes:
@@ -188,6 +187,9 @@ class Exchange:
             await self._wait_for_content()
         if self._fault is not None:
             raise self._fault
+        return self._take_content()
+
+    def _take_content(self) -> bytes:
         parts = self._parts
         body = parts[0] if len(parts) == 1 else b"".join(parts)
         self._parts = []

@@ -123,7 +123,9 @@ class Messages(Anthropic):
         message = _read_answer(body)
         if message.content is None:
             raise BadAnswer(f"The provider answered without `content`: {quote_body(body)}")
-        return WholeAnswer(read_usage(message.usage), sum(_count_output_bytes(block) for block in message.content))
+        if (usage := read_usage(message.usage)) is not None:
+            return WholeAnswer(usage)
+        return WholeAnswer(None, sum(_count_output_bytes(block) for block in message.content))
 
 
 class CountTokens(Anthropic):
@@ -136,7 +138,7 @@ class CountTokens(Anthropic):
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         if type(_read_answer(body).input_tokens) is not int:
             raise BadAnswer(f"The provider answered without `input_tokens`: {quote_body(body)}")
-        return WholeAnswer(Usage(), 0)
+        return WholeAnswer(Usage())
 
 
 def _read_answer(body: bytes) -> Message:

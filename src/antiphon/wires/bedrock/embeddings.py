@@ -68,7 +68,7 @@ class InvokeNova(Converse):
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         _decode_nova(body)
-        return WholeAnswer(None, 0)
+        return WholeAnswer(None)
 
 
 class InvokeCohere(Converse):
@@ -79,7 +79,7 @@ class InvokeCohere(Converse):
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         _decode_cohere(body)
-        return WholeAnswer(None, 0)
+        return WholeAnswer(None)
 
 
 class InvokeTitan(Converse):
@@ -90,7 +90,7 @@ class InvokeTitan(Converse):
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         count = _decode_titan(body).input_text_token_count
-        return WholeAnswer(None if count is None or count < 0 else Usage(input=count), 0)
+        return WholeAnswer(None if count is None or count < 0 else Usage(input=count))
 
 
 class TitanCodec:

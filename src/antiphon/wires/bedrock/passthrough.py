@@ -94,6 +94,8 @@ class Converse(BaseWire):
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         answer = decode_answer(body)
+        if (usage := read_answer_usage(answer)) is not None:
+            return WholeAnswer(usage)
         size = 0
         for block in answer.output.message.content:
             size += count_text_bytes(block.text)
@@ -103,7 +105,7 @@ class Converse(BaseWire):
                 size += count_text_bytes(block.reasoning_content.reasoning_text.text)
             if block.citations_content is not None:
                 size += sum(count_text_bytes(part.text) for part in block.citations_content.content)
-        return WholeAnswer(read_answer_usage(answer), size)
+        return WholeAnswer(None, size)
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> "ConverseStream":
         return ConverseStream(self)

@@ -67,7 +67,7 @@ class CountTokens(Converse):
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         read_count(body, COUNT_FIELD, self.read_error_message)
-        return WholeAnswer(Usage(), 0)
+        return WholeAnswer(Usage())
 
     def count_input_bytes(self, envelope: Envelope) -> int:
         """See :meth:`antiphon.wires.wire.Wire.count_input_bytes`; an unknown form counts as long as its JSON."""

@@ -74,7 +74,7 @@ class Embed(Operation):
             answer = _Answer(error=errors.read_error_message(body))
         if answer.error is not None or getattr(answer, self.holds) is UNSET:
             raise BadAnswer(f"The provider answered without `{self.holds}`: {errors.read_error_message(body)}")
-        return WholeAnswer(None if answer.usage_metadata is UNSET else read_usage(bytes(answer.usage_metadata)), 0)
+        return WholeAnswer(None if answer.usage_metadata is UNSET else read_usage(bytes(answer.usage_metadata)))
 
     def count_input_bytes(self, envelope: Envelope) -> int:
         """See :meth:`antiphon.wires.wire.Wire.count_input_bytes`."""

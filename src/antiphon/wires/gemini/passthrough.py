@@ -82,9 +82,9 @@ class Generate(Operation):
             raise errors.make_reported_error(answer.error)
         if not answer.candidates and find_block_reason(answer) is None:
             raise BadAnswer("The provider answered without `candidates` and without a reason for it.")
-        return WholeAnswer(
-            read_answer_usage(answer), sum(_count_output_bytes(candidate) for candidate in answer.candidates or ())
-        )
+        if (usage := read_answer_usage(answer)) is not None:
+            return WholeAnswer(usage)
+        return WholeAnswer(None, sum(_count_output_bytes(candidate) for candidate in answer.candidates or ()))
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> "GenerateStream":
         return GenerateStream(self, envelope.choices)

@@ -53,7 +53,7 @@ class Predict(Embed):
         statistics = [each.embeddings.statistics or _Statistics() for each in _read(body).predictions]
         counts = [each.token_count for each in statistics if each.token_count is not None]
         is_valid = counts and len(counts) == len(statistics) and min(counts) >= 0 and sum(counts) <= _LIMIT
-        return WholeAnswer(Usage(input=int(sum(counts))) if is_valid else None, 0)
+        return WholeAnswer(Usage(input=int(sum(counts))) if is_valid else None)
 
 
 class PredictCodec:

@@ -65,7 +65,7 @@ class CountTokens(Operation):
             answer = _Counted()
         if answer.error is not None or answer.total_tokens is None:
             raise BadAnswer(f"The provider did not count: {errors.read_error_message(body)}")
-        return WholeAnswer(Usage(), 0)
+        return WholeAnswer(Usage())
 
     def count_input_bytes(self, envelope: Envelope) -> int:
         """See :meth:`antiphon.wires.wire.Wire.count_input_bytes`."""

@@ -67,7 +67,9 @@ class OpenAI(BaseWire):
         answer = _read_answer(body)
         if answer.choices is None:
             raise BadAnswer(f"The provider answered without `choices`: {quote_body(body)}")
-        return WholeAnswer(_find_usage(answer), sum(count_output_bytes(choice) for choice in answer.choices))
+        if (usage := _find_usage(answer)) is not None:
+            return WholeAnswer(usage)
+        return WholeAnswer(None, sum(count_output_bytes(choice) for choice in answer.choices))
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> ChatStream:
         return ChatStream(self, envelope.choices, hides_usage)
@@ -125,7 +127,7 @@ class Embeddings(OpenAI):
         answer = _read_answer(body)
         if answer.data is None:
             raise BadAnswer(f"The provider answered without `data`: {quote_body(body)}")
-        return WholeAnswer(_find_usage(answer), 0)
+        return WholeAnswer(_find_usage(answer))
 
     def count_input_bytes(self, envelope: Envelope) -> int:
         return count_texts_bytes(envelope.document["input"])

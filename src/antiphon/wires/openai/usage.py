@@ -45,6 +45,7 @@ class _Usage(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Usage).decode
+_NO_INPUT_DETAILS, _NO_OUTPUT_DETAILS = InputDetails(), OutputDetails()
 
 
 def read_usage(raw: bytes, tier: object = None) -> Usage | None:
@@ -56,7 +57,8 @@ def read_usage(raw: bytes, tier: object = None) -> Usage | None:
         usage = _decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    before, after = usage.prompt_tokens_details or InputDetails(), usage.completion_tokens_details or OutputDetails()
+    before = usage.prompt_tokens_details or _NO_INPUT_DETAILS
+    after = usage.completion_tokens_details or _NO_OUTPUT_DETAILS
     output, reasoning = usage.completion_tokens, after.reasoning_tokens or 0
     if reasoning and usage.total_tokens == usage.prompt_tokens + output + reasoning:
         output += reasoning  # a few providers count reasoning beside the completion, OpenAI within it

@@ -77,7 +77,7 @@ class OperationWire(BaseWire):
         answer = _read_answer(body)
         if answer.error is not None:
             raise _make_reported_error(answer)
-        return WholeAnswer(read_usage(self._row, answer), 0)
+        return WholeAnswer(read_usage(self._row, answer))
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> "OperationStream":
         return OperationStream(self, self._row)

@@ -57,9 +57,10 @@ class Responses(BaseWire):
         """See :meth:`antiphon.wires.wire.Wire.read_whole`; a background response may have no output yet."""
         response = read_answer(body)
         if response.status in UNFINISHED:
-            return WholeAnswer(Usage(), 0)
-        output_bytes = sum(_count_item_bytes(bytes(raw)) for raw in response.output or ())
-        return WholeAnswer(response.read_usage(), output_bytes)
+            return WholeAnswer(Usage())
+        if (usage := response.read_usage()) is not None:
+            return WholeAnswer(usage)
+        return WholeAnswer(None, sum(_count_item_bytes(bytes(raw)) for raw in response.output or ()))
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> ResponsesStream:
         return ResponsesStream(self, eager=envelope.document.get("background") is True)

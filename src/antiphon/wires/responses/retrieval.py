@@ -19,7 +19,7 @@ class RetrieveWire(Responses):
         """See :meth:`antiphon.wires.wire.Wire.read_whole`; usage counts only once a response has ended."""
         response = read_response(body)
         usage = None if response.status in UNFINISHED else read_usage(bytes(response.usage))
-        return WholeAnswer(usage, 0)
+        return WholeAnswer(usage)
 
     def start_stream(self, envelope: Envelope, hides_usage: bool) -> "RetrievedStream":
         return RetrievedStream(self, eager=True)

@@ -27,7 +27,7 @@ class InputTokens(Responses):
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
         read_count(body, _FIELD, self.read_error_message)
-        return WholeAnswer(Usage(), 0)
+        return WholeAnswer(Usage())
 
 
 class InputTokensCodec(TokenCountCodec):

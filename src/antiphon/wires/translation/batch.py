@@ -52,7 +52,7 @@ class BatchTranslator:
         usage = _add_usages([self.provider_wire.read_whole(body).usage for body in bodies])
         reply = self._provider_codec.read_reply(bodies, self._request)
         shown = usage or estimate_usage(self._caller_wire.count_input_bytes(self._envelope), 0)
-        return WholeAnswer(usage, 0), self._caller_codec.write_reply(reply, self._request, shown)
+        return WholeAnswer(usage), self._caller_codec.write_reply(reply, self._request, shown)
 
     def start_stream(self, encoded: EncodedRequest) -> StreamTranslator:
         raise NotImplementedError(f"{self.operation} does not stream")
