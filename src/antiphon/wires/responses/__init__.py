@@ -1,8 +1,8 @@
 """The OpenAI Responses wire.
 
-What belongs here: reading, checking, changing and writing the requests, response objects and stream events of
-POST /v1/responses, and the pure part of conversations by ``previous_response_id``. What does not: the store of those
-conversations, OpenAI's chat wire, and facts about other providers of this wire.
+This package reads, checks, changes and writes the requests, response objects and stream events of POST /v1/responses.
+It has the pure part of conversations by ``previous_response_id``. The store of those conversations, OpenAI's chat wire,
+and facts about other providers of this wire do not belong here.
 """
 
 from antiphon.wires.responses.codec import ResponsesCodec

@@ -1,6 +1,6 @@
-"""A background response while it is being made: accepted under an id of our own, then streamed as it grows.
+"""A background response while it is being made: Antiphon gives it an id, accepts it, and streams it as it grows.
 
-What belongs here: its response object and its events at every moment. What does not: making the answer, and storing it.
+This module has its response object and its events at every moment. Making the answer and storing it are done elsewhere.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from antiphon.errors import BadAnswer, CallError
 from antiphon.wires.checks import DECODE_ERRORS
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.responses.errors import write_response_error
-from antiphon.wires.responses.frames import NOTHING, FrameWriter, StreamEvent, read_frame
+from antiphon.wires.responses.frames import NO_JSON, FrameWriter, StreamEvent, read_frame
 from antiphon.wires.responses.passthrough_stream import TERMINAL
 from antiphon.wires.responses.replay import is_unfinished, replay_events, write_first_frame, write_last_frames
 from antiphon.wires.responses.request_reader import make_echo
@@ -21,12 +21,12 @@ from antiphon.wires.sse import read_data
 from antiphon.wires.translation.neutral import Request
 
 _OWN_FIELDS = ("id", "created_at", "background", "store", "previous_response_id")
-"""Fields that are ours, whichever provider answers."""
-_STOPPED = "The gateway stopped before the response had ended."
+"""Fields that Antiphon sets, no matter which provider answers."""
+_STOP_MESSAGE = "The gateway stopped before the response had ended."
 
 
 class BackgroundDraft:
-    """One response: ``response`` is the object as it is now, ``frames`` is its stream so far.
+    """One response: ``response`` is its current object, ``frames`` is its stream so far.
 
     ``numbers`` has the number of each of the ``frames``; ``size`` is their size in bytes.
     """
@@ -41,7 +41,7 @@ class BackgroundDraft:
         self.size = 0
         self.cuts: list[int] = []
         self.end = 0
-        """The number of the first event that belongs to its end."""
+        """The number of the first of its last events."""
         self._items: list[Any] = []
 
     @property
@@ -55,10 +55,10 @@ class BackgroundDraft:
     def take(self, frame: bytes) -> None:
         """Take a frame of the answer's stream; raises :class:`BadAnswer` for a frame that is not of this wire."""
         event = read_frame(frame)
-        if event is None or event.type == "response.created":  # ours was written when the response was accepted
+        if event is None or event.type == "response.created":  # already written when the response was accepted
             return
         number = event.sequence_number if type(event.sequence_number) is int else self.numbers[-1] + 1
-        if event.response != NOTHING:
+        if event.response != NO_JSON:
             frame = self._take_response(event, frame)
         elif event.delta is not None:
             self.cuts.append(len(event.delta) if type(event.delta) is str else 0)
@@ -82,7 +82,7 @@ class BackgroundDraft:
         self._stop({"status": "cancelled"})
 
     def mark_lost(self, reason: str) -> None:
-        """Make it a failed response without output, because its answer could not be stored."""
+        """Turn it into a failed response without output, because its answer could not be stored."""
         self.response = {
             **self.response,
             "status": "failed",
@@ -92,7 +92,9 @@ class BackgroundDraft:
 
     def get_index_after(self, number: int) -> int:
         """Return the index of the first frame with a higher number."""
-        return next((index for index, other in enumerate(self.numbers) if other > number), len(self.numbers))
+        return next(
+            (index for index, frame_number in enumerate(self.numbers) if frame_number > number), len(self.numbers)
+        )
 
     def _stop(self, fields: dict[str, Any]) -> None:
         if self.ended:
@@ -105,7 +107,7 @@ class BackgroundDraft:
         self._append_all(write_last_frames(self.response, FrameWriter(self.numbers[-1] + 1)))
 
     def _take_response(self, event: StreamEvent, frame: bytes) -> bytes:
-        """Take the response object of an event; return the event's frame with our own fields in it."""
+        """Take the response object of an event; return the event's frame with Antiphon's fields in it."""
         response = {**_read_object(event.response), **self._own_fields}
         if event.type in TERMINAL or is_unfinished(response):
             self.response = response
@@ -128,10 +130,10 @@ def _read_object(raw: msgspec.Raw | bytes) -> dict[str, Any]:
     except DECODE_ERRORS:
         value = None
     if type(value) is not dict:
-        raise BadAnswer("The provider's event has no object where one must be.")
+        raise BadAnswer("The provider's event lacks an object that it must have.")
     return value
 
 
 def mark_abandoned(response: dict[str, Any]) -> dict[str, Any]:
     """Return an unfinished response as failed, because the gateway that was making it has stopped."""
-    return {**response, "status": "failed", "error": {"code": "server_error", "message": _STOPPED}}
+    return {**response, "status": "failed", "error": {"code": "server_error", "message": _STOP_MESSAGE}}

@@ -1,4 +1,4 @@
-"""The content of messages and tool results: text, images, files, sound, refusals (API reference, "Input items")."""
+"""The content of messages and tool results: text, images, files, audio, refusals (API reference, "Input items")."""
 
 import re
 from typing import Any, TypeAlias
@@ -82,7 +82,7 @@ def read_contents(contents: str | list[Content], path: str) -> tuple[Part, ...]:
     """Return the parts of a message's or a tool result's content; ``path`` is where it is in the request."""
     if isinstance(contents, str):
         return (Text(contents),)
-    return tuple(_READERS[type(content)](content, f"{path}[{i}]") for i, content in enumerate(contents))
+    return tuple(_READERS[type(content)](content, f"{path}[{index}]") for index, content in enumerate(contents))
 
 
 def _read_text(content: InputText, path: str) -> Text:
@@ -97,7 +97,7 @@ def read_output_content(content: OutputText | RefusalText) -> Text | Refusal:
     """Return the part of a content of an answer; annotations without a type are left out."""
     if isinstance(content, RefusalText):
         return Refusal(content.refusal)
-    return Text(content.text, citations=tuple(cited for cited in content.annotations or () if "type" in cited))
+    return Text(content.text, citations=tuple(citation for citation in content.annotations or () if "type" in citation))
 
 
 def _read_image(content: InputImage, path: str) -> Image:
@@ -158,9 +158,9 @@ def _read_cache_breakpoint(breakpoint: dict[str, Any] | None) -> dict[str, Any] 
 
 
 def write_content(part: Part, path: str) -> Content:
-    """Return a part as content of a user's or system's message or of a tool result.
+    """Return a part as content of a user or system message or of a tool result.
 
-    Raises :class:`BadRequest` for a part that such a content cannot be.
+    Raises :class:`BadRequest` for a part that has no such form.
     """
     writer = _WRITERS.get(type(part))
     if writer is None:
@@ -215,7 +215,7 @@ _WRITERS: dict[type, Any] = {
 def write_citation(citation: dict[str, Any], length: int) -> dict[str, Any]:
     """Return a citation as this wire's annotation; ``length`` is the length of the cited text.
 
-    Fields that only another wire has stay under their own names: clients ignore them, and nothing is lost.
+    Fields that only another wire has keep their names: clients ignore them, and nothing is lost.
     """
     if is_native(citation):
         return citation

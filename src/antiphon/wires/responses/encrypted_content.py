@@ -1,8 +1,8 @@
-"""Signed thinking of other wires inside ``encrypted_content``: opaque to callers, and read back when it returns.
+"""Signed thinking of other wires inside ``encrypted_content``, which callers send back without reading it.
 
-A thinking block is of use only to the provider that signed it, and only with its text and signature. Responses callers
-return reasoning items as they got them, so the whole block travels in this one field. The encoding guards against
-misreading, not against the caller: a caller that changes it sends the provider a signature that does not match.
+A thinking block is only useful to the provider that signed it, and only with its text and signature. Callers of this
+wire send reasoning items back unchanged, so this one field carries the whole block. The encoding prevents
+misinterpretation, not tampering: if a caller changes it, the provider gets a signature that does not match.
 """
 
 import binascii
@@ -15,7 +15,7 @@ from antiphon.wires.translation.neutral import Thinking
 WIRE = "responses"
 """The name of this wire in neutral values."""
 PREFIX = "antiphon.1."
-"""How our values begin; OpenAI's own values are base64 and have no dot."""
+"""The prefix of Antiphon's values; OpenAI's values are base64 and have no dot."""
 
 
 class CallSignature(msgspec.Struct, frozen=True):
@@ -53,7 +53,7 @@ def write_call_signature(signature: CallSignature) -> str:
 
 
 def read_encrypted_content(content: str) -> Thinking | CallSignature | None:
-    """Return what ``content`` carries, or ``None`` if it is a provider's own; raises ``ValueError`` if damaged."""
+    """Return the decoded content, or ``None`` if a provider of this wire made it; raises ``ValueError`` if damaged."""
     if not content.startswith(PREFIX):
         return None
     try:

@@ -1,7 +1,7 @@
 """A broken stream: an ``error`` event, then the failed response (API reference, "Streaming events": error, failed).
 
-OpenAI sends the two in this order. Its clients raise an error for an event that has an ``error`` member, and for
-nothing else: not for the flat form of the reference, and not for ``response.failed``.
+OpenAI sends the two in this order. Its clients only raise an error for an event with an ``error`` member, not for the
+flat form of the reference or for ``response.failed``.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ def write_error_frame(error: CallError, frames: FrameWriter) -> bytes:
 def write_error_event(
     code: Any, message: str, frames: FrameWriter, *, kind: str = "upstream_error", param: Any = None
 ) -> bytes:
-    """Return an ``error`` event in both forms: flat as in the reference, nested as clients raise it."""
+    """Return an ``error`` event in both forms: flat as in the reference, and nested as clients need it."""
     flat = {"code": code, "message": message, "param": param}
     return frames.write("error", {**flat, "error": {"type": kind, **flat}})
 

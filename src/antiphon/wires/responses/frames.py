@@ -9,15 +9,16 @@ from antiphon.wires.checks import DECODE_ERRORS, quote_body
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.sse import read_data
 
-NOTHING = msgspec.Raw(b"")
+NO_JSON = msgspec.Raw(b"")
+"""The value of a field that an event does not have."""
 TAIL = b',"sequence_number":'
-"""What follows the text of a delta event, up to the event's number."""
+"""The bytes between the text of a delta event and the event's number."""
 TEXT_TAIL = b',"logprobs":[]' + TAIL
-"""The same for output text."""
+"""The same for a delta of output text."""
 
 
 class StreamEvent(msgspec.Struct):
-    """The fields of any event that are read. Types that differ between events are checked where a field is used."""
+    """The fields that are read, of any event. A field whose type differs between events is checked where it is used."""
 
     type: str = ""
     delta: Any = None
@@ -28,11 +29,11 @@ class StreamEvent(msgspec.Struct):
     output_index: int = 0
     content_index: int = 0
     summary_index: int = 0
-    item: msgspec.Raw = NOTHING
-    part: msgspec.Raw = NOTHING
+    item: msgspec.Raw = NO_JSON
+    part: msgspec.Raw = NO_JSON
     annotation: Any = None
     logprobs: Any = None
-    response: msgspec.Raw = NOTHING
+    response: msgspec.Raw = NO_JSON
     sequence_number: Any = None
     error: Any = None
     code: Any = None

@@ -1,10 +1,9 @@
-"""Conversations by ``previous_response_id``, for targets that store none: what to store, and what to send.
+"""Conversations by ``previous_response_id`` for targets that do not store responses: what to store, and what to send.
 
-What belongs here: the pure part. What does not: the store. The store keeps one row for each answered request that may
-be stored (:func:`may_store`): the bytes of its :class:`Turn` under the response's id and the id of the key that asked,
-with ``previous`` beside it. It finds the rows from one turn back to the first, oldest first. Call
-``history.join(document)`` before a request is read or sent, and ``history.make_turn(document, response)`` after it is
-answered.
+This is the pure part, without the store. For each answered request that may be stored (:func:`may_store`), the store
+keeps one row: the bytes of its :class:`Turn` and ``previous``, under the response's id and the id of the caller's key.
+It finds the rows from one turn back to the first, oldest first. Call ``history.join(document)`` before you read or send
+a request, and ``history.make_turn(document, response)`` after it is answered.
 """
 
 from collections.abc import Container, Iterable
@@ -22,7 +21,7 @@ PROVIDER_STATE_FIELDS = {
     "conversation": "conversations are kept by OpenAI only; use previous_response_id",
     "prompt": "prompt templates are kept by OpenAI only; send the text itself",
 }
-"""Fields that refer to a provider's store, and what to do if no target has one."""
+"""Fields that refer to a provider's store, and the advice if no target has one."""
 _ID_PREFIXES = {
     "message": "msg",
     "reasoning": "rs",
@@ -75,7 +74,7 @@ _decode_turn = msgspec.json.Decoder(Turn).decode
 class ProviderStored(msgspec.Struct, frozen=True, tag_field="kept", tag="elsewhere"):
     """A response that its provider stores; ``target`` is the name of the target that answered.
 
-    ``settled`` says that its usage is in the ledger, which is so once it has ended.
+    ``settled`` says that its usage is in the ledger, where it is written when the response has ended.
     """
 
     target: str
@@ -83,7 +82,7 @@ class ProviderStored(msgspec.Struct, frozen=True, tag_field="kept", tag="elsewhe
 
     @classmethod
     def try_decode(cls, data: bytes) -> "ProviderStored | None":
-        """Return what :meth:`encode` encoded, ``None`` for a turn."""
+        """Return the value that :meth:`encode` encoded, ``None`` for a turn."""
         return _decode_provider_stored(data) if data.startswith(_PROVIDER_STORED) else None
 
     def encode(self) -> bytes:
@@ -96,12 +95,12 @@ _decode_provider_stored = msgspec.json.Decoder(ProviderStored).decode
 
 
 def may_store(document: dict[str, Any]) -> bool:
-    """Return whether a caller allows its answer to be stored, as it does by default."""
+    """Say whether a caller allows its answer to be stored, which is the default."""
     return document.get("store") is not False
 
 
 def can_store_responses(operations: Container[str], quirks: Container[str]) -> bool:
-    """Return whether a target stores the responses that it gives."""
+    """Say whether a target stores its responses."""
     return "responses" in operations and "no_stored_responses" not in quirks
 
 
@@ -113,8 +112,8 @@ class History:
 
     def __init__(self, turns: Iterable[Turn] = (), others: Iterable[Turn] = ()) -> None:
         self._turns = tuple(turns)
-        known = (*others, *self._turns)
-        self._items_by_id = {item["id"]: item for turn in known for item in turn.list_items() if "id" in item}
+        all_turns = (*others, *self._turns)
+        self._items_by_id = {item["id"]: item for turn in all_turns for item in turn.list_items() if "id" in item}
 
     def list_items(self) -> list[dict[str, Any]]:
         """Return the items of every turn: its input, then its output."""
@@ -154,10 +153,10 @@ class History:
         if not _is_reference(item):
             return item
         item_id = item.get("id")
-        found = self._items_by_id.get(item_id) if isinstance(item_id, str) else None
-        if found is None:
+        stored = self._items_by_id.get(item_id) if isinstance(item_id, str) else None
+        if stored is None:
             raise BadRequest(f"Item with id {item_id!r} not found.", param=path, code="item_not_found")
-        return found
+        return stored
 
     def write_page(self, *, after: str = "", limit: int = PAGE_DEFAULT, order: str = "desc") -> bytes:
         """Return a page of the last turn's input (GET /v1/responses/{id}/input_items).
@@ -224,7 +223,7 @@ def make_previous_not_found(response_id: str) -> BadRequest:
 def make_previous_not_completed(response_id: str, status: str) -> BadRequest:
     """Return the error for a ``previous_response_id`` that has no answer which could be continued."""
     return BadRequest(
-        f"The response {response_id!r} is {status}; go on from one that is completed or incomplete.",
+        f"The response {response_id!r} is {status}; continue from one that is completed or incomplete.",
         param="previous_response_id",
         code="previous_response_not_completed",
     )

@@ -1,4 +1,4 @@
-"""Input items of a request into turns (API reference, "Input items")."""
+"""Reads the input items of a request into messages (API reference, "Input items")."""
 
 from typing import Any, Literal
 
@@ -35,9 +35,11 @@ _ROLES: dict[str, Literal["system", "user", "assistant"]] = {
 def read_items(items: list[dict[str, Any]]) -> tuple[Message, ...]:
     """Return the turns of a request's ``input`` list; raises :class:`BadRequest`."""
     turns = _Turns()
-    read = read_fields([_add_type(item, f"input[{i}]") for i, item in enumerate(items)], list[Item], "input")
-    for i, item in enumerate(read):
-        turns.add(item, f"input[{i}]")
+    typed_items = read_fields(
+        [_add_type(item, f"input[{index}]") for index, item in enumerate(items)], list[Item], "input"
+    )
+    for index, item in enumerate(typed_items):
+        turns.add(item, f"input[{index}]")
     return turns.make_messages()
 
 

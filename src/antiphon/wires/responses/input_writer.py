@@ -1,4 +1,4 @@
-"""A conversation into input items of a request (API reference, "Input items")."""
+"""Writes a conversation as the input items of a request (API reference, "Input items")."""
 
 from typing import Any
 
@@ -13,26 +13,26 @@ from antiphon.wires.translation.neutral import Audio, Message, Refusal, Text, Th
 def write_items(messages: tuple[Message, ...]) -> list[Item]:
     """Return the ``input`` items for a conversation; raises :class:`BadRequest`, naming ``messages[i]``."""
     items: list[Item] = []
-    for i, message in enumerate(move_media_to_user(messages)):
+    for index, message in enumerate(move_media_to_user(messages)):
         write = _write_assistant if message.role == "assistant" else _write_user_or_system
-        write(message, f"messages[{i}]", items)
+        write(message, f"messages[{index}]", items)
     return items
 
 
 def _write_user_or_system(message: Message, path: str, items: list[Item]) -> None:
     role: Any = "developer" if message.role == "system" else message.role
     contents: list[Content] = []
-    for i, part in enumerate(message.parts):
+    for index, part in enumerate(message.parts):
         if isinstance(part, ToolResult):
-            items.append(_write_result(part, f"{path}.content[{i}]"))
+            items.append(_write_result(part, f"{path}.content[{index}]"))
         elif not isinstance(part, Thinking):
-            contents.append(write_content(part, f"{path}.content[{i}]"))
+            contents.append(write_content(part, f"{path}.content[{index}]"))
     if contents:
         items.append(MessageItem(role, contents))
 
 
 def _write_assistant(message: Message, path: str, items: list[Item]) -> None:
-    for i, part in enumerate(message.parts):
+    for index, part in enumerate(message.parts):
         if isinstance(part, Text | Refusal):
             _add_text(items, part)
         elif isinstance(part, ToolCall):
@@ -43,7 +43,7 @@ def _write_assistant(message: Message, path: str, items: list[Item]) -> None:
                 summary = [SummaryText(part.text)] if part.text else []
                 items.append(ReasoningItem(part.id or None, summary, None, part.signature))
         else:
-            path = f"{path}.content[{i}]"
+            path = f"{path}.content[{index}]"
             kind = type(part).__name__
             raise BadRequest(
                 f"`{path}`: an assistant's turn cannot hold {kind} for an OpenAI Responses target.", param=path
@@ -55,7 +55,7 @@ def _add_text(items: list[Item], part: Text | Refusal) -> None:
     if isinstance(part, Refusal):
         content = RefusalText(part.text)
     else:
-        content = OutputText(part.text, [cited for cited in part.citations if is_native(cited)])
+        content = OutputText(part.text, [citation for citation in part.citations if is_native(citation)])
     last = items[-1] if items else None
     if isinstance(last, MessageItem) and last.role == "assistant" and type(last.content) is list:
         last.content.append(content)
@@ -76,4 +76,4 @@ def _write_result(result: ToolResult, path: str) -> ResultItem:
             parts = (Text(f"Error: {first}"), *parts[1:]) if first else (Text("Error"), *parts)
     if all(isinstance(part, Text) for part in parts):
         return ResultItem(result.id, "\n".join(part.text for part in parts if isinstance(part, Text)))
-    return ResultItem(result.id, [write_content(part, f"{path}.content[{i}]") for i, part in enumerate(parts)])
+    return ResultItem(result.id, [write_content(part, f"{path}.content[{index}]") for index, part in enumerate(parts)])

@@ -1,8 +1,8 @@
 """Builders of output items: each writes the events of one kind of item, and makes the item itself at the end.
 
 A block opens an item. The item is finished when the next one begins or the answer ends, because only then is it known
-whether it is complete. A message takes several blocks of text, one after the other, as its contents (API reference,
-"Streaming events").
+whether it is complete. Consecutive blocks of text become the contents of one message (API reference, "Streaming
+events").
 """
 
 from typing import Any
@@ -57,14 +57,14 @@ class ImageItem(msgspec.Struct, tag="image_generation_call"):
 
 
 class ItemBuilder:
-    """Builds one output item. ``place`` holds the fields that each of its events repeats."""
+    """Builds one output item. ``location`` holds the fields that each of its events repeats."""
 
     id_prefix = ""
 
     def __init__(self, frames: FrameWriter, item_id: str, index: int, start: BlockStart) -> None:
         self.frames = frames
         self.id = item_id
-        self.place: dict[str, Any] = {"item_id": item_id, "output_index": index}
+        self.location: dict[str, Any] = {"item_id": item_id, "output_index": index}
         self.texts: list[str] = []
         self.start = start
         self.delta_head = b""
@@ -87,11 +87,11 @@ class ItemBuilder:
         return b""
 
     def make_item(self, status: str) -> msgspec.Struct:
-        """Return the item as it is now; ``status`` is in_progress, completed or incomplete."""
+        """Return the current item; ``status`` is in_progress, completed or incomplete."""
         raise NotImplementedError
 
     def find_call_signature(self) -> CallSignature | None:
-        """Return the signature that must follow as an item of its own, if there is one."""
+        """Return the signature that must follow as a separate item, if there is one."""
         return None
 
 
@@ -111,10 +111,10 @@ class MessageBuilder(ItemBuilder):
     def start_block(self, start: BlockStart) -> bytes:
         self.start, self.texts, self._is_open = start, [], True
         self._annotations, self._logprobs, self._foreign_citations = [], [], []
-        self.place = {**self.place, "content_index": len(self.contents)}
+        self.location = {**self.location, "content_index": len(self.contents)}
         kind = "response.refusal.delta" if start.kind == "refusal" else "response.output_text.delta"
-        self.delta_head = write_delta_head(kind, self.place)
-        return self.frames.write("response.content_part.added", {**self.place, "part": self._make_content()})
+        self.delta_head = write_delta_head(kind, self.location)
+        return self.frames.write("response.content_part.added", {**self.location, "part": self._make_content()})
 
     def add_delta(self, event: Delta) -> bytes:
         self.texts.append(event.text)
@@ -139,11 +139,11 @@ class MessageBuilder(ItemBuilder):
         frames = b"".join([self._write_annotation(write_citation(c, len(text))) for c in self._foreign_citations])
         content = self._make_content()
         if isinstance(content, RefusalText):
-            frames += self.frames.write("response.refusal.done", {**self.place, "refusal": text})
+            frames += self.frames.write("response.refusal.done", {**self.location, "refusal": text})
         else:
-            fields = {**self.place, "text": text, "logprobs": self._logprobs}
+            fields = {**self.location, "text": text, "logprobs": self._logprobs}
             frames += self.frames.write("response.output_text.done", fields)
-        frames += self.frames.write("response.content_part.done", {**self.place, "part": content})
+        frames += self.frames.write("response.content_part.done", {**self.location, "part": content})
         self.contents.append(content)
         self._is_open = False
         return frames
@@ -153,7 +153,7 @@ class MessageBuilder(ItemBuilder):
         return MessageItem(self.id, status, "assistant", contents)
 
     def _write_annotation(self, annotation: dict[str, Any]) -> bytes:
-        fields = {**self.place, "annotation_index": len(self._annotations), "annotation": annotation}
+        fields = {**self.location, "annotation_index": len(self._annotations), "annotation": annotation}
         self._annotations.append(annotation)
         return self.frames.write("response.output_text.annotation.added", fields)
 
@@ -164,7 +164,7 @@ class MessageBuilder(ItemBuilder):
 
 
 class ReasoningBuilder(ItemBuilder):
-    """Thinking: its text as one part of the summary, and the whole block in ``encrypted_content`` if it must return."""
+    """Thinking: its text is one part of the summary; ``encrypted_content`` has the block if it must be sent back."""
 
     id_prefix = "rs"
 
@@ -173,13 +173,13 @@ class ReasoningBuilder(ItemBuilder):
         self._signature = ""
         self._redacted = ""
         self._wire = ""
-        self._summary_place = {**self.place, "summary_index": 0}
+        self._summary_location = {**self.location, "summary_index": 0}
 
     def add_delta(self, event: Delta) -> bytes:
         frames = b""
         if not self.texts:
-            self.delta_head = write_delta_head("response.reasoning_summary_text.delta", self._summary_place)
-            fields = {**self._summary_place, "part": SummaryText("")}
+            self.delta_head = write_delta_head("response.reasoning_summary_text.delta", self._summary_location)
+            fields = {**self._summary_location, "part": SummaryText("")}
             frames = self.frames.write("response.reasoning_summary_part.added", fields)
         return frames + super().add_delta(event)
 
@@ -193,8 +193,8 @@ class ReasoningBuilder(ItemBuilder):
         if not self.texts:
             return b""
         text = self.text
-        frames = self.frames.write("response.reasoning_summary_text.done", {**self._summary_place, "text": text})
-        fields = {**self._summary_place, "part": SummaryText(text)}
+        frames = self.frames.write("response.reasoning_summary_text.done", {**self._summary_location, "text": text})
+        fields = {**self._summary_location, "part": SummaryText(text)}
         return frames + self.frames.write("response.reasoning_summary_part.done", fields)
 
     def make_item(self, status: str) -> ReasoningItem:
@@ -211,7 +211,7 @@ class CallBuilder(ItemBuilder):
 
     def __init__(self, frames: FrameWriter, item_id: str, index: int, start: BlockStart) -> None:
         super().__init__(frames, item_id, index, start)
-        self.delta_head = write_delta_head("response.function_call_arguments.delta", self.place)
+        self.delta_head = write_delta_head("response.function_call_arguments.delta", self.location)
         self._signature = ""
 
     def annotate(self, event: Annotation) -> bytes:
@@ -222,7 +222,7 @@ class CallBuilder(ItemBuilder):
         frames = b""
         if not self.texts:
             frames = self.add_delta(Delta(self.start.index, "{}"))
-        fields = {**self.place, "name": self.start.name, "arguments": self.text}
+        fields = {**self.location, "name": self.start.name, "arguments": self.text}
         return frames + self.frames.write("response.function_call_arguments.done", fields)
 
     def make_item(self, status: str) -> msgspec.Struct:
@@ -243,9 +243,9 @@ class CustomCallBuilder(CallBuilder):
 
     def end_block(self) -> bytes:
         text = read_custom_input(self.text)
-        head = write_delta_head("response.custom_tool_call_input.delta", self.place)
+        head = write_delta_head("response.custom_tool_call_input.delta", self.location)
         frames = self.frames.write_delta(head, text, TAIL) if text else b""
-        return frames + self.frames.write("response.custom_tool_call_input.done", {**self.place, "input": text})
+        return frames + self.frames.write("response.custom_tool_call_input.done", {**self.location, "input": text})
 
     def make_item(self, status: str) -> msgspec.Struct:
         text = "" if status == "in_progress" else read_custom_input(self.text)
@@ -263,7 +263,7 @@ class ImageBuilder(ItemBuilder):
 
     def end_block(self) -> bytes:
         return b"".join(
-            [self.frames.write(f"response.image_generation_call.{step}", self.place) for step in _IMAGE_STEPS]
+            [self.frames.write(f"response.image_generation_call.{step}", self.location) for step in _IMAGE_STEPS]
         )
 
     def make_item(self, status: str) -> ImageItem:

@@ -1,6 +1,6 @@
-"""Items of a conversation, as input and output share them (API reference, "Input items").
+"""Items of a conversation that input and output share (API reference, "Input items").
 
-Items are flat where the neutral form nests: a reasoning item, a message and two function calls in a row are one turn
+Items are flat, and the neutral form is nested: a reasoning item, a message and two function calls in a row are one turn
 of the assistant; function call outputs in a row are one turn of results.
 """
 
@@ -65,11 +65,11 @@ Item: TypeAlias = MessageItem | ReasoningItem | CallItem | ResultItem | CustomCa
 
 
 def read_reasoning(item: ReasoningItem) -> Thinking | CallSignature:
-    """Return what a reasoning item carries; raises ``ValueError`` for damaged ``encrypted_content``."""
+    """Return the content of a reasoning item; raises ``ValueError`` for damaged ``encrypted_content``."""
     content = item.encrypted_content or ""
-    carried = read_encrypted_content(content)
-    if carried is not None:
-        return carried
+    foreign = read_encrypted_content(content)
+    if foreign is not None:
+        return foreign
     texts = [part.text for part in item.summary or item.content or ()]
     return Thinking("\n\n".join(texts), content, id=item.id or "", wire=WIRE)
 
@@ -80,7 +80,7 @@ def write_custom_arguments(text: str) -> str:
 
 
 def read_custom_input(arguments: str) -> str:
-    """Return the free text in such arguments; arguments of any other form are the text themselves."""
+    """Return the free text in such arguments; arguments of any other form are returned unchanged."""
     try:
         document = msgspec.json.decode(arguments)
     except (msgspec.MsgspecError, RecursionError):

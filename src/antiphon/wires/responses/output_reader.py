@@ -21,7 +21,7 @@ from antiphon.wires.translation.neutral import Image, Part, Refusal, Text, Think
 
 ReadPart: TypeAlias = Part | CallSignature
 _Tokens: TypeAlias = list[dict[str, Any]]
-"""Takes the log probabilities of a whole answer, in the order of its texts."""
+"""Collects the log probabilities of a whole answer, in the order of its texts."""
 
 _CONTENTS = ("output_text", "refusal")
 
@@ -55,8 +55,8 @@ def read_item(raw: bytes, tokens: _Tokens | None = None) -> list[ReadPart]:
     form of its type.
     """
     try:
-        read = _READERS.get(decode_head(raw).type)
-        return read(raw, tokens) if read is not None else []
+        reader = _READERS.get(decode_head(raw).type)
+        return reader(raw, tokens) if reader is not None else []
     except (*DECODE_ERRORS, ValueError) as error:
         raise BadAnswer(f"The provider's answer has an output item that is not of this wire: {error}.") from None
 
@@ -83,7 +83,7 @@ def _read_message(raw: bytes, tokens: _Tokens | None) -> list[ReadPart]:
 def _read_reasoning(raw: bytes, tokens: _Tokens | None) -> list[ReadPart]:
     part = read_reasoning(_decode_reasoning(raw))
     if isinstance(part, Thinking) and not (part.text or part.signature or part.redacted):
-        return []  # the provider shows neither its thinking nor a signature
+        return []  # the provider gives neither its thinking nor a signature
     return [part]
 
 
@@ -98,7 +98,7 @@ def _read_custom_call(raw: bytes, tokens: _Tokens | None) -> list[ReadPart]:
 
 
 def _read_image(raw: bytes, tokens: _Tokens | None) -> list[ReadPart]:
-    """Read an image of the model's own tool; one without a result failed, and the model says so in text."""
+    """Read an image of the model's image tool; without a result it failed, and the model says so in text."""
     data = _decode_image(raw).result
     return [Image(data=data, media_type=guess_image_type(data))] if data else []
 

@@ -1,7 +1,7 @@
 """The stream of a response between a caller and a provider that both speak this wire.
 
-Events pass unchanged. The exception is an error of the provider: it gets the form that official clients raise, and the
-numbers that fit.
+Events pass unchanged, except for an error of the provider: it gets the form for which official clients raise, and
+matching sequence numbers.
 """
 
 from typing import Any
@@ -18,14 +18,14 @@ from antiphon.wires.responses.errors import (
     write_error_frame,
     write_response_error,
 )
-from antiphon.wires.responses.frames import NOTHING, FrameWriter, StreamEvent, read_frame
+from antiphon.wires.responses.frames import NO_JSON, FrameWriter, StreamEvent, read_frame
 from antiphon.wires.responses.output_reader import decode_head
 from antiphon.wires.responses.types import ErrorObject, make_reported_error, read_response
 from antiphon.wires.sse import read_data
 from antiphon.wires.wire import PassthroughStream, Wire, count_text_bytes
 
 TERMINAL = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
-_DONE = "response.output_item.done"
+_ITEM_DONE = "response.output_item.done"
 _PREAMBLE = frozenset(
     (
         "",
@@ -38,7 +38,7 @@ _PREAMBLE = frozenset(
     )
 )
 _SILENT_ITEMS = frozenset(("message", "reasoning"))
-"""Items that are output only when text follows; a call is output as soon as it begins."""
+"""Items that count as output only when text follows; a call counts as soon as it begins."""
 
 
 class ResponsesStream(PassthroughStream):
@@ -66,7 +66,7 @@ class ResponsesStream(PassthroughStream):
         self._cuts: list[int] = []
         self._eager = eager
         self._number = 0
-        self._begun = NOTHING
+        self._begun = NO_JSON
         self._items: list[msgspec.Raw] = []
         self._error_object: ErrorObject | None = None
         self._error_sent = False
@@ -102,11 +102,11 @@ class ResponsesStream(PassthroughStream):
             self.output_bytes += count_text_bytes(event.delta)
             self._cuts.append(len(event.delta) if type(event.delta) is str else 0)
             self.committed = True
-        elif event.type not in _PREAMBLE or (event.item != NOTHING and _is_output(event.item)):
+        elif event.type not in _PREAMBLE or (event.item != NO_JSON and _is_output(event.item)):
             self.committed = True
-            if event.type == _DONE:
+            if event.type == _ITEM_DONE:
                 self._items.append(event.item)
-        elif event.response != NOTHING:
+        elif event.response != NO_JSON:
             self._begun = event.response
             self.committed = self._eager
         return frame
@@ -114,21 +114,25 @@ class ResponsesStream(PassthroughStream):
     def fail(self, error: CallError) -> bytes:
         """Return the events that tell the caller of a break, numbered after the events so far.
 
-        A background response has not failed when its stream breaks: its provider goes on with it.
+        A background response has not failed when its stream breaks, because its provider continues it.
         """
         if self.ended or (self._error_sent and self._response):
             return b""
         frames = FrameWriter(self._number)
-        out = b"" if self._error_sent else write_error_frame(error, frames)
+        sent_frames = b"" if self._error_sent else write_error_frame(error, frames)
         self._error_sent = True
-        reported = self._error_object
-        if self._eager and reported is None:
-            return out
-        failure = write_response_error(error) if reported is None else {"code": reported.code, "message": reported.text}
+        provider_error = self._error_object
+        if self._eager and provider_error is None:
+            return sent_frames
+        failure = (
+            write_response_error(error)
+            if provider_error is None
+            else {"code": provider_error.code, "message": provider_error.text}
+        )
         self._response = self._write_response("failed", error=failure)
         if not self._response:
-            return out
-        return out + frames.write("response.failed", {"response": msgspec.Raw(self._response)})
+            return sent_frames
+        return sent_frames + frames.write("response.failed", {"response": msgspec.Raw(self._response)})
 
     def _write_response(self, status: str, **fields: Any) -> bytes:
         """Return the response object as if it ended now, ``b""`` if the stream never began with one."""
@@ -147,21 +151,21 @@ class ResponsesStream(PassthroughStream):
         if event.type != "response.failed":
             self.committed = self.ended = True
             return frame
-        reported = response.find_error() or ErrorObject("the response failed")
-        self.error = make_reported_error(reported)
+        provider_error = response.find_error() or ErrorObject("the response failed")
+        self.error = make_reported_error(provider_error)
         self._error_sent = True
         frames = FrameWriter(self._number - 1)
-        error_frame = write_error_event(reported.code, reported.text, frames)
+        error_frame = write_error_event(provider_error.code, provider_error.text, frames)
         document = msgspec.json.decode(read_data(frame) or b"{}")
         return error_frame + frames.write(event.type, {**document, "sequence_number": frames.number})
 
     def _read_error(self, event: StreamEvent, frame: bytes) -> bytes:
-        reported = self._error_object = read_error_event(event)
-        self.error = make_reported_error(reported)
+        provider_error = self._error_object = read_error_event(event)
+        self.error = make_reported_error(provider_error)
         self._error_sent = True
         if event.error is not None:
             return frame
-        return write_error_event(reported.code, reported.text, FrameWriter(self._number - 1))
+        return write_error_event(provider_error.code, provider_error.text, FrameWriter(self._number - 1))
 
 
 def _is_output(item: msgspec.Raw) -> bool:

@@ -63,7 +63,7 @@ def read_reply(body: bytes) -> Reply:
 
 
 def write_reply(reply: Reply, request: Request) -> bytes:
-    """See :meth:`translation.codec.Codec.write_reply`: the object that a stream of the same answer ends with."""
+    """See :meth:`translation.codec.Codec.write_reply`; a stream of the same answer ends with the same object."""
     writer = ResponsesWriter(request, reply.created)
     writer.write(Start(reply.id, reply.model))
     choice = reply.choices[0]

@@ -1,4 +1,4 @@
-"""A Responses request into the neutral form (API reference, "Create a model response")."""
+"""Reads a Responses request into the neutral form (API reference, "Create a model response")."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ from antiphon.wires.translation.neutral import Format, Message, Reasoning, Reque
 ENCRYPTED_REASONING = "reasoning.encrypted_content"
 LOGPROBS = "message.output_text.logprobs"
 """Values of ``include``."""
-_ECHOED = (
+_ECHO_FIELDS = (
     "background", "instructions", "max_output_tokens", "max_tool_calls", "metadata", "parallel_tool_calls",
     "prompt_cache_key", "reasoning", "safety_identifier", "service_tier", "store", "temperature", "text",
     "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "user",
 )  # fmt: skip
 """Fields that a response repeats."""
-_READ = frozenset(Fields.__struct_fields__)
-_UNTRANSLATED = ("max_tool_calls", "safety_identifier", "prompt_cache_key", "background")
-"""Declared fields that have no neutral form. ``store`` is not among them: the gateway itself acts on it."""
+_READ_FIELDS = frozenset(Fields.__struct_fields__)
+_UNTRANSLATED_FIELDS = ("max_tool_calls", "safety_identifier", "prompt_cache_key", "background")
+"""Declared fields that have no neutral form. ``store`` is not among them, because the gateway itself handles it."""
 
 
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
@@ -61,7 +61,7 @@ def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
 
 
 def _check_no_provider_state(document: dict[str, Any]) -> None:
-    """Raise :class:`BadRequest` for a field that refers to state which no target of the request has."""
+    """Raise :class:`BadRequest` for a field that refers to state that no target of the request has."""
     for name, reason in PROVIDER_STATE_FIELDS.items():
         if document.get(name):
             raise BadRequest(f"`{name}` cannot be used with this model: {reason}.", param=name)
@@ -101,8 +101,8 @@ def _read_reasoning(field: ReasoningField | None) -> Reasoning | None:
 
 
 def _read_extras(document: dict[str, Any], fields: Fields) -> dict[str, Any]:
-    extras = {name: value for name, value in document.items() if name not in _READ and value is not None}
-    extras |= {name: document[name] for name in _UNTRANSLATED if document.get(name)}
+    extras = {name: value for name, value in document.items() if name not in _READ_FIELDS and value is not None}
+    extras |= {name: document[name] for name in _UNTRANSLATED_FIELDS if document.get(name)}
     include = [name for name in fields.include or () if name not in (ENCRYPTED_REASONING, LOGPROBS)]
     if include:
         extras["include"] = include
@@ -120,7 +120,7 @@ def _read_extras(document: dict[str, Any], fields: Fields) -> dict[str, Any]:
 
 def make_echo(document: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a request that its response repeats."""
-    echo = {name: document[name] for name in _ECHOED if document.get(name) is not None}
+    echo = {name: document[name] for name in _ECHO_FIELDS if document.get(name) is not None}
     items = document.get("input")
     if isinstance(items, JoinedInput):
         echo["previous_response_id"] = items.previous

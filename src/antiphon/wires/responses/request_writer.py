@@ -1,4 +1,4 @@
-"""The neutral form into a Responses request (API reference, "Create a model response")."""
+"""Writes the neutral form as a Responses request (API reference, "Create a model response")."""
 
 from typing import Any
 
@@ -29,10 +29,10 @@ _EXTRAS: dict[str, type] = {
     "truncation": str,
 }
 """Fields without a neutral form that mean the same here as on the caller's wire, and the type they must have."""
-_TUNING = ("stop", "seed", "top_k", "presence_penalty", "frequency_penalty")
-"""Sampling parameters that this wire lacks; they are dropped, because they do not change what is asked."""
+_UNSUPPORTED = ("stop", "seed", "top_k", "presence_penalty", "frequency_penalty")
+"""Sampling parameters that this wire lacks; they are dropped, because they do not change the meaning of the request."""
 _EFFORTS = ((2048, "low"), (8192, "medium"))
-"""Limits of thinking budgets in tokens, and the effort for a budget below; any larger budget is high."""
+"""Limits of thinking budgets in tokens, and the effort for a budget below each; any larger budget is high."""
 
 
 def write_request(request: Request, target: Target) -> WrittenRequest:
@@ -40,7 +40,7 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
     if request.n > 1:
         problem = "`n` must be 1 for an OpenAI Responses target, which gives one answer to a request."
         raise BadRequest(problem, param="n")
-    dropped = [name for name in _TUNING if getattr(request, name) not in (None, ())]
+    dropped = [name for name in _UNSUPPORTED if getattr(request, name) not in (None, ())]
     body: dict[str, Any] = {"model": target.model, "input": write_items(request.messages)}
     if request.system:
         body["instructions"] = "\n\n".join(text.text for text in request.system)
@@ -70,7 +70,7 @@ def _write_tools(request: Request, body: dict[str, Any]) -> None:
 
 
 def _write_modalities(request: Request, body: dict[str, Any]) -> None:
-    """Ask for images, which models of this wire make with a tool. They do not make sound."""
+    """Ask for images, which models of this wire make with a tool. They do not make audio."""
     if "audio" in request.modalities:
         problem = "`modalities` asks for sound, which an OpenAI Responses target does not make."
         raise BadRequest(problem, param="modalities")
@@ -97,40 +97,43 @@ def _write_sampling(request: Request, body: dict[str, Any]) -> None:
 
 def _write_text(request: Request) -> dict[str, Any]:
     text: dict[str, Any] = {}
-    wanted = request.format
-    if wanted is not None and wanted.kind == "json":
+    format = request.format
+    if format is not None and format.kind == "json":
         text["format"] = {"type": "json_object"}
-    elif wanted is not None:
-        text["format"] = {"type": "json_schema", "name": wanted.name or "answer", "schema": wanted.schema or {}}
-        if wanted.strict is not None:
-            text["format"]["strict"] = wanted.strict
-        if wanted.description:
-            text["format"]["description"] = wanted.description
+    elif format is not None:
+        text["format"] = {"type": "json_schema", "name": format.name or "answer", "schema": format.schema or {}}
+        if format.strict is not None:
+            text["format"]["strict"] = format.strict
+        if format.description:
+            text["format"]["description"] = format.description
     if verbosity := request.extras.get("verbosity"):
         text["verbosity"] = verbosity
     return text
 
 
 def _write_reasoning(request: Request, body: dict[str, Any], dropped: list[str]) -> None:
-    """Write how much to think, and ask for encrypted thinking if some is to be expected.
+    """Write how much to think, and ask for encrypted thinking if the model may think.
 
     Models that do not reason reject a request for encrypted content, so only a request about reasoning asks for it.
     """
-    asked, wants_encrypted = request.reasoning, False
-    if asked is not None and asked.budget == 0:
+    reasoning, wants_encrypted = request.reasoning, False
+    if reasoning is not None and reasoning.budget == 0:
         dropped.append("reasoning")  # there is no effort that turns thinking off for every model
-    elif asked is not None:
-        if asked.adaptive and not asked.effort and asked.budget is None:
-            dropped.append("reasoning")  # on this wire it depends on the model alone whether it thinks
-        reasoning = {"effort": asked.effort or _choose_effort(asked.budget), "summary": asked.summary or None}
-        reasoning |= {
+    elif reasoning is not None:
+        if reasoning.adaptive and not reasoning.effort and reasoning.budget is None:
+            dropped.append("reasoning")  # on this wire, only the model decides whether it thinks
+        fields_sent = {
+            "effort": reasoning.effort or _choose_effort(reasoning.budget),
+            "summary": reasoning.summary or None,
+        }
+        fields_sent |= {
             name.removeprefix("reasoning."): value
             for name, value in request.extras.items()
             if name.startswith("reasoning.")
         }
-        if fields := {name: value for name, value in reasoning.items() if value is not None}:
+        if fields := {name: value for name, value in fields_sent.items() if value is not None}:
             body["reasoning"] = fields
-        wants_encrypted = asked.effort != "none"
+        wants_encrypted = reasoning.effort != "none"
     if wants_encrypted or any(_is_own_thinking(part) for message in request.messages for part in message.parts):
         body["include"] = [*body.get("include", ()), ENCRYPTED_REASONING]
 

@@ -1,4 +1,4 @@
-"""The response object as it is written, in every event that has one (API reference, "The response object")."""
+"""Writes the response object, for every event that has one (API reference, "The response object")."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ class ResponseTemplate:
         self._constant = encode_json(constant)
 
     def make_item_id(self, prefix: str, index: int) -> str:
-        """Return an id for the output item at ``index`` that no other response has."""
+        """Return a unique id for the output item at ``index``."""
         return f"{prefix}_{self.id[len(_ID_PREFIX) :]}{index:02x}"
 
     def write(

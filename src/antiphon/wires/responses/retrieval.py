@@ -1,6 +1,6 @@
 """Answers about a response that its provider stores: retrieved, listed, cancelled, deleted, streamed again.
 
-They pass unread except for usage.
+Only their usage is read.
 """
 
 from antiphon.wires.responses.finish import UNFINISHED

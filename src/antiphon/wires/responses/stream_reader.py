@@ -1,7 +1,7 @@
-"""The stream of a response into neutral events (API reference, "Streaming events").
+"""Reads the stream of a response into neutral events (API reference, "Streaming events").
 
-Other servers of this wire leave events out, or send an item only when it is done. Where a later event holds more than
-was streamed, the difference is added. Items that are streamed side by side are held back until the one before ends.
+Some servers of this wire leave events out, or send an item only when it is done. If a later event holds more text than
+was streamed, the difference is added. If items are streamed in parallel, the later ones wait until the first one ends.
 """
 
 from typing import Any, Literal, TypeAlias
@@ -13,7 +13,7 @@ from antiphon.wires.checks import DECODE_ERRORS
 from antiphon.wires.responses.encrypted_content import CallSignature
 from antiphon.wires.responses.errors import read_error_event
 from antiphon.wires.responses.finish import read_finish
-from antiphon.wires.responses.frames import NOTHING, StreamEvent, read_frame
+from antiphon.wires.responses.frames import NO_JSON, StreamEvent, read_frame
 from antiphon.wires.responses.items import write_custom_arguments
 from antiphon.wires.responses.output_reader import ItemHead, decode_head, read_content, read_item
 from antiphon.wires.responses.types import ErrorObject, ResponseObject, read_response
@@ -49,9 +49,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _Block:
-    """A block of the neutral stream. While another one before it is open, its events wait in ``held``."""
+    """A block of the neutral stream. While an earlier block is open, its events wait in ``pending_events``."""
 
-    __slots__ = ("call", "citations", "closed", "held", "index", "kind", "size", "source")
+    __slots__ = ("call", "citations", "index", "is_closed", "kind", "pending_events", "size", "source")
 
     def __init__(self, index: int, kind: str, call: str) -> None:
         self.index = index
@@ -61,9 +61,9 @@ class _Block:
         """Characters so far."""
         self.citations = 0
         self.source = ""
-        """The part of a reasoning item that the thinking comes from."""
-        self.closed = False
-        self.held: list[Event] = []
+        """The part of a reasoning item from which the thinking comes."""
+        self.is_closed = False
+        self.pending_events: list[Event] = []
 
 
 class ResponsesReader:
@@ -75,7 +75,7 @@ class ResponsesReader:
         self._ended = False
         self._blocks: dict[_Key, _Block] = {}
         self._queue: list[_Block] = []
-        """Blocks that are not over; the events of all but the first are held back."""
+        """Blocks that have not ended; the events of all but the first wait."""
         self._custom_calls: set[int] = set()
         self._finished_items: set[int] = set()
         self._reasoning_ids: dict[int, str] = {}
@@ -101,7 +101,7 @@ class ResponsesReader:
     # Events of the whole response
 
     def _read_created(self, event: StreamEvent) -> None:
-        self._start(read_response(bytes(event.response)) if event.response != NOTHING else ResponseObject())
+        self._start(read_response(bytes(event.response)) if event.response != NO_JSON else ResponseObject())
 
     def _start(self, response: ResponseObject) -> None:
         if not self._started:
@@ -115,7 +115,7 @@ class ResponsesReader:
             if index not in self._finished_items:
                 self._finish_item(index, bytes(raw))
         for block in self._queue:
-            block.closed = True
+            block.is_closed = True
         self._flush(last=True)
         usage = response.read_usage()
         if usage is not None:
@@ -154,7 +154,7 @@ class ResponsesReader:
     def _finish_item(self, index: int, raw: bytes) -> None:
         """Read a finished item: add what was not streamed, and close its blocks."""
         self._finished_items.add(index)
-        for place, part in enumerate(read_item(raw)):
+        for content_index, part in enumerate(read_item(raw)):
             if isinstance(part, CallSignature):
                 self._add_call_signature(part)
             elif isinstance(part, ToolCall):
@@ -162,13 +162,13 @@ class ResponsesReader:
             elif isinstance(part, Thinking):
                 self._finish_thinking(index, part)
             elif isinstance(part, Text | Refusal):
-                self._finish_content((index, place), part)
+                self._finish_content((index, content_index), part)
             elif isinstance(part, Image):
                 self._add_image(index, part)
 
     def _finish_content(self, key: _Key, part: Text | Refusal) -> None:
         block = self._get_block(key, "text" if isinstance(part, Text) else "refusal")
-        if block.closed:
+        if block.is_closed:
             return
         self._add_missing_text(block, part.text)
         if isinstance(part, Text):
@@ -187,7 +187,7 @@ class ResponsesReader:
 
     def _finish_custom_call(self, index: int, arguments: str) -> None:
         block = self._blocks[(index, _NO_CONTENT)]
-        if not block.closed:
+        if not block.is_closed:
             missing = arguments.removesuffix(_ARGUMENTS_END)[block.size :]
             self._add_text(block, missing + _ARGUMENTS_END)
             self._close(block)
@@ -198,7 +198,7 @@ class ResponsesReader:
         if block is None:
             block = self._open(key, "thinking", thinking.id)
             self._add_text(block, thinking.text)
-        if not block.closed and (thinking.signature or thinking.redacted):
+        if not block.is_closed and (thinking.signature or thinking.redacted):
             signature, redacted = thinking.signature, thinking.redacted
             self._emit(block, Annotation(block.index, signature=signature, redacted=redacted, wire=thinking.wire))
         self._close(block)
@@ -243,7 +243,7 @@ class ResponsesReader:
 
     def _read_annotation(self, event: StreamEvent) -> None:
         block = self._blocks.get((event.output_index, event.content_index))
-        if block is not None and not block.closed and type(event.annotation) is dict and "type" in event.annotation:
+        if block is not None and not block.is_closed and type(event.annotation) is dict and "type" in event.annotation:
             block.citations += 1
             self._emit(block, Annotation(block.index, citation=event.annotation))
 
@@ -304,14 +304,14 @@ class ResponsesReader:
         return block
 
     def _emit(self, block: _Block, event: Event) -> None:
-        target = self._events if self._queue and self._queue[0] is block else block.held
+        target = self._events if self._queue and self._queue[0] is block else block.pending_events
         target.append(event)
 
     def _add_text(self, block: _Block, text: Any, logprobs: tuple[dict[str, Any], ...] = ()) -> None:
-        """Add text to a block; anything but text, and text for a block that is over, is ignored."""
-        if text and type(text) is str and not block.closed:
+        """Add text to a block; other values, and text for a closed block, are ignored."""
+        if text and type(text) is str and not block.is_closed:
             block.size += len(text)
-            events = self._events if self._queue[0] is block else block.held
+            events = self._events if self._queue[0] is block else block.pending_events
             events.append(Delta(block.index, text, logprobs))
 
     def _add_missing_text(self, block: _Block, text: Any) -> None:
@@ -320,7 +320,7 @@ class ResponsesReader:
             self._add_text(block, text[block.size :])
 
     def _close(self, block: _Block) -> None:
-        block.closed = True
+        block.is_closed = True
         self._flush(last=block.kind != "tool")
 
     def _flush(self, *, last: bool) -> None:
@@ -329,13 +329,13 @@ class ResponsesReader:
         A call at the very end of the queue is ended only if ``last`` is true, because its signature may follow.
         """
         queue = self._queue
-        while queue and queue[0].closed and (last or len(queue) > 1):
+        while queue and queue[0].is_closed and (last or len(queue) > 1):
             block = queue.pop(0)
             if block.kind != "image":  # media have neither start nor stop
                 self._events.append(BlockStop(block.index))
             if queue:
-                self._events += queue[0].held
-                queue[0].held = []
+                self._events += queue[0].pending_events
+                queue[0].pending_events = []
 
 
 def _read_head(raw: msgspec.Raw) -> ItemHead:

@@ -84,8 +84,8 @@ class ResponsesWriter:
     def fail(self, error: CallError) -> bytes:
         """See :meth:`translation.codec.StreamWriter.fail`.
 
-        As with OpenAI, the error event comes first, which official clients raise. Then comes the failed response with
-        the output so far, because only a response's own event ends a stream.
+        As with OpenAI, the first event is an error event, for which official clients raise. The second is the failed
+        response with the output so far, because only an event with the response ends a stream.
         """
         if self._ended:
             return b""
@@ -123,7 +123,7 @@ class ResponsesWriter:
         return frames + self._write_added(item) + item.start_block(event)
 
     def _write_media(self, event: Media) -> bytes:
-        """Write an image as a result of the image tool; collect sound until it is complete."""
+        """Write an image as a result of the image tool; collect audio until it is complete."""
         frames = self._write_start(Start("", ""))
         part = event.part
         if isinstance(part, Audio):
@@ -138,7 +138,7 @@ class ResponsesWriter:
         return frames + self._write_added(item) + item.end_block() + self._write_done(item, "completed")
 
     def _write_as_text(self, index: int, part: Image | File | Audio) -> bytes:
-        """Write media that this wire has no item for as a text of its own."""
+        """Write media for which this wire has no item as a separate text."""
         frames = self._write_block_start(BlockStart(index, "text"))
         return frames + self.write(Delta(index, write_markdown(part))) + self._write_block_stop(BlockStop(index))
 
@@ -212,4 +212,4 @@ _WRITERS: dict[type, Any] = {
 _OF_CHOICE = (BlockStart, Annotation, BlockStop, Media, Finish)
 """Events that belong to one choice."""
 _AFTER_AUDIO = (BlockStart, Finish, StreamEnd)
-"""Events that mean that a sound is complete."""
+"""Events that mean that audio is complete."""

@@ -13,7 +13,7 @@ _FIELD = "input_tokens"
 
 
 class InputTokens(Responses):
-    """The body is a request for a response; counting is free."""
+    """Counts the tokens of a request for a response; counting is free."""
 
     operation = "input_tokens"
 

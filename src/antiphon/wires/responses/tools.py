@@ -68,13 +68,13 @@ def split_image_tool(tools: list[dict[str, Any]]) -> tuple[dict[str, Any] | None
 
 
 def is_image_choice(choice: str | dict[str, Any]) -> bool:
-    """Return whether a ``tool_choice`` demands the image tool."""
+    """Say whether a ``tool_choice`` demands the image tool."""
     return isinstance(choice, dict) and choice.get("type") == IMAGE_TOOL
 
 
 def read_tools(tools: list[dict[str, Any]]) -> tuple[Tool, ...]:
     """Return the tools; raises :class:`BadRequest`."""
-    return tuple(_choose_reader(tool)(tool, f"tools[{i}]") for i, tool in enumerate(tools))
+    return tuple(_choose_reader(tool)(tool, f"tools[{index}]") for index, tool in enumerate(tools))
 
 
 def _choose_reader(tool: dict[str, Any]) -> Callable[[dict[str, Any], str], Tool]:
@@ -108,7 +108,7 @@ def _get_name(tool: _Builtin) -> str:
 
 
 def list_custom_names(tools: Any) -> frozenset[str]:
-    """Return the names of the custom tools in a caller's own ``tools``."""
+    """Return the names of the custom tools in a caller's ``tools``."""
     return frozenset(tool["name"] for tool in tools or () if tool.get("type") == "custom")
 
 
@@ -123,17 +123,17 @@ def read_choice(choice: str | dict[str, Any], tools: tuple[Tool, ...]) -> tuple[
         return _MODES[choice], tools
     if choice.get("type") != "allowed_tools":
         return ToolChoice("tool", (_get_name(read_fields(choice, _Builtin, "tool_choice")),)), tools
-    allowed = read_fields(choice, _Allowed, "tool_choice")
-    names = tuple(_get_name(tool) for tool in allowed.tools)
-    if allowed.mode == "required":
+    restriction = read_fields(choice, _Allowed, "tool_choice")
+    names = tuple(_get_name(tool) for tool in restriction.tools)
+    if restriction.mode == "required":
         return ToolChoice("required", names), tools
-    if allowed.mode != "auto":
-        raise _make_error(f"the mode {allowed.mode!r} is neither auto nor required")
+    if restriction.mode != "auto":
+        raise _make_error(f"the mode {restriction.mode!r} is neither auto nor required")
     return _MODES["auto"], tuple(tool for tool in tools if tool.name in names)
 
 
 def _make_error(problem: str) -> BadRequest:
-    return BadRequest(f"`tool_choice` is not what it must be: {problem}.", param="tool_choice")
+    return BadRequest(f"`tool_choice` is invalid: {problem}.", param="tool_choice")
 
 
 def write_tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
@@ -155,7 +155,7 @@ def _write_tool(tool: Tool) -> dict[str, Any]:
         "name": tool.name,
         "description": tool.description or None,
         "parameters": tool.parameters,
-        # A tool without `strict` is strict on this wire, and not strict on the others.
+        # A tool without `strict` is strict on this wire, but not on the others.
         "strict": bool(tool.strict),
     }
 
@@ -166,8 +166,8 @@ def write_choice(choice: ToolChoice, tools: tuple[Tool, ...]) -> str | dict[str,
     if choice.mode == "tool" and choice.names:
         return _write_choice_entry(choice.names[0], builtins)
     if choice.names:
-        allowed = [_write_choice_entry(name, builtins) for name in choice.names]
-        return {"type": "allowed_tools", "mode": "required", "tools": allowed}
+        entries = [_write_choice_entry(name, builtins) for name in choice.names]
+        return {"type": "allowed_tools", "mode": "required", "tools": entries}
     return "required" if choice.mode == "tool" else choice.mode
 
 

@@ -36,22 +36,25 @@ _SEARCH_CALL = b'"web_search_call"'
 def read_usage(raw: bytes, tier: object = None, output: Iterable[msgspec.Raw] | None = None) -> Usage | None:
     """Return the buckets, or ``None`` if the object is missing, malformed, negative or impossibly large.
 
-    ``tier`` is the ``service_tier`` beside it. ``output`` holds the items whose searches are billed: ``usage`` does not
-    count them.
+    ``tier`` is the response's ``service_tier``. ``output`` has the items whose searches are billed, because ``usage``
+    does not count them.
     """
     try:
         counts = _decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    before, after = counts.input_tokens_details or InputDetails(), counts.output_tokens_details or OutputDetails()
-    usage = split_totals(counts.input_tokens, counts.output_tokens, before, after, tier)
+    input_details, output_details = (
+        counts.input_tokens_details or InputDetails(),
+        counts.output_tokens_details or OutputDetails(),
+    )
+    usage = split_totals(counts.input_tokens, counts.output_tokens, input_details, output_details, tier)
     if usage is None or not (searches := sum(map(_is_search, output or ()))):
         return usage
     return msgspec.structs.replace(usage, searches=searches)
 
 
 def _is_search(item: msgspec.Raw) -> bool:
-    """Return whether an output item is a billed search; opening a page that was found is not billed."""
+    """Say whether an output item is a billed search; opening a page from the results is not billed."""
     if _SEARCH_CALL not in (raw := bytes(item)):
         return False
     try:
@@ -65,27 +68,27 @@ def write_usage(usage: Usage | None) -> dict[str, Any] | None:
     """Return the object; it has audio and image counts only if there are some, because OpenAI writes none."""
     if usage is None:
         return None
-    before: dict[str, Any] = {
+    input_details: dict[str, Any] = {
         "cached_tokens": usage.cache_read + usage.audio_cache_read,
         "cache_write_tokens": usage.cache_write + usage.cache_write_long,
     }
-    after: dict[str, Any] = {"reasoning_tokens": usage.reasoning}
+    output_details: dict[str, Any] = {"reasoning_tokens": usage.reasoning}
     optional = (
-        (before, "audio_tokens", usage.audio_input),
-        (before, "image_tokens", usage.image_input),
-        (after, "audio_tokens", usage.audio_output),
-        (after, "image_tokens", usage.image_output),
+        (input_details, "audio_tokens", usage.audio_input),
+        (input_details, "image_tokens", usage.image_input),
+        (output_details, "audio_tokens", usage.audio_output),
+        (output_details, "image_tokens", usage.image_output),
     )
     if usage.cache_write_long:
         by_lifetime = {"ttl_12h_tokens": usage.cache_write_long, "ttl_30m_tokens": usage.cache_write}
-        before["cache_write_tokens_details"] = by_lifetime
+        input_details["cache_write_tokens_details"] = by_lifetime
     for details, name, count in optional:
         if count:
             details[name] = count
     return {
         "input_tokens": usage.total_input,
-        "input_tokens_details": before,
+        "input_tokens_details": input_details,
         "output_tokens": usage.total_output,
-        "output_tokens_details": after,
+        "output_tokens_details": output_details,
         "total_tokens": usage.total,
     }
