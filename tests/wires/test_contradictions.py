@@ -1,4 +1,4 @@
-"""What a request of any wire must not ask, whatever the target; and what only one wire knows is told of, not lost."""
+"""Contradictory requests are refused on every pair of wires, and fields of one wire are reported as dropped."""
 
 import json
 from typing import Any
@@ -41,38 +41,38 @@ LIMIT: dict[str, dict[str, Any]] = {
     "generate": {"generationConfig": {"maxOutputTokens": -1}},
     "converse": {"inferenceConfig": {"maxTokens": 0}},
 }
-PAIRS = [(near, far) for near in WIRES for far in WIRES if near != far]
+PAIRS = [(caller, provider) for caller in WIRES for provider in WIRES if caller != provider]
 
 
-def translated(near: str, far: str, document: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
-    inside = near not in IN_PATH
+def translate(caller: str, provider: str, document: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
+    has_model = caller not in IN_PATH
     body = json.dumps(document).encode()
-    envelope = get_wire(near).peek(body, "" if inside else "m", None if inside else False)
-    target = Target("p/m", "p", "m", "k", far, Origin("http", "x", 1), {far: "/"})
-    translator = choose_translator(get_wire(near), envelope, target)
+    envelope = get_wire(caller).peek(body, "" if has_model else "m", None if has_model else False)
+    target = Target("p/m", "p", "m", "k", provider, Origin("http", "x", 1), {provider: "/"})
+    translator = choose_translator(get_wire(caller), envelope, target)
     encoded = translator.encode_request(body, target)
     return encoded.bodies[0], encoded.dropped
 
 
 @pytest.mark.parametrize("more", [CALLING, EFFORT, LIMIT], ids=["a call of no tool", "an unknown effort", "no tokens"])
-@pytest.mark.parametrize(("near", "far"), PAIRS)
-def test_what_no_target_could_take(near: str, far: str, more: dict[str, Any]) -> None:
-    translated(near, far, PLAIN[near])
+@pytest.mark.parametrize(("caller", "provider"), PAIRS)
+def test_contradictory_requests_are_refused(caller: str, provider: str, more: dict[str, Any]) -> None:
+    translate(caller, provider, PLAIN[caller])
     with pytest.raises(BadRequest):
-        translated(near, far, PLAIN[near] | more[near])
+        translate(caller, provider, PLAIN[caller] | more[caller])
 
 
 @pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"additionalProperties": False}])
-@pytest.mark.parametrize("far", ["chat", "responses"])
-def test_a_schema_says_that_it_is_an_objects(far: str, schema: dict[str, Any]) -> None:
+@pytest.mark.parametrize("provider", ["chat", "responses"])
+def test_a_tool_schema_always_describes_an_object(provider: str, schema: dict[str, Any]) -> None:
     tool = {"name": "f", "input_schema": schema}
-    (sent,) = json.loads(translated("messages", far, PLAIN["messages"] | {"tools": [tool]})[0])["tools"]
+    (sent,) = json.loads(translate("messages", provider, PLAIN["messages"] | {"tools": [tool]})[0])["tools"]
     assert sent.get("function", sent)["parameters"] == {"type": "object", "properties": {}} | schema
 
 
-def test_no_limit_of_gemini_is_none() -> None:
+def test_a_limit_of_zero_means_none_on_the_gemini_wire() -> None:
     document = PLAIN["generate"] | {"generationConfig": {"maxOutputTokens": 0}}
-    assert "max_tokens" not in json.loads(translated("generate", "chat", document)[0])
+    assert "max_tokens" not in json.loads(translate("generate", "chat", document)[0])
 
 
 UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
@@ -84,10 +84,10 @@ UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("near", "far"), PAIRS)
-def test_what_nobody_else_knows_is_told_of(near: str, far: str) -> None:
-    more, name = UNKNOWN[near]
-    assert name in translated(near, far, PLAIN[near] | more)[1]
+@pytest.mark.parametrize(("caller", "provider"), PAIRS)
+def test_unknown_fields_are_reported_as_dropped(caller: str, provider: str) -> None:
+    more, name = UNKNOWN[caller]
+    assert name in translate(caller, provider, PLAIN[caller] | more)[1]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_what_nobody_else_knows_is_told_of(near: str, far: str) -> None:
     ],
     ids=["two contents in one part", "a schema for plain text"],
 )
-@pytest.mark.parametrize("far", [wire for wire in WIRES if wire != "generate"])
-def test_what_gemini_refuses_itself(far: str, document: dict[str, Any]) -> None:
+@pytest.mark.parametrize("provider", [wire for wire in WIRES if wire != "generate"])
+def test_requests_that_gemini_would_refuse_are_refused(provider: str, document: dict[str, Any]) -> None:
     with pytest.raises(BadRequest):
-        translated("generate", far, document)
+        translate("generate", provider, document)

@@ -1,4 +1,4 @@
-"""How an effort and a number of thinking tokens stand for each other."""
+"""Conversion between an effort and a budget of thinking tokens."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from antiphon.wires.translation.effort import choose_effort, estimate_budget, es
         ("low medium high", "enormous", ""),
     ],
 )
-def test_the_nearest_effort(efforts: str, effort: str, expected: str) -> None:
+def test_the_nearest_supported_effort_is_chosen(efforts: str, effort: str, expected: str) -> None:
     assert choose_effort(effort, Profile(efforts=tuple(efforts.split()))) == expected
 
 

@@ -1,4 +1,4 @@
-"""An error object where an answer should be, whole or as an event of a stream: it has its own status on each wire."""
+"""An error object instead of an answer, whole or as an event of a stream, keeps its status on each wire."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ ENVELOPE = Envelope("m", True, False, 1, {})
 
 
 @pytest.mark.parametrize("wire", ERRORS)
-def test_an_error_tells_its_status(wire: str) -> None:
+def test_an_error_object_keeps_its_status(wire: str) -> None:
     whole, event = ERRORS[wire]
     with pytest.raises(BadAnswer, match=r"No\.") as caught:
         get_wire(wire).read_whole(json.dumps(whole).encode())
@@ -34,7 +34,7 @@ def test_an_error_tells_its_status(wire: str) -> None:
 
 
 @pytest.mark.parametrize(("block", "reason"), [("text", "stop"), ("tool_use", "tool_calls")])
-def test_messages_that_end_without_a_reason_have_one(block: str, reason: str) -> None:
+def test_a_message_without_a_stop_reason_gets_one(block: str, reason: str) -> None:
     events = [
         {"type": "message_start", "message": {"id": "msg_1"}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": block, "id": "a", "name": "f"}},

@@ -1,4 +1,4 @@
-"""The official google-genai client against this wire's own words: what it sends is read, what is written it reads."""
+"""The official google-genai client against the codec: its requests are read, and it reads the answers."""
 
 import json
 import threading
@@ -39,8 +39,8 @@ TARGET = Target("p/up", "p", "up", "kind", "openai", Origin("http", "h", 80), {}
 USAGE = Usage(input=20, cache_read=10, output=12, reasoning=20)
 
 
-class Served:
-    """What the server answers next, and what it was asked."""
+class GeminiServer:
+    """A server that gives the next prepared reply and records the requests."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -48,7 +48,7 @@ class Served:
         self.requests: list[Request] = []
         self.keys: list[str | None] = []
 
-    def client(self) -> genai.Client:
+    def open_client(self) -> genai.Client:
         once = types.HttpRetryOptions(attempts=1)
         return genai.Client(api_key="ap-key", http_options=types.HttpOptions(base_url=self.url, retry_options=once))
 
@@ -68,9 +68,9 @@ class Served:
         self.requests.append(request)
         if isinstance(reply, Reply):
             return 200, "application/json", iter([CODEC.write_reply(reply, request)])
-        return 200, "text/event-stream", self.frames(reply, request)
+        return 200, "text/event-stream", self.write_frames(reply, request)
 
-    def frames(self, events: list[Event | CallError | bytes], request: Request) -> Iterator[bytes]:
+    def write_frames(self, events: list[Event | CallError | bytes], request: Request) -> Iterator[bytes]:
         writer = CODEC.make_writer(request)
         for event in events:
             if isinstance(event, bytes):
@@ -82,8 +82,8 @@ class Served:
 
 
 @pytest.fixture
-def served() -> Iterator[Served]:
-    state = Served()
+def server() -> Iterator[GeminiServer]:
+    state = GeminiServer()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -121,8 +121,8 @@ def reply(*parts: Any, finish: Any = "stop") -> Reply:
     return Reply(id="r1", model="served", choices=(Choice(tuple(parts), Finish(finish)),), usage=USAGE)
 
 
-def test_a_whole_answer(served: Served) -> None:
-    served.replies.append(
+def test_a_whole_answer(server: GeminiServer) -> None:
+    server.replies.append(
         reply(Thinking("Hm.", "c2ln", wire="anthropic"), Text("Grüße"), ToolCall("c1", "f", '{"a": [1]}'))
     )
     config = types.GenerateContentConfig(
@@ -145,20 +145,20 @@ def test_a_whole_answer(served: Served) -> None:
             "type": "object", "properties": {"snake_case": {"type": "array"}}})])],
     )  # fmt: skip
     image = types.Part.from_bytes(data=b"\x89PNG", mime_type="image/png")
-    with served.client() as client:
+    with server.open_client() as client:
         answer = client.models.generate_content(model="openai/gpt-4o", contents=["What?", image], config=config)
-    assert served.keys == ["ap-key"]
-    asked = served.requests[0]
-    assert asked.model == "openai/gpt-4o"
-    assert asked.system == (Text("Be brief."),)
-    assert asked.messages[0].parts == (Text("What?"), Image(data="iVBORw==", media_type="image/png"))
-    assert (asked.top_k, asked.max_tokens, asked.stop, asked.seed) == (40, 64, ("END",), 3)
-    assert asked.tools[0].schema == {"type": "object", "properties": {"snake_case": {"type": "array"}}}
-    assert asked.tool_choice is not None
-    assert asked.tool_choice.names == ("f",)
-    assert asked.reasoning is not None
-    assert (asked.reasoning.effort, asked.reasoning.summary) == ("low", "auto")
-    assert asked.format is not None
+    assert server.keys == ["ap-key"]
+    request = server.requests[0]
+    assert request.model == "openai/gpt-4o"
+    assert request.system == (Text("Be brief."),)
+    assert request.messages[0].parts == (Text("What?"), Image(data="iVBORw==", media_type="image/png"))
+    assert (request.top_k, request.max_tokens, request.stop, request.seed) == (40, 64, ("END",), 3)
+    assert request.tools[0].schema == {"type": "object", "properties": {"snake_case": {"type": "array"}}}
+    assert request.tool_choice is not None
+    assert request.tool_choice.names == ("f",)
+    assert request.reasoning is not None
+    assert (request.reasoning.effort, request.reasoning.summary) == ("low", "auto")
+    assert request.format is not None
     parts = answer.parts or []
     assert (parts[0].text, parts[0].thought, parts[1].text) == ("Hm.", True, "Grüße")
     assert answer.function_calls == [types.FunctionCall(id="c1", name="f", args={"a": [1]})]
@@ -170,23 +170,23 @@ def test_a_whole_answer(served: Served) -> None:
     assert (answer.response_id, answer.model_version) == ("r1", "served")
 
 
-def events(*inner: Event, finish: Any = "stop") -> list[Any]:
+def make_events(*inner: Event, finish: Any = "stop") -> list[Any]:
     return [Start("r1", "served"), *inner, Finish(finish), UsageUpdate(USAGE), StreamEnd()]
 
 
-def test_a_tool_conversation_in_a_chat_keeps_every_signature(served: Served) -> None:
+def test_a_tool_conversation_in_a_chat_keeps_every_signature(server: GeminiServer) -> None:
     heartbeat = WIRES["generate"].heartbeat
-    served.replies += [
-        [heartbeat, *events(
+    server.replies += [
+        [heartbeat, *make_events(
             BlockStart(0, "thinking"), Delta(0, "Let me "), Delta(0, "see"),
             Annotation(0, signature="c2ln", wire="anthropic"),
             BlockStop(0), BlockStart(1, "text"), Delta(1, "Loo"), Delta(1, "king."), BlockStop(1),
             BlockStart(2, "tool", "c1", "f"), Delta(2, '{"ci'), Delta(2, 'ty":"Köln"}'),
             Annotation(2, signature="QUJDRA==", wire="gemini"), BlockStop(2), finish="tool_calls"), heartbeat],
-        events(BlockStart(0, "text"), Delta(0, "Sunny."), BlockStop(0)),
+        make_events(BlockStart(0, "text"), Delta(0, "Sunny."), BlockStop(0)),
         reply(Text("Bye.")),
     ]  # fmt: skip
-    with served.client() as client:
+    with server.open_client() as client:
         chat = client.chats.create(model="m")
         chunks = list(chat.send_message_stream("Weather?"))
         calls = [call for chunk in chunks for call in chunk.function_calls or []]
@@ -195,7 +195,7 @@ def test_a_tool_conversation_in_a_chat_keeps_every_signature(served: Served) -> 
         result = types.Part(function_response=types.FunctionResponse(id="c1", name="f", response={"output": "sun"}))
         assert "".join(chunk.text or "" for chunk in chat.send_message_stream(result)) == "Sunny."
         assert chat.send_message("Thanks").text == "Bye."
-    again = served.requests[2].messages
+    again = server.requests[2].messages
     assert again[1].parts == (
         Thinking("Let me see", "c2ln", wire="anthropic"),
         Text("Looking."),
@@ -206,9 +206,9 @@ def test_a_tool_conversation_in_a_chat_keeps_every_signature(served: Served) -> 
     assert again[4].parts == (Text("Thanks"),)
 
 
-def test_a_blocked_answer_and_one_without_words(served: Served) -> None:
-    served.replies += [reply(finish="content_filter"), events(finish="length")]
-    with served.client() as client:
+def test_a_blocked_answer_and_an_empty_one(server: GeminiServer) -> None:
+    server.replies += [reply(finish="content_filter"), make_events(finish="length")]
+    with server.open_client() as client:
         blocked = client.models.generate_content(model="m", contents="x")
         assert blocked.candidates
         assert blocked.candidates[0].finish_reason == types.FinishReason.SAFETY
@@ -226,9 +226,11 @@ def test_a_blocked_answer_and_one_without_words(served: Served) -> None:
         (CallError("Broke.", status=503), errors.ServerError, "UNAVAILABLE"),
     ],
 )
-def test_errors_are_the_clients_own(served: Served, error: CallError, kind: type[errors.APIError], status: str) -> None:
-    served.replies += [error, error]
-    with served.client() as client:
+def test_errors_raise_the_clients_own_classes(
+    server: GeminiServer, error: CallError, kind: type[errors.APIError], status: str
+) -> None:
+    server.replies += [error, error]
+    with server.open_client() as client:
         with pytest.raises(kind) as caught:
             client.models.generate_content(model="m", contents="x")
         assert (caught.value.code, caught.value.status, caught.value.message) == (error.status, status, error.message)
@@ -237,19 +239,19 @@ def test_errors_are_the_clients_own(served: Served, error: CallError, kind: type
         assert caught.value.status == status
 
 
-def test_a_break_in_a_stream_is_an_error_of_the_client(served: Served) -> None:
+def test_a_broken_stream_raises_an_error_of_the_client(server: GeminiServer) -> None:
     broken: list[Any] = [Start("r", "m"), BlockStart(0, "text"), Delta(0, "half"), Truncated("It broke off.")]
-    served.replies.append(broken)
-    with served.client() as client:
+    server.replies.append(broken)
+    with server.open_client() as client:
         stream = client.models.generate_content_stream(model="m", contents="x")
         assert next(stream).text == "half"
         with pytest.raises(errors.ServerError, match="It broke off"):
             next(stream)
 
 
-def test_counting_and_embedding(served: Served) -> None:
-    served.replies += [b'{"totalTokens":31}', b'{"embeddings":[{"values":[0.5]},{"values":[1]}]}']
-    with served.client() as client:
+def test_counting_and_embedding(server: GeminiServer) -> None:
+    server.replies += [b'{"totalTokens":31}', b'{"embeddings":[{"values":[0.5]},{"values":[1]}]}']
+    with server.open_client() as client:
         assert client.models.count_tokens(model="m", contents="x").total_tokens == 31
         embedded = client.models.embed_content(
             model="gemini-embedding-001", contents=["a", "b"], config=types.EmbedContentConfig(output_dimensionality=1)
@@ -257,7 +259,7 @@ def test_counting_and_embedding(served: Served) -> None:
         assert [vector.values for vector in embedded.embeddings or []] == [[0.5], [1.0]]
 
 
-def test_what_we_write_is_what_the_client_would_send() -> None:
+def test_written_requests_have_the_clients_own_types() -> None:
     request = CODEC.read_request(
         {
             "contents": [{"role": "user", "parts": [{"text": "x"}]}],

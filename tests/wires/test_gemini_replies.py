@@ -112,7 +112,7 @@ def test_finish_reasons(reason: str, neutral: str) -> None:
 
 
 @pytest.mark.parametrize("reason", ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "MISSING_THOUGHT_SIGNATURE"])
-def test_a_model_that_failed_is_an_error_elsewhere(reason: str) -> None:
+def test_a_failed_generation_is_an_error_on_other_wires(reason: str) -> None:
     with pytest.raises(BadAnswer, match=f"{reason}: call:f"):
         read(answer(finish=reason, finishMessage="call:f("))
 
@@ -143,12 +143,12 @@ def test_a_blocked_prompt() -> None:
         {"promptFeedback": {"blockReason": "BLOCKED_REASON_UNSPECIFIED"}},
     ],
 )  # fmt: skip
-def test_what_is_no_answer(document: Any) -> None:
+def test_invalid_answers_are_rejected(document: Any) -> None:
     with pytest.raises(BadAnswer):
         read(document)
 
 
-def test_an_answer_without_a_reason_is_taken_as_it_is() -> None:
+def test_an_answer_without_a_finish_reason_is_accepted() -> None:
     assert read(answer({"text": "x"}, finish=None)).choices[0].finish.reason == "stop"
 
 
@@ -218,7 +218,7 @@ def test_citations_both_ways() -> None:
 
 @pytest.mark.parametrize("broken", [3, [], {"groundingChunks": 3, "groundingSupports": [3, {"segment": 3}]},
                                     {"groundingSupports": [{"groundingChunkIndices": 7}]}])  # fmt: skip
-def test_broken_grounding_does_no_harm(broken: Any) -> None:
+def test_malformed_grounding_is_ignored(broken: Any) -> None:
     document = answer({"text": "x"}, groundingMetadata=broken)
     if isinstance(broken, dict):
         assert read(document).choices[0].parts == (Text("x"),)
@@ -240,7 +240,7 @@ def test_citations_of_other_wires() -> None:
     ]
 
 
-def test_thoughts_of_other_wires_are_sealed() -> None:
+def test_signatures_of_other_wires_are_encoded() -> None:
     foreign, redacted = Thinking("Hm", "c2ln", wire="anthropic"), Thinking("", "", "eA==", wire="anthropic")
     own, unsigned = Thinking("", "QUJD", wire="gemini"), Thinking("plain", wire="openai")
     assert write(foreign, redacted, unsigned, Thinking("bare"), own)["candidates"][0]["content"]["parts"] == [
@@ -253,14 +253,14 @@ def test_thoughts_of_other_wires_are_sealed() -> None:
     assert "c2ln" not in seal(foreign)
 
 
-def test_malformed_calls_are_told_not_lost() -> None:
+def test_malformed_calls_are_kept() -> None:
     candidate = write(Text("x"), ToolCall("a", "f", '{"city": "To'), finish=Finish("length"))["candidates"][0]
     assert candidate["finishReason"] == "MALFORMED_FUNCTION_CALL"
     assert candidate["finishMessage"] == 'Malformed function call: f({"city": "To)'
     assert candidate["content"]["parts"] == [{"text": "x"}]
 
 
-def test_refusals_images_and_nothing_at_all() -> None:
+def test_refusals_images_and_empty_answers() -> None:
     image = Image(data="AAAA", media_type="image/png")
     assert write(Refusal("No."), image)["candidates"][0]["content"]["parts"] == [
         {"text": "No."}, {"inlineData": {"mimeType": "image/png", "data": "AAAA"}},

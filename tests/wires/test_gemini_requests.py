@@ -36,7 +36,7 @@ WEATHER = Tool("get_weather", "Weather of a city", SCHEMA)
 USER = Message("user", (Text("Hi"),))
 
 
-def target(model: str = "gemini-3-flash") -> Target:
+def make_target(model: str = "gemini-3-flash") -> Target:
     return Target("p/" + model, "p", model, "kind", "gemini", Origin("http", "h", 80), {}, profile=get_profile(model))
 
 
@@ -45,13 +45,13 @@ def read(contents: Any = None, **fields: Any) -> Request:
     return CODEC.read_request({"contents": contents, **fields}, "m", False)
 
 
-def written(request: Request, model: str = "gemini-3-flash") -> tuple[dict[str, Any], WrittenRequest]:
-    out = CODEC.write_request(request, target(model))
+def write_request(request: Request, model: str = "gemini-3-flash") -> tuple[dict[str, Any], WrittenRequest]:
+    out = CODEC.write_request(request, make_target(model))
     return json.loads(out.body), out
 
 
 def write(*messages: Message, model: str = "gemini-3-flash", **fields: Any) -> dict[str, Any]:
-    return written(Request(model="m", messages=messages or (USER,), **fields), model)[0]
+    return write_request(Request(model="m", messages=messages or (USER,), **fields), model)[0]
 
 
 def test_a_whole_request_in_both_spellings() -> None:
@@ -107,30 +107,30 @@ def test_a_whole_request_in_both_spellings() -> None:
         service_tier="flex",
     )  # fmt: skip
     assert CODEC.read_request(camel, "m", False) == expected
-    assert CODEC.read_request(snaked(camel), "m", False) == expected
-    body, out = written(expected)
+    assert CODEC.read_request(to_snake_case(camel), "m", False) == expected
+    body, out = write_request(expected)
     camel["contents"][1]["parts"][0]["thoughtSignature"] = UNSIGNED_CALL
     camel["generationConfig"]["thinkingConfig"]["thinkingLevel"] = "low"
     assert body == camel
     assert out.dropped == ()
 
 
-def snaked(value: Any) -> Any:
-    """The same in snake_case; what belongs to the caller (args, schemas, responses) as it is."""
+def to_snake_case(value: Any) -> Any:
+    """Return a value with its names in snake_case, except inside the caller's own objects."""
     if isinstance(value, list):
-        return [snaked(item) for item in value]
+        return [to_snake_case(item) for item in value]
     if not isinstance(value, dict):
         return value
     own = {"args", "response", "parametersJsonSchema"}
     return {
         "".join("_" + letter.lower() if letter.isupper() else letter for letter in key): item
         if key in own
-        else snaked(item)
+        else to_snake_case(item)
         for key, item in value.items()
     }
 
 
-def test_names_of_callers_keep_their_spelling() -> None:
+def test_the_callers_own_names_keep_their_spelling() -> None:
     args = {"user_name": {"first_name": "A"}}
     request = read(
         [
@@ -153,7 +153,7 @@ def test_names_of_callers_keep_their_spelling() -> None:
     }
 
 
-def test_results_without_ids_find_their_calls_in_order() -> None:
+def test_results_without_ids_are_matched_with_their_calls_in_order() -> None:
     request = read(
         [
             {"parts": [{"text": "Both?"}]},
@@ -223,7 +223,7 @@ def test_media_of_every_kind() -> None:
     )
     assert request.messages[0].parts == parts
     assert request.extras == {"videoMetadata": {"fps": 2}}
-    body, out = written(request)
+    body, out = write_request(request)
     assert body["contents"][0]["parts"] == [
         {"inlineData": {"mimeType": "image/png", "data": PIXEL}},
         {"inlineData": {"mimeType": "audio/wav", "data": "AAAA"}},
@@ -259,12 +259,12 @@ def test_media_of_other_wires(part: Any, expected: dict[str, Any]) -> None:
     "part",
     [File(file_id="file-abc123"), Image(data=PIXEL), Image(), Image(url="data:image/svg+xml,<svg/>"), Audio()],
 )
-def test_media_that_cannot_be_taken_is_refused(part: Any) -> None:
+def test_unsupported_media_are_refused(part: Any) -> None:
     with pytest.raises(BadRequest):
         write(Message("user", (part,)))
 
 
-def test_images_of_results_follow_them_for_models_before_3() -> None:
+def test_images_of_results_follow_the_results_for_models_before_3() -> None:
     shown = {"inlineData": {"mimeType": "image/png", "data": PIXEL}}
     called = Message("assistant", (ToolCall("a", "f", "{}", "QUJD"), ToolCall("b", "g")))
     first = Message("user", (ToolResult("a", (Text("one"), Image(data=PIXEL, media_type="image/png"))),))
@@ -275,8 +275,8 @@ def test_images_of_results_follow_them_for_models_before_3() -> None:
     ]}  # fmt: skip
     contents = write(USER, called, first, second, model="gemini-2.5-flash")["contents"]
     assert contents[2:] == [results, {"role": "user", "parts": [shown]}]
-    said = Message("user", (*second.parts, Text("Go on.")))
-    contents = write(USER, called, first, said, model="gemini-2.5-flash")["contents"]
+    turn = Message("user", (*second.parts, Text("Go on.")))
+    contents = write(USER, called, first, turn, model="gemini-2.5-flash")["contents"]
     assert contents[2:] == [results, {"role": "user", "parts": [shown, {"text": "Go on."}]}]
 
 
@@ -302,10 +302,10 @@ def test_tool_results_with_errors_and_images() -> None:
     ]  # fmt: skip
 
 
-def test_arguments_are_sent_as_they_came() -> None:
+def test_arguments_are_sent_unchanged() -> None:
     arguments = '{"big": 12345678901234567890123, "exact": 1.50, "ü": "\\u00fc"}'
     request = Request(model="m", messages=(USER, Message("assistant", (ToolCall("a", "f", arguments),))))
-    assert arguments.encode() in CODEC.write_request(request, target()).body
+    assert arguments.encode() in CODEC.write_request(request, make_target()).body
 
 
 @pytest.mark.parametrize("arguments", ["[1]", '{"a":', "nonsense", '"x"'])
@@ -341,7 +341,7 @@ def test_thinking_returns_with_its_signature_and_never_as_text() -> None:
     ]  # fmt: skip
 
 
-def test_a_signature_of_words_and_one_of_the_call_both_return() -> None:
+def test_signatures_of_a_text_and_of_a_call_both_return() -> None:
     parts = (Text("So"), Thinking("", "VEVYVA==", wire="gemini"), ToolCall("a", "f", "{}", "Q0FMTA=="))
     assert write(USER, Message("assistant", parts))["contents"][1]["parts"] == [
         {"text": "So", "thoughtSignature": "VEVYVA=="},
@@ -349,7 +349,7 @@ def test_a_signature_of_words_and_one_of_the_call_both_return() -> None:
     ]
 
 
-def test_thoughts_of_other_wires_come_back_through_this_wires_clients() -> None:
+def test_thinking_of_other_wires_survives_a_client_of_this_wire() -> None:
     foreign = Thinking("", "c2lnbmF0dXJl", wire="anthropic")
     hidden = Thinking("", "", "ZW5jcnlwdGVk", "rs_1", "responses")
     url_safe = seal(foreign).replace("+", "-").replace("/", "_")
@@ -387,7 +387,7 @@ def test_thoughts_of_other_wires_come_back_through_this_wires_clients() -> None:
     )
 
 
-def test_a_signature_that_only_looks_sealed_is_the_providers_own() -> None:
+def test_a_signature_that_only_looks_encoded_is_the_providers_own() -> None:
     strange = seal(Thinking("", "s", wire="anthropic"))[:14] + "!!"
     request = read([{"role": "model", "parts": [{"text": "x", "thought": True, "thoughtSignature": strange}]}])
     assert request.messages[0].parts == (Thinking("x", strange, wire="gemini"),)
@@ -409,7 +409,7 @@ def test_tool_choices(config: Any, choice: ToolChoice | None) -> None:
     fields = {} if config is None else {"toolConfig": {"functionCallingConfig": config}}
     request = read(tools=[{"functionDeclarations": declared}], **fields)
     assert request.tool_choice == choice
-    again = written(request)[0].get("toolConfig")
+    again = write_request(request)[0].get("toolConfig")
     assert again == (None if config is None else {"functionCallingConfig": {**config, "mode": config["mode"].upper()}})
 
 
@@ -420,7 +420,7 @@ def test_validated_calls_are_strict_tools() -> None:
     )
     assert request.tools == (Tool("g", strict=True),)
     assert request.tool_choice == ToolChoice("auto")
-    assert written(request)[0]["toolConfig"] == {"functionCallingConfig": {"mode": "VALIDATED"}}
+    assert write_request(request)[0]["toolConfig"] == {"functionCallingConfig": {"mode": "VALIDATED"}}
 
 
 def test_a_tool_choice_without_tools_is_not_sent() -> None:
@@ -430,7 +430,7 @@ def test_a_tool_choice_without_tools_is_not_sent() -> None:
 def test_built_in_tools_stay_on_their_wire() -> None:
     request = read(tools=[{"googleSearch": {}}, {"code_execution": {}}, {"functionDeclarations": {"name": "f"}}])
     assert [tool.name for tool in request.tools] == ["googleSearch", "codeExecution", "f"]
-    assert written(request)[0]["tools"] == [
+    assert write_request(request)[0]["tools"] == [
         {"functionDeclarations": [{"name": "f"}]}, {"googleSearch": {}}, {"codeExecution": {}},
     ]  # fmt: skip
     with pytest.raises(BadRequest, match="built into models of the anthropic wire"):
@@ -454,7 +454,7 @@ def test_built_in_tools_stay_on_their_wire() -> None:
 def test_structured_output(config: dict[str, Any], expected: Format | None) -> None:
     request = read(generationConfig=config)
     assert request.format == expected
-    again = written(request)[0].get("generationConfig")
+    again = write_request(request)[0].get("generationConfig")
     if expected is None:
         assert again is None
     elif expected.kind == "json":
@@ -487,7 +487,7 @@ def test_structured_output(config: dict[str, Any], expected: Format | None) -> N
          "tools[0].functionDeclarations[0].parametersJsonSchema"),
     ],
 )  # fmt: skip
-def test_what_cannot_leave_the_wire_is_refused(fields: dict[str, Any], param: str) -> None:
+def test_fields_without_a_counterpart_are_refused(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(BadRequest) as caught:
         read(**fields)
     assert caught.value.param == param
@@ -504,7 +504,7 @@ def test_what_cannot_leave_the_wire_is_refused(fields: dict[str, Any], param: st
         ({"thinkingLevel": "THINKING_LEVEL_UNSPECIFIED"}, Reasoning()),
     ],
 )
-def test_thinking_asked_for(config: dict[str, Any], expected: Reasoning) -> None:
+def test_requested_thinking_is_translated(config: dict[str, Any], expected: Reasoning) -> None:
     assert read(generationConfig={"thinkingConfig": config}).reasoning == expected
 
 
@@ -528,15 +528,17 @@ def test_thinking_asked_for(config: dict[str, Any], expected: Reasoning) -> None
         ("gemini-3-flash", Reasoning(), None, False),
     ],
 )
-def test_thinking_in_the_models_own_words(model: str, reasoning: Reasoning, expected: Any, dropped: bool) -> None:
-    body, out = written(Request(model="m", messages=(USER,), reasoning=reasoning), model)
+def test_thinking_is_written_in_the_form_of_the_model(
+    model: str, reasoning: Reasoning, expected: Any, dropped: bool
+) -> None:
+    body, out = write_request(Request(model="m", messages=(USER,), reasoning=reasoning), model)
     assert body.get("generationConfig", {}).get("thinkingConfig") == expected
     assert ("reasoning" in out.dropped) is dropped
 
 
-def test_what_only_tunes_is_left_out_by_name() -> None:
+def test_tuning_fields_are_dropped_by_name() -> None:
     cached = Text("Hi", cache={"type": "ephemeral"})
-    body, out = written(
+    body, out = write_request(
         Request(
             model="m",
             messages=(Message("user", (cached, File(text="x", cite=True)), name="ann"),),
@@ -565,7 +567,7 @@ def test_what_only_tunes_is_left_out_by_name() -> None:
     assert body["toolConfig"] == {"retrievalConfig": {"languageCode": "de"}}
 
 
-def test_fields_of_this_wire_alone_are_named() -> None:
+def test_fields_that_only_this_wire_has_are_reported() -> None:
     request = read(
         safetySettings=[{"category": "X"}], labels={"team_name": "a"}, futureField=1, serviceTier="express",
         generation_config={"speech_config": {}, "temperature": 0}, toolConfig={"retrievalConfig": {}},
@@ -578,7 +580,7 @@ def test_fields_of_this_wire_alone_are_named() -> None:
     assert request.temperature == 0
 
 
-def test_system_messages_keep_their_authority() -> None:
+def test_system_messages_stay_system_messages() -> None:
     later = Message("system", (Text("And polite."),))
     body = write(USER, later, system=(Text("Be brief."),))
     assert body["systemInstruction"] == {"parts": [{"text": "Be brief."}, {"text": "And polite."}]}
@@ -587,7 +589,7 @@ def test_system_messages_keep_their_authority() -> None:
     assert alone == {"contents": [{"role": "user", "parts": [{"text": "And polite."}]}]}
 
 
-def test_top_logprobs_keep_within_the_wires_limit() -> None:
+def test_top_logprobs_are_limited() -> None:
     body = write(logprobs=True, top_logprobs=50)
     assert body["generationConfig"] == {"responseLogprobs": True, "logprobs": 20}
 

@@ -55,21 +55,21 @@ NODE = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}, "req
         ),
     ],
 )
-def test_what_cannot_be_taken_names_the_path(schema: dict[str, Any], param: str) -> None:
+def test_unsupported_schemas_are_refused_with_their_path(schema: dict[str, Any], param: str) -> None:
     with pytest.raises(BadRequest) as caught:
         write_schema(schema, "s")
     assert caught.value.param == param
     assert param in caught.value.message
 
 
-def test_a_way_out_makes_a_cycle_fine() -> None:
+def test_a_recursive_schema_with_an_end_is_accepted() -> None:
     either = {
         "$defs": {"node": {**NODE, "properties": {"next": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}}}}
     }
     assert write_schema(either, "s") == either
 
 
-def test_a_tool_takes_an_object() -> None:
+def test_the_schema_of_a_tool_is_an_object() -> None:
     assert write_schema({"description": "none"}, "s", is_object=True) == {"description": "none", "type": "object"}
     for wrong in ({"type": "string"}, {"anyOf": [{"type": "object"}]}, {"type": ["object", "null"]}):
         with pytest.raises(BadRequest, match="must describe an object"):
@@ -105,7 +105,7 @@ def test_depth_is_bounded_both_ways() -> None:
         ({"type": ["STRING", "NULL"], "format": "date"}, {"type": ["string", "null"], "format": "date"}),
     ],
 )
-def test_the_wires_own_dialect_is_read(schema: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_the_dialect_of_the_wire_is_read(schema: dict[str, Any], expected: dict[str, Any]) -> None:
     assert read_schema(schema, "s") == expected
 
 

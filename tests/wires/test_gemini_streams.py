@@ -1,4 +1,4 @@
-"""Streams of the Gemini wire: golden transcripts, and what must hold for every order of events and every split."""
+"""Streams of the Gemini wire: golden transcripts, and properties of any order of events and any split."""
 
 import json
 from typing import Any
@@ -33,7 +33,7 @@ from antiphon.wires.translation.neutral import (
 )
 
 CODEC = Gemini()
-ASKED = Request(model="asked", messages=(Message("user", (Text("Hi"),)),))
+REQUEST = Request(model="asked", messages=(Message("user", (Text("Hi"),)),))
 
 
 def frame(*parts: Any, finish: str = "", index: int = 0, **more: Any) -> bytes:
@@ -53,15 +53,15 @@ def read(*frames: bytes) -> list[Event]:
 
 
 def write(*events: Event) -> list[dict[str, Any]]:
-    return [json.loads(read_data(each) or b"") for each in frames_of(*events)]
+    return [json.loads(read_data(each) or b"") for each in write_frames(*events)]
 
 
-def frames_of(*events: Event) -> list[bytes]:
-    writer, splitter = CODEC.make_writer(ASKED), CODEC.make_splitter()
+def write_frames(*events: Event) -> list[bytes]:
+    writer, splitter = CODEC.make_writer(REQUEST), CODEC.make_splitter()
     return [each for event in events for each in splitter.feed(writer.write(event))]
 
 
-def parts_of(chunks: list[dict[str, Any]], index: int = 0) -> list[dict[str, Any]]:
+def list_parts(chunks: list[dict[str, Any]], index: int = 0) -> list[dict[str, Any]]:
     return [
         part
         for chunk in chunks
@@ -114,7 +114,7 @@ def test_a_stream_is_read() -> None:
 def test_a_stream_is_written() -> None:
     chunks = write(*EVENTS)
     assert all(chunk["responseId"] == "r1" and chunk["modelVersion"] == "g" for chunk in chunks)
-    assert parts_of(chunks) == [
+    assert list_parts(chunks) == [
         {"text": "Plan", "thought": True}, {"text": "ning", "thought": True},
         {"text": "", "thought": True, "thoughtSignature": "U0lH"},
         {"text": "Grü"}, {"text": "ße"},
@@ -126,9 +126,9 @@ def test_a_stream_is_written() -> None:
     assert chunks[-1]["usageMetadata"]["totalTokenCount"] == 21
 
 
-def test_what_is_written_reads_as_the_same_events() -> None:
+def test_a_written_stream_reads_as_the_same_events() -> None:
     expected = [event for event in EVENTS if type(event) is not Start]
-    assert [event for event in read(*frames_of(*EVENTS)) if type(event) is not Start] == expected
+    assert [event for event in read(*write_frames(*EVENTS)) if type(event) is not Start] == expected
 
 
 @given(st.data())
@@ -153,7 +153,7 @@ def test_a_stream_that_is_cut_short_has_no_finish() -> None:
     assert [event for event in half if isinstance(event, Finish | StreamEnd)] == [Finish("stop")]
 
 
-def test_words_behind_a_finish_reason_are_no_silent_loss() -> None:
+def test_text_after_a_finish_reason_is_an_error() -> None:
     first = frame({"text": "a"}, finish="STOP")
     events = read(first, frame({"text": ""}, finish="STOP"), frame(finish="STOP"))
     assert events[1:] == [BlockStart(0, "text"), Delta(0, "a"), BlockStop(0), Finish("stop"), StreamEnd()]
@@ -162,7 +162,7 @@ def test_words_behind_a_finish_reason_are_no_silent_loss() -> None:
     )
 
 
-def test_a_stream_that_breaks_has_told_what_it_gave() -> None:
+def test_a_broken_stream_keeps_its_output_so_far() -> None:
     usage = {"promptTokenCount": 4, "candidatesTokenCount": 2, "totalTokenCount": 6}
     early = {"promptTokenCount": 4, "totalTokenCount": 4}
     events = read(frame({"text": "a"}, usageMetadata=early), frame({"text": "b"}, usageMetadata=usage),
@@ -195,7 +195,7 @@ def test_errors_in_a_stream() -> None:
     assert read(b": comment\n\n", b"\n", write_frame(b"  ")) == []
 
 
-def test_media_and_code_in_a_stream_are_shown() -> None:
+def test_media_and_code_in_a_stream_are_read() -> None:
     events = read(
         frame({"text": "See"}),
         frame({"inlineData": {"mimeType": "image/png", "data": "AA=="}}),
@@ -214,7 +214,7 @@ def test_media_and_code_in_a_stream_are_shown() -> None:
     assert [event.index for event in events if isinstance(event, BlockStart)] == [0, 2]
 
 
-def test_citations_come_with_the_last_words() -> None:
+def test_citations_are_written_with_the_last_text() -> None:
     grounding = {"groundingChunks": [{"web": {"uri": "https://a", "title": "A"}}],
                  "groundingSupports": [{"segment": {"endIndex": 3}, "groundingChunkIndices": [0]}]}  # fmt: skip
     events = read(frame({"text": "ü"}), frame({"text": "b"}, finish="STOP", groundingMetadata=grounding))
@@ -241,14 +241,14 @@ def test_log_probabilities_in_a_stream() -> None:
     assert write(*events[:3])[0]["candidates"][0]["logprobsResult"] == result
 
 
-def test_foreign_thoughts_are_sealed_in_a_stream() -> None:
+def test_signatures_of_other_wires_are_encoded_in_a_stream() -> None:
     chunks = write(
         Start("r", "m"),
         BlockStart(0, "thinking"), Delta(0, "Hm"), Annotation(0, signature="c2ln", wire="anthropic"), BlockStop(0),
         BlockStart(1, "thinking", "rs_1"), Annotation(1, redacted="eA==", wire="responses"), BlockStop(1),
         BlockStart(2, "refusal"), Delta(2, "No."), BlockStop(2), Finish("refusal"), StreamEnd(),
     )  # fmt: skip
-    assert parts_of(chunks) == [
+    assert list_parts(chunks) == [
         {"text": "Hm", "thought": True},
         {"text": "", "thought": True, "thoughtSignature": seal(Thinking("", "c2ln", wire="anthropic"))},
         {"text": "", "thought": True, "thoughtSignature": seal(Thinking("", "", "eA==", "rs_1", "responses"))},
@@ -257,7 +257,7 @@ def test_foreign_thoughts_are_sealed_in_a_stream() -> None:
     assert chunks[-1]["candidates"][0]["finishReason"] == "SAFETY"
 
 
-def test_malformed_arguments_are_told_at_the_end() -> None:
+def test_malformed_arguments_are_written_at_the_end() -> None:
     chunks = write(
         Start("r", "m"), BlockStart(0, "tool", "a", "f"), Delta(0, '{"x":'), BlockStop(0), Finish("length"), StreamEnd()
     )
@@ -266,13 +266,13 @@ def test_malformed_arguments_are_told_at_the_end() -> None:
     assert chunks[0]["candidates"][0]["finishMessage"] == 'Malformed function call: f({"x":)'
 
 
-def test_a_break_is_admitted_once() -> None:
-    writer = CODEC.make_writer(ASKED)
+def test_a_break_is_reported_once() -> None:
+    writer = CODEC.make_writer(REQUEST)
     writer.write(Start("r", "m"))
     failed = json.loads(read_data(writer.fail(UpstreamTimeout("too slow", phase="idle"))) or b"")
     assert failed["error"]["status"] == "DEADLINE_EXCEEDED"
     assert writer.write(StreamEnd()) == b""
-    other = CODEC.make_writer(ASKED)
+    other = CODEC.make_writer(REQUEST)
     assert json.loads(read_data(other.write(StreamError("broke", 529))) or b"")["error"]["code"] == 529
     assert other.write(Finish("stop")) == b""
 
@@ -285,16 +285,16 @@ USAGES = st.builds(
 
 
 @st.composite
-def choices(draw: st.DrawFn, index: int) -> list[Event]:
-    """One choice's events, as any reader may give them."""
+def draw_choice(draw: st.DrawFn, index: int) -> list[Event]:
+    """Draw the events of one choice, as any reader may give them."""
     events: list[Event] = []
     for at in range(draw(st.integers(0, 5))):
         kind = draw(st.sampled_from(["text", "thinking", "tool"]))
         name = f"c{index}_{at}" if kind == "tool" else ""
         events.append(BlockStart(at, kind, name, "f" if kind == "tool" else "", index))
-        said = json.dumps(draw(ARGUMENTS)) if kind == "tool" else "".join(draw(st.lists(TEXTS, max_size=4)))
-        cuts = sorted(draw(st.lists(st.integers(0, len(said)), max_size=3)))
-        pieces = [said[start:end] for start, end in zip([0, *cuts], [*cuts, len(said)], strict=True)]
+        arguments = json.dumps(draw(ARGUMENTS)) if kind == "tool" else "".join(draw(st.lists(TEXTS, max_size=4)))
+        cuts = sorted(draw(st.lists(st.integers(0, len(arguments)), max_size=3)))
+        pieces = [arguments[start:end] for start, end in zip([0, *cuts], [*cuts, len(arguments)], strict=True)]
         events += [Delta(at, piece, choice=index) for piece in pieces if piece]
         if kind == "thinking":
             events.append(Annotation(at, signature=draw(st.sampled_from(["QUJD", "c2ln"])),
@@ -304,8 +304,8 @@ def choices(draw: st.DrawFn, index: int) -> list[Event]:
 
 
 @st.composite
-def streams(draw: st.DrawFn) -> list[Event]:
-    waiting = [draw(choices(index)) for index in range(draw(st.integers(1, 2)))]
+def draw_stream(draw: st.DrawFn) -> list[Event]:
+    waiting = [draw(draw_choice(index)) for index in range(draw(st.integers(1, 2)))]
     ends = [Finish(draw(st.sampled_from(["stop", "length", "content_filter"])), choice=n) for n in range(len(waiting))]
     events: list[Event] = [Start("r1", "g")]
     while any(waiting):
@@ -314,16 +314,16 @@ def streams(draw: st.DrawFn) -> list[Event]:
     return [*events, *draw(st.permutations([*ends, UsageUpdate(usage)])), StreamEnd()]
 
 
-def normal(events: list[Event]) -> Any:
-    """What a stream means: for each choice its blocks in order with neighbouring words joined, its end; its usage."""
+def normalize(events: list[Event]) -> Any:
+    """Return the blocks of each choice in order, with neighbouring texts merged, the finishes, and the usage."""
     blocks: dict[int, list[list[str]]] = {}
     ends: dict[int, str] = {}
     usage: Usage | None = None
     for event in events:
         if isinstance(event, BlockStart):
-            said = blocks.setdefault(event.choice, [])
-            if not (said and event.kind == "text" == said[-1][0]):
-                said.append([event.kind, event.id, event.name, "", "", ""])
+            choice_blocks = blocks.setdefault(event.choice, [])
+            if not (choice_blocks and event.kind == "text" == choice_blocks[-1][0]):
+                choice_blocks.append([event.kind, event.id, event.name, "", "", ""])
         elif isinstance(event, Delta):
             blocks[event.choice][-1][3] += event.text
         elif isinstance(event, Annotation):
@@ -332,25 +332,25 @@ def normal(events: list[Event]) -> Any:
             ends[event.choice] = "stop" if event.reason == "tool_calls" else event.reason
         elif isinstance(event, UsageUpdate):
             usage = event.usage
-    for choice, said in blocks.items():
-        for block in said:
+    for choice, choice_blocks in blocks.items():
+        for block in choice_blocks:
             if block[0] == "tool":
                 block[3] = json.dumps(json.loads(block[3] or "{}"))
-        kept = [block for block in said if any(block[3:]) or block[0] == "tool"]
-        joined: list[list[str]] = []
-        for block in kept:
-            if joined and block[0] == "text" == joined[-1][0]:
-                joined[-1][3] += block[3]
+        filled = [block for block in choice_blocks if any(block[3:]) or block[0] == "tool"]
+        merged: list[list[str]] = []
+        for block in filled:
+            if merged and block[0] == "text" == merged[-1][0]:
+                merged[-1][3] += block[3]
             else:
-                joined.append(block)
-        blocks[choice] = joined
-    return {choice: said for choice, said in blocks.items() if said}, ends, usage
+                merged.append(block)
+        blocks[choice] = merged
+    return {choice: choice_blocks for choice, choice_blocks in blocks.items() if choice_blocks}, ends, usage
 
 
-@given(streams(), st.data())
+@given(draw_stream(), st.data())
 @settings(max_examples=150, deadline=None)
-def test_every_stream_survives_and_keeps_its_form(events: list[Event], data: st.DataObject) -> None:
-    stream = b"".join(frames_of(*events))
+def test_a_written_stream_reads_back_for_any_split(events: list[Event], data: st.DataObject) -> None:
+    stream = b"".join(write_frames(*events))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
     splitter, reader = CODEC.make_splitter(), CODEC.make_reader()
     again: list[Event] = []
@@ -358,12 +358,12 @@ def test_every_stream_survives_and_keeps_its_form(events: list[Event], data: st.
         for each in splitter.feed(stream[start:end]):
             again += reader.read(each)
     again += reader.close()
-    assert normal(again) == normal(events)
-    well_formed(again)
+    assert normalize(again) == normalize(events)
+    check_form(again)
 
 
-def well_formed(events: list[Event]) -> None:
-    """One start and one end; blocks numbered, opened and closed one at a time; a finish of each choice; usage once."""
+def check_form(events: list[Event]) -> None:
+    """Check one start and one end, blocks numbered and open one at a time, a finish of each choice, and one usage."""
     assert isinstance(events[0], Start)
     assert isinstance(events[-1], StreamEnd)
     assert sum(isinstance(event, Start | StreamEnd) for event in events) == 2

@@ -1,4 +1,4 @@
-"""The Gemini wire as pass-through: what is read of requests and addresses, what a target gets, what a watch finds."""
+"""The Gemini wire as pass-through: reading requests and addresses, changing them for a target, observing answers."""
 
 import json
 from typing import Any
@@ -30,11 +30,11 @@ CONTENTS = [{"role": "user", "parts": [{"text": "Hello"}]}]
 TARGET = Target("p/up", "p", "up", "kind", "gemini", Origin("http", "h", 80), {})
 
 
-def request(**fields: Any) -> bytes:
+def make_request(**fields: Any) -> bytes:
     return json.dumps({"contents": CONTENTS, **fields}, separators=(",", ":")).encode()
 
 
-def chunk(*parts: Any, finish: str | None = None, index: int | None = None, **more: Any) -> bytes:
+def make_chunk(*parts: Any, finish: str | None = None, index: int | None = None, **more: Any) -> bytes:
     candidate: dict[str, Any] = {"content": {"parts": list(parts), "role": "model"}}
     if finish:
         candidate["finishReason"] = finish
@@ -47,20 +47,20 @@ def chunk(*parts: Any, finish: str | None = None, index: int | None = None, **mo
     ("body", "param"),
     [
         (b"{}", "contents"),
-        (request(contents=[]), "contents"),
-        (request(contents="hello"), "contents[0]"),
-        (request(contents=[{"parts": ["x"]}]), "contents[].parts[]"),
-        (request(contents=[{"role": 3, "parts": []}]), "contents[].role"),
-        (request(contents=[{"parts": [{"text": 3}]}]), "contents[].parts[].text"),
-        (request(contents=[{"parts": [{"functionCall": {"args": {}}}]}]), "contents[].parts[].functionCall.name"),
-        (request(tools="x"), "tools[]"),
-        (request(generationConfig=[]), "generationConfig"),
-        (request(generationConfig={"temperature": "hot"}), "generationConfig.temperature"),
-        (request(generationConfig={"temperature": "nan"}), "temperature"),
-        (request(generation_config={"max_output_tokens": 1.5}), "generationConfig.maxOutputTokens"),
-        (request(generationConfig={"candidateCount": -1}), "candidateCount"),
-        (request(systemInstruction={"parts": 1}), "systemInstruction.parts"),
-        (request(system_instruction={}, systemInstruction={}), "systemInstruction"),
+        (make_request(contents=[]), "contents"),
+        (make_request(contents="hello"), "contents[0]"),
+        (make_request(contents=[{"parts": ["x"]}]), "contents[].parts[]"),
+        (make_request(contents=[{"role": 3, "parts": []}]), "contents[].role"),
+        (make_request(contents=[{"parts": [{"text": 3}]}]), "contents[].parts[].text"),
+        (make_request(contents=[{"parts": [{"functionCall": {"args": {}}}]}]), "contents[].parts[].functionCall.name"),
+        (make_request(tools="x"), "tools[]"),
+        (make_request(generationConfig=[]), "generationConfig"),
+        (make_request(generationConfig={"temperature": "hot"}), "generationConfig.temperature"),
+        (make_request(generationConfig={"temperature": "nan"}), "temperature"),
+        (make_request(generation_config={"max_output_tokens": 1.5}), "generationConfig.maxOutputTokens"),
+        (make_request(generationConfig={"candidateCount": -1}), "candidateCount"),
+        (make_request(systemInstruction={"parts": 1}), "systemInstruction.parts"),
+        (make_request(system_instruction={}, systemInstruction={}), "systemInstruction"),
     ],
 )
 def test_wrong_types_name_the_field(body: bytes, param: str) -> None:
@@ -73,18 +73,18 @@ def test_wrong_types_name_the_field(body: bytes, param: str) -> None:
 @pytest.mark.parametrize("model", ["", "a\nb", "x" * 257])
 def test_the_path_must_name_a_model(model: str) -> None:
     with pytest.raises(BadRequest, match="model in the path must be a name"):
-        GENERATE.peek(request(), model, False)
+        GENERATE.peek(make_request(), model, False)
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        request(generationConfig={"candidateCount": 2}),
-        request(generation_config={"candidate_count": 2}),
-        request(generationConfig={"candidateCount": "2"}),
-        request(generationConfig={"candidateCount": 2.0, "topK": 40.0}),
-        request(contents={"parts": {"text": "one"}}, generationConfig={"candidateCount": 2}),
-        request(generationConfig={"candidateCount": 2, "temperature": None, "brandNew": [1]}, brandNew={"a_b": 1}),
+        make_request(generationConfig={"candidateCount": 2}),
+        make_request(generation_config={"candidate_count": 2}),
+        make_request(generationConfig={"candidateCount": "2"}),
+        make_request(generationConfig={"candidateCount": 2.0, "topK": 40.0}),
+        make_request(contents={"parts": {"text": "one"}}, generationConfig={"candidateCount": 2}),
+        make_request(generationConfig={"candidateCount": 2, "temperature": None, "brandNew": [1]}, brandNew={"a_b": 1}),
     ],
 )
 def test_every_spelling_of_protobuf_json_is_read(body: bytes) -> None:
@@ -99,13 +99,13 @@ def test_a_model_in_the_body_follows_the_target() -> None:
     assert GENERATE.encode(body, envelope, TARGET).body == body.replace(b'"models/m"', b'"models/up"')
 
 
-def test_sealed_signatures_of_other_wires_do_not_reach_a_provider_of_this_one() -> None:
+def test_signatures_of_other_wires_do_not_reach_a_gemini_provider() -> None:
     sealed = seal(Thinking("", "sig", wire="anthropic"))
     call = {"functionCall": {"name": "f", "args": {}}}
     turn = {"role": "model", "parts": [{"text": "hm", "thought": True, "thoughtSignature": sealed}, call]}
     own = {"role": "model", "parts": [{"text": "kept", "thoughtSignature": "QUJD"}]}
     alone = {"role": "model", "parts": [{"text": "", "thought": True, "thought_signature": sealed}]}
-    body = request(contents=[*CONTENTS, turn, own, alone], tools=[])
+    body = make_request(contents=[*CONTENTS, turn, own, alone], tools=[])
     envelope = GENERATE.peek(body, "up", False)
     sent = json.loads(GENERATE.encode(body, envelope, TARGET).body)
     signed = {"role": "model", "parts": [{**call, "thoughtSignature": UNSIGNED_CALL}]}
@@ -172,13 +172,13 @@ def test_whole_answers() -> None:
     ],
     ids=range(8),
 )  # fmt: skip
-def test_what_is_no_answer(body: bytes) -> None:
+def test_invalid_answers_are_rejected(body: bytes) -> None:
     with pytest.raises(BadAnswer):
         GENERATE.read_whole(body)
 
 
-def watch(*frames: bytes, choices: int = 1) -> Any:
-    body = request(generationConfig={"candidateCount": choices})
+def watch_frames(*frames: bytes, choices: int = 1) -> Any:
+    body = make_request(generationConfig={"candidateCount": choices})
     found = GENERATE.start_stream(GENERATE.peek(body, "m", True), False)
     for frame in frames:
         assert found.feed(frame) == frame
@@ -187,23 +187,23 @@ def watch(*frames: bytes, choices: int = 1) -> Any:
 
 def test_a_stream_is_complete_when_every_candidate_has_finished() -> None:
     frames = [
-        chunk({"text": ""}),
-        chunk({"text": "Hel"}, usageMetadata={"promptTokenCount": 4, "totalTokenCount": 4}),
-        chunk({"text": "lo"}, finish="STOP", usageMetadata={"promptTokenCount": 4, "candidatesTokenCount": 2}),
+        make_chunk({"text": ""}),
+        make_chunk({"text": "Hel"}, usageMetadata={"promptTokenCount": 4, "totalTokenCount": 4}),
+        make_chunk({"text": "lo"}, finish="STOP", usageMetadata={"promptTokenCount": 4, "candidatesTokenCount": 2}),
     ]
-    assert not watch(frames[0]).committed
-    assert watch(*frames[:2]).committed
-    assert not watch(*frames[:2]).complete
-    done = watch(*frames)
+    assert not watch_frames(frames[0]).committed
+    assert watch_frames(*frames[:2]).committed
+    assert not watch_frames(*frames[:2]).complete
+    done = watch_frames(*frames)
     assert (done.complete, done.ended, done.output_bytes) == (True, False, 5)
     assert done.usage == Usage(input=4, output=2)
-    assert watch(*frames[:2]).usage == Usage(input=4, output=1, estimated=True)
+    assert watch_frames(*frames[:2]).usage == Usage(input=4, output=1, estimated=True)
 
 
 def test_each_candidate_must_finish() -> None:
-    first, second = chunk({"text": "a"}, finish="STOP"), chunk({"text": "b"}, finish="STOP", index=1)
-    assert not watch(first, choices=2).complete
-    assert watch(first, second, choices=2).complete
+    first, second = make_chunk({"text": "a"}, finish="STOP"), make_chunk({"text": "b"}, finish="STOP", index=1)
+    assert not watch_frames(first, choices=2).complete
+    assert watch_frames(first, second, choices=2).complete
 
 
 @pytest.mark.parametrize(
@@ -217,31 +217,33 @@ def test_each_candidate_must_finish() -> None:
     ],
 )
 def test_the_first_real_output_commits(part: dict[str, Any], committed: bool) -> None:
-    assert watch(chunk(part)).committed is committed
+    assert watch_frames(make_chunk(part)).committed is committed
 
 
 def test_a_blocked_prompt_is_a_whole_answer() -> None:
-    blocked = watch(write_frame(b'{"promptFeedback":{"blockReason":"PROHIBITED_CONTENT"}}'), choices=2)
+    blocked = watch_frames(write_frame(b'{"promptFeedback":{"blockReason":"PROHIBITED_CONTENT"}}'), choices=2)
     assert blocked.committed
     assert blocked.complete
 
 
 def test_an_error_in_a_stream_is_found() -> None:
-    failed = watch(chunk({"text": "x"}), write_frame(b'{"error":{"code":500,"message":"broke","status":"INTERNAL"}}'))
+    failed = watch_frames(
+        make_chunk({"text": "x"}), write_frame(b'{"error":{"code":500,"message":"broke","status":"INTERNAL"}}')
+    )
     assert isinstance(failed.error, BadAnswer)
     assert "broke" in failed.error.message
     with pytest.raises(BadAnswer):
-        watch(write_frame(b"{nonsense"))
-    assert watch(b": comment\n\n", b"\n\n", write_frame(b" ")).error is None
+        watch_frames(write_frame(b"{nonsense"))
+    assert watch_frames(b": comment\n\n", b"\n\n", write_frame(b" ")).error is None
 
 
 @given(st.data())
-def test_frames_pass_however_they_are_cut(data: st.DataObject) -> None:
+def test_frames_pass_unchanged_for_any_split(data: st.DataObject) -> None:
     stream = b"".join(
-        [chunk({"text": "päng"}).replace(b"\n\n", b"\r\n\r\n"), chunk({"text": "!"}, finish="STOP"), b"\n"]
+        [make_chunk({"text": "päng"}).replace(b"\n\n", b"\r\n\r\n"), make_chunk({"text": "!"}, finish="STOP"), b"\n"]
     )
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
-    splitter, found, passed = SSESplitter(), watch(), b""
+    splitter, found, passed = SSESplitter(), watch_frames(), b""
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         for frame in splitter.feed(stream[start:end]):
             passed += found.feed(frame)
@@ -268,7 +270,7 @@ ERRORS: list[tuple[CallError, int, str]] = [
 
 
 @pytest.mark.parametrize(("error", "code", "status"), ERRORS)
-def test_errors_have_the_wires_shape(error: CallError, code: int, status: str) -> None:
+def test_errors_have_the_shape_of_the_wire(error: CallError, code: int, status: str) -> None:
     body = json.loads(GENERATE.write_error_body(error))
     assert body["error"] | {"details": None} == {"code": code, "message": "x", "status": status, "details": None}
     kinds = [detail["@type"].rpartition(".")[2] for detail in body["error"]["details"]]
@@ -294,9 +296,9 @@ def test_counting() -> None:
     envelope = COUNT.peek(body, "m")
     assert COUNT.encode(body, envelope, TARGET).body == body.replace(b"models/m", b"models/up")
     assert COUNT.count_input_bytes(envelope) == 3
-    plain = COUNT.peek(request(), "m", True)
+    plain = COUNT.peek(make_request(), "m", True)
     assert not plain.stream
-    assert COUNT.encode(request(), plain, TARGET).body == request()
+    assert COUNT.encode(make_request(), plain, TARGET).body == make_request()
     assert COUNT.read_whole(b'{"totalTokens":31}').usage == Usage()
     for bad in (b"{}", b"x", b'{"totalTokens":1,"error":{"message":"no"}}'):
         with pytest.raises(BadAnswer):
@@ -332,7 +334,7 @@ def test_embedding_many() -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"requests":[]}', b'{"requests":[{"content":3}]}', b'{"requests":"x"}'])
-def test_bad_embedding_requests(body: bytes) -> None:
+def test_invalid_embedding_requests_are_refused(body: bytes) -> None:
     with pytest.raises(BadRequest):
         BATCH.peek(body, "m")
     with pytest.raises(BadRequest):
@@ -340,6 +342,6 @@ def test_bad_embedding_requests(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b"x", b'{"data":[]}', b'{"data":[{"embedding":"AAAA"}]}', b'{"error":{}}'])
-def test_bad_embedding_answers(body: bytes) -> None:
+def test_invalid_embedding_answers_are_errors(body: bytes) -> None:
     with pytest.raises(BadAnswer):
         EMBED.read_whole(body)

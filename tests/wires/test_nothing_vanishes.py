@@ -1,7 +1,7 @@
-"""Whatever a caller of one wire says arrives at a target of another, is refused by name, or is named as dropped.
+"""Everything in a request reaches a target of another wire, is refused by name, or is reported as dropped.
 
-The requests are dense: every text in them has a mark of its own (§) that must be found in what the target got, in its
-own place or another. Single fields are given at values that a careless check takes for nothing.
+The requests are dense: every text in them has its own mark (§), which must be found somewhere in the provider's
+request. Single fields are tried with values that a careless check takes for missing.
 """
 
 import base64
@@ -19,7 +19,7 @@ from antiphon.wires.table import get_wire
 from antiphon.wires.translation.choice import choose_translator
 
 WIRES = ("chat", "responses", "messages", "generate", "converse")
-PAIRS = [(near, far) for near in WIRES for far in WIRES if near != far]
+PAIRS = [(caller, provider) for caller in WIRES for provider in WIRES if caller != provider]
 MODELS = {
     "chat": "gpt-5",
     "responses": "gpt-5",
@@ -39,14 +39,14 @@ DEFAULTS: dict[tuple[str, str], tuple[Any, ...]] = {
     ("responses", "store"): (False,),
     ("generate", "service_tier"): ("auto",),
     ("converse", "service_tier"): ("auto",),
-    **{(far, "maxOutputTokens"): (0,) for far in WIRES},  # Gemini's word for no limit
+    **{(provider, "maxOutputTokens"): (0,) for provider in WIRES},  # Gemini's word for no limit
     **{
-        (far, field): _NO_THOUGHT
-        for far in ("messages", "converse")
+        (provider, field): _NO_THOUGHT
+        for provider in ("messages", "converse")
         for field in ("reasoning_effort", "thinking", "thinkingConfig")
     },
 }
-"""What a target does anyway where it is not asked for."""
+"""Values that a target uses by default."""
 DENSE: dict[str, dict[str, Any]] = {
     "chat": {
         "model": "m",
@@ -227,37 +227,39 @@ DENSE: dict[str, dict[str, Any]] = {
         "additionalModelResponseFieldPaths": ["/§path"],
     },
 }  # fmt: skip
-"""Requests with everything that a wire has words for; what was thought (``brooding``) is shown to its maker only."""
+"""Requests with every field of a wire; thinking (``brooding``) is shown only to the provider that made it."""
 
 
-def translated(near: str, far: str, document: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
-    inside = near not in ("generate", "converse")
+def translate(caller: str, provider: str, document: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+    has_model = caller not in ("generate", "converse")
     body = json.dumps(document).encode()
-    envelope = get_wire(near).peek(body, "" if inside else "m", None if inside else False)
-    model = MODELS[far]
-    target = Target(f"p/{model}", "p", model, "k", far, Origin("http", "x", 1), {far: "/"}, profile=get_profile(model))
-    translator = choose_translator(get_wire(near), envelope, target)
+    envelope = get_wire(caller).peek(body, "" if has_model else "m", None if has_model else False)
+    model = MODELS[provider]
+    target = Target(
+        f"p/{model}", "p", model, "k", provider, Origin("http", "x", 1), {provider: "/"}, profile=get_profile(model)
+    )
+    translator = choose_translator(get_wire(caller), envelope, target)
     encoded = translator.encode_request(body, target)
     return json.dumps(json.loads(encoded.bodies[0]), ensure_ascii=False), encoded.dropped
 
 
-def marks(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every text with a mark, also in text that is JSON, and where it stands."""
+def iterate_marks(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield every text with a mark, also in text that is JSON, and its path."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from marks(inner, (*path, name))
+            yield from iterate_marks(inner, (*path, name))
             if "§" in name:
                 yield name, path
     elif isinstance(value, list):
         for inner in value:
-            yield from marks(inner, path)
+            yield from iterate_marks(inner, path)
     elif isinstance(value, str) and "§" in value:
         inner = json.loads(value) if value.startswith("{") else None
-        yield from marks(inner, path) if inner is not None else iter([(value.rpartition("base64,")[2], path)])
+        yield from iterate_marks(inner, path) if inner is not None else iter([(value.rpartition("base64,")[2], path)])
 
 
-def bare(text: str) -> str:
-    """A text without what some wires do not allow in names, and with what is base64 in it readable."""
+def simplify(text: str) -> str:
+    """Return a text with its base64 decoded, without characters that some wires do not allow in names."""
     for found in re.findall(r"[A-Za-z0-9+/]{16,}=*", text):
         try:
             text += base64.b64decode(found + "==").decode()
@@ -266,25 +268,29 @@ def bare(text: str) -> str:
     return re.sub(r"[^\w]", "", text)
 
 
-def told(path: tuple[str, ...], dropped: tuple[str, ...]) -> bool:
-    """Whether a dropped name stands for what is at ``path``: it begins there, or its last word is there."""
+def is_reported(path: tuple[str, ...], dropped: tuple[str, ...]) -> bool:
+    """Return whether a dropped name covers ``path``: the path begins with it, or contains its last word."""
     return any(".".join(path).startswith(name) or name.rpartition(".")[2] in path for name in dropped)
 
 
 SIGNED_ALIKE = [("messages", "converse")]
 """Claude on Bedrock takes the signatures of the Messages API."""
 TITLES = {("converse", "generate"): {"§title"}}
-"""A search result is a document to other wires, and the name of a document is dropped under that wire's word for it."""
+"""A search result is a document on other wires, whose name is dropped under that wire's word for it."""
 
 
-@pytest.mark.parametrize(("near", "far"), PAIRS)
-def test_a_dense_request_arrives_or_is_told_of(near: str, far: str) -> None:
-    body, dropped = translated(near, far, DENSE[near])
-    there = bare(body)
-    lost = {mark for mark, path in marks(DENSE[near]) if bare(mark) not in there and not told(path, dropped)}
-    assert lost - TITLES.get((near, far), set()) == set(), dropped
-    assert ("brooding" in there) == ((near, far) in SIGNED_ALIKE)
-    assert body.count("iVBORw0KGgo") == json.dumps(DENSE[near]).count("iVBORw0KGgo")
+@pytest.mark.parametrize(("caller", "provider"), PAIRS)
+def test_every_text_of_a_dense_request_arrives_or_is_reported(caller: str, provider: str) -> None:
+    body, dropped = translate(caller, provider, DENSE[caller])
+    text = simplify(body)
+    lost = {
+        mark
+        for mark, path in iterate_marks(DENSE[caller])
+        if simplify(mark) not in text and not is_reported(path, dropped)
+    }
+    assert lost - TITLES.get((caller, provider), set()) == set(), dropped
+    assert ("brooding" in text) == ((caller, provider) in SIGNED_ALIKE)
+    assert body.count("iVBORw0KGgo") == json.dumps(DENSE[caller]).count("iVBORw0KGgo")
 
 
 BASE: dict[str, dict[str, Any]] = {
@@ -332,30 +338,30 @@ FIELDS: dict[str, dict[str, tuple[Any, ...]]] = {
     },
 }  # fmt: skip
 SINGLES = [
-    (near, far, field, value)
-    for near, far in PAIRS
-    for field, values in FIELDS[near].items()
+    (caller, provider, field, value)
+    for caller, provider in PAIRS
+    for field, values in FIELDS[caller].items()
     for value in values
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("near", "far", "field", "value"), SINGLES)
-def test_a_field_at_any_value_arrives_or_is_told_of(near: str, far: str, field: str, value: Any) -> None:
-    document = json.loads(json.dumps(BASE[near]))
-    place = document
+@pytest.mark.parametrize(("caller", "provider", "field", "value"), SINGLES)
+def test_a_field_with_any_value_arrives_or_is_reported(caller: str, provider: str, field: str, value: Any) -> None:
+    document = json.loads(json.dumps(BASE[caller]))
+    holder = document
     *above, last = field.split(".")
     for name in above:
-        place = place.setdefault(name, {})
-    place[last] = value
-    plain, _ = translated(near, far, BASE[near])
+        holder = holder.setdefault(name, {})
+    holder[last] = value
+    plain, _ = translate(caller, provider, BASE[caller])
     try:
-        body, dropped = translated(near, far, document)
+        body, dropped = translate(caller, provider, document)
     except BadRequest as refused:
         assert (refused.param or "").split(".")[0] == field.split(".")[0]
         return
     if body != plain:
         return
-    if value in DEFAULTS.get((far, last), ()):
+    if value in DEFAULTS.get((provider, last), ()):
         return
     assert any(name == field or name.startswith(field + ".") or field.startswith(name + ".") for name in dropped), (
         dropped

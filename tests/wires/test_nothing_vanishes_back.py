@@ -1,6 +1,6 @@
-"""Whatever a model says or shows reaches the caller on every wire, whole and streamed, or as much of it as it cut off.
+"""All output of a model reaches the caller on every wire, whole and streamed.
 
-Each text has a mark of its own (§); media have data of their own. What a wire has no place for stands in a text.
+Each text has its own mark (§), and media have their own data. Parts without a place on a wire are written as text.
 """
 
 import base64
@@ -60,7 +60,7 @@ MARKS = {
 _STANDARD = str.maketrans("-_", "+/")
 
 
-def events() -> list[Event]:
+def make_events() -> list[Event]:
     made: list[Event] = [Start("id", "m")]
     for index, part in enumerate(PARTS):
         if isinstance(part, Image | Audio | File):
@@ -77,8 +77,8 @@ def events() -> list[Event]:
     return [*made, Finish("tool_calls"), StreamEnd()]
 
 
-def readable(written: bytes) -> str:
-    """What was written, with what is base64 in it readable, at any depth."""
+def decode_base64(written: bytes) -> str:
+    """Return the written text, followed by everything in it that is base64, decoded at any depth."""
     text = written.decode("utf-8", "replace")
     seen: set[str] = set()
     while new := set(re.findall(r"[A-Za-z0-9+/_-]{16,}={0,2}", text)) - seen:
@@ -93,12 +93,12 @@ def readable(written: bytes) -> str:
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_whole_answer(wire: str) -> None:
     reply = Reply(id="id", model="m", choices=(Choice(PARTS, Finish("tool_calls")),))
-    there = readable(get_codec(wire).write_reply(reply, REQUEST))
-    assert {mark for mark in MARKS if mark not in there} == set()
+    text = decode_base64(get_codec(wire).write_reply(reply, REQUEST))
+    assert {mark for mark in MARKS if mark not in text} == set()
 
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_streamed_answer(wire: str) -> None:
     writer = get_codec(wire).make_writer(REQUEST)
-    there = readable(b"".join(writer.write(event) for event in events()))
-    assert {mark for mark in MARKS if mark not in there} == set()
+    text = decode_base64(b"".join(writer.write(event) for event in make_events()))
+    assert {mark for mark in MARKS if mark not in text} == set()

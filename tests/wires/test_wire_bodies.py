@@ -1,4 +1,4 @@
-"""Strict bodies and exact surgery, held against a full parse by Python's own JSON reader."""
+"""Strict checks and exact changes of bodies, compared with a full parse by Python's JSON reader."""
 
 import json
 from typing import Any
@@ -21,26 +21,28 @@ VALUES = st.recursive(
 
 
 class Pairs(list[tuple[str, Any]]):
-    """An object as it was written, duplicates included."""
+    """The members of an object as they were written, with duplicates."""
 
 
 @st.composite
-def written(draw: st.DrawFn, value: Any) -> str:
-    """Write a value as JSON in one of the many legal ways: spaces, escapes, duplicates as :class:`Pairs`."""
+def draw_json(draw: st.DrawFn, value: Any) -> str:
+    """Draw one of the legal ways to write a value: with spaces, with escapes, with duplicates as :class:`Pairs`."""
     space = draw(st.sampled_from(["", "", " ", "\n\t "]))
     if isinstance(value, dict):
         value = Pairs(value.items())
     if isinstance(value, Pairs):
-        members = [f"{space}{draw(spelled(key))}{space}:{space}{draw(written(item))}{space}" for key, item in value]
+        members = [
+            f"{space}{draw(draw_string(key))}{space}:{space}{draw(draw_json(item))}{space}" for key, item in value
+        ]
         return "{" + ",".join(members) + space + "}"
     if isinstance(value, list):
-        return "[" + ",".join(f"{space}{draw(written(item))}{space}" for item in value) + "]"
-    return draw(spelled(value)) if isinstance(value, str) else json.dumps(value)
+        return "[" + ",".join(f"{space}{draw(draw_json(item))}{space}" for item in value) + "]"
+    return draw(draw_string(value)) if isinstance(value, str) else json.dumps(value)
 
 
 @st.composite
-def spelled(draw: st.DrawFn, text: str) -> str:
-    """Write a string with some of its letters escaped."""
+def draw_string(draw: st.DrawFn, text: str) -> str:
+    """Draw one of the legal ways to write a string, with some of its letters escaped."""
     if draw(st.booleans()):
         return json.dumps(text, ensure_ascii=draw(st.booleans()))
     pieces = []
@@ -52,40 +54,40 @@ def spelled(draw: st.DrawFn, text: str) -> str:
     return '"' + "".join(pieces) + '"'
 
 
-def parsed(body: bytes) -> Any:
+def parse(body: bytes) -> Any:
     return json.loads(body)
 
 
-def duplicated(body: bytes) -> bool:
+def has_duplicates(body: bytes) -> bool:
     found = []
 
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    def note_duplicates(items: list[tuple[str, Any]]) -> dict[str, Any]:
         found.append(len({key for key, _ in items}) != len(items))
         return dict(items)
 
-    json.loads(body, object_pairs_hook=pairs)
+    json.loads(body, object_pairs_hook=note_duplicates)
     return any(found)
 
 
-def outside_floats(value: Any) -> Any:
-    """Integers beyond 64 bits may be read as floats; compare them as such."""
+def convert_integers(value: Any) -> Any:
+    """Return a value with integers as floats, because those beyond 64 bits may be read as floats."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
         return float(value)
     if isinstance(value, list):
-        return [outside_floats(item) for item in value]
+        return [convert_integers(item) for item in value]
     if isinstance(value, dict):
-        return {key: outside_floats(item) for key, item in value.items()}
+        return {key: convert_integers(item) for key, item in value.items()}
     return value
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.data(), st.dictionaries(KEYS, VALUES, max_size=6))
-def test_legal_bodies_pass_with_the_value_a_full_parse_gives(data: st.DataObject, value: dict[str, Any]) -> None:
-    body = data.draw(written(value)).encode()
-    assert not duplicated(body)
-    assert outside_floats(bodies.check(body)) == outside_floats(parsed(body))
+def test_legal_bodies_have_the_value_of_a_full_parse(data: st.DataObject, value: dict[str, Any]) -> None:
+    body = data.draw(draw_json(value)).encode()
+    assert not has_duplicates(body)
+    assert convert_integers(bodies.check(body)) == convert_integers(parse(body))
 
 
 @settings(max_examples=400, deadline=None)
@@ -99,8 +101,8 @@ def test_a_key_written_twice_is_refused_at_any_depth(
     document: Any = members
     for _ in range(depth):
         document = data.draw(st.sampled_from([{"in": document}, {"in": [1, document]}]))
-    body = data.draw(written(document)).encode()
-    assert duplicated(body)
+    body = data.draw(draw_json(document)).encode()
+    assert has_duplicates(body)
     with pytest.raises(BadRequest, match="twice"):
         bodies.check(body)
 
@@ -115,9 +117,9 @@ def test_replacing_a_member_changes_that_member_and_no_other_byte(
     if data.draw(st.booleans()):
         items = [("nested", {"model": model, "deeper": [{"model": model}]}), *items]
     items = list(dict(items).items())
-    body = data.draw(written(dict(items))).encode()
+    body = data.draw(draw_json(dict(items))).encode()
     changed = bodies.replace(body, "model", b'"the new one"')
-    assert parsed(changed) == {**parsed(body), "model": "the new one"}
+    assert parse(changed) == {**parse(body), "model": "the new one"}
     start, end = bodies._find_value(body, "model")
     assert json.loads(body[start:end]) == model
     assert changed == body[:start] + b'"the new one"' + body[end:]
@@ -133,8 +135,8 @@ def test_the_top_level_member_is_found_among_look_alikes(copies: int, spelling: 
         b'{"messages":[%b],"model_":"gpt",%b:"gpt"}' % (nested, spelling),
         b'{"text":"\\"model\\":\\"gpt\\"",%b:"gpt"}' % spelling,
     ):
-        expected = {**parsed(body), "model": "other"}
-        assert parsed(bodies.replace(body, "model", b'"other"')) == expected
+        expected = {**parse(body), "model": "other"}
+        assert parse(bodies.replace(body, "model", b'"other"')) == expected
 
 
 def test_a_ten_megabyte_body_is_spliced_exactly() -> None:
@@ -148,7 +150,7 @@ def test_a_ten_megabyte_body_is_spliced_exactly() -> None:
 @pytest.mark.parametrize("body", [b'{"a":1}', b' \n{ "a":1}', b'{"a":{"stream_options":1}}'])
 def test_inserting_puts_a_member_first(body: bytes) -> None:
     changed = bodies.insert(body, "stream_options", b'{"include_usage":true}')
-    assert parsed(changed) == {"stream_options": {"include_usage": True}, **parsed(body)}
+    assert parse(changed) == {"stream_options": {"include_usage": True}, **parse(body)}
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_depth_at_the_limit_passes() -> None:
     bodies.check(b'{"a":[' + b"{}," * 5000 + b"{}]}")
 
 
-def test_long_runs_of_backslashes_are_told_apart_in_linear_time() -> None:
+def test_long_runs_of_backslashes_take_linear_time() -> None:
     run = b"\\\\" * 200_000
     bodies.check(b'{"a' + run + b'":1}')
     with pytest.raises(BadRequest, match="twice"):

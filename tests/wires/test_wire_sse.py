@@ -1,4 +1,4 @@
-"""Frames out of any chunks: every split gives the same frames, every byte is kept."""
+"""Frames from chunks: every split gives the same frames, and every byte is kept."""
 
 import re
 
@@ -16,16 +16,16 @@ STREAM = (
 DATA = [b'{"a":1}', None, b'{"b":\n2}', b"tight", None, b"[DONE]"]
 
 
-def frames(chunks: list[bytes]) -> list[bytes]:
+def split_frames(chunks: list[bytes]) -> list[bytes]:
     splitter = SSESplitter()
     out = [frame for chunk in chunks for frame in splitter.feed(chunk)]
     assert b"".join(out) + bytes(splitter.rest) == b"".join(chunks)
     return out
 
 
-def meaning(chunks: list[bytes]) -> list[bytes | None]:
-    """The data of each frame that is not just the second half of a CRLF cut in two."""
-    return [read_data(frame) for frame in frames(chunks) if frame.strip(b"\r\n")]
+def read_all_data(chunks: list[bytes]) -> list[bytes | None]:
+    """Return the data of each frame, except those that are only the second half of a CRLF."""
+    return [read_data(frame) for frame in split_frames(chunks) if frame.strip(b"\r\n")]
 
 
 @pytest.mark.parametrize("eol", [b"\n", b"\r\n", b"\r"])
@@ -33,8 +33,8 @@ def meaning(chunks: list[bytes]) -> list[bytes | None]:
 def test_every_split_gives_the_same_frames(eol: bytes, bom: bytes) -> None:
     stream = bom + STREAM.replace(b"\n", eol) + b": end\n\n"
     for cut in range(len(stream) + 1):
-        assert meaning([stream[:cut], stream[cut:]])[:6] == DATA, cut
-    assert meaning([stream[i : i + 1] for i in range(len(stream))])[:6] == DATA
+        assert read_all_data([stream[:cut], stream[cut:]])[:6] == DATA, cut
+    assert read_all_data([stream[i : i + 1] for i in range(len(stream))])[:6] == DATA
 
 
 @settings(max_examples=300, deadline=None)
@@ -49,7 +49,7 @@ def test_mixed_line_ends_and_random_chunks(data: st.DataObject) -> None:
     stream += b": end\n\n"
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
     chunks = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
-    assert [item for item in meaning(chunks) if item is not None] == [item for item in DATA if item is not None]
+    assert [item for item in read_all_data(chunks) if item is not None] == [item for item in DATA if item is not None]
 
 
 def test_a_million_tiny_chunks_cost_linear_time() -> None:
@@ -69,7 +69,7 @@ def test_an_endless_line_is_refused() -> None:
 
 
 def read_lines(frame: bytes) -> bytes | None:
-    """The data of a frame, read line by line as the standard says it."""
+    """Return the data of a frame, read line by line as the standard describes."""
     lines = re.split(rb"\r\n|\n|\r", frame)
     data = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
     return b"\n".join(data) if data else None
@@ -88,8 +88,8 @@ def test_usual_frames_are_read_as_any_other_frame(lines: list[tuple[bytes, bytes
 
 @settings(max_examples=2000, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from([b"\n", b"\r\n"])), min_size=1, max_size=8))
-def test_a_chunk_is_cut_as_the_same_bytes_one_by_one(lines: list[tuple[bytes, bytes]]) -> None:
+def test_a_chunk_gives_the_same_frames_as_its_bytes_one_by_one(lines: list[tuple[bytes, bytes]]) -> None:
     chunk = b"".join(line + end for line, end in lines)
-    whole = [read_lines(frame) for frame in frames([chunk])]
-    single = [read_lines(frame) for frame in frames([chunk[at : at + 1] for at in range(len(chunk))])]
+    whole = [read_lines(frame) for frame in split_frames([chunk])]
+    single = [read_lines(frame) for frame in split_frames([chunk[at : at + 1] for at in range(len(chunk))])]
     assert [data for data in whole if data is not None] == [data for data in single if data is not None]

@@ -1,6 +1,6 @@
-"""Whatever stands at any place of a request: it is read and written for every target, or refused with a clean error.
+"""A request with any wrong value at any place is written for every target, or refused with a clean error.
 
-``full_requests.json`` has, for each wire, one request with nearly every field that wire knows.
+``full_requests.json`` has a request of each wire with nearly all of its fields.
 """
 
 import copy
@@ -22,43 +22,43 @@ IN_PATH = ("generate", "converse")
 ODD: tuple[Any, ...] = (None, -1, 1.5, "x", True, [5], [{}], {"type": [5]})
 
 
-def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def list_places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     if at:
         yield at
     for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
-        yield from places(value[key], (*at, key))
+        yield from list_places(value[key], (*at, key))
 
 
-def spoiled(document: Any, at: tuple[Any, ...], *odd: Any) -> Any:
-    """Return a copy with something else at a place, or nothing."""
+def replace_at(document: Any, at: tuple[Any, ...], *other: Any) -> Any:
+    """Return a copy with another value at a place, or without the value."""
     document = copy.deepcopy(document)
     holder = document
     for key in at[:-1]:
         holder = holder[key]
-    if odd:
-        holder[at[-1]] = odd[0]
+    if other:
+        holder[at[-1]] = other[0]
     else:
         del holder[at[-1]]
     return document
 
 
-def translated(near: str, far: str, document: Any) -> bytes:
-    inside = near not in IN_PATH
-    wire = get_wire(near)
-    envelope = wire.peek(json.dumps(document).encode(), "" if inside else "m", None if inside else False)
+def translate(caller: str, provider: str, document: Any) -> bytes:
+    has_model = caller not in IN_PATH
+    wire = get_wire(caller)
+    envelope = wire.peek(json.dumps(document).encode(), "" if has_model else "m", None if has_model else False)
     wire.count_input_bytes(envelope)
-    request = get_codec(near).read_request(envelope.document, envelope.model, envelope.stream)
-    target = Target("p/m", "p", "m", "k", far, Origin("http", "x", 1), {far: "/"})
-    return get_codec(far).write_request(request, target).body
+    request = get_codec(caller).read_request(envelope.document, envelope.model, envelope.stream)
+    target = Target("p/m", "p", "m", "k", provider, Origin("http", "x", 1), {provider: "/"})
+    return get_codec(provider).write_request(request, target).body
 
 
-@pytest.mark.parametrize(("near", "far"), list(itertools.permutations(FULL, 2)))
-def test_one_wrong_value_anywhere(near: str, far: str) -> None:
-    full = FULL[near]
-    assert json.loads(translated(near, far, full))
-    for at in places(full):
-        for document in (spoiled(full, at), *(spoiled(full, at, odd) for odd in ODD)):
+@pytest.mark.parametrize(("caller", "provider"), list(itertools.permutations(FULL, 2)))
+def test_a_wrong_value_anywhere_is_written_or_refused(caller: str, provider: str) -> None:
+    full = FULL[caller]
+    assert json.loads(translate(caller, provider, full))
+    for at in list_places(full):
+        for document in (replace_at(full, at), *(replace_at(full, at, other) for other in ODD)):
             try:
-                json.loads(translated(near, far, document))
-            except (BadRequest, OverflowError):  # the bridge answers the second with a refusal of its own
+                json.loads(translate(caller, provider, document))
+            except (BadRequest, OverflowError):  # the pipeline answers the second with a refusal too
                 continue

@@ -1,4 +1,4 @@
-"""Images and sound: asked for on every wire, streamed and cut anywhere, and in the form a caller asked for."""
+"""Images and sound: requested on every wire, streamed with any split, and in the form that a caller requested."""
 
 import base64
 import json
@@ -36,7 +36,7 @@ REQUEST = Request(model="m", messages=(Message("user", (Text("x"),)),))
 HAVE_IMAGES = ("chat", "responses", "generate", "converse")
 MODELS = {"generate": "gemini-3-pro-image", "messages": "claude-sonnet-5"}
 USER = [{"role": "user", "content": "x"}]
-ASKING: dict[str, dict[str, Any]] = {
+REQUESTS: dict[str, dict[str, Any]] = {
     "chat": {"model": "m", "messages": USER, "modalities": ["text", "image"]},
     "responses": {
         "model": "m", "input": "x", "tools": [{"type": "image_generation"}], "tool_choice": {"type": "image_generation"}
@@ -45,48 +45,52 @@ ASKING: dict[str, dict[str, Any]] = {
         "contents": [{"parts": [{"text": "x"}]}], "generationConfig": {"responseModalities": ["TEXT", "IMAGE"]}
     },
 }  # fmt: skip
-ASKED: dict[str, Any] = {
+CHECKS: dict[str, Any] = {
     "chat": lambda body: body["modalities"] == ["text", "image"],
     "responses": lambda body: body["tools"] == [{"type": "image_generation"}] and "tool_choice" not in body,
     "generate": lambda body: body["generationConfig"]["responseModalities"] == ["TEXT", "IMAGE"],
 }
 
 
-def translated(near: str, far: str, document: dict[str, Any]) -> Any:
+def translate(caller: str, provider: str, document: dict[str, Any]) -> Any:
     body = json.dumps(document).encode()
-    envelope = get_wire(near).peek(body, "m" if near == "generate" else "", False)
-    model = MODELS.get(far, "m")
-    target = Target("p/m", "p", model, "k", far, Origin("http", "x", 1), {far: "/"}, profile=get_profile(model))
-    translator = choose_translator(get_wire(near), envelope, target)
+    envelope = get_wire(caller).peek(body, "m" if caller == "generate" else "", False)
+    model = MODELS.get(provider, "m")
+    target = Target(
+        "p/m", "p", model, "k", provider, Origin("http", "x", 1), {provider: "/"}, profile=get_profile(model)
+    )
+    translator = choose_translator(get_wire(caller), envelope, target)
     encoded = translator.encode_request(body, target)
     written = json.loads(encoded.bodies[0])
     assert encoded.dropped == ()
     return written
 
 
-@pytest.mark.parametrize(("near", "far"), [(near, far) for near in ASKING for far in ASKED if near != far])
-def test_an_image_is_asked_for(near: str, far: str) -> None:
-    assert ASKED[far](translated(near, far, ASKING[near]))
+@pytest.mark.parametrize(
+    ("caller", "provider"), [(caller, provider) for caller in REQUESTS for provider in CHECKS if caller != provider]
+)
+def test_a_request_for_images_is_translated(caller: str, provider: str) -> None:
+    assert CHECKS[provider](translate(caller, provider, REQUESTS[caller]))
 
 
 @pytest.mark.parametrize(
-    ("near", "name"),
+    ("caller", "name"),
     [
         ("chat", "modalities"),
         ("responses", "tools.image_generation"),
         ("generate", "generationConfig.responseModalities"),
     ],
 )
-@pytest.mark.parametrize("far", ["messages", "converse"])
-def test_where_models_only_write_it_is_refused(near: str, far: str, name: str) -> None:
+@pytest.mark.parametrize("provider", ["messages", "converse"])
+def test_a_request_for_images_is_refused_for_wires_without_images(caller: str, provider: str, name: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        translated(near, far, ASKING[near])
+        translate(caller, provider, REQUESTS[caller])
     assert caught.value.param == name
     assert f"`{name}`" in caught.value.message
 
 
-def test_the_options_of_the_image_tool_are_told_of() -> None:
-    document = ASKING["responses"] | {"tools": [{"type": "image_generation", "size": "1024x1024"}]}
+def test_options_of_the_image_tool_are_reported_as_dropped() -> None:
+    document = REQUESTS["responses"] | {"tools": [{"type": "image_generation", "size": "1024x1024"}]}
     body = json.dumps(document).encode()
     model = "gemini-3-pro-image"
     profile = get_profile(model)
@@ -99,7 +103,7 @@ def test_the_options_of_the_image_tool_are_told_of() -> None:
 blocks = st.lists(st.sampled_from(("text", "image")) | st.binary(min_size=1, max_size=9), min_size=1, max_size=6)
 
 
-def _events(parts: list[Any]) -> list[Event]:
+def make_events(parts: list[Any]) -> list[Event]:
     made: list[Event] = [Start("chatcmpl-1", "m")]
     for index, part in enumerate(parts):
         if isinstance(part, bytes):
@@ -112,10 +116,10 @@ def _events(parts: list[Any]) -> list[Event]:
 
 @pytest.mark.parametrize("wire", HAVE_IMAGES)
 @given(parts=blocks, data=st.data())
-def test_images_survive_a_stream_however_it_is_cut(wire: str, parts: list[Any], data: st.DataObject) -> None:
+def test_images_survive_a_stream_for_any_split(wire: str, parts: list[Any], data: st.DataObject) -> None:
     codec = get_codec(wire)
     writer, reader, splitter = codec.make_writer(REQUEST), codec.make_reader(), codec.make_splitter()
-    sent = _events(parts)
+    sent = make_events(parts)
     raw = b"".join(writer.write(event) for event in sent)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=4)))
     pieces = [raw[start:end] for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
@@ -139,10 +143,10 @@ def test_images_survive_a_stream_however_it_is_cut(wire: str, parts: list[Any], 
     assert indices == sorted(set(indices))
 
 
-@pytest.mark.parametrize(("asked", "begins"), [("", b"RIFF"), ("wav", b"RIFF"), ("pcm16", b"\1\2")])
-def test_sound_has_the_form_that_was_asked_for(asked: str, begins: bytes) -> None:
+@pytest.mark.parametrize(("format", "begins"), [("", b"RIFF"), ("wav", b"RIFF"), ("pcm16", b"\1\2")])
+def test_sound_has_the_requested_format(format: str, begins: bytes) -> None:
     samples = Audio(base64.b64encode(b"\1\2\3\4").decode(), PCM, "", "Hi")
-    request = Request(model="m", messages=REQUEST.messages, echo={"audio": asked})
+    request = Request(model="m", messages=REQUEST.messages, echo={"audio": format})
     reply = Reply(id="chatcmpl-1", model="m", choices=(Choice((samples,), Finish("stop")),))
     audio = json.loads(get_codec("chat").write_reply(reply, request))["choices"][0]["message"]["audio"]
     assert base64.b64decode(audio["data"]).startswith(begins)
@@ -157,10 +161,10 @@ def test_sound_has_the_form_that_was_asked_for(asked: str, begins: bytes) -> Non
         make_playable(Audio("AQID", PCM)),
     ],
 )
-def test_what_is_told_as_text_is_read_back(part: Any) -> None:
+def test_media_written_as_markdown_are_read_back(part: Any) -> None:
     assert read_markdown(write_markdown(part)) == part
 
 
 @pytest.mark.parametrize("text", ["![image](https://x/y.png)", "See ![image](data:image/png;base64,AA==)", "x" * 9999])
-def test_a_text_of_ones_own_stays_one(text: str) -> None:
+def test_other_markdown_stays_text(text: str) -> None:
     assert read_markdown(text) is None
