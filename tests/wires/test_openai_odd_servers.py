@@ -120,7 +120,7 @@ def test_the_code_of_an_error_gives_its_status(code: Any, status: int) -> None:
 
 
 def test_an_end_marker_before_any_chunk_is_rejected() -> None:
-    with pytest.raises(BadAnswer, match="before it said anything"):
+    with pytest.raises(BadAnswer, match="before any output"):
         read_events(DONE)
 
 

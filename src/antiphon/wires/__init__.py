@@ -1,7 +1,7 @@
 """Message formats: bytes to meaning and back, without I/O.
 
-What belongs here: reading, checking, changing and framing what a wire carries. What does not: sockets, timers, prices,
-the choice of a target. The same file serves both directions, so that a format exists once.
+This package reads, checks, changes and frames the messages of each wire. Sockets, timers, prices and the choice of a
+target do not belong here.
 """
 
 from antiphon.wires.table import find_translation, get_codec, get_wire

@@ -1,4 +1,4 @@
-"""JSON with integers of any size: msgspec decodes them, but its encoder stops at 64 bits."""
+"""JSON with integers of any size: msgspec decodes them, but its encoder is limited to 64 bits."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def encode_json_text(value: Any) -> str:
 
 
 def _write_large_integers(value: Any) -> Any:
-    """Return a value in which the integers beyond 64 bits are JSON already."""
+    """Return a value in which the integers beyond 64 bits are already encoded."""
     if isinstance(value, msgspec.Struct):
         try:
             return msgspec.Raw(_encode(value))

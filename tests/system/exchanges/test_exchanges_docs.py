@@ -5,7 +5,7 @@ from pathlib import Path
 from antiphon.wires.bedrock import embeddings
 from antiphon.wires.gemini import embeddings_codec, predict
 from antiphon.wires.table import COUNTERS, EMBEDDERS
-from antiphon.wires.translation.embedding import MOST_INPUTS
+from antiphon.wires.translation.embedding import INPUT_LIMIT
 
 PAGE = (Path(__file__).parents[3] / "docs" / "wires.md").read_text("utf-8")
 
@@ -15,7 +15,7 @@ def test_the_page_has_every_form_and_its_limit() -> None:
     limits = [cell.strip() for cell in line.strip("|").split("|")[1:]]
     alone = f"{predict.BATCH_LIMIT}; 1 for `gemini-embedding-001`"
     assert limits == [
-        f"{MOST_INPUTS:,}",
+        f"{INPUT_LIMIT:,}",
         str(embeddings_codec.BATCH_LIMIT),
         alone,
         "1",

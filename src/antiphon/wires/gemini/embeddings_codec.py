@@ -17,7 +17,7 @@ from antiphon.wires.gemini.embeddings import Embed, EmbedBatch, EmbedContentRequ
 from antiphon.wires.json_text import encode_json
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.embedding import (
-    MOST_INPUTS,
+    INPUT_LIMIT,
     EmbedRequest,
     Vector,
     check_vector_count,
@@ -107,8 +107,8 @@ class EmbedBatchCodec(EmbedCodec):
 
 
 def _read(requests: list[EmbedContentRequest], documents: list[dict[str, Any]], model: str) -> EmbedRequest:
-    if len(requests) > MOST_INPUTS:
-        problem = f"`requests` has {len(requests)} entries, and at most {MOST_INPUTS} go into one call."
+    if len(requests) > INPUT_LIMIT:
+        problem = f"`requests` has {len(requests)} entries, and at most {INPUT_LIMIT} go into one call."
         raise BadRequest(problem, param="requests")
     names = {name for document in documents for name in flatten_config(request_types.to_standard_form(document))}
     task_type = _get_common_value([request.task_type for request in requests], "taskType")

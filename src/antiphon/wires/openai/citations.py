@@ -1,6 +1,6 @@
 """Citations in answers of chat completions: ``annotations`` (API reference, "The chat completion object").
 
-This wire has citations of web pages only. A citation of a document keeps the form of the wire it came from: clients
+This wire only has citations of web pages. A citation of a document keeps the form of its original wire, because clients
 ignore types that they do not know.
 """
 

@@ -14,7 +14,7 @@ from antiphon.types import Target, Usage
 from antiphon.wires.checks import DECODE_ERRORS
 from antiphon.wires.translation.codec import WrittenRequest
 from antiphon.wires.translation.embedding import (
-    MOST_INPUTS,
+    INPUT_LIMIT,
     EmbedRequest,
     Input,
     Vector,
@@ -25,7 +25,7 @@ from antiphon.wires.translation.embedding import (
 )
 
 _IS_BASE64 = {None: False, "float": False, "base64": True}
-_READ = frozenset(("model", "input", "dimensions", "encoding_format"))
+_READ_FIELDS = frozenset(("model", "input", "dimensions", "encoding_format"))
 _TASK_FIELDS = ("input_type", "task_type", "task")
 
 
@@ -58,7 +58,7 @@ class EmbeddingsCodec:
             base64=_IS_BASE64[encoding],
             task=read_task(document.get(task_field)),
             task_field=task_field,
-            extras=tuple(name for name in document if name not in _READ and name != task_field),
+            extras=tuple(name for name in document if name not in _READ_FIELDS and name != task_field),
         )
 
     def write_request(self, request: EmbedRequest, target: Target) -> list[WrittenRequest]:
@@ -98,8 +98,8 @@ class EmbeddingsCodec:
 
 def _read_inputs(value: str | list[Any]) -> tuple[Input, ...]:
     inputs = [value] if isinstance(value, str) or _is_token_ids(value) else value
-    if len(inputs) > MOST_INPUTS:
-        problem = f"`input` has {len(inputs)} entries, and at most {MOST_INPUTS} go into one request."
+    if len(inputs) > INPUT_LIMIT:
+        problem = f"`input` has {len(inputs)} entries, and at most {INPUT_LIMIT} go into one request."
         raise BadRequest(problem, param="input")
     return tuple(_read_input(value, f"input[{index}]") for index, value in enumerate(inputs))
 

@@ -2,14 +2,14 @@
 
 from antiphon.wires.translation.neutral import FinishReason
 
-_READ: dict[str, FinishReason] = {
+_FINISH_REASONS: dict[str, FinishReason] = {
     "stop": "stop",
     "length": "length",
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
     "content_filter": "content_filter",
 }
-_WRITTEN: dict[FinishReason, str] = {
+_WIRE_REASONS: dict[FinishReason, str] = {
     "stop": "stop",
     "length": "length",
     "tool_calls": "tool_calls",
@@ -22,16 +22,16 @@ _WRITTEN: dict[FinishReason, str] = {
 def read_finish(reason: str | None, *, has_call: bool, only_refusal: bool) -> FinishReason:
     """Return why a choice ended; ``only_refusal`` means that its message is a refusal without other text.
 
-    Some providers finish with "stop" although they ask for a tool. Clients would then never run it.
+    Some providers finish with "stop" although the answer has a tool call. Clients would then never run the tool.
     """
-    read = _READ.get(reason or "stop", "stop")
-    if read != "stop":
-        return read
+    neutral = _FINISH_REASONS.get(reason or "stop", "stop")
+    if neutral != "stop":
+        return neutral
     if has_call:
         return "tool_calls"
     return "refusal" if only_refusal else "stop"
 
 
 def write_finish(reason: FinishReason) -> str:
-    """Return OpenAI's word for why a choice ended."""
-    return _WRITTEN[reason]
+    """Return OpenAI's finish reason."""
+    return _WIRE_REASONS[reason]

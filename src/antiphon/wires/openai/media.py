@@ -1,19 +1,19 @@
-"""Images and sound in answers of chat completions, whole and streamed.
+"""Images and audio in answers of chat completions, whole and streamed.
 
-Sound is in the API's own ``audio`` (API reference, "The chat completion object"). Images are in ``images``, a list of
-``image_url`` parts beside the text, as routers and compatible servers write it (OpenRouter, "Image generation";
+Audio is in the API's own ``audio`` (API reference, "The chat completion object"). Images are in ``images``, a list of
+``image_url`` parts next to the text, as routers and compatible servers write it (OpenRouter, "Image generation";
 LiteLLM, "Image generation in chat completions"). Some servers put such parts into the content instead.
 """
 
 from typing import Any
 
 from antiphon.clock import make_id, read_time_us
-from antiphon.wires.translation.media import guess_image_type, guess_sound_type, make_playable
+from antiphon.wires.translation.media import guess_image_type, guess_audio_type, make_playable
 from antiphon.wires.translation.neutral import Audio, Image
 
 _AUDIO_LIFETIME_S = 3600
 STREAM_AUDIO_FORMAT = "pcm16"
-"""The only format in which sound is streamed: samples without a file header."""
+"""The only format in which audio is streamed: samples without a file header."""
 AUDIO_FORMATS = {
     "audio/wav": "wav",
     "audio/x-wav": "wav",
@@ -25,7 +25,7 @@ AUDIO_FORMATS = {
 
 
 def split_data_url(url: str) -> tuple[str, str]:
-    """Return media type and base64 data of a ``data:`` URL (RFC 2397), or two empty strings for any other."""
+    """Return the media type and the base64 data of a ``data:`` URL (RFC 2397), or two empty strings for any other."""
     head, _, data = url.partition(",")
     if not head.startswith("data:") or not head.endswith(";base64"):
         return "", ""
@@ -34,8 +34,8 @@ def split_data_url(url: str) -> tuple[str, str]:
 
 def read_images(images: Any) -> list[Image]:
     """Return the images of a message or a delta; parts of other kinds are left out."""
-    found = [_find_url(image) for image in images if isinstance(image, dict)] if isinstance(images, list) else []
-    return [read_image(url) for url in found if url]
+    urls = [_find_url(image) for image in images if isinstance(image, dict)] if isinstance(images, list) else []
+    return [read_image(url) for url in urls if url]
 
 
 def _find_url(image: dict[str, Any]) -> str:
@@ -55,15 +55,15 @@ def read_image(url: str) -> Image:
 
 
 def read_audio(audio: Any) -> Audio | None:
-    """Return the sound of a message, or a piece of it in a delta; ``None`` for neither data nor transcript."""
+    """Return the audio of a message or the piece in a delta, ``None`` if it has neither data nor transcript."""
     if not isinstance(audio, dict):
         return None
     data, transcript = str(audio.get("data") or ""), str(audio.get("transcript") or "")
-    return Audio(data, guess_sound_type(data) if data else "", "", transcript) if data or transcript else None
+    return Audio(data, guess_audio_type(data) if data else "", "", transcript) if data or transcript else None
 
 
 def write_images(images: list[Image], first_index: int = 0) -> list[dict[str, Any]]:
-    """Return the ``images`` of a message or a delta; ``first_index`` is how many images came before them."""
+    """Return the ``images`` of a message or a delta; ``first_index`` is the number of earlier images."""
     return [
         {"type": "image_url", "image_url": {"url": image.url or _make_data_url(image)}, "index": index}
         for index, image in enumerate(images, first_index)
@@ -87,5 +87,5 @@ def write_audio(audio: Audio, audio_format: str, audio_id: str = "") -> dict[str
 
 
 def has_field(part: object) -> bool:
-    """Return whether this wire has a field of its own for a part of an answer."""
+    """Say whether this wire has a field for a part of an answer."""
     return isinstance(part, Audio) or (isinstance(part, Image) and bool(part.data or part.url))

@@ -1,4 +1,4 @@
-"""The messages of a chat request into the neutral form (API reference, "Create chat completion": messages)."""
+"""Reads the messages of a chat request (API reference, "Create chat completion": messages)."""
 
 from typing import Any
 
@@ -26,13 +26,13 @@ def read_messages(messages: list[dict[str, Any]]) -> tuple[tuple[Text, ...], tup
     """Return the system prompt and the conversation; raises :class:`BadRequest` that names the field."""
     system: list[Text] = []
     turns: list[Message] = []
-    for i, message in enumerate(messages):
-        path = f"messages[{i}]"
-        read = _ROLES.get(message["role"])
-        if read is None:
-            known = ", ".join(sorted(_ROLES))
-            raise BadRequest(f"`{path}.role` is {message['role']!r}; expected one of {known}.", param=f"{path}.role")
-        turn = read(message, path)
+    for index, message in enumerate(messages):
+        path = f"messages[{index}]"
+        reader = _ROLES.get(message["role"])
+        if reader is None:
+            roles = ", ".join(sorted(_ROLES))
+            raise BadRequest(f"`{path}.role` is {message['role']!r}; expected one of {roles}.", param=f"{path}.role")
+        turn = reader(message, path)
         if turn.role == "system" and not turns:
             system += [part for part in turn.parts if isinstance(part, Text)]
         elif _is_continuation(turns, turn):
@@ -43,9 +43,9 @@ def read_messages(messages: list[dict[str, Any]]) -> tuple[tuple[Text, ...], tup
 
 
 def _is_continuation(turns: list[Message], turn: Message) -> bool:
-    """Return whether a turn belongs to the one before it.
+    """Say whether a turn continues the previous one.
 
-    Results of parallel tool calls come one by one. They are one turn, together with the user's next message.
+    Results of parallel tool calls are separate messages. Together with the user's next message they form one turn.
     """
     return bool(turns) and turn.role == turns[-1].role == "user" and isinstance(turns[-1].parts[-1], ToolResult)
 
@@ -77,7 +77,7 @@ def _read_assistant_message(message: dict[str, Any], path: str) -> Message:
     calls = message.get("tool_calls") or []
     if not isinstance(calls, list):
         raise BadRequest(f"`{path}.tool_calls` must be a list of calls.", param=f"{path}.tool_calls")
-    parts += [_read_call(call, f"{path}.tool_calls[{i}]") for i, call in enumerate(calls)]
+    parts += [_read_call(call, f"{path}.tool_calls[{index}]") for index, call in enumerate(calls)]
     return Message("assistant", tuple(parts), _read_string(message, "name", path))
 
 
@@ -122,8 +122,8 @@ def _read_tool_message(message: dict[str, Any], path: str) -> Message:
     if not isinstance(call, str):
         raise BadRequest(f"`{path}.tool_call_id` must name the call this answers.", param=f"{path}.tool_call_id")
     parts = _read_content(message.get("content"), path)
-    allowed = tuple(part for part in parts if isinstance(part, Text | Image | File))
-    return Message("user", (ToolResult(call, allowed, str(message.get("name") or "")),))
+    result_parts = tuple(part for part in parts if isinstance(part, Text | Image | File))
+    return Message("user", (ToolResult(call, result_parts, str(message.get("name") or "")),))
 
 
 _ROLES = {
@@ -136,11 +136,11 @@ _ROLES = {
 
 
 def _read_content(content: Any, path: str) -> tuple[Part, ...]:
-    """Read a message's content; a JSON object is sent as its JSON text."""
+    """Read a message's content; a JSON object becomes its JSON text."""
     if isinstance(content, str):
         return (Text(content),)
     if isinstance(content, list):
-        return tuple(_read_part(part, f"{path}.content[{i}]") for i, part in enumerate(content))
+        return tuple(_read_part(part, f"{path}.content[{index}]") for index, part in enumerate(content))
     if isinstance(content, dict):
         return (Text(msgspec.json.encode(content).decode()),)
     raise BadRequest(f"`{path}.content` must be text or a list of parts.", param=f"{path}.content")
@@ -150,14 +150,14 @@ def _read_part(part: Any, path: str) -> Part:
     if isinstance(part, str):
         return Text(part)
     kind = part.get("type") if isinstance(part, dict) else None
-    read = _PARTS.get(str(kind))
-    if read is None:
+    reader = _PARTS.get(str(kind))
+    if reader is None:
         raise BadRequest(
             f"`{path}.type` is {kind!r}, which cannot be translated; expected one of {', '.join(_PARTS)}.",
             param=f"{path}.type",
         )
     try:
-        return read(part)
+        return reader(part)
     except (KeyError, TypeError, AttributeError):
         raise BadRequest(f"`{path}` is not a complete part of type {kind!r}.", param=path) from None
 

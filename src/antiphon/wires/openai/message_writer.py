@@ -1,7 +1,7 @@
-"""The conversation of a request into chat messages (API reference, "Create chat completion": messages).
+"""Writes the conversation of a request as chat messages (API reference, "Create chat completion": messages).
 
-Rules for what this wire lacks: thinking of other wires is left out, because it means nothing here. The error of a tool
-is stated in its text. Images in a tool's result or in an earlier answer move to the user's next message.
+This wire lacks some fields. Thinking of other wires is left out, because providers of this wire cannot use it. A tool's
+error is stated in its text. Images in a tool's result or in an earlier answer move to the user's next message.
 """
 
 from typing import Any
@@ -65,21 +65,21 @@ def _write_system_message(message: Message) -> list[dict[str, Any]]:
 
 
 def _write_user_message(message: Message) -> list[dict[str, Any]]:
-    written: list[dict[str, Any]] = []
-    rest: list[Part] = []
+    turns: list[dict[str, Any]] = []
+    user_parts: list[Part] = []
     for part in message.parts:
         if isinstance(part, ToolResult):
             text = "\n".join(item.text for item in part.parts if isinstance(item, Text))
-            rest += [item for item in part.parts if not isinstance(item, Text)]
+            user_parts += [item for item in part.parts if not isinstance(item, Text)]
             if part.error and not text.lower().startswith("error"):
                 text = f"Error: {text}"
-            written.append({"role": "tool", "tool_call_id": part.id, "content": text})
+            turns.append({"role": "tool", "tool_call_id": part.id, "content": text})
         else:
-            rest.append(part)
-    if rest or not written:
-        turn: dict[str, Any] = {"role": "user", "content": _write_content(tuple(rest))}
-        written.append(turn | ({"name": message.name} if message.name else {}))
-    return written
+            user_parts.append(part)
+    if user_parts or not turns:
+        turn: dict[str, Any] = {"role": "user", "content": _write_content(tuple(user_parts))}
+        turns.append(turn | ({"name": message.name} if message.name else {}))
+    return turns
 
 
 def _write_assistant_message(message: Message) -> list[dict[str, Any]]:

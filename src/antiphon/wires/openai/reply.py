@@ -1,4 +1,4 @@
-"""A whole chat completion, to and from the neutral form (API reference, "The chat completion object")."""
+"""Reads and writes a whole chat completion (API reference, "The chat completion object")."""
 
 from typing import Any
 
@@ -114,7 +114,7 @@ def _read_choice(choice: _Choice) -> Choice:
 
 
 def read_text(content: Any) -> str:
-    """Return the text of a content, which is a text itself or a list of parts."""
+    """Return the text of a content, which is a string or a list of parts."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
@@ -135,7 +135,7 @@ def _read_call(call: _ToolCall) -> ToolCall:
 
 
 def write_reply(reply: Reply, request: Request) -> bytes:
-    """Write a whole answer; the request's model stands in for one that the provider did not name."""
+    """Write a whole answer; if the provider did not name the model, the request's model is used."""
     body: dict[str, Any] = {
         "id": write_answer_id(reply.id),
         "object": "chat.completion",
@@ -194,11 +194,11 @@ def _write_annotations(texts: list[Text]) -> list[dict[str, Any]]:
 
 
 def _write_call(call: ToolCall) -> dict[str, Any]:
-    written: dict[str, Any] = {
+    call_object: dict[str, Any] = {
         "id": call.id,
         "type": "function",
         "function": {"name": call.name, "arguments": call.arguments},
     }
     if call.signature:
-        written["extra_content"] = write_signature(call.signature)
-    return written
+        call_object["extra_content"] = write_signature(call.signature)
+    return call_object

@@ -1,4 +1,4 @@
-"""A chat request into the neutral form (API reference, "Create chat completion")."""
+"""Reads a chat request into the neutral form (API reference, "Create chat completion")."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from antiphon.wires.openai.message_reader import check_string, read_messages
 from antiphon.wires.openai.reply import WIRE
 from antiphon.wires.translation.neutral import Format, Reasoning, Request, Tool, ToolChoice
 
-_KNOWN = frozenset(
+_KNOWN_FIELDS = frozenset(
     (
         "model", "messages", "stream", "stream_options", "tools", "tool_choice", "parallel_tool_calls",
         "response_format", "max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "stop", "n", "seed",
@@ -21,27 +21,28 @@ _TYPES: dict[str, tuple[Any, str]] = {
     "top_k": (int | float | None, "a number"),
     "top_logprobs": (int | None, "a whole number"),
 }
-"""Fields whose type ``peek`` leaves to a provider of this wire to check, with the type and its description."""
+"""Fields whose type ``peek`` does not check, with the type and its description."""
 _MODALITIES = ("text", "image", "audio")
 
 
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
     """Read a body that the wire's ``peek`` has checked; raises :class:`BadRequest` that names the field."""
-    for old, new in (("functions", "tools"), ("function_call", "tool_choice")):
-        if document.get(old) is not None:
+    for deprecated, current in (("functions", "tools"), ("function_call", "tool_choice")):
+        if document.get(deprecated) is not None:
             raise BadRequest(
-                f"`{old}` is the deprecated form of `{new}` and cannot be translated; use `{new}`.", param=old
+                f"`{deprecated}` is the deprecated form of `{current}` and cannot be translated; use `{current}`.",
+                param=deprecated,
             )
-    for name, (kinds, expected) in _TYPES.items():
+    for name, (kinds, description) in _TYPES.items():
         if not isinstance(document.get(name), kinds):
-            raise BadRequest(f"`{name}` must be {expected}.", param=name)
+            raise BadRequest(f"`{name}` must be {description}.", param=name)
     system, messages = read_messages(document["messages"])
     limit, effort = document.get("max_completion_tokens"), document.get("reasoning_effort")
     return Request(
         model=model,
         messages=messages,
         system=system,
-        tools=tuple(_read_tool(tool, f"tools[{i}]") for i, tool in enumerate(document.get("tools") or ())),
+        tools=tuple(_read_tool(tool, f"tools[{index}]") for index, tool in enumerate(document.get("tools") or ())),
         tool_choice=_read_tool_choice(document.get("tool_choice")),
         parallel_tool_calls=document.get("parallel_tool_calls"),
         format=_read_format(document.get("response_format")),
@@ -66,7 +67,7 @@ def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
             "include_usage": bool((document.get("stream_options") or {}).get("include_usage")),
             "audio": _read_audio_format(document.get("audio")),
         },
-        extras={name: value for name, value in document.items() if name not in _KNOWN and value is not None},
+        extras={name: value for name, value in document.items() if name not in _KNOWN_FIELDS and value is not None},
     )
 
 
@@ -78,10 +79,10 @@ def _read_stop(value: Any) -> tuple[str, ...]:
 
 
 def _read_modalities(value: Any) -> tuple[str, ...]:
-    words = value or ()
-    if not isinstance(words, list | tuple) or not all(word in _MODALITIES for word in words):
+    modalities = value or ()
+    if not isinstance(modalities, list | tuple) or not all(modality in _MODALITIES for modality in modalities):
         raise BadRequest(f"`modalities` must be a list of {', '.join(_MODALITIES)}.", param="modalities")
-    return tuple(words) if set(words) != {"text"} else ()
+    return tuple(modalities) if set(modalities) != {"text"} else ()
 
 
 def _read_audio_format(audio: Any) -> str:
@@ -90,7 +91,7 @@ def _read_audio_format(audio: Any) -> str:
 
 def _read_choice_count(value: int | None) -> int:
     if value is not None and value < 1:
-        raise BadRequest(f"`n` is {value}; it must be from 1 on.", param="n")
+        raise BadRequest(f"`n` is {value}; it must be at least 1.", param="n")
     return value or 1
 
 
@@ -98,7 +99,7 @@ def _read_tool(tool: dict[str, Any], path: str) -> Tool:
     function = tool.get("function")
     if tool.get("type") != "function" or not isinstance(function, dict):
         if not isinstance(kind := tool.get("type"), str) or kind == "function":
-            raise BadRequest(f"`{path}` must have a `type`, and a `function` where that is its type.", param=path)
+            raise BadRequest(f"`{path}` must have a `type`, and a `function` if that is its type.", param=path)
         return Tool(kind, builtin=tool, wire=WIRE)
     if not isinstance(function.get("name"), str):
         raise BadRequest(f"`{path}.function.name` must be a string.", param=f"{path}.function.name")
@@ -123,9 +124,9 @@ def _read_tool_choice(choice: Any) -> ToolChoice | None:
         if choice["type"] == "function":
             return ToolChoice("tool", (check_string(choice["function"]["name"]),))
         if choice["type"] == "allowed_tools":
-            allowed = choice["allowed_tools"]
+            restriction = choice["allowed_tools"]
             return ToolChoice(
-                allowed["mode"], tuple(check_string(tool["function"]["name"]) for tool in allowed["tools"])
+                restriction["mode"], tuple(check_string(tool["function"]["name"]) for tool in restriction["tools"])
             )
     except (KeyError, TypeError):
         pass

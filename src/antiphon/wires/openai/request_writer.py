@@ -1,7 +1,7 @@
-"""The neutral form into a chat request (API reference, "Create chat completion").
+"""Writes the neutral form as a chat request (API reference, "Create chat completion").
 
-Rules for what this wire lacks: a thinking budget becomes the nearest effort. Sound is asked for in a voice and a format
-of our choice if the caller's wire describes them differently.
+A thinking budget becomes the nearest effort, because this wire has no budgets. If the caller's wire describes voice and
+format of audio differently, Antiphon chooses them.
 """
 
 from typing import Any
@@ -56,7 +56,7 @@ def write_request(request: Request, target: Target) -> WrittenRequest:
     if request.reasoning is not None:
         if effort := _choose_effort(request.reasoning):
             body["reasoning_effort"] = effort
-        elif request.reasoning.adaptive:  # this wire cannot leave it to the model whether to think
+        elif request.reasoning.adaptive:  # this wire cannot let the model decide whether to think
             dropped.append("reasoning")
     if request.modalities:
         body["modalities"] = list(request.modalities)
@@ -99,14 +99,14 @@ def _write_tool_choice(choice: ToolChoice) -> Any:
     return choice.mode
 
 
-def _write_format(wanted: Format) -> dict[str, Any]:
-    if wanted.kind == "json":
+def _write_format(format: Format) -> dict[str, Any]:
+    if format.kind == "json":
         return {"type": "json_object"}
-    schema: dict[str, Any] = {"name": wanted.name or "answer", "schema": wanted.schema or {}}
-    if wanted.strict is not None:
-        schema["strict"] = wanted.strict
-    if wanted.description:
-        schema["description"] = wanted.description
+    schema: dict[str, Any] = {"name": format.name or "answer", "schema": format.schema or {}}
+    if format.strict is not None:
+        schema["strict"] = format.strict
+    if format.description:
+        schema["description"] = format.description
     return {"type": "json_schema", "json_schema": schema}
 
 

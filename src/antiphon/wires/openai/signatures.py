@@ -1,9 +1,9 @@
 """Signatures of other wires in chat messages: signed thinking blocks and thought signatures of tool calls.
 
-Both travel through chat clients: thinking in ``thinking_blocks`` of a message, a thought signature in ``extra_content``
-of a tool call (Gemini's OpenAI compatibility, "extra_content"). Strict servers of this wire do not know these members
-and reject a request that has them, so :func:`remove_foreign_signatures` takes out those that Antiphon added for
-another wire. Members that a provider of this wire added stay.
+Chat clients keep both: thinking in ``thinking_blocks`` of a message, a thought signature in ``extra_content`` of a tool
+call (Gemini's OpenAI compatibility, "extra_content"). Strict servers of this wire reject a request with these unknown
+members, so :func:`remove_foreign_signatures` removes those that Antiphon added for another wire. Members that a
+provider of this wire added stay.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ def read_signature(extra_content: Any) -> str:
 
 
 def write_signature(signature: str) -> dict[str, Any]:
-    """Return the ``extra_content`` that carries another wire's thought signature through a client."""
+    """Return the ``extra_content`` in which a client keeps another wire's thought signature."""
     return {"google": {"thought_signature": pack_signature(ForeignSignature("gemini", signature))}}
 
 
@@ -44,11 +44,11 @@ def write_thinking_block(part: Thinking) -> dict[str, Any]:
 
 def remove_foreign_signatures(body: bytes, document: dict[str, Any]) -> bytes:
     """Return a request's body without signatures of other wires; the same object if it has none."""
-    if b"thinking_blocks" not in body and b"extra_content" not in body:  # nearly always, and cheap to find out
+    if b"thinking_blocks" not in body and b"extra_content" not in body:  # nearly always, and cheap to check
         return body
     messages = document["messages"]
-    cleaned = [_clean_message(message) for message in messages]
-    return body if cleaned == messages else bodies.replace(body, "messages", _encode(cleaned))
+    own_messages = [_clean_message(message) for message in messages]
+    return body if own_messages == messages else bodies.replace(body, "messages", _encode(own_messages))
 
 
 def _clean_message(message: dict[str, Any]) -> dict[str, Any]:

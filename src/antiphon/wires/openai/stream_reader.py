@@ -1,4 +1,4 @@
-"""Chat completion chunks into neutral events (API reference, "The chat completion chunk object")."""
+"""Reads chat completion chunks into neutral events (API reference, "The chat completion chunk object")."""
 
 from typing import Any, Literal
 
@@ -136,7 +136,7 @@ class ChatReader:
 
     def _read_end_marker(self) -> list[Event]:
         if not self._started:
-            raise BadAnswer("The provider ended its answer before it said anything.")
+            raise BadAnswer("The provider ended its answer before any output.")
         return self._end()
 
     def close(self) -> list[Event]:
@@ -199,7 +199,7 @@ class _ChoiceReader:
             events.append(Annotation(self._index, citation=citation, choice=self._number))
 
     def end(self, finish_reason: str | None, events: list[Event]) -> None:
-        """Append the end of the open block, and why the choice ended."""
+        """Append the end of the open block, and the finish reason of the choice."""
         self._close(events)
         only_refusal = "refusal" in self._kinds and "text" not in self._kinds
         self.finish = read_finish(finish_reason, has_call="tool" in self._kinds, only_refusal=only_refusal)
@@ -221,7 +221,7 @@ class _ChoiceReader:
         if self._kind != "audio":
             self._close(events)
             self._kind, self._index = "audio", self._take_index()
-        # Only the first piece of a file has its header; streamed sound has none at all.
+        # Only the first piece of a file has the header; streamed audio has none at all.
         events.append(Media(self._index, msgspec.structs.replace(piece, media_type=PCM), self._number))
 
     def _read_thinking_block(self, block: dict[str, Any], events: list[Event]) -> None:
@@ -235,7 +235,7 @@ class _ChoiceReader:
             events.append(Annotation(self._index, signature=str(block["signature"]), wire=wire, choice=self._number))
         else:
             return
-        self._close(events, signed=True)
+        self._close(events, is_signed=True)
 
     def _read_call(self, call: _ToolCall, events: list[Event]) -> None:
         function = call.function or _Function()
@@ -261,9 +261,9 @@ class _ChoiceReader:
         self._kinds.add(kind)
         events.append(BlockStart(self._index, kind, call_id, name, self._number))
 
-    def _close(self, events: list[Event], *, signed: bool = False) -> None:
-        """End the open block; sound is not a block and has neither start nor stop."""
-        if self._kind == "thinking" and not signed:
+    def _close(self, events: list[Event], *, is_signed: bool = False) -> None:
+        """End the open block; audio is not a block and has neither start nor stop."""
+        if self._kind == "thinking" and not is_signed:
             events.append(Annotation(self._index, wire=WIRE, choice=self._number))  # unsigned, and of this wire
         if self._kind is not None and self._kind != "audio":
             events.append(BlockStop(self._index, self._number))

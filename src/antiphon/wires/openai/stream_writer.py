@@ -1,4 +1,4 @@
-"""Neutral events into chat completion chunks (API reference, "The chat completion chunk object")."""
+"""Writes neutral events as chat completion chunks (API reference, "The chat completion chunk object")."""
 
 from collections.abc import Callable
 from typing import Any
@@ -40,11 +40,11 @@ _encode = msgspec.json.Encoder().encode
 _FIELDS = {"text": b"content", "thinking": b"reasoning_content", "refusal": b"refusal"}
 _END = b"}\n\n"
 _END_WITH_USAGE = b',"usage":null}\n\n'
-"""The end of a chunk if the caller asked for usage, which has a chunk of its own (reference, "include_usage")."""
+"""The end of a chunk if the caller asked for usage, which then has a separate chunk (reference, "include_usage")."""
 
 
 class _Choice:
-    """What has been written of one choice.
+    """The state of one choice.
 
     ``delta_start`` and ``delta_end`` are the constant parts of the open block's chunks, around the text.
     """
@@ -63,7 +63,7 @@ class _Choice:
         self.text_length = 0
         """Characters of text so far; citations count them."""
         self.text_start = 0
-        """Where the open text began."""
+        """The position at which the open text began."""
         self.citations: list[dict[str, Any]] = []
         """Citations of the open text."""
         self.image_count = 0
@@ -158,7 +158,7 @@ class ChatWriter(PlainStreamWriter):
         delta: dict[str, Any]
         if event.citation is not None:
             choice.citations.append(event.citation)
-            return b""  # the text that it covers is known when the text is complete
+            return b""  # written at the end of the text, when its length is known
         if choice.kind == "tool":
             # Clients look for the function in each piece of a call.
             call = {

@@ -1,4 +1,4 @@
-"""How much text a request or an answer of this wire has, for estimating tokens that the provider does not count."""
+"""The size of the text in a request or an answer of this wire, to estimate tokens that the provider does not count."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""OpenAI's JSON as far as the gateway reads it when caller and provider both speak this wire.
+"""The fields of OpenAI's JSON that are read when caller and provider both speak this wire.
 
 A field that is not declared here passes unread.
 """

@@ -1,4 +1,4 @@
-"""OpenAI's ``usage`` object as disjoint buckets, and back (API reference, "The chat completion object": usage)."""
+"""OpenAI's ``usage`` object to disjoint buckets and back (API reference, "The chat completion object": usage)."""
 
 from typing import Any
 
@@ -51,36 +51,37 @@ _NO_INPUT_DETAILS, _NO_OUTPUT_DETAILS = InputDetails(), OutputDetails()
 def read_usage(raw: bytes, tier: object = None) -> Usage | None:
     """Return the buckets, or ``None`` if the object is missing, malformed, negative or impossibly large.
 
-    ``tier`` is the ``service_tier`` beside it.
+    ``tier`` is the answer's ``service_tier``.
     """
     try:
         usage = _decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    before = usage.prompt_tokens_details or _NO_INPUT_DETAILS
-    after = usage.completion_tokens_details or _NO_OUTPUT_DETAILS
-    output, reasoning = usage.completion_tokens, after.reasoning_tokens or 0
+    input_details = usage.prompt_tokens_details or _NO_INPUT_DETAILS
+    output_details = usage.completion_tokens_details or _NO_OUTPUT_DETAILS
+    output, reasoning = usage.completion_tokens, output_details.reasoning_tokens or 0
     if reasoning and usage.total_tokens == usage.prompt_tokens + output + reasoning:
-        output += reasoning  # a few providers count reasoning beside the completion, OpenAI within it
-    return split_totals(usage.prompt_tokens, output, before, after, tier)
+        output += reasoning  # OpenAI includes reasoning in the completion, a few providers do not
+    return split_totals(usage.prompt_tokens, output, input_details, output_details, tier)
 
 
 def split_totals(
-    total_input: int, total_output: int, before: InputDetails, after: OutputDetails, tier: object = None
+    total_input: int, total_output: int, input_details: InputDetails, output_details: OutputDetails, tier: object = None
 ) -> Usage | None:
     """Return totals as buckets, or ``None`` if totals and details contradict each other or are impossible."""
-    cached, written = before.cached_tokens or 0, before.cache_write_tokens or 0
-    by_lifetime = before.cache_write_tokens_details
-    written_long = (by_lifetime.ttl_12h_tokens or 0) if by_lifetime is not None else 0
-    audio_in, image_in = before.audio_tokens or 0, before.image_tokens or 0
-    reasoning, audio_out, image_out = after.reasoning_tokens or 0, after.audio_tokens or 0, after.image_tokens or 0
-    text_in = total_input - cached - written - audio_in - image_in
+    cache_read, cache_write = input_details.cached_tokens or 0, input_details.cache_write_tokens or 0
+    by_lifetime = input_details.cache_write_tokens_details
+    cache_write_long = (by_lifetime.ttl_12h_tokens or 0) if by_lifetime is not None else 0
+    audio_in, image_in = input_details.audio_tokens or 0, input_details.image_tokens or 0
+    reasoning, audio_out = output_details.reasoning_tokens or 0, output_details.audio_tokens or 0
+    image_out = output_details.image_tokens or 0
+    text_in = total_input - cache_read - cache_write - audio_in - image_in
     text_out = total_output - reasoning - audio_out - image_out
     counts = (
         text_in,
-        cached,
-        written - written_long,
-        written_long,
+        cache_read,
+        cache_write - cache_write_long,
+        cache_write_long,
         audio_in,
         0,  # this wire does not say which of the cached tokens are audio
         image_in,

@@ -1,9 +1,9 @@
 """Reads ``multipart/form-data`` while it passes: every byte is passed on, and the part named ``model`` is separated.
 
 Antiphon and the provider must not see two different models in one form, so this reader is strict where readers differ:
-one delimiter form, CRLF line ends, one disposition per part, no second ``model``, nothing before the first delimiter
-and nothing after the last (RFC 2046 section 5.1.1, RFC 7578 section 4). It never holds more than the head of a part, a
-model's name, or a part of a delimiter.
+it requires one form of delimiter, CRLF line ends, one disposition per part, no second ``model``, and nothing before the
+first delimiter or after the last (RFC 2046 section 5.1.1, RFC 7578 section 4). It never holds more than the head of a
+part, a model's name, or a part of a delimiter.
 """
 
 import re
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from antiphon.errors import BadRequest, UnsupportedMedia
 
 RAW, MODEL, CLOSE = range(3)
-"""Unchanged bytes; the value of the part ``model``; the place where the form is about to end."""
+"""The kinds of piece: unchanged bytes; the value of the part ``model``; the position before the end of the form."""
 
 Piece = tuple[int, bytes]
 
@@ -21,8 +21,8 @@ PART_LIMIT = 1000
 VALUE_LIMIT = 1024
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_QUOTED = rb'"(?:[^"\\\r\n]|\\.)*"'
-_PARAMETER = re.compile(rb";[ \t]*(" + _TOKEN + rb")=(" + _TOKEN + rb"|" + _QUOTED + rb")[ \t]*")
+_QUOTED_STRING = rb'"(?:[^"\\\r\n]|\\.)*"'
+_PARAMETER = re.compile(rb";[ \t]*(" + _TOKEN + rb")=(" + _TOKEN + rb"|" + _QUOTED_STRING + rb")[ \t]*")
 _TYPE = re.compile(rb"multipart/form-data[ \t]*((?:" + _PARAMETER.pattern + rb")*)", re.IGNORECASE)
 _DISPOSITION = re.compile(rb"form-data[ \t]*((?:" + _PARAMETER.pattern + rb")*)", re.IGNORECASE)
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
@@ -37,10 +37,10 @@ def read_boundary(content_type: bytes) -> bytes:
     if match is None:
         problem = f"is {content_type[:60].decode('latin-1')!r}" if content_type else "has no content-type"
         raise UnsupportedMedia(f"The body {problem}; this operation takes multipart/form-data with a boundary.")
-    found = [_strip_quotes(value) for name, value in _PARAMETER.findall(match[1]) if name.lower() == b"boundary"]
-    if len(found) != 1 or not _BOUNDARY.fullmatch(found[0]):
+    boundaries = [_strip_quotes(value) for name, value in _PARAMETER.findall(match[1]) if name.lower() == b"boundary"]
+    if len(boundaries) != 1 or not _BOUNDARY.fullmatch(boundaries[0]):
         raise BadRequest("The content-type needs one `boundary` of 1 to 70 characters.", code="malformed_form")
-    return found[0]
+    return boundaries[0]
 
 
 class FormReader:
@@ -73,7 +73,7 @@ class FormReader:
         """Return a part that can be inserted at :data:`CLOSE`."""
         return b'\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b%b' % (name, value, self._delimiter)
 
-    # Steps: each takes what it can from the rest, and returns whether the next step can go on.
+    # Each step consumes bytes of the rest, and returns whether the next step can continue.
 
     def _read_first_delimiter(self, pieces: list[Piece]) -> bool:
         first = self._delimiter[2:]
@@ -86,13 +86,13 @@ class FormReader:
         return True
 
     def _read_delimiter_end(self, pieces: list[Piece]) -> bool:
-        after = self._rest[:2]
-        if len(after) < 2:
+        end = self._rest[:2]
+        if len(end) < 2:
             return False
-        if after == b"--":
+        if end == b"--":
             pieces.append((CLOSE, b""))
             self._step = FormReader._read_epilogue
-        elif after == b"\r\n":
+        elif end == b"\r\n":
             self._step = FormReader._read_head
         else:
             raise _make_error("a delimiter is followed by something else than a line end or `--`")
@@ -159,7 +159,7 @@ class FormReader:
 
 
 def _is_model(head: bytes) -> bool:
-    """Return whether a part is the model; raises :class:`BadRequest` if readers might disagree about its name."""
+    """Say whether a part is the model; raises :class:`BadRequest` if readers might disagree about its name."""
     fields = [line.partition(b":") for line in head.split(b"\r\n")]
     if any(not colon or not re.fullmatch(_TOKEN, name) or b"\n" in value or b"\r" in value
            for name, colon, value in fields):  # fmt: skip

@@ -19,8 +19,8 @@ from antiphon.wires.sse import read_data
 from antiphon.wires.table import get_wire
 from antiphon.wires.wire import EncodedBody, Envelope, PassthroughStream, WholeAnswer, Wire
 
-_LAST = (".done", ".completed")
-"""Endings of the type of a stream's last event, which has the usage."""
+_LAST_EVENTS = (".done", ".completed")
+"""Suffixes of the type of a stream's last event, which has the usage."""
 
 
 class _Answer(CountedAnswer):
@@ -103,7 +103,7 @@ def get_operation_wire(operation: str) -> OperationWire:
 
 
 def get_generation_wire(target: Target) -> Wire:
-    """Return the wire on which a target generates; its rules for request headers hold for these operations too."""
+    """Return the wire on which a target generates; its rules for request headers apply to these operations, too."""
     return get_wire(WIRES[target.wire])
 
 
@@ -133,7 +133,7 @@ class OperationStream(PassthroughStream):
             return frame
         self.committed = True
         self.usage = read_usage(self._row, event) or self.usage
-        if str(event.type).endswith(_LAST):
+        if str(event.type).endswith(_LAST_EVENTS):
             self.complete = True
             self._images += self._row.unit == "images"
             if self._images and (self.usage is None or self.usage.images):

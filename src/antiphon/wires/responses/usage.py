@@ -1,4 +1,4 @@
-"""The ``usage`` object of a response as disjoint buckets, and back (API reference, "The response object": usage).
+"""The ``usage`` object of a response to disjoint buckets and back (API reference, "The response object": usage).
 
 ``input_tokens`` includes cached and cache-written tokens, ``output_tokens`` includes reasoning.
 """

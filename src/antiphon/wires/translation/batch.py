@@ -1,7 +1,7 @@
 """The translator between two wires for operations that never stream: embeddings and token counts.
 
-A target may take fewer inputs in one request than the caller sent. It then gets several requests, and their answers are
-joined into one.
+A target may take fewer inputs in one request than the caller sent. Antiphon then sends several requests and joins their
+answers.
 """
 
 from collections.abc import Sequence
@@ -42,17 +42,17 @@ class BatchTranslator:
 
     def encode_request(self, body: bytes, target: Target) -> EncodedRequest:
         try:
-            written = self._provider_codec.write_request(self._request, target)
+            requests = self._provider_codec.write_request(self._request, target)
         except OverflowError:
             raise refuse_large_integer() from None
-        dropped = tuple(dict.fromkeys(name for each in written for name in each.dropped))
-        return EncodedRequest(tuple(each.body for each in written), dropped)
+        dropped = tuple(dict.fromkeys(name for request in requests for name in request.dropped))
+        return EncodedRequest(tuple(request.body for request in requests), dropped)
 
     def decode_whole(self, bodies: Sequence[bytes]) -> tuple[WholeAnswer, bytes]:
         usage = _add_usages([self.provider_wire.read_whole(body).usage for body in bodies])
         reply = self._provider_codec.read_reply(bodies, self._request)
-        shown = usage or estimate_usage(self._caller_wire.count_input_bytes(self._envelope), 0)
-        return WholeAnswer(usage), self._caller_codec.write_reply(reply, self._request, shown)
+        caller_usage = usage or estimate_usage(self._caller_wire.count_input_bytes(self._envelope), 0)
+        return WholeAnswer(usage), self._caller_codec.write_reply(reply, self._request, caller_usage)
 
     def start_stream(self, encoded: EncodedRequest) -> StreamTranslator:
         raise NotImplementedError(f"{self.operation} does not stream")
@@ -60,7 +60,7 @@ class BatchTranslator:
 
 def _add_usages(usages: list[Usage | None]) -> Usage | None:
     """Return the sum of the usage of all answers, or ``None`` if one of them has no usage."""
-    known = [usage for usage in usages if usage is not None]
-    if len(known) < len(usages):
+    counted = [usage for usage in usages if usage is not None]
+    if len(counted) < len(usages):
         return None
-    return structs.replace(known[0], **{name: sum(getattr(usage, name) for usage in known) for name in BUCKETS})
+    return structs.replace(counted[0], **{name: sum(getattr(usage, name) for usage in counted) for name in BUCKETS})

@@ -11,7 +11,7 @@ from antiphon.wires.wire import Envelope, Wire
 
 
 def can_answer(target: Target, operation: str) -> bool:
-    """Return whether a target can answer an operation, on the operation's own wire or through translation."""
+    """Say whether a target can answer an operation, on the operation's own wire or through translation."""
     return operation in target.urls or find_translation(operation, target.urls) is not None
 
 
@@ -19,11 +19,11 @@ def choose_translator(wire: Wire, envelope: Envelope, target: Target) -> Transla
     """Return the translator between a caller's wire and a target; raises :class:`BadRequest` if there is none."""
     if wire.operation in target.urls:
         return Passthrough(wire, envelope)
-    other = find_translation(wire.operation, target.urls)
-    if other is None:
+    provider_operation = find_translation(wire.operation, target.urls)
+    if provider_operation is None:
         raise BadRequest(
             f"{target.name} does not offer {wire.operation}; choose a model of a provider that does.", param="model"
         )
     if wire.operation in CODECS:
-        return GenerationTranslator(wire, get_wire(other), envelope)
-    return BatchTranslator(wire, get_wire(other), envelope, target)
+        return GenerationTranslator(wire, get_wire(provider_operation), envelope)
+    return BatchTranslator(wire, get_wire(provider_operation), envelope, target)

@@ -1,4 +1,4 @@
-"""Annotations of a request's content that some wires cannot carry: cache marks, and requests to cite a document."""
+"""Annotations of a request's content that some wires do not have: cache marks, and requests to cite a document."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,9 +9,9 @@ from antiphon.wires.translation.neutral import File, Request, Text, ToolResult
 def list_dropped_annotations(
     request: Request, can_keep: Callable[[dict[str, Any]], bool] = lambda citation: False
 ) -> dict[str, None]:
-    """Return the neutral names of the annotations that a wire without any must drop, in order.
+    """Return the neutral names of the annotations that a wire without annotations must drop, in order.
 
-    ``can_keep`` says which citations of earlier answers the wire can carry all the same.
+    ``can_keep`` says which citations of earlier answers the wire can keep.
     """
     dropped: dict[str, None] = {}
     for part in _iterate_parts(request):

@@ -1,4 +1,4 @@
-"""How much to think, between the ways of saying it: an effort and a number of tokens."""
+"""Converts between the two measures of how much to think: an effort and a number of tokens."""
 
 from antiphon.types import Profile
 
@@ -16,13 +16,13 @@ def estimate_budget(effort: str) -> int:
 
 def estimate_effort(budget: int) -> str:
     """Return the effort that corresponds to a number of thinking tokens."""
-    return next((effort for most, effort in _BUDGET_STEPS if budget <= most), "xhigh")
+    return next((effort for limit, effort in _BUDGET_STEPS if budget <= limit), "xhigh")
 
 
 def choose_effort(effort: str, profile: Profile) -> str:
-    """Return the nearest effort that a model knows: the next higher one, or else its highest.
+    """Return the nearest effort that a model knows: the next higher one, or its highest if there is none.
 
-    Returns ``""`` for a word that is no effort, and for a model that knows none.
+    Returns ``""`` if ``effort`` is not an effort, or if the model knows none.
     """
     if effort in profile.efforts or effort not in _EFFORTS or not profile.efforts:
         return effort if effort in profile.efforts else ""

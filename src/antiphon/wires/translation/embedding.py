@@ -16,7 +16,7 @@ Input: TypeAlias = str | tuple[int, ...]
 Vector: TypeAlias = list[float]
 T = TypeVar("T")
 
-MOST_INPUTS = 2048
+INPUT_LIMIT = 2048
 """Inputs of one call (OpenAI's API reference, "Create embeddings"); a target that takes fewer gets several requests."""
 _FLOAT = 4
 
@@ -38,7 +38,7 @@ class EmbedRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     def get_texts(self, target: Target) -> list[str]:
         """Return the inputs for a wire that takes text only; raises :class:`BadRequest` for token ids."""
-        texts = [each for each in self.inputs if isinstance(each, str)]
+        texts = [item for item in self.inputs if isinstance(item, str)]
         if len(texts) < len(self.inputs):
             raise BadRequest(
                 f"`input` holds token ids, and {target.name} takes text only: its tokens are others. Send the text.",
@@ -62,14 +62,14 @@ TASKS = {
     "fact": ("fact_verification",),
     "code": ("code_retrieval_query", "code.query"),
 }
-"""The purposes of vectors, and the words that wires and providers use for them, in lower case."""
+"""The purposes of vectors, and the names that wires and providers use for them, in lower case."""
 
-_WORDS = {word: task for task, words in TASKS.items() for word in words}
+_TASK_NAMES = {name: task for task, names in TASKS.items() for name in names}
 
 
-def read_task(word: Any) -> str:
-    """Return the task that a wire's word names, or ``""``."""
-    return _WORDS.get(word.lower(), "") if isinstance(word, str) else ""
+def read_task(name: Any) -> str:
+    """Return the task for a wire's or a provider's name of it, or ``""``."""
+    return _TASK_NAMES.get(name.lower(), "") if isinstance(name, str) else ""
 
 
 def split_inputs(inputs: Sequence[T], limit: int) -> list[Sequence[T]]:

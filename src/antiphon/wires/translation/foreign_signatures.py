@@ -1,9 +1,9 @@
-"""Signatures of one wire that travel through a client of another wire, in that wire's own field for signatures.
+"""Signatures of one wire that a client of another wire keeps, in that wire's field for signatures.
 
 On the Messages wire and on Converse, a thinking block has a signature that proves it to the provider that made it.
-Models of other wires have other proofs: a signature, an encrypted block, a thought signature of a tool call. Such a
-proof travels in the signature field with our mark, so that it survives a turn and returns to the wire it came from.
-No provider ever gets it: a provider refuses the whole request if it contains a foreign signature.
+Models of other wires have other proofs: a signature, an encrypted block, a thought signature of a tool call. Antiphon
+puts such a proof into the signature field, with a mark, so that the client sends it back and it returns to its wire. No
+provider ever gets it, because a provider refuses a request that contains a foreign signature.
 """
 
 import base64
@@ -34,7 +34,7 @@ def pack_signature(foreign: ForeignSignature) -> str:
 
 
 def unpack_signature(signature: object) -> ForeignSignature | None:
-    """Return the foreign signature in a signature field, or ``None`` if the field holds a provider's own."""
+    """Return the foreign signature in a signature field, or ``None`` if the provider's wire made the signature."""
     if type(signature) is not str or not signature.startswith(MARK):
         return None
     text = signature[len(MARK) :]

@@ -1,7 +1,7 @@
 """The JSON Schema that Claude and Converse enforce (Anthropic, guide "Structured outputs", "JSON Schema limitations").
 
 Objects must be closed, schemas must not refer to themselves, and limits on numbers, lengths and counts are not
-enforced. Keywords that are not enforced are written into the description for the model, and reported.
+enforced. Keywords that are not enforced are added to the description, which the model reads, and are reported.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ _LIMITS = frozenset(
         "maxItems", "uniqueItems", "minProperties", "maxProperties",
     )
 )  # fmt: skip
-_UNFIT = frozenset(
+_UNFIT_KEYWORDS = frozenset(
     (
         "not", "if", "then", "else", "patternProperties", "propertyNames", "dependentSchemas", "dependentRequired",
         "prefixItems", "contains", "unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "additionalItems",
@@ -27,7 +27,7 @@ _DEFINITIONS = ("$defs", "definitions")
 
 
 class FittedSchema(msgspec.Struct, frozen=True):
-    """A schema that is enforced, and the keywords of it that are not."""
+    """A schema that can be enforced, and the keywords of the original that are not enforced."""
 
     schema: dict[str, Any]
     unenforced: tuple[str, ...]
@@ -49,26 +49,26 @@ def fit_schema(schema: dict[str, Any]) -> FittedSchema | None:
 
 
 def _fit(schema: Any, unenforced: dict[str, None]) -> dict[str, Any]:
-    if type(schema) is not dict or not _UNFIT.isdisjoint(schema):
+    if type(schema) is not dict or not _UNFIT_KEYWORDS.isdisjoint(schema):
         raise _Unfit
-    fitted: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     notes: list[str] = []
     for key, value in schema.items():
         if _is_unenforced(key, value):
             unenforced[key] = None
             notes.append(f"{key}: {msgspec.json.encode(value).decode()}")
         else:
-            fitted["anyOf" if key == "oneOf" else key] = _fit_member(key, value, unenforced)
-    kind = fitted.get("type")
-    if kind == "object" or (type(kind) is list and "object" in kind) or "properties" in fitted:
-        if fitted.setdefault("additionalProperties", False) is not False:
+            result["anyOf" if key == "oneOf" else key] = _fit_member(key, value, unenforced)
+    kind = result.get("type")
+    if kind == "object" or (type(kind) is list and "object" in kind) or "properties" in result:
+        if result.setdefault("additionalProperties", False) is not False:
             raise _Unfit
-    elif "additionalProperties" in fitted:
+    elif "additionalProperties" in result:
         raise _Unfit
     if notes:
-        before = fitted.get("description")
-        fitted["description"] = f"{before} ({', '.join(notes)})" if type(before) is str else ", ".join(notes)
-    return fitted
+        description = result.get("description")
+        result["description"] = f"{description} ({', '.join(notes)})" if type(description) is str else ", ".join(notes)
+    return result
 
 
 def _is_unenforced(key: str, value: Any) -> bool:
@@ -104,36 +104,38 @@ def _check_object(value: Any) -> dict[str, Any]:
 
 
 def _is_recursive(schema: dict[str, Any]) -> bool:
-    """Return whether a chain of references comes back to itself; each definition is visited once."""
+    """Say whether a chain of references comes back to itself; each definition is visited once."""
     edges: dict[str, set[str]] = {"#": _find_references(schema, outside=True)}
-    for where in _DEFINITIONS:
-        definitions = schema.get(where)
+    for keyword in _DEFINITIONS:
+        definitions = schema.get(keyword)
         if type(definitions) is dict:
-            edges |= {f"#/{where}/{name}": _find_references(part, outside=False) for name, part in definitions.items()}
+            edges |= {
+                f"#/{keyword}/{name}": _find_references(part, outside=False) for name, part in definitions.items()
+            }
     open_refs: list[str | None] = ["#"]
     path: list[str] = []
-    done: set[str] = set()
+    visited: set[str] = set()
     while open_refs:
         ref = open_refs.pop()
         if ref is None:  # everything below the last definition on the path was visited
-            done.add(path.pop())
+            visited.add(path.pop())
         elif ref in path:
             return True
-        elif ref not in done:
+        elif ref not in visited:
             path.append(ref)
             open_refs += [None, *edges.get(ref, ())]
     return False
 
 
 def _find_references(schema: Any, *, outside: bool) -> set[str]:
-    found: set[str] = set()
+    references: set[str] = set()
     nodes = [schema]
     while nodes:
         node = nodes.pop()
         if type(node) is dict:
             if type(ref := node.get("$ref")) is str:
-                found.add(ref)
+                references.add(ref)
             nodes += [value for key, value in node.items() if not (outside and node is schema and key in _DEFINITIONS)]
         elif type(node) is list:
             nodes += node
-    return found
+    return references

@@ -32,9 +32,9 @@ class TokenCountCodec:
         return self.codec().read_request(document, model, False)
 
     def write_request(self, request: Any, target: Target) -> list[WrittenRequest]:
-        written = self.codec().write_request(request, target)
-        body = {name: value for name, value in _decode(written.body).items() if name in self.request_fields}
-        return [WrittenRequest(_encode(self.wrap_request(body, target)), written.dropped)]
+        generation = self.codec().write_request(request, target)
+        body = {name: value for name, value in _decode(generation.body).items() if name in self.request_fields}
+        return [WrittenRequest(_encode(self.wrap_request(body, target)), generation.dropped)]
 
     def wrap_request(self, body: dict[str, Any], target: Target) -> dict[str, Any]:
         """Return the body to send, for wires that put the request into another object."""

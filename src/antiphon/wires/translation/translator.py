@@ -30,10 +30,10 @@ class Translator(Protocol):
     """Encodes a caller's request for one target, and decodes that target's answer for the caller. Does no I/O."""
 
     operation: str
-    """The operation that the target is asked for."""
+    """The operation of the call to the target."""
     provider_wire: Wire
     verbatim: bool
-    """The caller gets what the provider sends, its errors and headers included."""
+    """The caller gets the provider's answer unchanged, including errors and headers."""
 
     def encode_request(self, body: bytes, target: Target) -> EncodedRequest:
         """Return the bodies for the target; raises :class:`~antiphon.errors.BadRequest` for what it cannot take."""
