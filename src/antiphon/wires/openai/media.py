@@ -8,7 +8,7 @@ LiteLLM, "Image generation in chat completions"). Some servers put such parts in
 from typing import Any
 
 from antiphon.clock import make_id, read_time_us
-from antiphon.wires.translation.media import guess_image_type, guess_audio_type, make_playable
+from antiphon.wires.translation.media import guess_audio_type, guess_image_type, make_playable
 from antiphon.wires.translation.neutral import Audio, Image
 
 _AUDIO_LIFETIME_S = 3600
