@@ -1,7 +1,7 @@
 """Message formats: bytes to meaning and back, without I/O.
 
-This package reads, checks, changes and frames the messages of each wire. Sockets, timers, prices and the choice of a
-target do not belong here.
+Code that reads, checks, changes or frames the messages of a wire belongs here. Sockets, timers, prices and the choice
+of a target do not.
 """
 
 from antiphon.wires.table import find_translation, get_codec, get_wire
