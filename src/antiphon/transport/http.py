@@ -64,7 +64,7 @@ class HttpTransport:
         bound_to = request.bound_to
         if bound_to is not origin and bound_to is not None and bound_to != origin:
             raise TransportMisuse(f"The credential of this request is bound to {bound_to}; it is not sent to {origin}.")
-        if head[-2:] != b"\r\n" or b"\r\n\r\n" in head:
+        if head[-2:] != b"\r\n" or head.find(b"\r\n\r\n") >= 0:
             raise TransportMisuse("A request head ends in one line end and has no blank line; build_head makes it so.")
         pool = self._pools.get(origin)
         if pool is None:

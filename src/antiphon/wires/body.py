@@ -164,7 +164,7 @@ def _find_value(body: bytes, key: str) -> tuple[int, int]:
     is in that half.
     """
     quoted, text, plain, escaped, decoder = _make_searcher(key)
-    has_escapes = b"\\u00" in body
+    has_escapes = body.find(b"\\u00") >= 0
     if not has_escapes and body.count(quoted) == 1 and (only := text.search(body)):
         return only.span(1)
     pattern = escaped if has_escapes else plain

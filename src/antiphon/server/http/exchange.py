@@ -271,7 +271,7 @@ class Exchange:
         lines = [b"%b: %b\r\n" % field for field in headers if field[0] not in _FRAMING]
         fields, count = b"".join(lines), len(lines)
         # A value from outside may try to add a header field or a whole answer.
-        if fields.count(b"\n") != count or fields.count(b"\r") != count or b"\0" in fields:
+        if fields.count(b"\n") != count or fields.count(b"\r") != count or fields.find(b"\0") >= 0:
             raise RuntimeError("a header field of the answer has a line break or NUL in it")
         self._opened = True
         return b"%b%b%b\r\n" % (self.connection.server.get_opening(status), fields, self._write_framing(status, length))

@@ -87,7 +87,7 @@ def _refuse_duplicates(fields: Fields) -> None:
 
 
 def _read_target(method: bytes, target: bytes, fields: Fields) -> tuple[bytes, bytes]:
-    if target[:1] == b"/" and b"#" not in target:
+    if target[:1] == b"/" and target.find(b"#") < 0:
         path, _, query = target.partition(b"?")
         return path, query
     if target == b"*" and method == b"OPTIONS":

@@ -115,7 +115,7 @@ def read_message(body: bytes) -> Message:
 
 def _get_data(frame: bytes) -> bytes | None:
     """Return the data of a frame. The API writes an event line and a data line, which needs no parser."""
-    if frame.startswith(b"event: ") and frame.endswith(b"\n\n") and b"\r" not in frame:
+    if frame.startswith(b"event: ") and frame.endswith(b"\n\n") and frame.find(b"\r") < 0:
         line_end = frame.find(b"\n")
         if frame.startswith(b"data: ", line_end + 1) and frame.find(b"\n", line_end + 1) == len(frame) - 2:
             return frame[line_end + 7 : -2]
