@@ -149,11 +149,11 @@ def test_gemini_pages(gateway: Gateway) -> None:
 
 def test_models_of_one_provider(gateway: Gateway) -> None:
     every = list_names(gateway)
-    far = list_names(gateway, "/v1/models?provider=far")
-    assert far == ["away", *(f"far/model-{number}" for number in range(30) if f"far/model-{number}" in every)]
+    models = list_names(gateway, "/v1/models?provider=far")
+    assert models == ["away", *(f"far/model-{number}" for number in range(30) if f"far/model-{number}" in every)]
     assert "mine" in list_names(gateway, "/v1/models?provider=sim")
     _, body = get(gateway, "/v1beta/models?provider=far")
-    assert [model["baseModelId"] for model in body["models"]] == far
+    assert [model["baseModelId"] for model in body["models"]] == models
     for query in ("provider=none", "provider=", "provider=far&provider=sim"):
         status, body = get(gateway, f"/v1/models?{query}")
         assert (status, body["error"]["param"]) == (400, "provider")
@@ -164,9 +164,9 @@ def test_providers(gateway: Gateway) -> None:
     assert (status, body["object"]) == (200, "list")
     listed = {entry["name"]: entry for entry in body["data"]}
     assert {"far", "openai", "sim"} <= set(listed)
-    far, own, sim = listed["far"], listed["openai"], listed["sim"]
-    assert (far["kind"], far["base_url"]) == ("openai-compatible", "http://127.0.0.1:9/v1")
-    assert [(entry["key_needed"], entry["key_set"]) for entry in (far, own, sim)] == [
+    remote, own, sim = listed["far"], listed["openai"], listed["sim"]
+    assert (remote["kind"], remote["base_url"]) == ("openai-compatible", "http://127.0.0.1:9/v1")
+    assert [(entry["key_needed"], entry["key_set"]) for entry in (remote, own, sim)] == [
         (False, True), (True, True), (False, False),
     ]  # fmt: skip
     assert "vision" in own["features"]

@@ -67,12 +67,12 @@ def write_events(*values: Any) -> bytes:
 async def test_gemini_states_the_tier_in_a_header(
     gateway: Gateway, provider: Provider, caller: str, stream: bool, tier: str, recorded: str, cost: int | None
 ) -> None:
-    way = "streamGenerateContent" if stream else "generateContent"
-    path = f"/v1beta/models/gemini-2.5-flash:{way}"
+    method = "streamGenerateContent" if stream else "generateContent"
+    path = f"/v1beta/models/gemini-2.5-flash:{method}"
     body, kind = (write_events(GEMINI), "text/event-stream") if stream else (GEMINI, "application/json")
     provider.routes[f"POST {path}"] = make_answer(body, kind, x_gemini_service_tier=tier)
     request: dict[str, Any] = {"contents": [{"role": "user", "parts": [{"text": "x"}]}]}
-    caller_path = f"/v1beta/models/gemini/gemini-2.5-flash:{way}" + ("?alt=sse" if stream else "")
+    caller_path = f"/v1beta/models/gemini/gemini-2.5-flash:{method}" + ("?alt=sse" if stream else "")
     if caller == "chat":
         caller_path, request = "/v1/chat/completions", {"model": "gemini/gemini-2.5-flash", "stream": stream,
                                              "messages": [{"role": "user", "content": "x"}]}  # fmt: skip

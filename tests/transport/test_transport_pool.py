@@ -214,11 +214,11 @@ async def test_a_server_that_closes_on_accept_is_reported(client: Client) -> Non
 
 @pytest.mark.parametrize("where", ["head", "body", "upload"])
 async def test_cancelling_closes_the_connection_promptly(client: Client, where: str) -> None:
-    asked, cancelled = asyncio.Event(), asyncio.Event()
+    arrived, cancelled = asyncio.Event(), asyncio.Event()
 
     async def serve(peer: Peer) -> None:
         await (peer.receive() if where == "upload" else peer.read_request())
-        asked.set()
+        arrived.set()
         if where == "upload":
             await cancelled.wait()  # until then the client cannot write more than the buffers take
         if where == "body":
@@ -229,7 +229,7 @@ async def test_cancelling_closes_the_connection_promptly(client: Client, where: 
     async with Server(serve) as server:
         size = 32 << 20 if where == "upload" else 2
         task = asyncio.ensure_future(client.ask(server.origin, b"x" * size))
-        await asked.wait()
+        await arrived.wait()
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -563,8 +563,8 @@ def test_top_k_goes_to_the_field_of_the_family(model, place):
          ("verbosity", "messages.0.content.cachePoint")),
     ],
 )  # fmt: skip
-def test_tuning_fields_that_the_model_does_not_take_are_dropped(model, asked, sent, dropped):
-    body, named = write_request(model, **asked)
+def test_tuning_fields_that_the_model_does_not_take_are_dropped(model, requested, sent, dropped):
+    body, named = write_request(model, **requested)
     assert body.get("inferenceConfig", {}) == sent
     assert named == dropped
     assert set(body) <= {"messages", "inferenceConfig"}
