@@ -38,6 +38,15 @@ async def test_an_answer_is_complete_once_its_bytes_are_read(client: Client) -> 
         assert len(server.peers) == 1
 
 
+@pytest.mark.parametrize("split", [False, True], ids=["at once", "in pieces"])
+async def test_reading_a_whole_answer_releases_its_connection(client: Client, split: bool) -> None:
+    async with Server(answer_with([OK[:-1], OK[-1:]] if split else OK)) as server:
+        for _ in range(3):
+            response = await client.send(server.origin)
+            assert await response.read(10) == b"ok"
+        assert len(server.peers) == 1
+
+
 async def test_closing_a_half_read_answer_closes_its_connection(client: Client) -> None:
     async with Server(answer_with([OK[:-1]])) as server:
         response = await client.send(server.origin)

@@ -77,7 +77,7 @@ class LongtailTransport:
 
 
 class LongtailResponse:
-    """A worker's response; finishing or closing it makes room for another call."""
+    """A worker's response; reading it whole, finishing or closing it makes room for another call."""
 
     __slots__ = ("_inner", "_slot", "headers", "status")
 
@@ -97,9 +97,11 @@ class LongtailResponse:
     async def read(self, cap: int) -> bytes:
         """See :meth:`antiphon.transport.interface.Response.read`."""
         try:
-            return await self._inner.read(cap)
+            body = await self._inner.read(cap)
         except Truncated:
             raise _make_truncated() from None
+        self._release()
+        return body
 
     def nudge(self) -> None:
         """See :meth:`antiphon.transport.interface.Response.nudge`."""

@@ -46,7 +46,10 @@ class Response(Protocol):
         """
 
     async def read(self, cap: int) -> bytes:
-        """Return the whole body; raises the same as :meth:`read_chunk`, and ``BadAnswer`` above ``cap`` bytes."""
+        """Return the whole body and release the connection, as :meth:`close` would.
+
+        Raises the same as :meth:`read_chunk`, and ``BadAnswer`` above ``cap`` bytes.
+        """
 
     def nudge(self) -> None:
         """Make a waiting :meth:`chunk` return ``None`` now, so that its caller can look at the clock."""
