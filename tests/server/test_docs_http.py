@@ -31,7 +31,7 @@ def test_limits_are_documented():
         f"connection's start | {limits.head_time:g} s | 408 |",
         f"| time for a complete body | {limits.body_time:g} s | 408 |",
         f"| idle kept-alive connection | {limits.idle_time:g} s | closed |",
-        f"takes nothing of its answer | {limits.stall_time:g} s | cut off |",
+        f"reads nothing of its answer | {limits.stall_time:g} s | the connection is closed |",
         f"slow reader | {limits.write_buffer // 1024} KiB",
         f"dropped for up to {limits.linger_time:g} s",
     ):
