@@ -1,8 +1,10 @@
 """A chat provider that answers piece by piece, as the test allows, and what tests of background responses share."""
 
 import json
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -97,6 +99,12 @@ def _write_chunk(members: dict[str, Any]) -> bytes:
 def open_client(gateway: Gateway, key: str | None = None) -> openai.OpenAI:
     """Return an official client of a gateway, with its admin key or another one."""
     return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key or gateway.key, max_retries=0, timeout=20)
+
+
+def age_leases(gateway: Gateway, seconds: float) -> None:
+    """Let the leases of a killed gateway end sooner, as if so many seconds had passed."""
+    with closing(sqlite3.connect(gateway.data / "antiphon.db", timeout=PATIENCE)) as database, database:
+        database.execute("UPDATE background SET lease = lease - ?", (int(seconds * 1_000_000),))
 
 
 async def wait_for_end(client: openai.OpenAI, name: str, seconds: float = PATIENCE) -> Any:

@@ -12,7 +12,7 @@ import pytest
 
 from antiphon.responses.store import LEASE_SECONDS
 from processes import PATIENCE, Gateway, allow, post, run_cli, wait_until
-from responses.slow_provider import SlowProvider, open_client, wait_for_end
+from responses.slow_provider import SlowProvider, age_leases, open_client, wait_for_end
 
 
 @pytest.fixture
@@ -188,6 +188,7 @@ async def test_the_end_of_the_gateway_is_reported(
         streamed.close()
     if hard:
         gateway.kill()
+        age_leases(gateway, LEASE_SECONDS - 2)
     else:
         assert gateway.stop() == 0
     again = Gateway(tmp_path)
@@ -195,7 +196,7 @@ async def test_the_end_of_the_gateway_is_reported(
         with open_client(again) as client:
             for name in (unfinished, half):
                 # A killed owner cannot report its end, so the response counts as running until the lease expires.
-                response = await wait_for_end(client, name, allow(LEASE_SECONDS + 2))
+                response = await wait_for_end(client, name, allow(2 + 2))
                 assert (response.id, response.status) == (name, "failed")
                 assert "stopped" in response.error.message
                 assert client.responses.cancel(name).status == "failed"
