@@ -56,7 +56,7 @@ def write_index() -> str:
         "",
         "## Quirks",
         "",
-        "How a kind differs from its wire. The wire's code acts on the quirk, never on the kind.",
+        "A quirk is a difference between a kind and its wire. A wire's code checks for the quirk, never for the kind.",
         "",
         "| quirk | the service … | kinds |",
         "|---|---|---|",

@@ -49,13 +49,13 @@ def show_status(data: Data = None, json: Json = False) -> None:
         return
     rows = [
         (
-            each["version"],
-            "yes" if each["installed"] else "no",
-            " ".join(str(pid) for run in each["running"] for pid in run["workers"]) or None,
-            " ".join(str(run["pid"]) for run in each["running"]) or None,
-            each["folder"],
+            environment["version"],
+            "yes" if environment["installed"] else "no",
+            " ".join(str(pid) for gateway in environment["running"] for pid in gateway["workers"]) or None,
+            " ".join(str(gateway["pid"]) for gateway in environment["running"]) or None,
+            environment["folder"],
         )
-        for each in environments
+        for environment in environments
     ]
     print_table("LiteLLM", ("version", "installed", "processes", "started by", "folder"), rows)
 
