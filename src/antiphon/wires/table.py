@@ -97,7 +97,7 @@ def get_provider_codec(operation: str) -> ProviderCodec:
 def find_translation(operation: str, offered: Iterable[str]) -> str | None:
     """Return the first offered operation that ``operation`` can be translated to, or ``None``."""
     family = _FAMILY.get(operation, ())
-    return next((other for other in offered if other in family), None)
+    return next((candidate for candidate in offered if candidate in family), None)
 
 
 def _make(where: str) -> Any:

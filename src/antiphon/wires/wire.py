@@ -214,9 +214,9 @@ def read_service_tier(*names: object) -> str:
 
     ``names`` are the provider's own, such as a speed and a region. Several that change the price are joined by ``+``.
     """
-    words = [str(name).lower() for name in names if name is not None]
-    words = [word for word in words if word not in _ORDINARY]
-    return "+".join(sorted(word if _TIER.fullmatch(word) else "unknown" for word in words)) if words else ""
+    tiers = [str(name).lower() for name in names if name is not None]
+    tiers = [tier for tier in tiers if tier not in _ORDINARY]
+    return "+".join(sorted(tier if _TIER.fullmatch(tier) else "unknown" for tier in tiers)) if tiers else ""
 
 
 def estimate_usage(input_bytes: int, output_bytes: int) -> Usage:

@@ -13,7 +13,7 @@ QUIRKS: Mapping[str, str] = {
     "thought_signatures": "returns thought signatures with tool calls, in `extra_content`, and expects them back",
     "bare_token_count": "counts the tokens of top-level `contents`, `systemInstruction` and `tools`, without a "
     "`generateContentRequest` around them",
-    "no_structured_output": "does not take a JSON schema in `outputConfig`; Antiphon asks for JSON in the prompt instead",
+    "no_structured_output": "takes no JSON schema in `outputConfig`; Antiphon asks for JSON in the prompt instead",
 }
 """How a kind differs from its wire; the wire's codec acts on the name."""
 

@@ -33,8 +33,9 @@ def _list_objects(value: Any) -> list[dict[str, Any]]:
 
 def _list_indices(support: dict[str, Any], count: int) -> list[int]:
     indices = support.get("groundingChunkIndices")
-    known: list[Any] = indices if type(indices) is list else []
-    return [index for index in known if type(index) is int and 0 <= index < count]
+    if type(indices) is not list:
+        return []
+    return [index for index in indices if type(index) is int and 0 <= index < count]
 
 
 def _read_source(chunk: dict[str, Any]) -> dict[str, Any]:

@@ -155,10 +155,10 @@ def _read_value(key: str, value: Any, path: str, depth: int) -> Any:
 def _make_nullable(schema: dict[str, Any]) -> dict[str, Any]:
     kind = schema.get("type")
     if type(kind) is str:
-        made = {**schema, "type": [kind, "null"]}
-        if type(made.get("enum")) is list:
-            made["enum"] = [*made["enum"], None]
-        return made
+        result = {**schema, "type": [kind, "null"]}
+        if type(result.get("enum")) is list:
+            result["enum"] = [*result["enum"], None]
+        return result
     if type(schema.get("anyOf")) is list:
         return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
     return {"anyOf": [schema, {"type": "null"}]} if schema else schema

@@ -50,8 +50,8 @@ class Predict(Embed):
 
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
-        statistics = [each.embeddings.statistics or _Statistics() for each in _read(body).predictions]
-        counts = [each.token_count for each in statistics if each.token_count is not None]
+        statistics = [prediction.embeddings.statistics or _Statistics() for prediction in _read(body).predictions]
+        counts = [entry.token_count for entry in statistics if entry.token_count is not None]
         is_valid = counts and len(counts) == len(statistics) and min(counts) >= 0 and sum(counts) <= _LIMIT
         return WholeAnswer(Usage(input=int(sum(counts))) if is_valid else None)
 
@@ -70,7 +70,8 @@ class PredictCodec:
 
     def read_reply(self, bodies: Sequence[bytes], request: EmbedRequest) -> list[Vector]:
         return check_vector_count(
-            [each.embeddings.values for body in bodies for each in _read(body).predictions], len(request.inputs)
+            [prediction.embeddings.values for body in bodies for prediction in _read(body).predictions],
+            len(request.inputs),
         )
 
 

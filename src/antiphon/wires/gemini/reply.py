@@ -135,7 +135,7 @@ def write_reply(reply: Reply, request: Request) -> bytes:
 
 def _write_choice(choice: Choice) -> dict[str, Any]:
     malformed = [part for part in choice.parts if isinstance(part, ToolCall) and not is_object(part.arguments)]
-    parts = [written for part in choice.parts if part not in malformed for written in _write_part(part)]
+    parts = [written_part for part in choice.parts if part not in malformed for written_part in _write_part(part)]
     candidate: dict[str, Any] = {
         # A turn always has a part, because clients that keep the history drop a turn without any.
         "content": {"parts": parts or [{"text": ""}], "role": "model"},

@@ -62,9 +62,9 @@ class _Block(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     block: _Block | None = None
-    written: int = 0
+    text_bytes: int = 0
     """Bytes of text so far."""
-    cited: list[tuple[dict[str, Any], str, int]] = []
+    citations: list[tuple[dict[str, Any], str, int]] = []
     malformed: list[tuple[str, str]] = []
     finish: Finish | None = None
 
@@ -102,7 +102,7 @@ class GeminiWriter(PlainStreamWriter):
 
     def _write_block_start(self, event: BlockStart) -> bytes:
         choice = self._get_choice(event.choice)
-        choice.block = _Block(event.kind, event.id, event.name, offset=choice.written)
+        choice.block = _Block(event.kind, event.id, event.name, offset=choice.text_bytes)
         return b""
 
     def _write_delta(self, event: Delta) -> bytes:
@@ -118,7 +118,7 @@ class GeminiWriter(PlainStreamWriter):
             block.pieces.append("")  # notes that the thought has text
             return b"%b%b%b%b" % (_TEXT, _encode(text), b',"thought":true}', end)
         block.pieces.append(text)
-        choice.written += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        choice.text_bytes += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         if event.logprobs:
             end = _MIDDLE + b',"logprobsResult":' + encode_json(write_logprobs(event.logprobs)) + end[len(_MIDDLE) :]
         return b"%b%b}%b" % (_TEXT, _encode(text), end)
@@ -147,7 +147,7 @@ class GeminiWriter(PlainStreamWriter):
         if block is None:
             return b""
         text = "".join(block.pieces)
-        choice.cited += [(citation, text, block.offset) for citation in block.citations]
+        choice.citations += [(citation, text, block.offset) for citation in block.citations]
         if block.kind != "tool":
             return b""
         if not is_object(text):
@@ -191,8 +191,8 @@ class GeminiWriter(PlainStreamWriter):
             candidate |= write_malformed_calls(choice.malformed)
         elif reason == "pause":
             candidate["finishMessage"] = PAUSE_MESSAGE
-        if choice.cited:
-            candidate["groundingMetadata"] = write_grounding(choice.cited)
+        if choice.citations:
+            candidate["groundingMetadata"] = write_grounding(choice.citations)
         return candidate
 
     def _get_choice(self, index: int) -> _Choice:
