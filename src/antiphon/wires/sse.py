@@ -29,12 +29,14 @@ class SSESplitter:
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the frames that are whole now, delimiters included; raises :class:`BadAnswer` over the limit."""
         if not self.rest and len(chunk) <= self._limit:
-            if _CR not in chunk:
-                if chunk[-2:] == b"\n\n":
-                    is_one = chunk.count(b"\n\n") == 1
-                    return [chunk] if is_one else [frame + b"\n\n" for frame in chunk[:-2].split(b"\n\n")]
-            elif _is_crlf_frame(chunk):
+            _, _, rest = chunk.partition(b"\n")
+            if _CR in chunk:
+                if rest == b"\r\n" and chunk[-4:] == b"\r\n\r\n" and chunk.count(b"\r") == 2:
+                    return [chunk]
+            elif rest == b"\n" or rest.partition(b"\n")[2] == b"\n":  # one line, or two: nearly every chunk
                 return [chunk]
+            elif chunk.endswith(b"\n\n"):
+                return [frame + b"\n\n" for frame in chunk[:-2].split(b"\n\n")]
         self.rest += chunk
         return self._cut()
 
@@ -49,12 +51,6 @@ class SSESplitter:
         if self._seen > self._limit or any(len(frame) > self._limit for frame in frames):
             raise BadAnswer(f"The provider sent an event of more than {self._limit} bytes.")
         return frames
-
-
-def _is_crlf_frame(chunk: bytes) -> bool:
-    """Say whether a chunk is exactly one frame of one line that ends in CRLF."""
-    line, _, rest = chunk.partition(b"\n")
-    return rest == b"\r\n" and line.endswith(b"\r") and chunk.count(b"\r") == 2
 
 
 def read_data(frame: bytes) -> bytes | None:

@@ -14,7 +14,7 @@ from antiphon.wires.sse import read_data
 _UNSET = msgspec.UNSET
 
 
-class Block(msgspec.Struct):
+class Block(msgspec.Struct, gc=False):
     """A content block, whole or at its start; members that nobody reads may have any shape."""
 
     type: str = ""
@@ -28,7 +28,7 @@ class Block(msgspec.Struct):
     input: msgspec.Raw | msgspec.UnsetType = _UNSET
 
 
-class DeltaBody(msgspec.Struct):
+class DeltaBody(msgspec.Struct, gc=False):
     """The change in a ``content_block_delta`` or a ``message_delta``."""
 
     type: str | None = None
@@ -42,7 +42,7 @@ class DeltaBody(msgspec.Struct):
     stop_details: Any = None
 
 
-class Message(msgspec.Struct):
+class Message(msgspec.Struct, gc=False):
     """A whole answer, or its beginning in ``message_start``."""
 
     type: Any = None
@@ -57,7 +57,7 @@ class Message(msgspec.Struct):
     input_tokens: Any = None
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, gc=False):
     type: str = ""
     index: int = 0
     message: Message | None = None

@@ -228,7 +228,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 # choice from 0.
 
 
-class Start(msgspec.Struct, frozen=True, tag=True):
+class Start(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The answer begins; ``usage`` is the usage (of the input) that some wires report at the start."""
 
     id: str
@@ -236,7 +236,7 @@ class Start(msgspec.Struct, frozen=True, tag=True):
     usage: Usage | None = None
 
 
-class BlockStart(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class BlockStart(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """A block begins. ``kind`` says what it holds; a block of kind ``tool`` has ``id`` and ``name``."""
 
     index: int
@@ -246,7 +246,7 @@ class BlockStart(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     choice: int = 0
 
 
-class Delta(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class Delta(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """More of the open block: text, thinking, or JSON text of a tool's arguments. ``logprobs``: token objects."""
 
     index: int
@@ -269,7 +269,7 @@ class Annotation(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     choice: int = 0
 
 
-class BlockStop(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class BlockStop(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """The open block is complete."""
 
     index: int
@@ -288,20 +288,20 @@ class Media(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     choice: int = 0
 
 
-class UsageUpdate(msgspec.Struct, frozen=True, tag=True):
+class UsageUpdate(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The usage so far; a later update replaces it."""
 
     usage: Usage
 
 
-class StreamError(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class StreamError(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """The provider reported an error inside the stream. ``status`` is the corresponding HTTP status, or 0."""
 
     message: str
     status: int = 0
 
 
-class StreamEnd(msgspec.Struct, frozen=True, tag=True):
+class StreamEnd(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The wire's own end marker."""
 
 
