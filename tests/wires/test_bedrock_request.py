@@ -543,7 +543,7 @@ def test_top_k_goes_to_the_field_of_the_family(model, place):
 
 
 @pytest.mark.parametrize(
-    ("model", "asked", "sent", "dropped"),
+    ("model", "requested", "sent", "dropped"),
     [
         (OPAQUE, {"top_k": 5}, {}, ("top_k",)),
         (OPAQUE, {"temperature": 1.5}, {"temperature": 1.0}, ("temperature",)),
