@@ -97,7 +97,10 @@ def get_provider_codec(operation: str) -> ProviderCodec:
 def find_translation(operation: str, offered: Iterable[str]) -> str | None:
     """Return the first offered operation that ``operation`` can be translated to, or ``None``."""
     family = _FAMILY.get(operation, ())
-    return next((candidate for candidate in offered if candidate in family), None)
+    for candidate in offered:
+        if candidate in family:
+            return candidate
+    return None
 
 
 def _make(where: str) -> Any:

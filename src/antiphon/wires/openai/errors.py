@@ -1,12 +1,25 @@
 """OpenAI's error object, written for callers and read from providers (API reference, "Error codes")."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from antiphon.errors import BadAnswer, CallError
 from antiphon.wires.checks import quote_body
-from antiphon.wires.openai.types import Answer, read_answer
+from antiphon.wires.openai.types import CountedAnswer, read_answer, read_counted_answer
+
+
+class AnyAnswer(Protocol):
+    """The members with which an answer reports an error."""
+
+    @property
+    def error(self) -> Any: ...
+
+    @property
+    def object(self) -> Any: ...
+
+    @property
+    def message(self) -> Any: ...
 
 
 def write_error_body(error: CallError) -> bytes:
@@ -25,7 +38,7 @@ def read_error_message(body: bytes) -> str:
     return message or quote_body(body)
 
 
-def find_error_message(answer: Answer) -> str | None:
+def find_error_message(answer: AnyAnswer) -> str | None:
     """Return the message of the error that an answer reports, or ``None`` if it reports none."""
     error = answer.error
     if error is msgspec.UNSET or error is None:
@@ -33,6 +46,19 @@ def find_error_message(answer: Answer) -> str | None:
             return None
         error = {"message": answer.message}
     return str(error.get("message") if type(error) is dict else error)
+
+
+def read_whole_answer(body: bytes) -> CountedAnswer:
+    """Return a whole answer; raises :class:`BadAnswer` for an error, and for what is not of this wire."""
+    answer = read_counted_answer(body)
+    check_answer(answer)
+    return answer
+
+
+def check_answer(answer: AnyAnswer) -> None:
+    """Raise :class:`BadAnswer` for an answer that reports an error."""
+    if (message := find_error_message(answer)) is not None:
+        raise make_reported_error(message, answer.error)
 
 
 def make_reported_error(message: str, error: Any) -> BadAnswer:

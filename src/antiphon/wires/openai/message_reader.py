@@ -84,7 +84,7 @@ def _read_assistant_message(message: dict[str, Any], path: str) -> Message:
 def _read_string(holder: dict[str, Any], name: str, path: str) -> str:
     """Return an optional string; raises :class:`BadRequest` for any other type."""
     value = holder.get(name)
-    if not isinstance(value, str | None):
+    if value is not None and not isinstance(value, str):
         raise BadRequest(f"`{path}.{name}` must be a string.", param=f"{path}.{name}")
     return value or ""
 
@@ -214,6 +214,6 @@ def check_string(value: Any) -> str:
 
 def _read_cache_control(part: dict[str, Any]) -> dict[str, Any] | None:
     cache_control = part.get("cache_control")
-    if not isinstance(cache_control, dict | None):
+    if cache_control is not None and not isinstance(cache_control, dict):
         raise TypeError("not an object")
     return cache_control

@@ -10,6 +10,7 @@ from antiphon.wires import body as bodies
 from antiphon.wires.base import BaseWire
 from antiphon.wires.checks import check_model_name, quote_body, read_fields
 from antiphon.wires.openai import errors
+from antiphon.wires.openai.errors import read_whole_answer
 from antiphon.wires.openai.passthrough_stream import ChatStream
 from antiphon.wires.openai.signatures import remove_foreign_signatures
 from antiphon.wires.openai.text_size import count_content_bytes, count_output_bytes, count_texts_bytes
@@ -18,7 +19,6 @@ from antiphon.wires.openai.types import (
     CompletionsRequest,
     CountedAnswer,
     EmbeddingsRequest,
-    read_counted_answer,
 )
 from antiphon.wires.openai.usage import read_usage
 from antiphon.wires.wire import EncodedBody, Envelope, WholeAnswer, count_json_bytes
@@ -64,7 +64,7 @@ class OpenAI(BaseWire):
 
     def read_whole(self, body: bytes) -> WholeAnswer:
         """See :meth:`antiphon.wires.wire.Wire.read_whole`."""
-        answer = _read_answer(body)
+        answer = read_whole_answer(body)
         if answer.choices is None:
             raise BadAnswer(f"The provider answered without `choices`: {quote_body(body)}")
         if (usage := _find_usage(answer)) is not None:
@@ -124,21 +124,13 @@ class Embeddings(OpenAI):
         return Envelope(request.model, False, False, 1, document)
 
     def read_whole(self, body: bytes) -> WholeAnswer:
-        answer = _read_answer(body)
+        answer = read_whole_answer(body)
         if answer.data is None:
             raise BadAnswer(f"The provider answered without `data`: {quote_body(body)}")
         return WholeAnswer(_find_usage(answer))
 
     def count_input_bytes(self, envelope: Envelope) -> int:
         return count_texts_bytes(envelope.document["input"])
-
-
-def _read_answer(body: bytes) -> CountedAnswer:
-    """Return a whole answer; raises :class:`BadAnswer` for an error, and for what is not of this wire."""
-    answer = read_counted_answer(body)
-    if (message := errors.find_error_message(answer)) is not None:
-        raise errors.make_reported_error(message, answer.error)
-    return answer
 
 
 def _find_usage(answer: CountedAnswer) -> Usage | None:

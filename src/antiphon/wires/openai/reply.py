@@ -6,6 +6,8 @@ import msgspec
 
 from antiphon.clock import make_id, read_time_us
 from antiphon.errors import BadAnswer
+from antiphon.wires.checks import quote_body
+from antiphon.wires.openai import errors
 from antiphon.wires.openai.citations import write_citation
 from antiphon.wires.openai.finish import read_finish, write_finish
 from antiphon.wires.openai.media import has_field, read_audio, read_images, write_audio, write_images
@@ -63,23 +65,30 @@ class _Choice(msgspec.Struct):
 
 
 class _Completion(msgspec.Struct):
-    choices: list[_Choice]
+    choices: list[_Choice] | None = None
     id: str | None = None
     model: str | None = None
     created: int | float | None = None
     usage: msgspec.Raw = _NULL
     service_tier: Any = None
+    error: Any = msgspec.UNSET
+    object: Any = None
+    message: Any = None
 
 
 _decode = msgspec.json.Decoder(_Completion).decode
 
 
 def read_reply(body: bytes) -> Reply:
-    """Read a body that the wire's ``read_whole`` has found to be an answer; raises :class:`BadAnswer`."""
+    """See :meth:`translation.codec.Codec.read_reply`."""
     try:
         answer = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        errors.read_whole_answer(body)
         raise BadAnswer(f"The provider's answer is not a chat completion: {error}") from None
+    errors.check_answer(answer)
+    if answer.choices is None:
+        raise BadAnswer(f"The provider answered without `choices`: {quote_body(body)}")
     if not answer.choices:
         raise BadAnswer("The provider answered without a choice.")
     choices = sorted(answer.choices, key=lambda choice: choice.index or 0)
@@ -156,32 +165,54 @@ def write_answer_id(provider_id: str) -> str:
 
 
 def _write_choice(index: int, choice: Choice, request: Request) -> dict[str, Any]:
-    texts = [text for part in choice.parts if (text := _find_text(part)) is not None]
-    refusal = "".join(part.text for part in choice.parts if isinstance(part, Refusal))
-    message: dict[str, Any] = {"role": "assistant", "content": "".join(part.text for part in texts) if texts else None}
-    message["refusal"] = refusal or None
-    thinking = [part for part in choice.parts if isinstance(part, Thinking)]
-    if reasoning := "".join(part.text for part in thinking):
-        message["reasoning_content"] = reasoning
-    if blocks := [write_thinking_block(part) for part in thinking if part.signature or part.redacted]:
-        message["thinking_blocks"] = blocks
-    if calls := [_write_call(part) for part in choice.parts if isinstance(part, ToolCall)]:
-        message["tool_calls"] = calls
-    if annotations := _write_annotations(texts):
+    texts: list[Text] = []
+    others: dict[type[Part], list[Any]] = {}
+    for part in choice.parts:
+        if (text := _find_text(part)) is not None:
+            texts.append(text)
+        else:
+            others.setdefault(type(part), []).append(part)
+    content = "".join([text.text for text in texts]) if texts else None
+    message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
+    annotations = _write_annotations(texts)
+    if others:
+        message |= _write_others(others, annotations, str(request.echo.get("audio") or ""))
+    elif annotations:
         message["annotations"] = annotations
-    if images := [part for part in choice.parts if isinstance(part, Image) and has_field(part)]:
-        message["images"] = write_images(images)
-    if audio := [part for part in choice.parts if isinstance(part, Audio)]:
-        message["audio"] = write_audio(join_audio(audio), str(request.echo.get("audio") or ""))
     finish = write_finish(choice.finish.reason)
     return {"index": index, "message": message, "logprobs": choice.logprobs, "finish_reason": finish}
 
 
+def _write_others(
+    parts: dict[type[Part], list[Any]], annotations: list[dict[str, Any]], audio_format: str
+) -> dict[str, Any]:
+    """Return the members of a message with parts that are not text; ``parts`` holds those by type."""
+    message: dict[str, Any] = {}
+    if refusal := "".join(part.text for part in parts.get(Refusal, ())):
+        message["refusal"] = refusal
+    thinking = parts.get(Thinking, [])
+    if reasoning := "".join(part.text for part in thinking):
+        message["reasoning_content"] = reasoning
+    if blocks := [write_thinking_block(part) for part in thinking if part.signature or part.redacted]:
+        message["thinking_blocks"] = blocks
+    if calls := [_write_call(part) for part in parts.get(ToolCall, ())]:
+        message["tool_calls"] = calls
+    if annotations:
+        message["annotations"] = annotations
+    if images := parts.get(Image):
+        message["images"] = write_images(images)
+    if audio := parts.get(Audio):
+        message["audio"] = write_audio(join_audio(audio), audio_format)
+    return message
+
+
 def _find_text(part: Part) -> Text | None:
     """Return the text of a part; media for which this wire has no field are described in text."""
-    if isinstance(part, Text):
+    if type(part) is Text:
         return part
-    return Text(write_markdown(part)) if isinstance(part, Image | File) and not has_field(part) else None
+    if (type(part) is Image or type(part) is File) and not has_field(part):
+        return Text(write_markdown(part))
+    return None
 
 
 def _write_annotations(texts: list[Text]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Reads a chat request into the neutral form (API reference, "Create chat completion")."""
 
+from collections.abc import Callable
 from typing import Any
 
 from antiphon.errors import BadRequest
@@ -7,68 +8,64 @@ from antiphon.wires.openai.message_reader import check_string, read_messages
 from antiphon.wires.openai.reply import WIRE
 from antiphon.wires.translation.neutral import Format, Reasoning, Request, Tool, ToolChoice
 
-_KNOWN_FIELDS = frozenset(
-    (
-        "model", "messages", "stream", "stream_options", "tools", "tool_choice", "parallel_tool_calls",
-        "response_format", "max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "stop", "n", "seed",
-        "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "reasoning_effort", "user", "metadata",
-        "service_tier", "functions", "function_call", "modalities",
-    )
-)  # fmt: skip
-_TYPES: dict[str, tuple[Any, str]] = {
-    "reasoning_effort": (str | None, "a string"),
-    "service_tier": (str | None, "a string"),
-    "top_k": (int | float | None, "a number"),
-    "top_logprobs": (int | None, "a whole number"),
-}
-"""Fields whose type ``peek`` does not check, with the type and its description."""
+_DEPRECATED = {"functions": "tools", "function_call": "tool_choice"}
 _MODALITIES = ("text", "image", "audio")
 
 
 def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
     """Read a body that the wire's ``peek`` has checked; raises :class:`BadRequest` that names the field."""
-    for deprecated, current in (("functions", "tools"), ("function_call", "tool_choice")):
-        if document.get(deprecated) is not None:
-            raise BadRequest(
-                f"`{deprecated}` is the deprecated form of `{current}` and cannot be translated; use `{current}`.",
-                param=deprecated,
-            )
-    for name, (kinds, description) in _TYPES.items():
-        if not isinstance(document.get(name), kinds):
-            raise BadRequest(f"`{name}` must be {description}.", param=name)
+    fields: dict[str, Any] = {}
+    extras: dict[str, Any] = {}
+    for name, value in document.items():
+        if value is None or name in _READ_APART:
+            continue
+        if name in _FIELDS:
+            neutral_name, read = _FIELDS[name]
+            fields[neutral_name] = value if read is None else read(value)
+        else:
+            extras[name] = value
     system, messages = read_messages(document["messages"])
-    limit, effort = document.get("max_completion_tokens"), document.get("reasoning_effort")
-    return Request(
-        model=model,
-        messages=messages,
-        system=system,
-        tools=tuple(_read_tool(tool, f"tools[{index}]") for index, tool in enumerate(document.get("tools") or ())),
-        tool_choice=_read_tool_choice(document.get("tool_choice")),
-        parallel_tool_calls=document.get("parallel_tool_calls"),
-        format=_read_format(document.get("response_format")),
-        max_tokens=document.get("max_tokens") if limit is None else limit,
-        temperature=document.get("temperature"),
-        top_p=document.get("top_p"),
-        top_k=document.get("top_k"),
-        stop=_read_stop(document.get("stop")),
-        n=_read_choice_count(document.get("n")),
-        seed=document.get("seed"),
-        presence_penalty=document.get("presence_penalty"),
-        frequency_penalty=document.get("frequency_penalty"),
-        logprobs=document.get("logprobs"),
-        top_logprobs=document.get("top_logprobs"),
-        reasoning=Reasoning(effort=effort) if effort else None,
-        user=document.get("user") or "",
-        metadata=document.get("metadata"),
-        modalities=_read_modalities(document.get("modalities")),
-        service_tier=document.get("service_tier") or "",
-        stream=stream,
-        echo={
-            "include_usage": bool((document.get("stream_options") or {}).get("include_usage")),
-            "audio": _read_audio_format(document.get("audio")),
-        },
-        extras={name: value for name, value in document.items() if name not in _KNOWN_FIELDS and value is not None},
-    )
+    if (limit := document.get("max_completion_tokens")) is not None:
+        fields["max_tokens"] = limit
+    options, audio = document.get("stream_options"), document.get("audio")
+    echo = {
+        "include_usage": bool(options and options.get("include_usage")),
+        "audio": _read_audio_format(audio) if audio else "",
+    }
+    return Request(model=model, messages=messages, system=system, stream=stream, echo=echo, extras=extras, **fields)
+
+
+def _refuse_deprecated(name: str) -> Callable[[Any], None]:
+    def refuse(value: Any) -> None:
+        current = _DEPRECATED[name]
+        raise BadRequest(
+            f"`{name}` is the deprecated form of `{current}` and cannot be translated; use `{current}`.", param=name
+        )
+
+    return refuse
+
+
+def _check(name: str, kinds: tuple[type, ...], description: str) -> Callable[[Any], Any]:
+    """Return the reader of a field whose type ``peek`` does not check."""
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, kinds):
+            raise BadRequest(f"`{name}` must be {description}.", param=name)
+        return value
+
+    return check
+
+
+def _read_tools(tools: list[dict[str, Any]]) -> tuple[Tool, ...]:
+    return tuple(_read_tool(tool, f"tools[{index}]") for index, tool in enumerate(tools))
+
+
+_read_effort_text = _check("reasoning_effort", (str,), "a string")
+
+
+def _read_effort(value: Any) -> Reasoning | None:
+    effort = _read_effort_text(value)
+    return Reasoning(effort=effort) if effort else None
 
 
 def _read_stop(value: Any) -> tuple[str, ...]:
@@ -89,10 +86,10 @@ def _read_audio_format(audio: Any) -> str:
     return str(audio.get("format") or "") if isinstance(audio, dict) else ""
 
 
-def _read_choice_count(value: int | None) -> int:
-    if value is not None and value < 1:
+def _read_choice_count(value: int) -> int:
+    if value < 1:
         raise BadRequest(f"`n` is {value}; it must be at least 1.", param="n")
-    return value or 1
+    return value
 
 
 def _read_tool(tool: dict[str, Any], path: str) -> Tool:
@@ -115,9 +112,7 @@ def _read_tool(tool: dict[str, Any], path: str) -> Tool:
     )
 
 
-def _read_tool_choice(choice: Any) -> ToolChoice | None:
-    if choice is None:
-        return None
+def _read_tool_choice(choice: Any) -> ToolChoice:
     if choice in ("auto", "none", "required"):
         return ToolChoice(choice)
     try:
@@ -137,7 +132,7 @@ def _read_tool_choice(choice: Any) -> ToolChoice | None:
 
 def _read_format(value: Any) -> Format | None:
     kind = value.get("type") if isinstance(value, dict) else None
-    if value is None or kind == "text":
+    if kind == "text":
         return None
     if kind == "json_object":
         return Format("json")
@@ -156,3 +151,30 @@ def _read_format(value: Any) -> Format | None:
         schema.get("strict"),
         str(schema.get("description") or ""),
     )
+
+
+_FIELDS: dict[str, tuple[str, Callable[[Any], Any] | None]] = {
+    "tools": ("tools", _read_tools),
+    "tool_choice": ("tool_choice", _read_tool_choice),
+    "parallel_tool_calls": ("parallel_tool_calls", None),
+    "response_format": ("format", _read_format),
+    "max_tokens": ("max_tokens", None),
+    "temperature": ("temperature", None),
+    "top_p": ("top_p", None),
+    "top_k": ("top_k", _check("top_k", (int, float), "a number")),
+    "stop": ("stop", _read_stop),
+    "n": ("n", _read_choice_count),
+    "seed": ("seed", None),
+    "presence_penalty": ("presence_penalty", None),
+    "frequency_penalty": ("frequency_penalty", None),
+    "logprobs": ("logprobs", None),
+    "top_logprobs": ("top_logprobs", _check("top_logprobs", (int,), "a whole number")),
+    "reasoning_effort": ("reasoning", _read_effort),
+    "user": ("user", None),
+    "metadata": ("metadata", None),
+    "modalities": ("modalities", _read_modalities),
+    "service_tier": ("service_tier", _check("service_tier", (str,), "a string")),
+    **{name: (current, _refuse_deprecated(name)) for name, current in _DEPRECATED.items()},
+}
+"""The caller's fields that the neutral form has: their names there and their readers, ``None`` for the value itself."""
+_READ_APART = frozenset(("model", "messages", "stream", "stream_options", "max_completion_tokens"))

@@ -85,7 +85,7 @@ class Codec(Protocol):
         """
 
     def read_reply(self, body: bytes) -> Reply:
-        """Read a whole answer; raises :class:`~antiphon.errors.BadAnswer`."""
+        """Read a whole answer; raises :class:`~antiphon.errors.BadAnswer`, also for an error that it reports."""
 
     def write_reply(self, reply: Reply, request: Request) -> bytes:
         """Write a whole answer as this wire's clients expect it."""

@@ -67,9 +67,10 @@ class GenerationTranslator:
         return EncodedRequest((written.body,), dropped)
 
     def decode_whole(self, bodies: Sequence[bytes]) -> tuple[WholeAnswer, bytes]:
-        answer = self.provider_wire.read_whole(bodies[0])
         reply = self._provider_codec.read_reply(bodies[0])
+        answer = WholeAnswer(reply.usage)
         if reply.usage is None:  # clients rely on usage, in streams too
+            answer = self.provider_wire.read_whole(bodies[0])
             input_bytes = self._caller_wire.count_input_bytes(self._envelope)
             reply = structs.replace(reply, usage=answer.usage or estimate_usage(input_bytes, answer.output_bytes))
         return answer, self._caller_codec.write_reply(reply, self._request)
