@@ -116,7 +116,7 @@ class ContentWriter:
 
     def write_tool_result(self, part: ToolResult, path: str) -> Block:
         if any(isinstance(item, Audio) for item in part.parts):
-            raise BadRequest(f"`{path}` is a tool's result with sound, which this target does not take.", param=path)
+            raise BadRequest(f"`{path}` is a tool's result with audio, which this target does not take.", param=path)
         blocks = self._write_parts(part.parts, f"{path}.content")
         content = [block for block in blocks if "cachePoint" not in block]
         # Converse refuses a result without content or with a blank text.

@@ -89,7 +89,7 @@ def write_image(part: Image, path: str) -> dict[str, Any]:
 
 def write_audio(part: Audio, path: str) -> dict[str, Any]:
     """Return an audio block; raises as :func:`write_image`."""
-    return {"audio": _write_media(_inline_data_url(part), AUDIO_FORMATS, "sound", path)}
+    return {"audio": _write_media(_inline_data_url(part), AUDIO_FORMATS, "audio", path)}
 
 
 def write_file(part: File, path: str, names: set[str]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def _read_assistant_message(message: dict[str, Any], path: str) -> Message:
     if message.get("audio"):
         if (audio := read_audio(message["audio"])) is None:
             raise BadRequest(
-                f"`{path}.audio` refers to sound kept by another provider; send its text.", param=f"{path}.audio"
+                f"`{path}.audio` refers to audio that another provider stores; send its text.", param=f"{path}.audio"
             )
         parts.append(audio)
     if refusal := _read_string(message, "refusal", path):

@@ -199,7 +199,7 @@ def _write_file(part: File, path: str) -> Content:
 def _write_audio(part: Audio, path: str) -> InputAudio:
     audio_format = _AUDIO_FORMATS.get(part.media_type)
     if not part.data or audio_format is None:
-        raise BadRequest(f"`{path}`: an OpenAI Responses target takes sound as base64 wav or mp3 only.", param=path)
+        raise BadRequest(f"`{path}`: an OpenAI Responses target takes audio as base64 wav or mp3 only.", param=path)
     return InputAudio(AudioData(part.data, audio_format))
 
 

@@ -68,7 +68,7 @@ def _write_result(result: ToolResult, path: str) -> ResultItem:
     parts = result.parts
     if any(isinstance(part, Audio) for part in parts):
         raise BadRequest(
-            f"`{path}` is a tool's result with sound, which an OpenAI Responses target does not take.", param=path
+            f"`{path}` is a tool's result with audio, which an OpenAI Responses target does not take.", param=path
         )
     if result.error:
         first = parts[0].text if parts and isinstance(parts[0], Text) else ""

@@ -72,7 +72,7 @@ def _write_tools(request: Request, body: dict[str, Any]) -> None:
 def _write_modalities(request: Request, body: dict[str, Any]) -> None:
     """Ask for images, which models of this wire make with a tool. They do not make audio."""
     if "audio" in request.modalities:
-        problem = "`modalities` asks for sound, which an OpenAI Responses target does not make."
+        problem = "`modalities` asks for audio, which an OpenAI Responses target does not make."
         raise BadRequest(problem, param="modalities")
     if "image" in request.modalities:
         body["tools"] = [*body.get("tools", ()), {"type": IMAGE_TOOL}]

@@ -1,6 +1,6 @@
 """The neutral form: every generation wire is read into it and written from it when a call is translated.
 
-It has the values that at least two wires have, under the field's standard names. A field that only one wire has travels
+It has the values that at least two wires have, under the field's standard names. A field that only one wire has is kept
 in ``extras``, and any other wire reports it as dropped.
 
 A conversation consists of messages, and a message of parts. Tool results are parts of a ``user`` message, as on most
@@ -50,7 +50,7 @@ class File(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class Audio(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """Sound as base64 ``data``; ``media_type`` is, say, ``audio/wav``; ``transcript`` holds the words, if known."""
+    """Audio as base64 ``data``; ``media_type`` is, for example, ``audio/wav``; ``transcript`` is the text, if known."""
 
     data: str = ""
     media_type: str = ""
@@ -59,9 +59,9 @@ class Audio(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class Thinking(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """The model's reasoning. ``signature`` proves it to the provider that made it and must return unchanged;
-    ``redacted`` holds an encrypted block in place of text. ``wire`` names the wire that made it: a signature means
-    nothing to any other."""
+    """The model's reasoning. ``signature`` proves it to the provider that made it and must be sent back unchanged;
+    ``redacted`` holds an encrypted block in place of text. ``wire`` names the wire that made it: other wires cannot use
+    the signature."""
 
     text: str = ""
     signature: str = ""
@@ -71,8 +71,8 @@ class Thinking(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class ToolCall(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """The model calls a tool. ``arguments`` is JSON text, exactly as it came (``{}`` for none); ``signature`` is a
-    thought signature that must return with the call (Gemini)."""
+    """The model calls a tool. ``arguments`` is unchanged JSON text (``{}`` for none); ``signature`` is a thought
+    signature that must be sent back with the call (Gemini)."""
 
     id: str
     name: str
@@ -111,8 +111,8 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
 class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
     """A function the model may call; ``schema`` is JSON Schema of an object.
 
-    A provider's built-in tool has ``builtin``, its own object as it came, and the ``wire`` that knows it; no other wire
-    can take it.
+    A provider's built-in tool has ``builtin``, its unchanged object, and the ``wire`` that knows it; no other wire can
+    take it.
     """
 
     name: str
@@ -161,7 +161,7 @@ class Reasoning(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """A request for generation. ``None`` and empty mean that the caller did not say; 0 is 0."""
+    """A request for generation. ``None`` and empty values mean that the caller left the field out; 0 is a value."""
 
     model: str
     messages: tuple[Message, ...]
@@ -185,7 +185,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     metadata: dict[str, Any] | None = None
     modalities: tuple[str, ...] = ()
-    """What the answer may hold: ``text``, ``image``, ``audio``; empty leaves it to the model."""
+    """The media of the answer: ``text``, ``image``, ``audio``; if it is empty, the model decides."""
     service_tier: str = ""
     stream: bool = False
     extras: dict[str, Any] = {}
@@ -198,7 +198,7 @@ FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filte
 
 
 class Finish(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """Why a choice ended; ``stop_sequence`` is the one that was met, if the wire says which."""
+    """Why a choice ended; ``stop_sequence`` is the one that the model produced, if the wire names it."""
 
     reason: FinishReason
     stop_sequence: str = ""
@@ -277,10 +277,10 @@ class BlockStop(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=Fa
 
 
 class Media(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """A whole image or document, or the next piece of a sound.
+    """A whole image or document, or the next piece of audio.
 
-    It is a block of its own, without a start or a stop. The pieces of one sound have the same ``index`` and follow one
-    another; each is complete base64.
+    It is a separate block, without a start or a stop. The pieces of one recording have the same ``index`` and are
+    consecutive; each is complete base64.
     """
 
     index: int
