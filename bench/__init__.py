@@ -1,6 +1,5 @@
-"""The bench: what a call costs through Antiphon, beside nginx and others, in one run on one machine.
+"""The bench: the cost of a call through Antiphon, compared with nginx and others, in one run on one machine.
 
-What belongs here: starting what is measured, putting load on it, reading the operating system's counters, writing the
-table. What does not: anything the product itself needs, and any figure that is not measured in the same run as its
-reference.
+Code that starts the measured programs, puts load on them, reads the operating system's counters and writes the tables
+belongs here. Code that the product itself needs does not, nor does a figure without a reference from the same run.
 """

@@ -1,4 +1,4 @@
-"""Checks that every wire makes alike: wrong types in a caller's body, a model's name, unreadable answers."""
+"""Checks that all wires share: wrong types in a caller's body, a model's name, unreadable answers."""
 
 from typing import Any, TypeVar
 
@@ -17,8 +17,8 @@ T = TypeVar("T")
 def read_fields(value: Any, kind: type[T], path: str = "", *, strict: bool = True) -> T:
     """Return decoded JSON as the struct ``kind``; raises :class:`BadRequest` naming the field that does not fit.
 
-    ``path`` is the place of the value in the body, where it is not the whole body. Without ``strict``, numbers and
-    booleans may be written as strings.
+    ``path`` is the path of the value in the body, if it is not the whole body. Without ``strict``, numbers and booleans
+    may be written as strings.
     """
     try:
         return msgspec.convert(value, kind, strict=strict)
@@ -29,9 +29,9 @@ def read_fields(value: Any, kind: type[T], path: str = "", *, strict: bool = Tru
 def make_bad_request_from(problem: str, path: str = "") -> BadRequest:
     """Return the error for the text of a ``msgspec.ValidationError``; it names the field that is wrong.
 
-    msgspec writes "Expected `str`, got `int` - at `$.messages[0].role`". ``path`` is the place of the decoded value
-    in the body, where the value is not the whole body. A message that begins with a backtick comes from a
-    ``__post_init__`` of a request type, names its field first, and is kept.
+    msgspec writes "Expected `str`, got `int` - at `$.messages[0].role`". ``path`` is the path of the decoded value in
+    the body, if it is not the whole body. A message that begins with a backtick comes from a ``__post_init__`` of a
+    request type, names its field first, and is used unchanged.
     """
     reason, _, place = problem.partition(" - at ")
     field = f"{path}{place.strip('`').removeprefix('$')}".removeprefix(".")
@@ -48,7 +48,7 @@ def make_bad_request_from(problem: str, path: str = "") -> BadRequest:
 
 
 def check_model_name(name: str, limit: int = MODEL_LIMIT, *, place: str = "`model`", param: str = "model") -> None:
-    """Raise :class:`BadRequest` where ``name`` cannot name a model; ``place`` says where the caller wrote it."""
+    """Raise :class:`BadRequest` if ``name`` cannot name a model; ``place`` says where the caller wrote it."""
     if not name or len(name) > limit or not name.isprintable():
         raise BadRequest(f"{place} must be a name of 1 to {limit} printable characters.", param=param)
 

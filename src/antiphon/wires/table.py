@@ -1,4 +1,4 @@
-"""Which wire speaks which operation: import strings, each imported when the operation is first called."""
+"""The wire and the codec of each operation, as import strings that are imported when the operation is first called."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -47,7 +47,7 @@ EMBEDDERS = {
     "nova_embed": "antiphon.wires.bedrock.embeddings:NovaCodec",
     "cohere_embed": "antiphon.wires.bedrock.embeddings:CohereCodec",
 }
-"""Operations that ask for embeddings, likewise; the last four are spoken to targets only."""
+"""Operations that ask for embeddings, likewise; the last four are only used with targets."""
 
 COUNTERS = {
     "input_tokens": "antiphon.wires.responses.token_count:InputTokensCodec",
@@ -58,12 +58,12 @@ COUNTERS = {
 """Operations that ask how many tokens a request for generation has, likewise."""
 
 TIERS = {"generate": b"x-gemini-service-tier"}
-"""Operation to the header that says how a call was served, where the answer's body does not."""
+"""Operation to the header with the service tier of a call, if the answer's body does not have it."""
 
 _FAMILY: Mapping[str, Mapping[str, str]] = {
     operation: family for family in (CODECS, EMBEDDERS, COUNTERS) for operation in family
 }
-"""Operation to the operations that can stand in for it, and their codecs."""
+"""Operation to the operations to which it can be translated, and their codecs."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The protocols of a wire: what the engine calls for every operation. Nothing here does I/O."""
+"""The protocols of a wire, which the engine uses for every operation. Nothing here does I/O."""
 
 import re
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class EncodedBody(msgspec.Struct, frozen=True, eq=False):
 
 
 class WholeAnswer(msgspec.Struct, frozen=True, eq=False):
-    """The provider's usage of a whole answer; where there is none, the size of its text, for an estimate of our own."""
+    """The provider's usage of a whole answer, or the size of its text, to estimate the usage, if there is none."""
 
     usage: Usage | None
     output_bytes: int = 0
@@ -124,7 +124,7 @@ class PassthroughStream:
         return ()
 
     def note_end(self) -> None:
-        """See :meth:`StreamTranslator.note_end`; most wires have marks of their own for a complete answer."""
+        """See :meth:`StreamTranslator.note_end`; on most wires, a marker shows that an answer is complete."""
 
     def finish(self) -> bytes:
         """See :meth:`StreamTranslator.finish`."""
@@ -163,7 +163,7 @@ class Wire(Protocol):
     response_header_prefixes: tuple[bytes, ...]
     """Names, or beginnings of names, of the provider's headers that a caller of this wire may see."""
     request_id_header: bytes
-    """The response header that carries the id of a call on this wire."""
+    """The response header with the id of a call on this wire."""
 
     def peek(self, body: bytes, model: str = "", stream: bool | None = None) -> Envelope:
         """Read and check a caller's body; raises :class:`~antiphon.errors.BadRequest`.

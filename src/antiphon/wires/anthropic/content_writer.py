@@ -48,7 +48,7 @@ class ConversationWriter:
         self.system = [block for text in system for block in _write_text(text, "", dropped)]
 
     def add(self, message: Message, path: str) -> None:
-        """Add one message; raises :class:`BadRequest` for a part that this wire cannot carry."""
+        """Add one message; raises :class:`BadRequest` for a part that this wire does not have."""
         if message.name:
             self.dropped["name"] = None
         blocks = [

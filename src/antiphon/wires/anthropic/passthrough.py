@@ -61,7 +61,7 @@ class _MessagesRequest(_Common, kw_only=True):
 
 
 class Anthropic(BaseWire):
-    """What the two operations share; a subclass says what its request is and what an answer must hold."""
+    """Base of the two operations; a subclass defines its request and reads its whole answer."""
 
     request: type[Any]
     end_frame = MESSAGE_STOP

@@ -68,7 +68,7 @@ def read_request(document: dict[str, Any], model: str, stream: bool) -> Request:
 def _refuse_thread(thread: dict[str, Any] | None) -> None:
     """Answer a message thread as the API does if it has none (guide "Message threads", "Errors").
 
-    Clients know both errors: they go on without a thread, or replay the conversation.
+    Clients know both errors: they continue without a thread, or replay the conversation.
     """
     if thread is None:
         return

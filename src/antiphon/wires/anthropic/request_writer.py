@@ -35,7 +35,7 @@ _UNSUPPORTED = ("seed", "presence_penalty", "frequency_penalty", "logprobs", "to
 _OWN_FIELDS = frozenset(
     ("cache_control", "container", "context_management", "diagnostics", "fallbacks", "inference_geo", "speed", "betas")
 )
-"""Top-level members that only this wire has, and that a request may carry through the neutral form."""
+"""Top-level members that only this wire has; the neutral form keeps them in ``extras``."""
 _MAX_TOKENS = 8192
 """The limit if neither the caller nor the model's profile gives one, because this wire requires it."""
 _TIERS = {"auto": "auto", "default": "standard_only", "priority": "auto"}

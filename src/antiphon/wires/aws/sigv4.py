@@ -1,6 +1,6 @@
 """AWS Signature Version 4 as a pure function (IAM User Guide, section "Create a signed AWS API request").
 
-Before signing, a path is encoded once more than on the network, and its dot segments and double slashes are removed.
+Before signing, a path is encoded a second time, and its dot segments and double slashes are removed.
 Every service except S3 requires this: ``/model/x-v1%3A0/converse`` is signed as ``/model/x-v1%253A0/converse``.
 """
 
@@ -95,7 +95,7 @@ def make_signer(signing: Signing) -> Signer:
 
 
 def normalize_path(path: str) -> str:
-    """Return the canonical path: without dot segments and double slashes, and encoded once more."""
+    """Return the canonical path: without dot segments and double slashes, and encoded again."""
     if "//" in path or "/." in path:
         path = _remove_dots(path)
     return quote(path or "/", safe="/~")

@@ -1,8 +1,8 @@
 """Errors in Converse's form (API reference, "Converse" and "ConverseStream": Errors), and errors of a provider.
 
 An error answer is ``{"message": …}`` with its type in the header ``x-amzn-errortype``. AWS's REST JSON protocol also
-lets the body name the type as ``__type``. Both are written, so that an error keeps its type where the header cannot be
-set. Inside a stream an error is a frame of message type ``exception``.
+lets the body name the type as ``__type``. Both are written, because the header cannot always be set. Inside a stream an
+error is a frame of message type ``exception``.
 """
 
 from typing import NamedTuple

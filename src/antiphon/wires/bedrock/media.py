@@ -1,6 +1,6 @@
 """Images, documents, video and audio: Converse's ``format`` names and media types (API reference, "ImageBlock" etc.).
 
-A source is bytes in base64 or an object in S3; Converse fetches nothing else.
+A source is bytes in base64 or an object in S3, because Converse fetches nothing else.
 """
 
 import base64

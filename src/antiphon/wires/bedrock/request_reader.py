@@ -243,7 +243,7 @@ _PART_READERS: dict[str, Callable[[_Reader, Any, str], list[Part]]] = {
 
 
 def _restore_media(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Return an assistant's parts with the media of each text that stands for an image, a document or audio."""
+    """Return an assistant's parts in which each text that describes media is replaced by the media."""
     return tuple((read_markdown(part.text) or part) if type(part) is Text else part for part in parts)
 
 

@@ -94,7 +94,7 @@ class ConverseWriter(PlainStreamWriter):
 
     def write_block_stop(self, event: BlockStop) -> bytes:
         foreign, self._foreign = self._foreign, None
-        if foreign is not None and foreign.call:  # a tool's signature needs a block of its own
+        if foreign is not None and foreign.call:  # a tool's signature needs a separate block
             return self._close_block() + self._write_block({"reasoningContent": {"signature": pack_signature(foreign)}})
         if foreign is None and self._kind == "thinking" and self._is_open and not self._is_signed:
             foreign = ForeignSignature()  # belongs to no wire, so that no provider receives it in a later turn

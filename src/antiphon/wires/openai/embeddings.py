@@ -1,7 +1,7 @@
 """POST /v1/embeddings as a codec (API reference, "Create embeddings").
 
-``input_type``, ``task_type`` and ``task`` are not OpenAI's fields, but many providers of this wire take one of them.
-They say what the vectors are for.
+``input_type``, ``task_type`` and ``task`` are not OpenAI's fields, but many providers of this wire take one of them. The
+fields state the purpose of the vectors.
 """
 
 from collections.abc import Sequence

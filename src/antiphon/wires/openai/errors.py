@@ -49,7 +49,7 @@ def find_error_message(answer: AnyAnswer) -> str | None:
 
 
 def read_whole_answer(body: bytes) -> CountedAnswer:
-    """Return a whole answer; raises :class:`BadAnswer` for an error, and for what is not of this wire."""
+    """Return a whole answer; raises :class:`BadAnswer` for an error, and for JSON that does not belong to this wire."""
     answer = read_counted_answer(body)
     check_answer(answer)
     return answer

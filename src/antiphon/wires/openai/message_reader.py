@@ -90,7 +90,7 @@ def _read_string(holder: dict[str, Any], name: str, path: str) -> str:
 
 
 def _read_thinking(message: dict[str, Any]) -> list[Thinking]:
-    """Read ``thinking_blocks``, which carry signed thinking on this wire, or else plain ``reasoning_content``."""
+    """Read ``thinking_blocks``, which hold signed thinking on this wire, or otherwise plain ``reasoning_content``."""
     blocks = message.get("thinking_blocks")
     if isinstance(blocks, list):
         return [

@@ -79,7 +79,7 @@ Block: TypeAlias = Text | Image | File
 
 
 def read_contents(contents: str | list[Content], path: str) -> tuple[Part, ...]:
-    """Return the parts of a message's or a tool result's content; ``path`` is where it is in the request."""
+    """Return the parts of a message's or a tool result's content; ``path`` is its path in the request."""
     if isinstance(contents, str):
         return (Text(contents),)
     return tuple(_READERS[type(content)](content, f"{path}[{index}]") for index, content in enumerate(contents))

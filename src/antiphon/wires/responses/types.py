@@ -87,7 +87,7 @@ class ErrorObject(msgspec.Struct):
 
     @property
     def status(self) -> int:
-        """The HTTP status that the code stands for, 0 if it is not known."""
+        """The HTTP status for the code, 0 if the code is unknown."""
         return _ERROR_STATUS.get(str(self.code), 0)
 
 

@@ -49,7 +49,7 @@ class TokenCountCodec:
 
 
 def read_count(body: bytes, field: str, describe: Callable[[bytes], str]) -> int:
-    """Return the count in an answer; raises :class:`BadAnswer`, with ``describe(body)``, where there is none."""
+    """Return the count in an answer; raises :class:`BadAnswer`, with ``describe(body)``, if it has none."""
     try:
         count = _decode(body)[field]
     except (*DECODE_ERRORS, KeyError, TypeError, IndexError):

@@ -49,5 +49,5 @@ class Translator(Protocol):
 
 
 def refuse_large_integer() -> BadRequest:
-    """Return the refusal of integers that no other wire can carry."""
+    """Return the error for integers that no other wire can represent."""
     return BadRequest("The body has an integer beyond 64 bits, which cannot be translated for this target.")
