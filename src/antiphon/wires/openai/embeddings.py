@@ -1,7 +1,7 @@
 """POST /v1/embeddings as a codec (API reference, "Create embeddings").
 
-``input_type``, ``task_type`` and ``task`` are not OpenAI's fields, but many providers of this wire take one of them. The
-fields state the purpose of the vectors.
+``input_type``, ``task_type`` and ``task`` state the purpose of the vectors. They are not OpenAI's fields, but many
+providers of this wire take one of them.
 """
 
 from collections.abc import Sequence
