@@ -55,7 +55,7 @@ def _write_messages(messages: Messages, system: str | None) -> list[Any]:
 
 
 def _is_message_list(messages: object) -> bool:
-    return isinstance(messages, Iterable) and not isinstance(messages, Mapping | bytes)
+    return isinstance(messages, Iterable) and not isinstance(messages, (Mapping, bytes))
 
 
 def _write_message(message: Any) -> Any:

@@ -86,7 +86,7 @@ def _check_thought_signatures(document: Document, request: Request, wire: str) -
     """A signature on a call or on thinking must be the simulator's own, or one that allows calls of other models."""
     for number, message in enumerate(request.messages):
         for part in message.parts:
-            if not isinstance(part, ToolCall | Thinking):
+            if not isinstance(part, (ToolCall, Thinking)):
                 continue
             if not part.signature or part.signature in _FOREIGN_CALL_SIGNATURES:
                 continue
@@ -129,7 +129,7 @@ def _check_media(document: Document, request: Request, wire: str) -> None:
     for message in request.messages:
         for part in message.parts:
             for item in part.parts if isinstance(part, ToolResult) else (part,):
-                if isinstance(item, Image | File) and item.data:
+                if isinstance(item, (Image, File)) and item.data:
                     _check_base64(item.data)
 
 

@@ -185,6 +185,6 @@ def _clamp_length(value: Any, default: int) -> int:
 def _find_bound(schema: dict[str, Any], *keys: str) -> float | None:
     for key in keys:
         value = schema.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_BOUND:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _MAX_BOUND:
             return value
     return None

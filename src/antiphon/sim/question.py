@@ -114,7 +114,7 @@ def count_prompt_tokens(request: Request) -> int:
 def _count_part_tokens(part: Part) -> int:
     if isinstance(part, Text):
         return count_tokens(part.text)
-    if isinstance(part, Image | File | Audio):
+    if isinstance(part, (Image, File, Audio)):
         return MEDIA_TOKENS
     if isinstance(part, ToolResult):
         return sum(map(_count_part_tokens, part.parts))

@@ -162,7 +162,7 @@ class _Reader:
 
     def read_number(self, node: yaml.Node, field: str) -> float:
         value = _build_value(node)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1e6:
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1e6:
             raise ValueError("must be a number from 0 to 1000000")
         return float(value)
 

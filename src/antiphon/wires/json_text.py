@@ -29,7 +29,7 @@ def _write_large_integers(value: Any) -> Any:
             value = msgspec.to_builtins(value)
     if isinstance(value, dict):
         return {key: _write_large_integers(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [_write_large_integers(item) for item in value]
     if type(value) is int and not -(2**63) <= value < 2**64:
         return msgspec.Raw(str(value).encode())

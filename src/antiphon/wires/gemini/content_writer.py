@@ -68,9 +68,9 @@ class ContentWriter:
                 self.dropped["filename"] = None
 
     def _write_part(self, part: Part) -> dict[str, Any]:
-        if isinstance(part, Text | Refusal):
+        if isinstance(part, (Text, Refusal)):
             return {"text": part.text}
-        if isinstance(part, Image | File | Audio):
+        if isinstance(part, (Image, File, Audio)):
             return write_media(part)
         raise BadRequest("A message of the user may not hold what the model thinks or calls.", param="messages")
 

@@ -173,7 +173,7 @@ def is_object(arguments: str) -> bool:
 def _write_grounding(choice: Choice) -> dict[str, Any] | None:
     citations, offset = [], 0
     for part in choice.parts:
-        if isinstance(part, Text | Refusal):
+        if isinstance(part, (Text, Refusal)):
             part_citations = part.citations if isinstance(part, Text) else ()
             citations += [(citation, part.text, offset) for citation in part_citations]
             offset += len(part.text.encode("utf-8", "replace"))
@@ -181,7 +181,7 @@ def _write_grounding(choice: Choice) -> dict[str, Any] | None:
 
 
 def _write_part(part: NeutralPart) -> list[dict[str, Any]]:
-    if isinstance(part, Text | Refusal):
+    if isinstance(part, (Text, Refusal)):
         return [{"text": part.text}]
     if isinstance(part, Thinking):
         return [write_thinking(part)]

@@ -122,7 +122,7 @@ def _read_tool_message(message: dict[str, Any], path: str) -> Message:
     if not isinstance(call, str):
         raise BadRequest(f"`{path}.tool_call_id` must name the call this answers.", param=f"{path}.tool_call_id")
     parts = _read_content(message.get("content"), path)
-    result_parts = tuple(part for part in parts if isinstance(part, Text | Image | File))
+    result_parts = tuple(part for part in parts if isinstance(part, (Text, Image, File)))
     return Message("user", (ToolResult(call, result_parts, str(message.get("name") or "")),))
 
 

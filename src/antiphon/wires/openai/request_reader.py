@@ -70,14 +70,14 @@ def _read_effort(value: Any) -> Reasoning | None:
 
 def _read_stop(value: Any) -> tuple[str, ...]:
     texts = (value,) if isinstance(value, str) else value or ()
-    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
         raise BadRequest("`stop` must be a string or a list of strings.", param="stop")
     return tuple(texts)
 
 
 def _read_modalities(value: Any) -> tuple[str, ...]:
     modalities = value or ()
-    if not isinstance(modalities, list | tuple) or not all(modality in _MODALITIES for modality in modalities):
+    if not isinstance(modalities, (list, tuple)) or not all(modality in _MODALITIES for modality in modalities):
         raise BadRequest(f"`modalities` must be a list of {', '.join(_MODALITIES)}.", param="modalities")
     return tuple(modalities) if set(modalities) != {"text"} else ()
 

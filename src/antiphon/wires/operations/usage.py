@@ -120,7 +120,7 @@ def _read_duration(row: Operation, duration: Any) -> Usage | None:
 
 def _round_up(count: Any) -> int:
     """Return a count rounded up to a whole unit; 0 for a value that is no count or impossible."""
-    if isinstance(count, bool) or not isinstance(count, int | float) or not 0 < count <= _LIMIT:
+    if isinstance(count, bool) or not isinstance(count, (int, float)) or not 0 < count <= _LIMIT:
         return 0
     return ceil(count)
 

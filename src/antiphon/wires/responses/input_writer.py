@@ -33,7 +33,7 @@ def _write_user_or_system(message: Message, path: str, items: list[Item]) -> Non
 
 def _write_assistant(message: Message, path: str, items: list[Item]) -> None:
     for index, part in enumerate(message.parts):
-        if isinstance(part, Text | Refusal):
+        if isinstance(part, (Text, Refusal)):
             _add_text(items, part)
         elif isinstance(part, ToolCall):
             items.append(CallItem(part.id, part.name, part.arguments))

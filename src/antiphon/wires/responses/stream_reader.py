@@ -161,7 +161,7 @@ class ResponsesReader:
                 self._finish_call(index, part)
             elif isinstance(part, Thinking):
                 self._finish_thinking(index, part)
-            elif isinstance(part, Text | Refusal):
+            elif isinstance(part, (Text, Refusal)):
                 self._finish_content((index, content_index), part)
             elif isinstance(part, Image):
                 self._add_image(index, part)

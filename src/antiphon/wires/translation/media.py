@@ -135,11 +135,11 @@ def move_media_to_user(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def _has_media(message: Message) -> bool:
-    return any(isinstance(part, Image | File | Audio) for part in message.parts)
+    return any(isinstance(part, (Image, File, Audio)) for part in message.parts)
 
 
 def _must_move(part: Part) -> bool:
-    return isinstance(part, Image | File) or (isinstance(part, Audio) and not part.transcript)
+    return isinstance(part, (Image, File)) or (isinstance(part, Audio) and not part.transcript)
 
 
 def _to_text(part: Part) -> Part:
