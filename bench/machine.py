@@ -5,7 +5,6 @@ import platform
 import socket
 import subprocess
 import sys
-import sysconfig
 import time
 from importlib import metadata
 from pathlib import Path
@@ -55,17 +54,11 @@ def describe_machine() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
-        "python": f"{platform.python_implementation()} {platform.python_version()}{_describe_build()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
         "nginx": _read_version(["nginx", "-v"]),
         "busy with other work at the start": f"{psutil.cpu_percent(1.0):.0f} %",
         "packages": ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES),
     }
-
-
-def _describe_build() -> str:
-    """Say if the interpreter was built without profile-guided optimization, which makes it a quarter slower."""
-    arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    return "" if "--enable-optimizations" in arguments else ", built without --enable-optimizations"
 
 
 def _read_processor() -> str:
