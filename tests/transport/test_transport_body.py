@@ -322,6 +322,66 @@ async def test_read_chunk_returns_everything_received_so_far(client: Client) -> 
         response.close()
 
 
+async def test_chunks_that_arrive_while_the_reader_waits_go_to_on_chunk(client: Client) -> None:
+    taken: list[bytes] = []
+    gates = [asyncio.Event() for _ in range(3)]
+
+    def take(chunk: bytes) -> bool:
+        taken.append(chunk)
+        return chunk != b"stop"
+
+    async def serve(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.send(write_chunked_answer()[:-5] + b"1\r\na\r\n")
+        for gate, data in zip(gates, (b"1\r\nb\r\n", b"4\r\nstop\r\n", b"1\r\nc\r\n0\r\n\r\n"), strict=True):
+            await gate.wait()
+            await peer.send(data)
+        await peer.receive()
+
+    async with Server(serve) as server:
+        response = await client.send(server.origin)
+        await wait_until(lambda: response.size == 1)
+        assert await response.read_chunk(take) == b"a", "what is there already is returned"
+        waiting = asyncio.ensure_future(response.read_chunk(take))
+        gates[0].set()
+        await wait_until(lambda: taken == [b"b"])
+        await turn()
+        assert not waiting.done()
+        gates[1].set()
+        assert await waiting is None
+        assert taken == [b"b", b"stop"]
+        waiting = asyncio.ensure_future(response.read_chunk(take))
+        await turn()
+        gates[2].set()
+        assert await waiting == b"c", "the last bytes are returned, because the reader has to see the end"
+        assert await response.read_chunk(take) == b""
+        assert taken == [b"b", b"stop"]
+
+
+@pytest.mark.parametrize("error", [BadAnswer("no such chunk"), KeyError("no such chunk")], ids=["refusal", "fault"])
+async def test_read_chunk_raises_what_on_chunk_raises(client: Client, error: Exception) -> None:
+    gate = asyncio.Event()
+
+    def take(chunk: bytes) -> bool:
+        raise error
+
+    async def serve(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.send(write_chunked_answer()[:-5])
+        await gate.wait()
+        await peer.send(b"1\r\na\r\n")
+        await peer.receive()
+
+    async with Server(serve) as server:
+        response = await client.send(server.origin)
+        waiting = asyncio.ensure_future(response.read_chunk(take))
+        await turn()
+        gate.set()
+        with pytest.raises(type(error), match="no such chunk"):
+            await waiting
+        response.close()
+
+
 async def test_a_nudge_does_not_interrupt_read(client: Client) -> None:
     gate = asyncio.Event()
 

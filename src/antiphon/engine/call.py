@@ -8,6 +8,7 @@ from antiphon.engine.hook_chain import HookChain
 from antiphon.engine.outcome import Committed
 from antiphon.engine.request_head import ForwardedHeaders
 from antiphon.engine.services import Services
+from antiphon.engine.upstream import Write
 from antiphon.transport import Headers
 from antiphon.types import Caller, Model, Outcome, Record, Target, Usage
 from antiphon.wires.wire import Envelope, Wire
@@ -20,8 +21,11 @@ class AnswerStream(Protocol):
     def record(self) -> Record | None:
         """The journaled record, or ``None`` before the stream has ended."""
 
-    async def next(self) -> bytes:
-        """Return the next bytes, ``b""`` at the end."""
+    async def next(self, write: Write | None = None) -> bytes:
+        """Return the next bytes, ``b""`` at the end.
+
+        While it waits, bytes may be given to ``write`` instead, which saves waking the task for them.
+        """
 
     def close(self) -> None:
         """Release the stream, at its end or before. Idempotent."""

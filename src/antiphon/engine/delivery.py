@@ -5,7 +5,7 @@ import asyncio
 from antiphon.engine.call import Call
 from antiphon.engine.outcome import Committed
 from antiphon.engine.recorder import CallRecorder
-from antiphon.engine.upstream import UpstreamStream
+from antiphon.engine.upstream import UpstreamStream, Write
 from antiphon.errors import CallError, Cancelled, UpstreamError
 from antiphon.types import Outcome, Record, Usage
 from antiphon.wires.sse import write_comment
@@ -39,8 +39,10 @@ class Delivery:
         """The journaled record, or ``None`` before the stream has ended or was closed."""
         return self._recorder.record
 
-    async def next(self) -> bytes:
+    async def next(self, write: Write | None = None) -> bytes:
         """Return the next whole frames, a heartbeat after silence, or ``b""`` at the end.
+
+        Frames that arrive while this waits go to ``write``, unless a hook has to see them.
 
         The record is journaled before the last frames are returned. A stream that broke ends with the wire's error
         frames; where bytes alone cannot say that they broke off, the error is raised.
@@ -49,7 +51,7 @@ class Delivery:
             return b""
         upstream = self._upstream
         try:
-            has_output = await upstream.advance(self._sent, self._beat)
+            has_output = await upstream.advance(self._sent, self._beat, None if self._hooks.on_event else write)
         except UpstreamError as error:
             if self._translator.error is None and self._translator.complete:
                 return await self._finish()

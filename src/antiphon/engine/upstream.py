@@ -1,14 +1,18 @@
 """The provider's side of a streamed answer, from its first output until it ends or breaks."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
+from typing import TypeAlias
 
 from antiphon.errors import BadAnswer, Truncated, UpstreamTimeout
 from antiphon.transport import Response
 from antiphon.types import Target
 from antiphon.wires.wire import Splitter, StreamTranslator, Wire
 
+Write: TypeAlias = Callable[[bytes], bool]
+"""Writes frames to the caller at once, or returns false if the caller is behind and takes none now."""
 SSE = "text/event-stream"
 PREAMBLE_LIMIT = 1024 * 1024
 """Bytes that a provider may send before its first real output."""
@@ -30,7 +34,6 @@ class UpstreamStream:
         "_loop",
         "_name",
         "_now",
-
         "_progress",
         "_response",
         "_splitter",
@@ -97,8 +100,10 @@ class UpstreamStream:
                 raise BadAnswer(f"{self._name} sent {size} bytes without any output.")
         self._progress = self._loop.time()
 
-    async def advance(self, since: float, patience: float) -> bool | None:
+    async def advance(self, since: float, patience: float, write: Write | None = None) -> bool | None:
         """Wait for output of the provider: true where there is some, false at the end, ``None`` after ``patience``.
+
+        Output that comes while this waits goes to ``write``; this returns at the first output that it does not take.
 
         ``since`` is the loop time from which the patience runs. Nobody listened between then and now, so that time is
         not the provider's silence. Raises the provider's own error, or :class:`~antiphon.errors.UpstreamError` where
@@ -106,7 +111,8 @@ class UpstreamStream:
         """
         loop, translator = self._loop, self.translator
         self._progress += loop.time() - since
-        self._wake_at = wake_at = since + patience
+        self._wake_at = since + patience
+        on_chunk = None if write is None else partial(self._pass_on, write, patience)
         while True:
             if translator.error is not None:
                 raise translator.error
@@ -121,7 +127,7 @@ class UpstreamStream:
                 self._timer = loop.call_at(self._find_next_due(), self._on_timer)
             self._waiting = True
             try:
-                chunk = await self._response.read_chunk()
+                chunk = await self._response.read_chunk(on_chunk)
             finally:
                 self._waiting = False
             if chunk == b"":
@@ -134,8 +140,23 @@ class UpstreamStream:
                 self._handle_frames()
             if now >= self._progress + self._idle:
                 raise self._make_timeout("idle", self._idle)
-            if chunk is None and now >= wake_at:
+            if chunk is None and now >= self._wake_at:
                 return None
+
+    def _pass_on(self, write: Write, patience: float, chunk: bytes) -> bool:
+        """Write the output of a chunk; false wakes :meth:`advance`, where there is more to do or nothing was taken."""
+        self._now = now = self._loop.time()
+        self._frames = self._splitter.feed(chunk)
+        self._handle_frames()
+        if self._frames or self.translator.ended or self.translator.error is not None:
+            return False
+        out = self.out
+        if out:
+            if not write(out[0] if len(out) == 1 else b"".join(out)):
+                return False
+            out.clear()
+            self._wake_at = now + patience
+        return True
 
     def finish(self) -> None:
         """Release a response that has said everything."""

@@ -10,7 +10,7 @@ import msgspec
 
 from antiphon.errors import BadAnswer
 from antiphon.local.request import EmbeddingRequest, RequestError
-from antiphon.transport.interface import Headers
+from antiphon.transport.interface import Headers, OnChunk
 
 _NUMBERS_PER_TURN = 16_384
 """Numbers written between two turns of the event loop, about a millisecond's work."""
@@ -36,7 +36,7 @@ class LocalResponse:
         headers: Headers = [] if error.retry_after is None else [(b"retry-after", b"%d" % error.retry_after)]
         return cls(error.status, error.write_body(), headers)
 
-    async def read_chunk(self) -> bytes | None:
+    async def read_chunk(self, on_chunk: OnChunk | None = None) -> bytes | None:
         """Return the body, then ``b""``."""
         body, self._body = self._body, b""
         return body

@@ -8,7 +8,7 @@ from antiphon.errors import ConnectFailed, Disconnected, TransportMisuse, Trunca
 from antiphon.longtail.supervisor import Supervisor
 from antiphon.longtail.worker_slot import RestartPolicy, WorkerSlot
 from antiphon.transport.http import HttpTransport
-from antiphon.transport.interface import Headers, Request, Response
+from antiphon.transport.interface import Headers, OnChunk, Request, Response
 
 SECRET_HEADER = b"x-longtail-secret"
 
@@ -87,10 +87,10 @@ class LongtailResponse:
         self._inner = inner
         self._slot: WorkerSlot | None = slot
 
-    async def read_chunk(self) -> bytes | None:
-        """See :meth:`antiphon.transport.interface.Response.chunk`."""
+    async def read_chunk(self, on_chunk: OnChunk | None = None) -> bytes | None:
+        """See :meth:`antiphon.transport.interface.Response.read_chunk`."""
         try:
-            return await self._inner.read_chunk()
+            return await self._inner.read_chunk(on_chunk)
         except Truncated:
             raise _make_truncated() from None
 

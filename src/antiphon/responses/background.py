@@ -15,6 +15,7 @@ from msgspec import structs
 from antiphon.clock import make_id
 from antiphon.engine.call import Answer, AnswerStream, Call
 from antiphon.engine.response_headers import join_header_values
+from antiphon.engine.upstream import Write
 from antiphon.errors import BadAnswer, CallError, LedgerError, Truncated, Unavailable
 from antiphon.responses.history import ResolvedRequest, TurnKeeper
 from antiphon.responses.store import LEASE_SECONDS, ResponseStore
@@ -179,7 +180,7 @@ class Follower:
         self._response = response
         self._at = start
 
-    async def next(self) -> bytes:
+    async def next(self, write: Write | None = None) -> bytes:
         """Return the next frames, a heartbeat after silence, or ``b""`` at the end."""
         response = self._response
         while True:

@@ -10,6 +10,7 @@ from antiphon.engine import pipeline
 from antiphon.engine.call import Answer, AnswerStream, Call
 from antiphon.engine.hooks import Hook, compile_hooks, join_chains
 from antiphon.engine.services import Services
+from antiphon.engine.upstream import Write
 from antiphon.errors import LedgerError, NotFound, Unavailable
 from antiphon.responses.background import BackgroundJobs, BackgroundResponse
 from antiphon.responses.history import resolve_history
@@ -200,7 +201,7 @@ class _OwnedFollower:
         self._after = after
         self._is_over = False
 
-    async def next(self) -> bytes:
+    async def next(self, write: Write | None = None) -> bytes:
         """Return a heartbeat, all events, or ``b""`` at the end."""
         if self._is_over:
             return b""

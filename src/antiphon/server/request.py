@@ -81,8 +81,8 @@ class Request:
         exchange = self.exchange
         try:
             exchange.start(status, headers)
-            while frame := await stream.next():
-                if exchange.write(frame):
+            while frames := await stream.next(exchange.write):
+                while not exchange.write(frames):
                     await exchange.drain()
             exchange.finish()
         finally:

@@ -9,7 +9,7 @@ from antiphon.errors import BadAnswer, Disconnected, Truncated
 from antiphon.sim.response_plan import End, ResponsePlan, Step
 from antiphon.sim.script import Script
 from antiphon.sim.simulator import Simulator
-from antiphon.transport.interface import Headers, Request
+from antiphon.transport.interface import Headers, OnChunk, Request
 
 _MAX_CHUNK = 65536
 
@@ -103,7 +103,7 @@ class SimResponse:
         self._finished = False
         self._waiter: asyncio.Future[_Wake] | None = None
 
-    async def read_chunk(self) -> bytes | None:
+    async def read_chunk(self, on_chunk: OnChunk | None = None) -> bytes | None:
         """Return the bytes that are due, waiting for at least one; ``b""`` at the end, ``None`` when nudged."""
         while True:
             data = self._take_due()

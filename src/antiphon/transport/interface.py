@@ -1,6 +1,6 @@
 """The interface of a transport, which every implementation follows."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
@@ -9,6 +9,8 @@ from antiphon.types import Origin
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 """Pairs of name (in lower case) and value, in the order in which they arrived."""
+OnChunk: TypeAlias = Callable[[bytes], bool]
+"""Takes a chunk at the moment it arrives; returns whether its reader can go on sleeping."""
 
 
 class Request(msgspec.Struct, frozen=True, eq=False):
@@ -37,10 +39,12 @@ class Response(Protocol):
     status: int
     headers: Headers
 
-    async def read_chunk(self) -> bytes | None:
+    async def read_chunk(self, on_chunk: OnChunk | None = None) -> bytes | None:
         """Return all body bytes that have arrived; wait for at least one.
 
-        ``b""`` is the proper end of the body. ``None`` means that :meth:`nudge` was called while waiting. Raises
+        ``b""`` is the proper end of the body. ``None`` means that :meth:`nudge` was called while waiting. While it
+        waits, a transport may give chunks to ``on_chunk`` instead, which saves waking the task for each: it waits on
+        while that returns true, returns ``None`` once it returns false, and raises what it raises. Raises
         :class:`~antiphon.errors.Truncated` if the body broke off before its proper end, and
         :class:`~antiphon.errors.BadAnswer` if it exceeds a cap or its encoding is invalid.
         """

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from antiphon.errors import AntiphonError, BadAnswer, Truncated
 from antiphon.transport.content_coding import Decoder
-from antiphon.transport.interface import Headers
+from antiphon.transport.interface import Headers, OnChunk
 
 PARTS_LIMIT = 64
 """More pieces than this are joined while nobody reads, because each piece is an object and chunks may be tiny."""
@@ -44,6 +44,7 @@ class HttpResponse:
         "_decoded",
         "_decoder",
         "_ending",
+        "_on_chunk",
         "_source",
         "_waiter",
         "ended",
@@ -67,18 +68,27 @@ class HttpResponse:
         self._decoder: Decoder | None = None
         self._decoded = 0
         self._waiter: asyncio.Future[bool] | None = None
+        self._on_chunk: OnChunk | None = None
         self._closed = False
         self._ending: asyncio.TimerHandle | None = None
 
     # Used by the connection.
 
     def wake(self) -> None:
-        """Wake the waiting task."""
+        """Give what has arrived to ``on_chunk`` if the waiting task has one, and wake the task otherwise."""
         if self._ending is not None:
             self._close_after_end(self._ending)
         waiter = self._waiter
-        if waiter is not None and not waiter.done():
+        if waiter is None or waiter.done():
+            return
+        if self._on_chunk is None or not self.parts or self.ended or self.error is not None:
             waiter.set_result(False)
+            return
+        try:
+            if not self._on_chunk(self._take()):
+                waiter.set_result(True)
+        except Exception as error:  # noqa: BLE001 - the reader raises it; here it would end the connection unexplained
+            waiter.set_exception(error)
 
     def fail(self, error: AntiphonError) -> None:
         """Break off with ``error``, which the reader gets after the bytes that arrived before it."""
@@ -98,26 +108,30 @@ class HttpResponse:
         """Join the buffered pieces."""
         self.parts = [b"".join(self.parts)]
 
-    async def wait(self) -> bool:
-        """Wait for :meth:`wake` (returns False) or :meth:`nudge` (True); cancelling the wait closes the connection."""
+    async def wait(self, on_chunk: OnChunk | None = None) -> bool:
+        """Wait for :meth:`wake` (returns False) or :meth:`nudge` (True); cancelling the wait closes the connection.
+
+        What arrives meanwhile goes to ``on_chunk``; see :meth:`antiphon.transport.interface.Response.read_chunk`.
+        """
         if self._waiter is not None:
             raise RuntimeError("Two tasks read one response; a response has one reader.")
         waiter: asyncio.Future[bool] = self._source.loop.create_future()
-        self._waiter = waiter
+        self._waiter, self._on_chunk = waiter, on_chunk
         try:
             return await waiter
         except asyncio.CancelledError:
             self.close()
             raise
         finally:
-            self._waiter = None
+            self._waiter = self._on_chunk = None
 
     # Used by the reader.
 
-    async def read_chunk(self) -> bytes | None:
-        """See :meth:`antiphon.transport.interface.Response.chunk`."""
+    async def read_chunk(self, on_chunk: OnChunk | None = None) -> bytes | None:
+        """See :meth:`antiphon.transport.interface.Response.read_chunk`."""
         while True:
             if self._decoder is not None:
+                on_chunk = None  # the decoder has to let other tasks run
                 await self._give_turn()
                 data = self._decode(self._decoder)
             else:
@@ -126,7 +140,7 @@ class HttpResponse:
                 return data
             if self.ended or self.error is not None:
                 return self._take_end()
-            if await self.wait():
+            if await self.wait(on_chunk):
                 return None
 
     async def read(self, cap: int) -> bytes:

@@ -39,7 +39,7 @@ class ReceivedRequest:
         await self.exchange.answer(status, list(headers), body)
 
     async def send_part(self, body: bytes) -> None:
-        if self.exchange.write(body):
+        while not self.exchange.write(body):
             await self.exchange.drain()
 
 

@@ -5,8 +5,8 @@ The application is a coroutine function that takes an :class:`Exchange`. It reli
 - :meth:`Exchange.read` raises :class:`~antiphon.errors.TooLarge`, :class:`~antiphon.errors.SlowRequest` or
   :class:`~antiphon.errors.BadRequest` where the content broke a limit or its framing; the application answers with it.
 - When the client leaves, the task that runs the application is cancelled.
-- :meth:`Exchange.write` says whether the client is behind, and :meth:`Exchange.drain` returns once it has taken enough,
-  so that an application which awaits it holds one part at a time.
+- :meth:`Exchange.write` takes no part while the client is behind, and :meth:`Exchange.drain` returns once it has taken
+  enough, so that an application holds one part at a time.
 
 Framing fields (``content-length``, ``transfer-encoding``, ``connection``) are written here and ignored when an
 application sends them: what the length is and whether the connection stays is known here only.
@@ -215,11 +215,17 @@ class Exchange:
         self._start = (status, headers)
 
     def write(self, part: bytes) -> bool:
-        """Write a part of the answer; return whether the client is behind, so that :meth:`drain` should be awaited."""
+        """Write a part of the answer, or return false if the client is behind, so that :meth:`drain` is due first."""
         connection = self.connection
+        if connection.write_paused and not connection.lost:
+            return False
         opening = b"" if self._opened else self._write_opening(None)
-        connection.write(opening, self._frame_part(part))
-        return connection.write_paused
+        if self.method == "HEAD":
+            part = b""
+        elif self._chunked and part:
+            part = b"%x\r\n%b\r\n" % (len(part), part)
+        connection.write(opening, part)
+        return True
 
     async def drain(self) -> None:
         """Return once the client has taken enough of what was written."""
@@ -257,11 +263,6 @@ class Exchange:
         self.finished = True
         self._parts = []
         self.connection.on_answered(self.keep)
-
-    def _frame_part(self, part: bytes) -> bytes:
-        if not part or self.method == "HEAD":
-            return b""
-        return b"%x\r\n%b\r\n" % (len(part), part) if self._chunked else part
 
     def _write_opening(self, length: int | None) -> bytes:
         """Return status line and fields; ``length`` is the whole body's, or ``None`` where it is not known yet."""
