@@ -58,8 +58,9 @@ def test_a_step_holds_fewer_than_a_hundred_requests():
 async def test_nine_megabytes_of_pipelined_requests_with_unread_answers_cost_no_memory(serve):
     async with serve() as server:
         with _open_raw_client(server.port) as client:
+            data = GET * (9_000_000 // len(GET))
             before = _measure_memory()
-            sent = await _push(client, GET * (9_000_000 // len(GET)), 2.0)
+            sent = await _push(client, data, 2.0)
             await asyncio.sleep(0.2)
             assert _measure_memory() - before < 8 * 1024**2
             # These bytes are in kernel buffers and in one read of the server; they are not requests yet.
