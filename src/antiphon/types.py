@@ -361,6 +361,8 @@ class Caller(msgspec.Struct, frozen=True):
 class Outcome(StrEnum):
     """How a call ended."""
 
+    __hash__ = str.__hash__  # that of Enum is a function in Python
+
     SUCCESS = "success"
     ERROR = "error"
     CANCELLED = "cancelled"

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import time
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from antiphon.ledger import periodic as periodic_module
 from antiphon.ledger import shipper as shipper_module
 from antiphon.ledger.frames import HEADER
 from antiphon.ledger.journal import Journal
+from antiphon.ledger.pacing import Pacer
 from antiphon.ledger.rows import make_attempt_rows, make_call_row
 from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.writer import DAMAGED, get_segment_path, list_segments
-from antiphon.types import Record
+from antiphon.types import Record, Usage
 from ledger.running import StartShipper, count_calls, wait_until
 from ledger.samples import make_record, make_varied_records
 from processes import allow
@@ -72,6 +74,18 @@ def test_own_records_are_filed_in_order_and_closed_segments_are_deleted(
     more = append(journal, make_varied_records(30, 8))
     assert shipper.ship_once() == 30
     assert_filed(database, records + more)
+
+
+def test_records_with_equal_labels_are_filed_like_others(database: Database, journal: Journal, shipper: Shipper):
+    """Groups of every size: rows by 32, by 8 and one by one, with and without the rarer columns."""
+    plain = [make_record(cost=cost, first_output_us=first) for cost, first in [(None, None), (0, 5), (9, None)] * 27]
+    added = [make_record(usage=Usage(input=1, images=2, service_tier="flex")) for _ in range(45)]
+    records = append(
+        journal, [*plain, *make_varied_records(60, 3), *added, *(make_record(usage=None) for _ in range(9))]
+    )
+    append(journal, plain[:50])
+    shipper.ship_once()
+    assert_filed(database, records)
 
 
 def test_a_record_is_filed_once_even_if_the_position_is_lost(
@@ -288,3 +302,17 @@ def test_an_idle_shipper_rests(database: Database, journal: Journal, start_shipp
     assert used / os.sysconf("SC_CLK_TCK") <= 0.15
     journal.close()
     shipper.stop()
+
+
+def test_a_pacer_works_for_an_eighth_of_the_time_that_others_took():
+    rests: list[float] = []
+
+    def rest() -> None:
+        time.sleep(0.008)
+        rests.append(time.monotonic())
+
+    pacer = Pacer(rest, 0.00001)
+    while len(rests) < 5:
+        pacer.pause()
+    gaps = [later - earlier for earlier, later in pairwise(rests)]
+    assert min(gaps) >= 0.008 + 0.001

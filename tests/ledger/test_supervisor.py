@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -79,6 +80,38 @@ def test_a_child_that_dies_is_replaced_by_one_that_continues(
     append(journal, 200)
     wait_until(lambda: journal.unshipped == 0)
     assert count_calls(database) == 410
+    journal.close()
+    running.stop()
+
+
+def test_a_child_has_its_own_process_group_in_this_session(
+    database: Database, journal: Journal, start_shipper: StartShipper
+):
+    """Ctrl-C at a terminal does not reach it, and its niceness counts where sessions have equal shares of a core."""
+    running = start_shipper(separate=True)
+    child = wait_for_child()
+    assert os.getpgid(child.pid) == child.pid
+    assert os.getsid(child.pid) == os.getsid(0)
+    journal.close()
+    running.stop()
+
+
+def test_records_are_filed_while_others_use_every_core(
+    database: Database, journal: Journal, start_shipper: StartShipper
+):
+    running = start_shipper(separate=True)
+    wait_for_child()
+    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    try:
+        for count in (1000, 2000):
+            append(journal, 1000)
+            wait_until(lambda count=count: count_calls(database) == count, 20)
+            with database.begin(2.0) as transaction:
+                transaction.execute("UPDATE revision SET value = value")
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
     journal.close()
     running.stop()
 

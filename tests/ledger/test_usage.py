@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from antiphon.database.database import Database
 from antiphon.ledger.journal import LARGEST, Journal
 from antiphon.ledger.period import parse_span, parse_time, parse_zone, to_us
-from antiphon.ledger.rows import insert_records
+from antiphon.ledger.rows import RowBatch
 from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.usage import Filter, Line, format_dollars, report
 from antiphon.types import BUCKETS, COUNTS, UNITS, Outcome, Price, Record, Usage
@@ -22,8 +22,10 @@ HOUR = 3600 * 1_000_000
 
 
 def insert_all(database: Database, records: list[Record]) -> None:
+    batch = RowBatch()
+    batch.add(records)
     with database.begin() as transaction:
-        insert_records(transaction, records)
+        batch.insert(transaction)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ class FrameScan:
 
     __slots__ = ("end", "fault", "records", "torn")
 
-    def __init__(self, data: bytes, offset: int, most: int = 1 << 30) -> None:
+    def __init__(self, data: bytes | memoryview, offset: int, most: int = 1 << 30) -> None:
         self.records: list[Record] = []
         self.fault = ""
         self.torn = 0

@@ -7,14 +7,14 @@ from contextlib import suppress
 
 from antiphon.database.database import Database
 from antiphon.ledger.frames import HEADER, PAYLOAD_LIMIT, PREFIX, FrameScan
-from antiphon.ledger.rows import UPSERT_POSITION, insert_records
+from antiphon.ledger.pacing import do_nothing
+from antiphon.ledger.rows import UPSERT_POSITION, RowBatch
 from antiphon.ledger.writer import Writer
-from antiphon.types import Record
 
 BATCH = 512
 """Records in one transaction."""
-SLICE = 32
-"""Records between two pauses: 0.2 ms of work."""
+SLICE = 16
+"""Records that are read and grouped between two pauses: 0.05 ms of work."""
 BUSY_SECONDS = 0.25
 """How long a transaction waits for another process that writes to the database."""
 
@@ -43,18 +43,20 @@ class SegmentLoader:
         self._fault = ("", 0, 0)
         self._sightings = 0
         self._unreadable = False
+        self.caught_up = False
+        """Whether the last batch took everything that the newest segment held when it was read."""
 
     @property
     def position(self) -> tuple[int, int]:
         """The segment and the offset in it before which everything is loaded; (-1, 0) before the first batch."""
         return self._segment, self._offset
 
-    def load_batch(self, *, live: bool, pause: Callable[[], None] | None = None) -> int:
+    def load_batch(self, *, live: bool, pause: Callable[[], None] = do_nothing) -> int:
         """Load one batch and return its number of records; 0 means that there is nothing more for now.
 
         ``live`` says that the writer may append at this moment: an incomplete frame at the end of its newest segment
-        is then a record under way. ``pause`` is called after every 32 records but the last. Raises ``LedgerError`` if
-        the database does not take the records.
+        is then a record under way. ``pause`` is called after each step of at most 0.1 ms. Raises ``LedgerError`` if the
+        database does not take the records.
         """
         if self._segment < 0:
             self._read_position()
@@ -65,14 +67,16 @@ class SegmentLoader:
             self._unreadable = True
             return 0
 
-    def _load_batch(self, live: bool, pause: Callable[[], None] | None) -> int:
+    def _load_batch(self, live: bool, pause: Callable[[], None]) -> int:
         # List the directory before reading a segment: a segment that has a successor by then gets no more frames.
         while numbers := self._list_segments():
             growing = live and len(numbers) == 1
-            scan, size = self._scan_segment()
-            if scan.records:
-                self._commit(scan.records, scan.end, pause)
-                return len(scan.records)
+            rows = RowBatch()
+            scan, size = self._scan_segment(rows, pause)
+            if rows.records:
+                self._commit(rows, scan.end, pause)
+                self.caught_up = growing and scan.end == size
+                return rows.records
             if growing:
                 self._report_fault(scan)
                 return 0
@@ -100,8 +104,8 @@ class SegmentLoader:
             self._segment, self._offset = numbers[0], 0
         return numbers
 
-    def _scan_segment(self) -> tuple[FrameScan, int]:
-        """Read frames from the position on; also return the file's size."""
+    def _scan_segment(self, rows: RowBatch, pause: Callable[[], None]) -> tuple[FrameScan, int]:
+        """Add records from the position on to ``rows``; return how the scan ended and the file's size."""
         try:
             file = os.open(self.writer.get_segment_path(self._segment), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:  # the writer could not write its header and removed it again
@@ -115,19 +119,27 @@ class SegmentLoader:
                 self._offset = len(HEADER)
             for chunk in (_CHUNK, PAYLOAD_LIMIT + PREFIX.size):
                 data = os.pread(file, max(0, min(chunk, size - self._offset)), self._offset)
-                scan = FrameScan(data, self._offset, BATCH)
-                if scan.records or not scan.torn:
+                scan = self._scan_frames(data, rows, pause)
+                if rows.records or not scan.torn:
                     break
             return scan, size
         finally:
             os.close(file)
 
-    def _commit(self, records: list[Record], end: int, pause: Callable[[], None] | None) -> None:
+    def _scan_frames(self, data: bytes, rows: RowBatch, pause: Callable[[], None]) -> FrameScan:
+        view = memoryview(data)
+        scan = FrameScan(view, self._offset, SLICE)
+        while scan.records:
+            rows.add(scan.records)
+            if rows.records >= BATCH:
+                break
+            pause()
+            scan = FrameScan(view[scan.end - self._offset :], scan.end, SLICE)
+        return scan
+
+    def _commit(self, rows: RowBatch, end: int, pause: Callable[[], None]) -> None:
         with self._database.begin(BUSY_SECONDS) as transaction:
-            for start in range(0, len(records), SLICE):
-                if start and pause is not None:
-                    pause()
-                insert_records(transaction, records[start : start + SLICE])
+            rows.insert(transaction, pause)
             transaction.execute(UPSERT_POSITION, (self.writer.id, self._segment, end))
         self._has_position = True
         self._offset = end

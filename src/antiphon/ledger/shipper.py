@@ -6,6 +6,7 @@ from pathlib import Path
 
 from antiphon.clock import monotonic
 from antiphon.database.database import Database
+from antiphon.ledger.pacing import Pacer, do_nothing, make_thread_pacer
 from antiphon.ledger.periodic import FailureLogger
 from antiphon.ledger.segment_loader import SegmentLoader
 from antiphon.ledger.writer import Writer, list_writers
@@ -15,9 +16,6 @@ RUN_SECONDS = 0.2
 """How long one run moves records at most; its process has other tasks too."""
 FIRST_RETRY_SECONDS = 0.8
 SLOWEST_RETRY_SECONDS = 5.0
-PAUSE_SECONDS = 0.001
-HURRY_BYTES = 8 << 20
-"""If more than this waits, a run makes no pauses."""
 
 Progress = tuple[int, int, int]
 """How far a shipper is: the segment and offset of the living writer, and the waiting bytes of dead writers."""
@@ -26,8 +24,8 @@ Progress = tuple[int, int, int]
 class Shipper:
     """Moves the records of a living ``writer`` and of every dead writer under ``directory`` to the database.
 
-    Without ``writer`` it moves only what dead writers left. ``report`` is called with each :data:`Progress`. Use it
-    from one thread at a time.
+    Without ``writer`` it moves only what dead writers left. ``report`` is called with each :data:`Progress`. ``pacer``
+    says when :meth:`run` lets others work. Use it from one thread at a time.
     """
 
     def __init__(
@@ -37,6 +35,7 @@ class Shipper:
         *,
         writer: Writer | None = None,
         report: Callable[[int, int, int], None] = lambda segment, offset, inherited: None,
+        pacer: Pacer | None = None,
     ) -> None:
         self._directory = Path(directory)
         self._database = database
@@ -47,7 +46,8 @@ class Shipper:
         self._inherited = 0
         self._failures = FailureLogger(self._run_once, "moving records from the journal to the database")
         self._deadline = float("inf")
-        self._pause: Callable[[], None] | None = None
+        self._pacer = pacer or make_thread_pacer()
+        self._pause: Callable[[], None] = do_nothing
         self._next_run = self._next_adoption = 0.0
         self._retry = FIRST_RETRY_SECONDS
 
@@ -72,7 +72,7 @@ class Shipper:
         if monotonic() < self._next_run:
             return False
         self._deadline = monotonic() + RUN_SECONDS
-        self._pause = None if self._count_waiting_bytes() > HURRY_BYTES else _pause
+        self._pause = self._pacer.pause
         try:
             if self._failures.run():
                 self._retry = FIRST_RETRY_SECONDS
@@ -81,7 +81,7 @@ class Shipper:
             self._retry = min(self._retry * 2, SLOWEST_RETRY_SECONDS)
             return False
         finally:
-            self._deadline, self._pause = float("inf"), None
+            self._deadline, self._pause = float("inf"), do_nothing
 
     def finish(self, timeout: float = 5.0) -> bool:
         """Move what is there within ``timeout`` seconds, without pauses; what is left is moved at the next start.
@@ -117,7 +117,8 @@ class Shipper:
         if self._own is not None:
             while count := self._own.load_batch(live=True, pause=self._pause):
                 total += count
-                if self._is_time_up():
+                # Records that arrive meanwhile wait for the next run: many small transactions cost more.
+                if self._own.caught_up or self._is_time_up():
                     break
             self._report_progress()
         return total
@@ -145,8 +146,7 @@ class Shipper:
 
     def _is_time_up(self) -> bool:
         """Pause after a batch; return whether the run must end."""
-        if self._pause is not None:
-            self._pause()
+        self._pause()
         return monotonic() >= self._deadline
 
     def _report_progress(self) -> None:
@@ -155,11 +155,3 @@ class Shipper:
         if progress != self._progress:
             self._progress = progress
             self._report(*progress)
-
-    def _count_waiting_bytes(self) -> int:
-        loaders = [*self._orphans.values(), *([] if self._own is None else [self._own])]
-        return sum(loader.count_waiting_bytes() for loader in loaders)
-
-
-def _pause() -> None:
-    time.sleep(PAUSE_SECONDS)

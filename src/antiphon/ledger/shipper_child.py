@@ -37,7 +37,9 @@ class ShipperChild:
                     pass_fds=[other.fileno(), writer.lock],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    start_new_session=True,  # Ctrl-C at a terminal is for the gateway
+                    # Ctrl-C at a terminal is for the gateway. A session of its own would also do, but Linux may
+                    # schedule sessions as groups of equal weight (autogroup), in which niceness means nothing.
+                    process_group=0,
                 )
             except OSError:
                 own.close()

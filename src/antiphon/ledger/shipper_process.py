@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from antiphon.database.database import Database
+from antiphon.ledger.pacing import make_process_pacer
 from antiphon.ledger.periodic import TICK_SECONDS, FailureLogger
 from antiphon.ledger.shipper import Shipper
 from antiphon.ledger.shipper_messages import Assignment, Channel, Filed, Finish, Logged, make_task
@@ -51,6 +52,7 @@ def run(channel: Channel) -> int:
         database,
         writer=Writer(directory / assignment.writer, assignment.lock),
         report=lambda segment, offset, inherited: channel.send(Filed(segment, offset, inherited)),
+        pacer=make_process_pacer(),
     )
     tasks = [FailureLogger(make_task(name, database)) for name in assignment.tasks]
     while True:
