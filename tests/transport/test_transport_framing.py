@@ -188,6 +188,10 @@ EXTRA = {
     "a line end after chunks": write_chunked_answer(b"x") + b"\r\n",
     "a byte after chunks": write_chunked_answer(b"x") + b"y",
     "an answer after chunks": write_chunked_answer(b"x") * 2,
+    "the start of an answer": write_length_answer(b"x") + HEAD,
+    "the start of an answer after chunks": write_chunked_answer(b"x") + HEAD,
+    "the head of an answer after chunks": write_chunked_answer(b"x") + HEAD + b"\r\n",
+    "an interim answer after chunks": write_chunked_answer(b"x") + b"HTTP/1.1 100 Continue\r\n\r\n",
     "a body with 204": write_length_answer(b"x", status=b"204 No Content"),
     "a body with 304": write_length_answer(b"x", status=b"304 Not Modified"),
 }

@@ -78,7 +78,7 @@ class CredentialCache(Generic[Value]):
         if now >= self._expires_at:
             return None
         if self._may_start(now) and now >= self._retry_at:
-            self._start_fetch(now)
+            _ = self._start_fetch(now)
         return self._value
 
     async def get(self) -> Value:

@@ -122,7 +122,6 @@ async def _read_answer(
     if reads_whole or (row.model and (not row.bytes or content_type.startswith(_READ_TYPES))):
         attempt.extend(attempt.target.timeouts.idle)
         answer, body = translator.decode_whole((await response.read(ANSWER_LIMIT),))
-        response.close()
         return commit_whole(attempt, response.status, response.headers, translator, encoded, body, answer.usage)
     # Only the end of such an answer is known. An account may answer with nothing; a model may not.
     raw = RawPassthrough(attempt.call.wire, attempt.call.envelope, may_be_empty=not row.model)

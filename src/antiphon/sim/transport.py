@@ -166,7 +166,7 @@ class SimResponse:
                 parts.append(data)
 
     def nudge(self) -> None:
-        """Make a waiting :meth:`chunk` return ``None`` now."""
+        """Make a waiting :meth:`read_chunk` return ``None`` now."""
         if self._waiter is not None:
             _wake(self._waiter, _Wake.NUDGE)
 
@@ -175,7 +175,7 @@ class SimResponse:
         self.close()
 
     def close(self) -> None:
-        """Release the response; a waiting :meth:`chunk` raises :class:`~antiphon.errors.Truncated`."""
+        """Release the response; a waiting :meth:`read_chunk` raises :class:`~antiphon.errors.Truncated`."""
         if not self._finished:
             self._finished = True
             self._steps, self._next_step = iter(()), None

@@ -56,7 +56,7 @@ class Response(Protocol):
         """
 
     def nudge(self) -> None:
-        """Make a waiting :meth:`chunk` return ``None`` now, so that its caller can look at the clock."""
+        """Make a waiting :meth:`read_chunk` return ``None`` now, so that its caller can look at the clock."""
 
     def finish(self) -> None:
         """Release an answer whose content is complete, although its proper end may not have arrived yet.

@@ -31,8 +31,7 @@ class ReceivedRequest:
         self.done = asyncio.Event()
 
     async def read(self) -> bytes:
-        while part := await self.exchange.read_part():
-            self.body += part
+        self.body = await self.exchange.read()
         return self.body
 
     async def answer(self, body: bytes, status: int = 200, headers: Any = ()) -> None:

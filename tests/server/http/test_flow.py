@@ -164,6 +164,42 @@ async def test_a_reader_that_resumes_gets_everything(serve):
         assert (await client.read_answer()).body == b"".join(parts)
 
 
+async def test_drain_returns_at_once_for_a_client_that_is_not_behind(serve):
+    async with serve() as server:
+
+        async def drain_early(request):
+            await request.exchange.drain()
+            request.exchange.start(200, [])
+            await request.send_part(b"one")
+            await request.exchange.drain()
+            request.exchange.finish()
+
+        server.app.handlers["/drain"] = drain_early
+        client = await server.connect()
+        await client.send(GET.replace(b"/a", b"/drain"))
+        assert (await client.read_answer()).body == b"one"
+
+
+async def test_a_body_is_read_in_parts_as_it_arrives(serve):
+    async with serve() as server:
+        parts = asyncio.Queue()
+
+        async def read_parts(request):
+            while part := await request.exchange.read_part():
+                parts.put_nowait(part)
+            assert await request.exchange.read_part() == b""
+            await request.answer(b"read")
+
+        server.app.handlers["/parts"] = read_parts
+        client = await server.connect()
+        for _ in range(2):
+            await client.send(b"POST /parts HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n")
+            for part in (b"ab", b"cdef"):
+                await client.send(part)
+                assert await asyncio.wait_for(parts.get(), PATIENCE) == part
+            assert (await client.read_answer()).body == b"read"
+
+
 async def test_unread_body_is_not_read_from_the_socket(serve):
     async with serve(Limits(body=64 * 1024**2)) as server:
         release = asyncio.Event()

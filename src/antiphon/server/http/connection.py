@@ -204,7 +204,7 @@ class HttpConnection(asyncio.Protocol):
 
     async def drain(self) -> None:
         """Return when the client has taken enough of what was written."""
-        if self.lost:
+        if self.lost or not self.write_paused:
             return
         self._drained = self.loop.create_future()
         try:
