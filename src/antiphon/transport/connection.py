@@ -80,7 +80,6 @@ class Connection(asyncio.BufferedProtocol):
         "_owner",
         "_parser",
         "_partial",
-        "_paused",
         "_response",
         "_sent_at",
         "_silent",
@@ -93,6 +92,7 @@ class Connection(asyncio.BufferedProtocol):
         "idle_since",
         "loop",
         "origin",
+        "paused",
         "reused",
     )
 
@@ -120,7 +120,7 @@ class Connection(asyncio.BufferedProtocol):
         self._silent = 0
         self._interims = 0
         self._partial = b""
-        self._paused = False
+        self.paused = False
         self._write_paused = False
         self._writable: asyncio.Future[None] | None = None
         self._sent_at = 0.0
@@ -175,16 +175,16 @@ class Connection(asyncio.BufferedProtocol):
     # Used by the response.
 
     def resume(self) -> None:
-        if self._paused and self._state == _BODY:
-            self._paused = False
+        if self.paused and self._state == _BODY:
+            self.paused = False
             self._transport.resume_reading()
 
     def release(self) -> None:
         if self._state != _DONE or not self._keep:
             self.abort()
             return
-        if self._paused:
-            self._paused = False
+        if self.paused:
+            self.paused = False
             self._transport.resume_reading()
         self._state = _IDLE
         self._owner.put(self)
@@ -201,8 +201,10 @@ class Connection(asyncio.BufferedProtocol):
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self._state == _HEAD:
-            self._read_head(self._partial + self._view[:nbytes])
+        if self._state == _BODY:
+            self._left -= nbytes
+            self._silent += nbytes
+            self._parse(self._view[:nbytes])
         else:
             self._feed(self._view[:nbytes])
 
@@ -348,8 +350,8 @@ class Connection(asyncio.BufferedProtocol):
             response.wake()
             return
         if response.size > self._limits.buffer:
-            if not self._paused:
-                self._paused = True
+            if not self.paused:
+                self.paused = True
                 self._transport.pause_reading()
         elif self._silent > self._limits.head:
             self._refuse_answer(f"has more than {self._limits.head} bytes of framing without a byte of body")
@@ -397,7 +399,7 @@ class Connection(asyncio.BufferedProtocol):
         """
         if self._tls is None:
             return True
-        self._paused = True  # the transport is closing, so it cannot be paused any more
+        self.paused = True  # the transport is closing, so it cannot be paused any more
         try:
             while self._state in (_HEAD, _BODY):
                 data = self._tls.read(_SLICE)

@@ -21,6 +21,8 @@ class ResponseSource(Protocol):
     """The connection of a response, as far as the response needs it."""
 
     loop: asyncio.AbstractEventLoop
+    paused: bool
+    """Reading waits until buffered bytes are taken."""
 
     def resume(self) -> None:
         """Continue reading: the buffered bytes were taken."""
@@ -215,7 +217,7 @@ class HttpResponse:
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
         self.size = 0
-        if not self.ended:
+        if self._source.paused and not self.ended:
             self._source.resume()
         return data
 
