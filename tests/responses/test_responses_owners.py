@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import threading
 import time
 import urllib.request
@@ -205,6 +206,42 @@ async def test_cancelled_after_its_owner_was_killed(
     begun = time.monotonic()
     assert here.with_options(timeout=LEASE_SECONDS + 10).responses.cancel(name).status == "failed"
     assert time.monotonic() - begun < 2 + SLACK
+
+
+@pytest.mark.parametrize("ends_first", [False, True])
+async def test_a_response_that_was_shown_as_failed_is_not_completed_later(
+    owner: Gateway, there: openai.OpenAI, here: openai.OpenAI, slow: SlowProvider, ends_first: bool
+) -> None:
+    """The owner is paused for longer than its lease; then it goes on, and its provider answers sooner or later."""
+    name = begin(there, stream=False)
+    await wait_until(lambda: slow.requests)
+    owner.process.send_signal(signal.SIGSTOP)
+    try:
+        age_leases(owner, LEASE_SECONDS)
+        failed = here.responses.retrieve(name)
+        assert failed.status == "failed"
+        if ends_first:
+            slow.allow(4)
+    finally:
+        owner.process.send_signal(signal.SIGCONT)
+    await wait_until(lambda: there.responses.retrieve(name).status not in RUNNING)
+    assert there.responses.retrieve(name).status == "failed"
+    assert here.responses.retrieve(name) == failed
+    await wait_until(owner.list_records)
+    slow.allow(4)
+
+
+async def test_a_paused_owner_completes_a_response_that_nobody_saw(
+    owner: Gateway, there: openai.OpenAI, here: openai.OpenAI, slow: SlowProvider
+) -> None:
+    name = begin(there, stream=False)
+    await wait_until(lambda: slow.requests)
+    owner.process.send_signal(signal.SIGSTOP)
+    age_leases(owner, LEASE_SECONDS)
+    slow.allow(4)
+    owner.process.send_signal(signal.SIGCONT)
+    assert (await wait_for_end(there, name)).status == "completed"
+    assert here.responses.retrieve(name).status == "completed"
 
 
 async def test_a_stopped_owner_says_so_at_once(

@@ -68,6 +68,11 @@ class BackgroundResponse:
         self._task: asyncio.Task[None] | None = None
         self._is_cancelled = False
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it is accepted and has not ended."""
+        return self._task is not None and not self.draft.ended
+
     async def start(self) -> tuple[str, ...]:
         """Accept the response and return the dropped fields; raises if it cannot be accepted or stored."""
         call, target = self._call, self._model.targets[0]
@@ -91,7 +96,7 @@ class BackgroundResponse:
             self.stop()
 
     def stop(self) -> None:
-        """Break off the response."""
+        """Break off the response, as at the end of the gateway."""
         if self._task is not None and not self.draft.ended:
             self._task.cancel()
 
@@ -156,12 +161,12 @@ class BackgroundResponse:
             raise Truncated("The response ended without a final event.")
 
     async def _save(self) -> None:
-        draft = self.draft
-        problem = await self._keeper.keep_background(draft.encode(), draft.cuts, draft.end, again=True)
+        draft, owner = self.draft, self._jobs.owner
+        problem = await self._keeper.keep_background(draft.encode(), draft.cuts, draft.end, again=True, owner=owner)
         if problem:
             log.warning("The response %s could not be stored: %s", draft.id, problem)
             draft.mark_lost(f"The response could not be stored: {problem}.")
-            await self._keeper.keep_background(draft.encode(), again=True)
+            await self._keeper.keep_background(draft.encode(), again=True, owner=owner)
 
     def _show(self) -> None:
         self._shown = len(self.draft.frames)
@@ -265,18 +270,22 @@ class BackgroundJobs:
             )
 
     async def _renew_leases(self) -> None:
-        """Renew the leases of this process, and cancel responses that other processes were asked to cancel.
+        """Renew the leases of this process, and stop the responses that it lost or that others asked to cancel.
 
         Ends when no response is being made.
         """
         while self._jobs:
             await asyncio.sleep(RENEW_SECONDS)
+            running = [response for response in self._jobs.values() if response.is_running]
             try:
-                cancelled = await asyncio.to_thread(self._store.renew_leases, self.owner)
+                owned = await asyncio.to_thread(self._store.renew_leases, self.owner)
             except LedgerError as problem:
                 log.warning("The leases of background responses could not be renewed: %s", problem)
                 continue
-            for name in cancelled:
-                if (response := self._jobs.get(name)) is not None:
+            for response in running:
+                is_cancelled = owned.get(response.draft.id)
+                if is_cancelled is None:  # the lease had expired and another process has shown it as failed
+                    response.stop()
+                elif is_cancelled:
                     response.request_cancel()
         self._renewing = None

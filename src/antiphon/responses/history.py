@@ -68,12 +68,12 @@ class TurnKeeper(Hook):
         return Notice(b"x-antiphon-not-stored", problem.encode(), b"not stored: " + problem.encode())
 
     async def keep_background(
-        self, response: bytes, cuts: Iterable[int] = (), end: int = 0, *, again: bool, owner: str = ""
+        self, response: bytes, cuts: Iterable[int] = (), end: int = 0, *, again: bool, owner: str
     ) -> str:
-        """Store the current state of a background response; ``again`` says that it was stored before.
+        """Store a background response when it begins and, with ``again``, when it has ended.
 
-        ``owner`` names the process that makes it, and is empty once it has ended. Returns why it could not be stored,
-        or an empty text.
+        ``owner`` names the process that makes it. Returns why it could not be stored, or an empty text. It cannot be
+        stored if its lease expired and another process has shown it as failed.
         """
         make = self._make_turn
         put = self._store.put(self._key_id, lambda: make(response, cuts, end, again=again, owner=owner))

@@ -53,6 +53,8 @@ _PUT = insert("responses", RESPONSES) + " RETURNING id"
 _PUT_ITEM = insert("items", ITEMS)
 _PUT_LEASE = insert("background", BACKGROUND)
 _END_LEASE = "DELETE FROM background WHERE response = ?"
+_END_OWN_LEASE = "DELETE FROM background WHERE response = ? AND owner = ? RETURNING response"
+_END_EXPIRED_LEASE = "DELETE FROM background WHERE response = ? AND lease <= ?"
 _RENEW = "UPDATE background SET lease = ? WHERE owner = ? RETURNING response, cancel"
 _CANCEL = (
     "UPDATE background SET cancel = 1 WHERE response = ? AND lease > ? "
@@ -91,7 +93,7 @@ class KeptResponse(msgspec.Struct, frozen=True):
     again: bool = False
     items: tuple[str, ...] = ()
     owner: str = ""
-    """The process that makes it in the background; empty for a response that has ended."""
+    """The process that makes it in the background, or has made it there; empty for any other response."""
 
 
 class FoundResponse(msgspec.Struct, frozen=True):
@@ -168,20 +170,28 @@ class ResponseStore:
             return [self._read_data(transaction, name) for name in rows]
 
     def find(self, key_id: str, response_id: str) -> FoundResponse | None:
-        """Return one response, or ``None`` if the key has none with this id."""
+        """Return one response, or ``None`` if the key has none with this id.
+
+        If the lease of its owner has expired, the owner loses it now, so that a response which was shown as failed is
+        not completed later.
+        """
         now = read_time_us()
         with self._database.read() as transaction:
             rows = transaction.execute(_FIND, (response_id, key_id, now))
         if not rows:
             return None
         data, lease = rows[0]
-        return FoundResponse(bytes(data), lease is not None and lease > now)
+        if lease is None or lease > now:
+            return FoundResponse(bytes(data), lease is not None)
+        with self._database.begin() as transaction:  # unless the owner has renewed it in this moment
+            transaction.execute(_END_EXPIRED_LEASE, (response_id, now))
+        return self.find(key_id, response_id)
 
-    def renew_leases(self, owner: str) -> list[str]:
-        """Renew the leases of a process, and return the ids of its responses that are to be cancelled."""
+    def renew_leases(self, owner: str) -> dict[str, bool]:
+        """Renew the leases of a process; return the ids of the responses that it owns, and whether to cancel each."""
         with self._database.begin(_BUSY_SECONDS) as transaction:
             rows = transaction.execute(_RENEW, (_compute_lease_end(), owner))
-        return [response for response, cancel in rows if cancel]
+        return {response: bool(cancel) for response, cancel in rows}
 
     def request_cancel(self, key_id: str, response_id: str) -> bool:
         """Ask the owner of a response to cancel it; return false if it has no owner any more."""
@@ -266,11 +276,11 @@ def _make(make: Callable[[], KeptResponse]) -> KeptResponse | str:
 def _put(transaction: Transaction, key_id: str, kept: KeptResponse) -> str:
     now = read_time_us()
     if kept.again:
+        if kept.owner and not transaction.execute(_END_OWN_LEASE, (kept.id, kept.owner)):
+            return "it was deleted, or its lease expired and it was shown as failed"
         if not transaction.execute(_AGAIN, (kept.data, kept.id, key_id, now)):
             return "it was deleted"
         _put_items(transaction, key_id, kept)
-        if not kept.owner:
-            transaction.execute(_END_LEASE, (kept.id,))
         return ""
     expires = now + RETENTION_DAYS * _DAY
     if not transaction.execute(_PUT, (kept.id, key_id, kept.previous, now, expires, kept.data)):
