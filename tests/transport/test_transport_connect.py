@@ -1,15 +1,21 @@
 """Ways to an origin: addresses that refuse or hang, Unix sockets, proxies, and the error if there is no way."""
 
 import asyncio
+import gc
+import os
 import socket
+import struct
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from antiphon.errors import ConnectFailed, UpstreamTimeout
 from antiphon.transport import happy_eyeballs as eyeballs
+from antiphon.transport.connection import Connection
+from antiphon.transport.connector import Connector
+from antiphon.transport.limits import Limits
 from antiphon.transport.proxy import ProxySettings
 from antiphon.types import Origin
 from transport.conftest import Authority, Client
@@ -280,3 +286,44 @@ def test_only_https_goes_through_the_proxy() -> None:
     assert proxies.find_proxy(Origin("https", "api.provider.test", 443, "/run/socket")) is None
     assert str(proxies.find_proxy(Origin("https", "api.provider.test", 443))) == "http://proxy.test:3128"
     assert ProxySettings({}).find_proxy(Origin("https", "api.provider.test", 443)) is None
+
+
+class Owner:
+    """Keeps nothing."""
+
+    def on_open(self, connection: Connection) -> None: ...
+
+    def put(self, connection: Connection) -> None: ...
+
+    def drop(self, connection: Connection) -> None: ...
+
+    def on_close(self, connection: Connection) -> None: ...
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_connection_that_is_reset_at_once_is_closed_once(scheme: str) -> None:
+    """Its descriptor may belong to another socket soon: then nobody may close it."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        origin = Origin(scheme, *listener.getsockname())
+
+        def make() -> Connection:
+            peer, _ = listener.accept()
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.close()
+            return Connection(origin, Owner(), Limits(), memoryview(bytearray(1 << 16)), loop)
+
+        counts = []
+        connector = Connector(None, {}, 1 << 16)
+        for _ in range(5):
+            with suppress(ConnectFailed):
+                await connector.connect(origin, make, 5.0)
+                assert scheme == "http", "there was no handshake"
+            others = [socket.socket() for _ in range(4)]
+            gc.collect()
+            await asyncio.sleep(0.01)
+            for other in others:
+                os.fstat(other.fileno())
+                other.close()
+            counts.append(len(list(Path("/dev/fd").iterdir())))
+        assert counts[-1] == counts[0]

@@ -122,12 +122,29 @@ class Connector:
 async def _wrap_socket(
     loop: asyncio.AbstractEventLoop, sock: socket.socket, make: Callable[[], P], tls: dict[str, Any]
 ) -> P:
+    inode = os.fstat(sock.fileno()).st_ino
     try:
         _, protocol = await loop.create_connection(make, sock=sock, **tls)
     except BaseException:
+        _release(sock, inode)
         sock.close()
         raise
+    _release(sock, inode)
     return protocol
+
+
+def _release(sock: socket.socket, inode: int) -> None:
+    """Forget the descriptor of a socket that the loop has closed, so that nobody closes it again.
+
+    If the peer resets the connection before uvloop has attached the socket to its transport, uvloop closes only the
+    descriptor. The socket would close it again later, when the descriptor may belong to another connection.
+    """
+    try:
+        if os.fstat(sock.fileno()).st_ino == inode:
+            return
+    except OSError:
+        pass
+    sock.detach()
 
 
 def _describe_error(error: OSError) -> str:
