@@ -71,30 +71,10 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_fields",
-        "_framing",
-        "_interims",
-        "_keep",
-        "_left",
-        "_limits",
-        "_owner",
-        "_parser",
-        "_partial",
-        "_response",
-        "_sent_at",
-        "_silent",
-        "_state",
-        "_tls",
-        "_transport",
-        "_view",
-        "_writable",
-        "_write_paused",
-        "idle_since",
-        "loop",
-        "origin",
-        "paused",
-        "reused",
-    )
+        "_fields", "_framing", "_interims", "_keep", "_left", "_limits", "_owner", "_parser", "_partial",
+        "_response", "_sent_at", "_silent", "_state", "_tls", "_transport", "_view", "_writable", "_write_paused",
+        "idle_since", "loop", "origin", "paused", "reused",
+    )  # fmt: skip
 
     _transport: asyncio.Transport
     _response: HttpResponse
