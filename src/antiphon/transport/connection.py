@@ -181,12 +181,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self._state == _BODY:
-            self._left -= nbytes
-            self._silent += nbytes
-            self._parse(self._view[:nbytes])
-        else:
-            self._feed(self._view[:nbytes])
+        self._feed(self._view[:nbytes])
 
     def eof_received(self) -> None:
         self._on_end(None)
@@ -323,8 +318,7 @@ class Connection(asyncio.BufferedProtocol):
                 return
             self._keep = False
         if self._state == _DONE:
-            if self._left if self._framing == _BY_LENGTH else not self._is_exact_end(data):
-                self._keep = False
+            self._keep = self._keep and self._is_exact_end(data)
             self._interims = 0
             response.ended = True
             response.wake()
