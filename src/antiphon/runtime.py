@@ -60,21 +60,15 @@ class TransportTable:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._made: dict[str, Transport] = {}
-        self._by_scheme: dict[str, Transport] = {}
 
     def get(self, scheme: str) -> Transport:
         """Return the transport for an origin's scheme."""
-        transport = self._by_scheme.get(scheme)
-        return transport if transport is not None else self._make(scheme)
-
-    def _make(self, scheme: str) -> Transport:
         where = TRANSPORTS[scheme]
         transport = self._made.get(where)
         if transport is None:
             module, _, name = where.partition(":")
             options = {name: getattr(self._settings, name) for name in TRANSPORT_SETTINGS.get(scheme, ())}
             transport = self._made[where] = getattr(import_module(module), name)(**options)
-        self._by_scheme[scheme] = transport
         return transport
 
     def can_serve(self, settings: Settings) -> bool:
@@ -92,7 +86,6 @@ class TransportTable:
         for transport in self._made.values():
             await transport.close()
         self._made.clear()
-        self._by_scheme.clear()
 
 
 class Runtime:

@@ -146,21 +146,18 @@ class Exchange:
             self._expects = False
             self._parts.append(data)
             self._buffered += size
-            if self._waiter is not None:
-                self._wake(self._waiter)
+            self._wake()
         return self._received
 
     def end_content(self) -> None:
         """Note that the content is complete."""
         self.complete = True
-        if self._waiter is not None:
-            self._wake(self._waiter)
+        self._wake()
 
     def fail(self, fault: CallError) -> None:
         """Note why the content will never be complete."""
         self._fault = fault
-        if self._waiter is not None:
-            self._wake(self._waiter)
+        self._wake()
 
     @property
     def is_over_high_water(self) -> bool:
@@ -253,8 +250,9 @@ class Exchange:
         finally:
             self._waiter = None
 
-    def _wake(self, waiter: "asyncio.Future[None]") -> None:
-        if not waiter.done():
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
     # Answer
