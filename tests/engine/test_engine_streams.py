@@ -52,7 +52,7 @@ async def start_stream(start_runtime: StartRuntime, provider: Provider, **config
     return answer.stream
 
 
-def script(provider: Provider, pieces: list[bytes], pause: float = 0.0, *, stays: bool = False) -> None:
+def set_script(provider: Provider, pieces: list[bytes], pause: float = 0.0, *, stays: bool = False) -> None:
     """Let the provider send a stream in these pieces, and then end it or fall silent."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
@@ -80,7 +80,7 @@ async def test_every_byte_arrives_once_and_in_order(
     body += frame(finish="stop") + b"data: [DONE]\n\n"
     cuts = sorted(rng.sample(range(1, len(body)), 60))
     pieces = [body[a:b] for a, b in zip([0, *cuts], [*cuts, len(body)], strict=True)]
-    script(providers[0], pieces, 0.001)
+    set_script(providers[0], pieces, 0.001)
     writes = Writes(refused, seed)
     stream = await start_stream(start_runtime, providers[0])
     assert await writes.take(stream) == body
@@ -91,7 +91,7 @@ async def test_every_byte_arrives_once_and_in_order(
 async def test_the_last_frame_is_returned_after_the_record(
     providers: list[Provider], start_runtime: StartRuntime
 ) -> None:
-    script(providers[0], [frame("a"), frame("b"), frame("c") + frame(finish="stop") + b"data: [DONE]\n\n"], 0.05)
+    set_script(providers[0], [frame("a"), frame("b"), frame("c") + frame(finish="stop") + b"data: [DONE]\n\n"], 0.05)
     stream = await start_stream(start_runtime, providers[0])
     records = []
     writes = Writes()
@@ -116,7 +116,7 @@ async def test_the_last_frame_is_returned_after_the_record(
 async def test_a_broken_frame_ends_a_stream_with_an_error(
     providers: list[Provider], start_runtime: StartRuntime, broken: bytes
 ) -> None:
-    script(providers[0], [frame("a"), frame("b"), frame("c") + broken, frame("d")], 0.05, stays=True)
+    set_script(providers[0], [frame("a"), frame("b"), frame("c") + broken, frame("d")], 0.05, stays=True)
     stream = await start_stream(start_runtime, providers[0])
     writes = Writes()
     received = await writes.take(stream)
@@ -130,7 +130,7 @@ async def test_a_broken_frame_ends_a_stream_with_an_error(
 
 
 async def test_pings_do_not_delay_the_idle_deadline(providers: list[Provider], start_runtime: StartRuntime) -> None:
-    script(providers[0], [frame("a"), frame("b"), *[PING] * 200], 0.05, stays=True)
+    set_script(providers[0], [frame("a"), frame("b"), *[PING] * 200], 0.05, stays=True)
     stream = await start_stream(start_runtime, providers[0], timeouts={"idle": 0.6})
     writes = Writes()
     async with asyncio.timeout(8):
@@ -140,7 +140,7 @@ async def test_pings_do_not_delay_the_idle_deadline(providers: list[Provider], s
 
 
 async def test_frames_do_not_delay_the_total_deadline(providers: list[Provider], start_runtime: StartRuntime) -> None:
-    script(providers[0], [frame("a")] * 400, 0.03, stays=True)
+    set_script(providers[0], [frame("a")] * 400, 0.03, stays=True)
     stream = await start_stream(start_runtime, providers[0], timeouts={"total": 1.0})
     writes = Writes()
     async with asyncio.timeout(8):
@@ -152,7 +152,7 @@ async def test_frames_do_not_delay_the_total_deadline(providers: list[Provider],
 async def test_a_heartbeat_follows_silence_after_the_last_frame(
     providers: list[Provider], start_runtime: StartRuntime
 ) -> None:
-    script(providers[0], [frame("a")] * 20, 0.05, stays=True)
+    set_script(providers[0], [frame("a")] * 20, 0.05, stays=True)
     stream = await start_stream(start_runtime, providers[0], server={"heartbeat": 0.5})
     writes = Writes()
     try:
@@ -167,7 +167,7 @@ async def test_a_heartbeat_follows_silence_after_the_last_frame(
 
 
 async def test_a_caller_that_leaves_stops_the_writes(providers: list[Provider], start_runtime: StartRuntime) -> None:
-    script(providers[0], [frame("a")] * 400, 0.01)
+    set_script(providers[0], [frame("a")] * 400, 0.01)
     stream = await start_stream(start_runtime, providers[0])
     writes = Writes()
     task = asyncio.ensure_future(writes.take(stream))
